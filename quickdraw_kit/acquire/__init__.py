@@ -1,0 +1,1 @@
+"""Name and fetch what is to be read: files, folders, globs, categories."""

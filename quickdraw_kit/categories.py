@@ -1,0 +1,127 @@
+"""The 345 official categories, in the order of the official categories file.
+
+The order is the label order: label 0 is ``aircraft carrier`` and label 344 is ``zigzag``.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+from quickdraw_kit.errors import UsageError
+
+__all__ = ["CATEGORIES", "check_categories", "search_categories"]
+
+_NAMES = """
+    aircraft carrier | airplane | alarm clock | ambulance | angel | animal migration | ant | anvil
+    | apple | arm | asparagus | axe | backpack | banana | bandage | barn | baseball | baseball bat
+    | basket | basketball | bat | bathtub | beach | bear | beard | bed | bee | belt | bench |
+    bicycle | binoculars | bird | birthday cake | blackberry | blueberry | book | boomerang |
+    bottlecap | bowtie | bracelet | brain | bread | bridge | broccoli | broom | bucket | bulldozer
+    | bus | bush | butterfly | cactus | cake | calculator | calendar | camel | camera | camouflage
+    | campfire | candle | cannon | canoe | car | carrot | castle | cat | ceiling fan | cello |
+    cell phone | chair | chandelier | church | circle | clarinet | clock | cloud | coffee cup |
+    compass | computer | cookie | cooler | couch | cow | crab | crayon | crocodile | crown |
+    cruise ship | cup | diamond | dishwasher | diving board | dog | dolphin | donut | door |
+    dragon | dresser | drill | drums | duck | dumbbell | ear | elbow | elephant | envelope |
+    eraser | eye | eyeglasses | face | fan | feather | fence | finger | fire hydrant | fireplace |
+    firetruck | fish | flamingo | flashlight | flip flops | floor lamp | flower | flying saucer |
+    foot | fork | frog | frying pan | garden | garden hose | giraffe | goatee | golf club | grapes
+    | grass | guitar | hamburger | hammer | hand | harp | hat | headphones | hedgehog | helicopter
+    | helmet | hexagon | hockey puck | hockey stick | horse | hospital | hot air balloon | hot dog
+    | hot tub | hourglass | house | house plant | hurricane | ice cream | jacket | jail | kangaroo
+    | key | keyboard | knee | knife | ladder | lantern | laptop | leaf | leg | light bulb |
+    lighter | lighthouse | lightning | line | lion | lipstick | lobster | lollipop | mailbox | map
+    | marker | matches | megaphone | mermaid | microphone | microwave | monkey | moon | mosquito |
+    motorbike | mountain | mouse | moustache | mouth | mug | mushroom | nail | necklace | nose |
+    ocean | octagon | octopus | onion | oven | owl | paintbrush | paint can | palm tree | panda |
+    pants | paper clip | parachute | parrot | passport | peanut | pear | peas | pencil | penguin |
+    piano | pickup truck | picture frame | pig | pillow | pineapple | pizza | pliers | police car
+    | pond | pool | popsicle | postcard | potato | power outlet | purse | rabbit | raccoon | radio
+    | rain | rainbow | rake | remote control | rhinoceros | rifle | river | roller coaster |
+    rollerskates | sailboat | sandwich | saw | saxophone | school bus | scissors | scorpion |
+    screwdriver | sea turtle | see saw | shark | sheep | shoe | shorts | shovel | sink |
+    skateboard | skull | skyscraper | sleeping bag | smiley face | snail | snake | snorkel |
+    snowflake | snowman | soccer ball | sock | speedboat | spider | spoon | spreadsheet | square |
+    squiggle | squirrel | stairs | star | steak | stereo | stethoscope | stitches | stop sign |
+    stove | strawberry | streetlight | string bean | submarine | suitcase | sun | swan | sweater |
+    swing set | sword | syringe | table | teapot | teddy-bear | telephone | television | tennis
+    racquet | tent | The Eiffel Tower | The Great Wall of China | The Mona Lisa | tiger | toaster
+    | toe | toilet | tooth | toothbrush | toothpaste | tornado | tractor | traffic light | train |
+    tree | triangle | trombone | truck | trumpet | t-shirt | umbrella | underwear | van | vase |
+    violin | washing machine | watermelon | waterslide | whale | wheel | windmill | wine bottle |
+    wine glass | wristwatch | yoga | zebra | zigzag
+"""
+
+CATEGORIES: tuple[str, ...] = tuple(" ".join(name.split()) for name in _NAMES.split("|"))
+
+
+def search_categories(text: str) -> tuple[str, ...]:
+    """Find the categories whose name holds a text, or the nearest names when none does.
+
+    Parameters
+    ----------
+    text : str
+        Part of a name; case does not matter.
+
+    Returns
+    -------
+    tuple of str
+        Names in label order, or up to five near matches, best first; may be empty.
+
+    Examples
+    --------
+    >>> search_categories("tower")
+    ('The Eiffel Tower',)
+    >>> search_categories("giraff")
+    ('giraffe',)
+    >>> search_categories("girafe")[0]
+    'giraffe'
+    """
+    wanted = text.casefold().strip()
+    found = tuple(name for name in CATEGORIES if wanted in name.casefold())
+    if found:
+        return found
+    by_folded = {name.casefold(): name for name in CATEGORIES}
+    return tuple(by_folded[near] for near in difflib.get_close_matches(wanted, by_folded, n=5))
+
+
+def check_categories(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the official spelling of each name, each name once, in label order.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Category names; case and underscores or hyphens for spaces are forgiven.
+
+    Returns
+    -------
+    tuple of str
+        Official names in label order.
+
+    Raises
+    ------
+    UsageError
+        If a name is not one of the 345; the message offers the nearest ones.
+
+    Examples
+    --------
+    >>> check_categories(["dog", "Cat", "hot_air_balloon"])
+    ('cat', 'dog', 'hot air balloon')
+    >>> check_categories(["catt"])
+    Traceback (most recent call last):
+    ...
+    quickdraw_kit.errors.UsageError: unknown category 'catt': did you mean cat, ...?
+    """
+    official = {_key(name): name for name in CATEGORIES}
+    chosen = set()
+    for name in names:
+        match = official.get(_key(name))
+        if match is None:
+            near = search_categories(name)
+            hint = f"did you mean {', '.join(near)}?" if near else "see 'quickdraw-kit categories'."
+            raise UsageError(f"unknown category {name!r}: {hint}")
+        chosen.add(match)
+    return tuple(name for name in CATEGORIES if name in chosen)
+
+
+def _key(name: str) -> str:
+    return " ".join(name.casefold().replace("_", " ").replace("-", " ").split())

@@ -1,0 +1,165 @@
+"""Open any source as it is, and commit any output whole or not at all."""
+
+import gzip
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, BinaryIO, cast
+
+from quickdraw_kit.errors import DataError
+
+__all__ = ["atomic_write", "compression", "open_source", "sync_directory"]
+
+_GZIP = b"\x1f\x8b"
+_ZSTD = b"\x28\xb5\x2f\xfd"
+
+
+def compression(path: Path) -> str | None:
+    """Tell how a file is compressed, by its first bytes and not by its name.
+
+    Parameters
+    ----------
+    path : Path
+        File to look at.
+
+    Returns
+    -------
+    {"gzip", "zstd", None}
+        None for a file that is stored as it is.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+
+    Examples
+    --------
+    >>> compression(Path(__file__)) is None
+    True
+    """
+    with path.open("rb") as file:
+        magic = file.read(4)
+    if magic[:2] == _GZIP:
+        return "gzip"
+    return "zstd" if magic == _ZSTD else None
+
+
+def open_source(path: str | os.PathLike[str]) -> BinaryIO:
+    """Open a file for reading bytes, decompressing gzip and zstd on the way.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A file, or ``-`` for standard input (read as it is).
+
+    Returns
+    -------
+    binary file
+        Positioned at the first decompressed byte.
+
+    Raises
+    ------
+    DataError
+        If the path is a folder.
+    OSError
+        If the file cannot be opened.
+
+    Examples
+    --------
+    >>> with open_source(__file__) as file:
+    ...     file.readline().startswith(b'"')
+    True
+    """
+    if str(path) == "-":
+        return sys.stdin.buffer
+    path = Path(path)
+    if path.is_dir():
+        raise DataError(f"{path} is a folder, expected a file")
+    match compression(path):
+        case "gzip":
+            return cast("BinaryIO", gzip.open(path, "rb"))
+        case "zstd":
+            import zstandard
+
+            return zstandard.ZstdDecompressor().stream_reader(
+                path.open("rb"), read_across_frames=True, closefd=True
+            )
+        case _:
+            return path.open("rb")
+
+
+@contextmanager
+def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Write a file that appears under its name complete, or not at all.
+
+    The bytes go to a temporary file in the same folder, are flushed to the disk and renamed. When
+    the block raises, the temporary file is removed and an older file of that name stays.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Final place. Its folder must exist.
+
+    Yields
+    ------
+    binary file
+        Open for writing, and for reading back.
+
+    Raises
+    ------
+    OSError
+        If the folder is missing, read-only or full.
+
+    Examples
+    --------
+    >>> folder = getfixture("tmp_path")
+    >>> with atomic_write(folder / "a.txt") as file:
+    ...     _ = file.write(b"whole")
+    >>> (folder / "a.txt").read_bytes()
+    b'whole'
+    """
+    path = Path(path)
+    descriptor, temporary = tempfile.mkstemp(
+        prefix=f".{path.name}.", suffix=".partial", dir=path.parent
+    )
+    try:
+        with cast("IO[bytes]", os.fdopen(descriptor, "w+b")) as file:
+            yield cast("BinaryIO", file)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o666 & ~_umask())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Flush a folder's entries to the disk, so that a rename in it survives a power cut.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+
+    Examples
+    --------
+    >>> sync_directory(Path.cwd())
+    """
+    if os.name == "nt":  # Windows has no way to open a folder
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

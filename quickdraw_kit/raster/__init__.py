@@ -1,0 +1,1 @@
+"""Strokes to bitmaps, byte for byte as the official bitmaps were drawn."""

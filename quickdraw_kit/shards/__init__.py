@@ -1,0 +1,1 @@
+"""Bitmaps on disk: split, shuffled, checksummed, resumable, verified."""

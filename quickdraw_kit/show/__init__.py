@@ -1,0 +1,1 @@
+"""Figures, contact sheets, terminal previews and pages."""

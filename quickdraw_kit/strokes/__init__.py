@@ -1,0 +1,1 @@
+"""Drawings as strokes: the batch in columns, the official forms, the generator."""

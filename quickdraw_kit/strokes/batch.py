@@ -1,0 +1,535 @@
+"""Drawings in columns: the one type that every reader makes and every writer takes.
+
+A drawing of 12 strokes is 12 Python lists in most programs; a million of them fill the memory and
+take minutes to walk. Here a batch is a handful of flat arrays with offsets, the layout of Arrow's
+nested lists, so that kernels run over it without touching a Python object and Arrow and pandas see
+the same memory. The price is that a batch is read-only in spirit: filters and concatenation copy.
+"""
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from quickdraw_kit.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+__all__ = ["Drawing", "DrawingBatch", "lengths_to_offsets"]
+
+Int64Array: TypeAlias = npt.NDArray[np.int64]
+PointArray: TypeAlias = npt.NDArray[Any]
+
+_COORDINATES = (np.dtype(np.uint8), np.dtype(np.int16), np.dtype(np.float32))
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """One drawing of a batch.
+
+    Parameters
+    ----------
+    strokes : list of ndarray
+        One array a stroke, shape (points, 2) of x, y, or (points, 3) of x, y, t in milliseconds.
+    word : str
+        Category the player was asked to draw.
+    key_id : int
+        Identifier of the drawing, unsigned 64 bit.
+    countrycode : str
+        Two letters (ISO 3166-1), or empty when unknown.
+    timestamp : numpy.datetime64
+        When it was drawn, UTC, microseconds; NaT when unknown.
+    recognized : bool
+        Whether the game recognised it.
+
+    Examples
+    --------
+    >>> batch = DrawingBatch.from_strokes([[([0, 255], [0, 255])]], words=["line"])
+    >>> batch[0].word, batch[0].strokes[0].shape
+    ('line', (2, 2))
+    """
+
+    strokes: list[PointArray]
+    word: str
+    key_id: int
+    countrycode: str
+    timestamp: np.datetime64
+    recognized: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DrawingBatch:
+    """Drawings in columns, never a Python object per point.
+
+    Parameters
+    ----------
+    x, y : ndarray of shape (points,)
+        Coordinates: float32 for raw drawings, uint8 (simplified) or int16 where the source is.
+    t : ndarray of int32, shape (points,), or None
+        Milliseconds since the drawing began; None for simplified drawings.
+    stroke_offsets : ndarray of int64, shape (strokes + 1,)
+        Where each stroke begins in the points.
+    drawing_offsets : ndarray of int64, shape (drawings + 1,)
+        Where each drawing begins in the strokes.
+    key_id : ndarray of uint64, shape (drawings,)
+        Identifiers.
+    word_code : ndarray of int32, shape (drawings,)
+        Index into `words`.
+    words : tuple of str
+        The vocabulary of this batch.
+    countrycode : ndarray of bytes ("S2"), shape (drawings,)
+        Two ASCII letters, empty when unknown.
+    timestamp : ndarray of datetime64[us], shape (drawings,)
+        UTC; NaT when unknown.
+    recognized : ndarray of bool, shape (drawings,)
+        Whether the game recognised the drawing.
+
+    Raises
+    ------
+    DataError
+        If lengths, dtypes or offsets do not fit together.
+
+    Examples
+    --------
+    >>> batch = DrawingBatch.from_strokes(
+    ...     [[([0, 10, 20], [5, 5, 5])], [([1], [2]), ([3, 4], [5, 6])]], words=["line", "cat"]
+    ... )
+    >>> len(batch), batch.stroke_counts, batch.point_counts
+    (2, array([1, 2]), array([3, 3]))
+    >>> batch[1].strokes[1]
+    array([[3, 5],
+           [4, 6]], dtype=uint8)
+    >>> batch[1:].words_of_drawings()
+    ['cat']
+    """
+
+    x: PointArray
+    y: PointArray
+    t: npt.NDArray[np.int32] | None
+    stroke_offsets: Int64Array
+    drawing_offsets: Int64Array
+    key_id: npt.NDArray[np.uint64]
+    word_code: npt.NDArray[np.int32]
+    words: tuple[str, ...]
+    countrycode: npt.NDArray[np.bytes_] = field(repr=False)
+    timestamp: npt.NDArray[np.datetime64] = field(repr=False)
+    recognized: npt.NDArray[np.bool_] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        points, drawings = len(self.x), len(self.drawing_offsets) - 1
+        if self.x.dtype not in _COORDINATES or self.y.dtype != self.x.dtype:
+            raise DataError(
+                f"x is {self.x.dtype} and y is {self.y.dtype}, "
+                "expected both uint8, int16 or float32"
+            )
+        if self.t is not None and self.t.dtype != np.int32:
+            raise DataError(f"t is {self.t.dtype}, expected int32 milliseconds")
+        if len(self.y) != points or (self.t is not None and len(self.t) != points):
+            raise DataError("x, y and t differ in length")
+        for name, offsets, end in (
+            ("stroke_offsets", self.stroke_offsets, points),
+            ("drawing_offsets", self.drawing_offsets, len(self.stroke_offsets) - 1),
+        ):
+            if offsets.dtype != np.int64 or offsets.ndim != 1 or len(offsets) < 1:
+                raise DataError(f"{name} is not a vector of int64 with at least one entry")
+            if offsets[0] != 0 or offsets[-1] != end:
+                raise DataError(
+                    f"{name} runs from {offsets[0]} to {offsets[-1]}, expected 0 to {end}"
+                )
+        for name, dtype in _METADATA.items():
+            column = getattr(self, name)
+            if column.dtype != dtype or column.shape != (drawings,):
+                raise DataError(
+                    f"{name} is {column.dtype} {column.shape}, expected {dtype} ({drawings},)"
+                )
+
+    @classmethod
+    def from_strokes(
+        cls,
+        drawings: Iterable[Sequence[Sequence[Sequence[float]] | PointArray]],
+        *,
+        words: Sequence[str],
+        key_id: npt.ArrayLike | None = None,
+        dtype: npt.DTypeLike | None = None,
+    ) -> "DrawingBatch":
+        """Build a batch from nested Python lists, for a handful of drawings.
+
+        Parameters
+        ----------
+        drawings : iterable
+            For each drawing its strokes; for each stroke the rows x, y and, when known, t, as in
+            the official ndjson.
+        words : sequence of str
+            The category of each drawing.
+        key_id : array_like of int, optional
+            Identifiers; 0, 1, 2, ... by default.
+        dtype : dtype-like, optional
+            Of the coordinates; by default float32 when times are given, else uint8.
+
+        Returns
+        -------
+        DrawingBatch
+            Unknown metadata is empty: no country, NaT, not recognised.
+
+        Raises
+        ------
+        DataError
+            If a stroke has no points, rows of unequal length or values that do not fit the dtype.
+
+        Examples
+        --------
+        >>> DrawingBatch.from_strokes([[([0, 9], [0, 9], [0, 40])]], words=["line"]).t
+        array([ 0, 40], dtype=int32)
+        """
+        strokes: list[PointArray] = []
+        counts: list[int] = []
+        for drawing in drawings:
+            counts.append(len(drawing))
+            strokes.extend(np.asarray(stroke, dtype=np.float64) for stroke in drawing)
+        if any(s.ndim != 2 or s.shape[0] not in (2, 3) or s.shape[1] == 0 for s in strokes):
+            raise DataError("each stroke takes rows x, y (and t) of the same length, at least 1")
+        if len({len(stroke) for stroke in strokes}) > 1:
+            raise DataError("some strokes have times and others have not")
+        rows = np.concatenate(strokes, axis=1) if strokes else np.zeros((2, 0))
+        timed = len(rows) == 3
+        target = np.dtype(dtype if dtype is not None else (np.float32 if timed else np.uint8))
+        if target.kind in "iu" and rows[:2].size:
+            limits = np.iinfo(target)
+            fits = (rows[:2] >= limits.min) & (rows[:2] <= limits.max) & (rows[:2] % 1 == 0)
+            if not fits.all():
+                raise DataError(f"coordinates do not fit {target}: pass dtype='float32'")
+        number = len(counts)
+        vocabulary, codes = _encode(words)
+        return cls(
+            x=rows[0].astype(target),
+            y=rows[1].astype(target),
+            t=rows[2].astype(np.int32) if timed else None,
+            stroke_offsets=lengths_to_offsets([stroke.shape[1] for stroke in strokes]),
+            drawing_offsets=lengths_to_offsets(counts),
+            key_id=np.asarray(np.arange(number) if key_id is None else key_id, dtype=np.uint64),
+            word_code=codes,
+            words=vocabulary,
+            countrycode=np.zeros(number, "S2"),
+            timestamp=np.full(number, np.datetime64("NaT", "us")),
+            recognized=np.zeros(number, np.bool_),
+        )
+
+    @classmethod
+    def concat(cls, batches: Iterable["DrawingBatch"]) -> "DrawingBatch":
+        """Put batches one behind the other.
+
+        Parameters
+        ----------
+        batches : iterable of DrawingBatch
+            All raw or all simplified, at least one.
+
+        Returns
+        -------
+        DrawingBatch
+            With one vocabulary for all.
+
+        Raises
+        ------
+        DataError
+            If there is none, or if dtypes or the presence of times differ.
+
+        Examples
+        --------
+        >>> one = DrawingBatch.from_strokes([[([0], [0])]], words=["cat"])
+        >>> len(DrawingBatch.concat([one, one]))
+        2
+        """
+        parts = list(batches)
+        if not parts:
+            raise DataError("nothing to put together: expected at least one batch")
+        kinds = {(str(part.x.dtype), part.t is not None) for part in parts}
+        if len(kinds) > 1:
+            raise DataError(f"batches of different kinds cannot be put together: {sorted(kinds)}")
+        words = tuple(dict.fromkeys(word for part in parts for word in part.words))
+        place = {word: code for code, word in enumerate(words)}
+        codes = [
+            np.array([place[word] for word in part.words], np.int32)[part.word_code]
+            for part in parts
+        ]
+        times = [part.t for part in parts if part.t is not None]
+        return cls(
+            x=np.concatenate([part.x for part in parts]),
+            y=np.concatenate([part.y for part in parts]),
+            t=np.concatenate(times) if times else None,
+            stroke_offsets=_chain([part.stroke_offsets for part in parts]),
+            drawing_offsets=_chain([part.drawing_offsets for part in parts]),
+            word_code=np.concatenate(codes),
+            words=words,
+            **{
+                name: np.concatenate([getattr(part, name) for part in parts])
+                for name in _METADATA
+                if name != "word_code"
+            },
+        )
+
+    def __len__(self) -> int:
+        return len(self.drawing_offsets) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> Drawing: ...
+    @overload
+    def __getitem__(self, index: slice) -> "DrawingBatch": ...
+    def __getitem__(self, index: int | slice) -> "Drawing | DrawingBatch":
+        if isinstance(index, slice):
+            start, stop, step = index.indices(len(self))
+            if step != 1:
+                return self.take(np.arange(start, stop, step))
+            return self._slice(start, max(start, stop))
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"drawing {index} of {len(self)}")
+        index %= len(self)
+        first, last = self.drawing_offsets[index : index + 2]
+        columns = [self.x, self.y] if self.t is None else [self.x, self.y, self.t]
+        bounds = self.stroke_offsets[first : last + 1]
+        return Drawing(
+            strokes=[
+                np.stack([column[a:b] for column in columns], axis=1)
+                for a, b in itertools.pairwise(bounds)
+            ],
+            word=self.words[self.word_code[index]],
+            key_id=int(self.key_id[index]),
+            countrycode=self.countrycode[index].decode("ascii"),
+            timestamp=self.timestamp[index],
+            recognized=bool(self.recognized[index]),
+        )
+
+    def __iter__(self) -> Iterator[Drawing]:
+        return (self[index] for index in range(len(self)))
+
+    @property
+    def stroke_counts(self) -> Int64Array:
+        """Strokes per drawing, int64, shape (drawings,)."""
+        return np.diff(self.drawing_offsets)
+
+    @property
+    def point_offsets(self) -> Int64Array:
+        """Where each drawing begins in the points, int64, shape (drawings + 1,)."""
+        return self.stroke_offsets[self.drawing_offsets]
+
+    @property
+    def point_counts(self) -> Int64Array:
+        """Points per drawing, int64, shape (drawings,)."""
+        return np.diff(self.point_offsets)
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether the drawings are as the player's device recorded them: real-valued."""
+        return self.x.dtype == np.float32
+
+    def words_of_drawings(self) -> list[str]:
+        """Return the category of each drawing, as a list of str."""
+        return [self.words[code] for code in self.word_code]
+
+    def take(self, indices: npt.ArrayLike) -> "DrawingBatch":
+        """Copy some drawings, in the order given.
+
+        Parameters
+        ----------
+        indices : array_like of int, shape (n,)
+            Positions of the drawings; a position may repeat.
+
+        Returns
+        -------
+        DrawingBatch
+            Of n drawings.
+
+        Raises
+        ------
+        IndexError
+            If a position is out of range.
+
+        Examples
+        --------
+        >>> batch = DrawingBatch.from_strokes([[([1], [1])], [([2], [2])]], words=["a", "b"])
+        >>> batch.take([1, 0]).words_of_drawings()
+        ['b', 'a']
+        """
+        chosen = np.asarray(indices, dtype=np.int64)
+        strokes, drawing_offsets = _gather(self.drawing_offsets, chosen)
+        points, stroke_offsets = _gather(self.stroke_offsets, strokes)
+        return DrawingBatch(
+            x=self.x[points],
+            y=self.y[points],
+            t=None if self.t is None else self.t[points],
+            stroke_offsets=stroke_offsets,
+            drawing_offsets=drawing_offsets,
+            words=self.words,
+            **{name: getattr(self, name)[chosen] for name in _METADATA},
+        )
+
+    def filter(self, mask: npt.ArrayLike) -> "DrawingBatch":
+        """Copy the drawings for which a mask is true.
+
+        Parameters
+        ----------
+        mask : array_like of bool, shape (drawings,)
+            One flag a drawing.
+
+        Returns
+        -------
+        DrawingBatch
+            The chosen ones, in order.
+
+        Raises
+        ------
+        DataError
+            If the mask has another length or is not boolean.
+
+        Examples
+        --------
+        >>> batch = DrawingBatch.from_strokes([[([1], [1])], [([2], [2])]], words=["a", "b"])
+        >>> batch.filter(batch.key_id > 0).words_of_drawings()
+        ['b']
+        """
+        chosen = np.asarray(mask)
+        if chosen.dtype != np.bool_ or chosen.shape != (len(self),):
+            raise DataError(f"mask is {chosen.dtype} {chosen.shape}, expected bool ({len(self)},)")
+        return self if chosen.all() else self.take(np.flatnonzero(chosen))
+
+    def equals(self, other: "DrawingBatch") -> bool:
+        """Tell whether two batches hold the same drawings, coordinates and metadata, in order.
+
+        Parameters
+        ----------
+        other : DrawingBatch
+            The other one; its vocabulary may be in another order.
+
+        Returns
+        -------
+        bool
+            True when every column agrees; the dtypes of the coordinates must agree as well.
+        """
+        if self.x.dtype != other.x.dtype or (self.t is None) != (other.t is None):
+            return False
+        names = ["x", "y", "t", "stroke_offsets", "drawing_offsets", *_METADATA]
+        names.remove("word_code")
+        for name in names:
+            ours, theirs = getattr(self, name), getattr(other, name)
+            if ours is None:
+                continue
+            if ours.dtype.kind in "Mf":  # the same bits: NaT equals NaT
+                ours, theirs = (column.view(f"u{column.itemsize}") for column in (ours, theirs))
+            if not np.array_equal(ours, theirs):
+                return False
+        return self.words_of_drawings() == other.words_of_drawings()
+
+    def to_arrow(self) -> "pa.Table":
+        """Return the batch as an Arrow table; points, offsets and identifiers share our memory.
+
+        See Also
+        --------
+        quickdraw_kit.strokes.arrow.to_arrow : the columns and their types.
+        """
+        from quickdraw_kit.strokes import arrow
+
+        return arrow.to_arrow(self)
+
+    @classmethod
+    def from_arrow(cls, table: "pa.Table") -> "DrawingBatch":
+        """Make a batch of an Arrow table.
+
+        See Also
+        --------
+        quickdraw_kit.strokes.arrow.from_arrow : what it accepts and what it refuses.
+        """
+        from quickdraw_kit.strokes import arrow
+
+        return arrow.from_arrow(table)
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """Return a data frame with a row a drawing and Arrow-backed columns.
+
+        See Also
+        --------
+        quickdraw_kit.strokes.arrow.to_pandas : the columns and their types.
+        """
+        from quickdraw_kit.strokes import arrow
+
+        return arrow.to_pandas(self)
+
+    @classmethod
+    def from_pandas(cls, frame: "pd.DataFrame") -> "DrawingBatch":
+        """Make a batch of a data frame with the columns of `to_pandas`.
+
+        See Also
+        --------
+        quickdraw_kit.strokes.arrow.from_pandas : what it accepts and what it refuses.
+        """
+        from quickdraw_kit.strokes import arrow
+
+        return arrow.from_pandas(frame)
+
+    def _slice(self, start: int, stop: int) -> "DrawingBatch":
+        strokes = self.drawing_offsets[start : stop + 1]
+        bounds = self.stroke_offsets[strokes[0] : strokes[-1] + 1]
+        points = slice(bounds[0], bounds[-1])
+        return DrawingBatch(
+            x=self.x[points],
+            y=self.y[points],
+            t=None if self.t is None else self.t[points],
+            stroke_offsets=bounds - bounds[0],
+            drawing_offsets=strokes - strokes[0],
+            words=self.words,
+            **{name: getattr(self, name)[start:stop] for name in _METADATA},
+        )
+
+
+_METADATA: dict[str, np.dtype[Any]] = {
+    "key_id": np.dtype(np.uint64),
+    "word_code": np.dtype(np.int32),
+    "countrycode": np.dtype("S2"),
+    "timestamp": np.dtype("datetime64[us]"),
+    "recognized": np.dtype(np.bool_),
+}
+
+
+def lengths_to_offsets(lengths: npt.ArrayLike) -> Int64Array:
+    """Turn lengths into offsets.
+
+    Parameters
+    ----------
+    lengths : array_like of int, shape (n,)
+        How many items each list holds.
+
+    Returns
+    -------
+    ndarray of int64, shape (n + 1,)
+        Where each list begins; the last entry is the total.
+
+    Examples
+    --------
+    >>> lengths_to_offsets([3, 0, 2])
+    array([0, 3, 3, 5])
+    """
+    counts = np.asarray(lengths, dtype=np.int64)
+    offsets = np.zeros(len(counts) + 1, np.int64)
+    np.cumsum(counts, out=offsets[1:])
+    return offsets
+
+
+def _gather(offsets: Int64Array, chosen: Int64Array) -> tuple[Int64Array, Int64Array]:
+    """Return the items of the chosen lists, as indices, and their new offsets."""
+    starts = offsets[:-1][chosen]
+    gathered = lengths_to_offsets(offsets[1:][chosen] - starts)
+    items = np.arange(gathered[-1]) + np.repeat(starts - gathered[:-1], np.diff(gathered))
+    return items, gathered
+
+
+def _chain(parts: list[Int64Array]) -> Int64Array:
+    return lengths_to_offsets(np.concatenate([np.diff(part) for part in parts]))
+
+
+def _encode(words: Sequence[str]) -> tuple[tuple[str, ...], npt.NDArray[np.int32]]:
+    vocabulary = tuple(dict.fromkeys(words))
+    place = {word: code for code, word in enumerate(vocabulary)}
+    return vocabulary, np.array([place[word] for word in words], np.int32)
