@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from quickdraw_kit.errors import UsageError
 
-__all__ = ["CATEGORIES", "check_categories", "search_categories"]
+__all__ = ["CATEGORIES", "check_categories", "label_order", "search_categories"]
 
 _NAMES = """
     aircraft carrier | airplane | alarm clock | ambulance | angel | animal migration | ant | anvil
@@ -121,6 +121,29 @@ def check_categories(names: Iterable[str]) -> tuple[str, ...]:
             raise UsageError(f"unknown category {name!r}: {hint}")
         chosen.add(match)
     return tuple(name for name in CATEGORIES if name in chosen)
+
+
+def label_order(words: Iterable[str]) -> tuple[str, ...]:
+    """Sort category names in label order: the official ones first, then others by name.
+
+    Parameters
+    ----------
+    words : iterable of str
+        Names, each counted once.
+
+    Returns
+    -------
+    tuple of str
+        In label order.
+
+    Examples
+    --------
+    >>> label_order(["7", "zebra", "ant", "0"])
+    ('ant', 'zebra', '0', '7')
+    """
+    given = set(words)
+    known = tuple(name for name in CATEGORIES if name in given)
+    return known + tuple(sorted(given.difference(known)))
 
 
 def _key(name: str) -> str:

@@ -92,7 +92,7 @@ def open_source(path: str | os.PathLike[str]) -> BinaryIO:
 
 
 @contextmanager
-def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+def atomic_write(path: str | os.PathLike[str], *, sync: bool = True) -> Iterator[BinaryIO]:
     """Write a file that appears under its name complete, or not at all.
 
     The bytes go to a temporary file in the same folder, are flushed to the disk and renamed. When
@@ -102,6 +102,9 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     ----------
     path : str or path-like
         Final place. Its folder must exist.
+    sync : bool
+        Whether the bytes must be on the disk before the name is; without it the file survives the
+        end of the process, but perhaps not a power cut.
 
     Yields
     ------
@@ -129,13 +132,15 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         with cast("IO[bytes]", os.fdopen(descriptor, "w+b")) as file:
             yield cast("BinaryIO", file)
             file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
         Path(temporary).chmod(0o666 & ~_umask())
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    sync_directory(path.parent)
+    if sync:
+        sync_directory(path.parent)
 
 
 def sync_directory(path: Path) -> None:

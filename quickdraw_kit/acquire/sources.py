@@ -1,0 +1,198 @@
+"""Turn what a person names (files, folders, globs, categories) into a list of sources."""
+
+import glob
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from quickdraw_kit.categories import check_categories
+from quickdraw_kit.errors import DataError, UsageError
+from quickdraw_kit.files import compression
+
+__all__ = ["Source", "SourceForm", "find_sources"]
+
+SourceForm: TypeAlias = Literal["ndjson", "binary", "bitmaps", "idx"]
+
+_FORMS: dict[str, SourceForm] = {
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+    ".bin": "binary",
+    ".npy": "bitmaps",
+}
+_COMPRESSED = (".gz", ".zst")
+_OFFICIAL_PREFIXES = ("full_simplified_", "full_raw_", "full_binary_", "full_numpy_bitmap_")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Source:
+    """A file to read drawings or bitmaps from.
+
+    Parameters
+    ----------
+    name : str
+        Shortest path that tells the sources of one run apart; the same on every machine.
+    path : Path
+        Where it is.
+    form : {"ndjson", "binary", "bitmaps", "idx"}
+        Official ndjson, official .bin, official bitmaps (.npy), or IDX images as of MNIST.
+    size : int
+        Bytes on disk.
+    mtime_ns : int
+        Time of the last change, in nanoseconds.
+    compression : {"gzip", "zstd", None}
+        How it is compressed.
+
+    Examples
+    --------
+    >>> path = getfixture("tmp_path") / "full_simplified_cat.ndjson"
+    >>> _ = path.write_text("{}")
+    >>> find_sources([path])[0].word
+    'cat'
+    """
+
+    name: str
+    path: Path
+    form: SourceForm
+    size: int
+    mtime_ns: int
+    compression: str | None
+
+    @property
+    def word(self) -> str:
+        """The category that the file's name gives, for forms that do not name it inside."""
+        stem = _bare(self.path).stem
+        for prefix in _OFFICIAL_PREFIXES:
+            stem = stem.removeprefix(prefix)
+        return stem
+
+    def check_unchanged(self) -> None:
+        """Raise when the file is not the one that was found.
+
+        Raises
+        ------
+        DataError
+            If it is gone, or its size or time has changed.
+        """
+        try:
+            now = self.path.stat()
+        except OSError as error:
+            raise DataError(f"{self.path} was there when the run began and is gone") from error
+        if (now.st_size, now.st_mtime_ns) != (self.size, self.mtime_ns):
+            raise DataError(
+                f"{self.path} changed while it was read: {self.size} bytes when the run began, "
+                f"{now.st_size} now. Start again when nothing writes to it."
+            )
+
+
+def find_sources(
+    specs: Iterable[str | os.PathLike[str]], *, home: Path | None = None
+) -> list[Source]:
+    """Find the files that a person means.
+
+    Parameters
+    ----------
+    specs : iterable of str or path-like
+        Files, folders (their readable files, not their subfolders), glob patterns, or names of
+        categories, which stand for ``home/simplified/<category>.ndjson``.
+    home : Path, optional
+        Folder of downloaded data, for categories.
+
+    Returns
+    -------
+    list of Source
+        Each file once, sorted by name, whatever the order of `specs`.
+
+    Raises
+    ------
+    UsageError
+        If a name is neither there nor a category, or a category is not downloaded.
+    DataError
+        If a folder or a pattern holds no readable file, or a file's form is not known.
+
+    Examples
+    --------
+    >>> folder = getfixture("tmp_path")
+    >>> for name in ("dog.ndjson", "cat.ndjson", "notes.txt"):
+    ...     _ = (folder / name).write_text("{}")
+    >>> [source.name for source in find_sources([folder / "dog.ndjson", folder])]
+    ['cat.ndjson', 'dog.ndjson']
+    """
+    found: dict[Path, Path] = {}
+    for spec in specs:
+        for path in _expand(os.fspath(spec), home):
+            found.setdefault(path.resolve(), path)
+    if not found:
+        raise UsageError("no source is named: give files, folders, globs or categories")
+    paths = sorted(found)
+    names = _shortest_names(paths)
+    return sorted(_source(path, name) for path, name in zip(paths, names, strict=True))
+
+
+def _expand(spec: str, home: Path | None) -> list[Path]:
+    path = Path(spec)
+    if path.is_dir():
+        files = [child for child in sorted(path.iterdir()) if _form(child) and child.is_file()]
+        if not files:
+            inner = sorted(child.name for child in path.iterdir() if child.is_dir())[:5]
+            hint = f"; it has the folders {', '.join(inner)}: name one" if inner else ""
+            raise DataError(
+                f"{path} holds no .ndjson, .bin, .npy or IDX file, also not with .gz or .zst{hint}"
+            )
+        return files
+    if path.exists():
+        return [path]
+    if glob.has_magic(spec):
+        # Path.glob would refuse an absolute pattern
+        matches = [Path(match) for match in sorted(glob.glob(spec, recursive=True))]  # noqa: PTH207
+        files = [match for match in matches if match.is_file() and _form(match)]
+        if not files:
+            raise DataError(f"no readable file matches {spec}")
+        return files
+    if path.parent != Path() or path.suffix:
+        raise UsageError(f"{spec} does not exist")
+    return [_downloaded(check_categories([spec])[0], home)]
+
+
+def _downloaded(category: str, home: Path | None) -> Path:
+    if home is None:
+        raise UsageError(f"{category!r} is a category, and no folder of downloads is given")
+    path = home / "simplified" / f"{category}.ndjson"
+    if not path.exists():
+        raise UsageError(
+            f"{category!r} is not downloaded: {path} does not exist. "
+            f"Run: quickdraw-kit download {category!r}"
+        )
+    return path
+
+
+def _bare(path: Path) -> Path:
+    return path.with_suffix("") if path.suffix in _COMPRESSED else path
+
+
+def _form(path: Path) -> SourceForm | None:
+    bare = _bare(path)
+    if bare.name.endswith(("-images-idx3-ubyte", "-images.idx3-ubyte")):
+        return "idx"
+    return _FORMS.get(bare.suffix)
+
+
+def _source(path: Path, name: str) -> Source:
+    form = _form(path)
+    if form is None:
+        raise DataError(
+            f"{path} is of no known form: expected .ndjson, .jsonl, .bin, .npy or "
+            "*-images-idx3-ubyte, as it is or with .gz or .zst"
+        )
+    status = path.stat()
+    return Source(name, path, form, status.st_size, status.st_mtime_ns, compression(path))
+
+
+def _shortest_names(paths: list[Path]) -> list[str]:
+    """Return the last parts of each path, as many as it takes to tell them apart."""
+    for parts in range(1, max(len(path.parts) for path in paths) + 1):
+        names = [Path(*path.parts[-parts:]).as_posix() for path in paths]
+        if len(set(names)) == len(names):
+            break
+    return names
