@@ -11,7 +11,7 @@ from quickdraw_kit.categories import check_categories
 from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.files import compression
 
-__all__ = ["Source", "SourceForm", "find_sources"]
+__all__ = ["Source", "SourceForm", "find_sources", "word_of"]
 
 SourceForm: TypeAlias = Literal["ndjson", "binary", "bitmaps", "idx"]
 
@@ -62,10 +62,7 @@ class Source:
     @property
     def word(self) -> str:
         """The category that the file's name gives, for forms that do not name it inside."""
-        stem = _bare(self.path).stem
-        for prefix in _OFFICIAL_PREFIXES:
-            stem = stem.removeprefix(prefix)
-        return stem
+        return word_of(self.path)
 
     def check_unchanged(self) -> None:
         """Raise when the file is not the one that was found.
@@ -84,6 +81,30 @@ class Source:
                 f"{self.path} changed while it was read: {self.size} bytes when the run began, "
                 f"{now.st_size} now. Start again when nothing writes to it."
             )
+
+
+def word_of(path: Path) -> str:
+    """Return the category that a file's name gives.
+
+    Parameters
+    ----------
+    path : Path
+        A file named as the official ones are, compressed or not.
+
+    Returns
+    -------
+    str
+        The name without folder, suffixes and official prefix.
+
+    Examples
+    --------
+    >>> word_of(Path("binary/full_binary_hot air balloon.bin.gz"))
+    'hot air balloon'
+    """
+    stem = _bare(path).stem
+    for prefix in _OFFICIAL_PREFIXES:
+        stem = stem.removeprefix(prefix)
+    return stem
 
 
 def find_sources(
