@@ -1,6 +1,7 @@
 """Open any source as it is, and commit any output whole or not at all."""
 
 import gzip
+import hashlib
 import os
 import sys
 import tempfile
@@ -11,7 +12,7 @@ from typing import IO, BinaryIO, cast
 
 from quickdraw_kit.errors import DataError
 
-__all__ = ["atomic_write", "compression", "open_source", "sync_directory"]
+__all__ = ["atomic_write", "compression", "open_source", "sha256_of", "sync_directory"]
 
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
@@ -141,6 +142,30 @@ def atomic_write(path: str | os.PathLike[str], *, sync: bool = True) -> Iterator
         raise
     if sync:
         sync_directory(path.parent)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file's bytes, hexadecimal.
+
+    Parameters
+    ----------
+    path : Path
+        The file; it is read in constant memory.
+
+    Returns
+    -------
+    str
+        64 digits.
+
+    Examples
+    --------
+    >>> path = getfixture("tmp_path") / "a.txt"
+    >>> _ = path.write_bytes(b"abc")
+    >>> sha256_of(path)[:8]
+    'ba7816bf'
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sync_directory(path: Path) -> None:

@@ -1,0 +1,40 @@
+"""The application that the commands are added to."""
+
+from typing import Annotated
+
+import typer
+
+from quickdraw_kit.cli import data, jobs, shards
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="quickdraw-kit",
+    help="Google's Quick, Draw! drawings: from stroke files to verified shards and a model.",
+    epilog="Start with: quickdraw-kit demo",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(show: bool) -> None:
+    if show:
+        from quickdraw_kit import __version__
+
+        typer.echo(f"quickdraw-kit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Google's Quick, Draw! drawings: from stroke files to verified shards and a model."""
+
+
+for module in (data, shards, jobs):
+    module.add_to(app)

@@ -1,0 +1,278 @@
+"""Commands on shards: `prepare`, `histogram`, `verify`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from quickdraw_kit.cli.options import (
+    Categories,
+    Folder,
+    Json,
+    Sources,
+    Workers,
+    bounds,
+    names,
+    print_json,
+    shares,
+)
+from quickdraw_kit.cli.progress import progress_bar
+
+__all__ = ["add_to"]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    for command in (prepare, histogram, verify):
+        app.command(rich_help_panel="Shards")(command)
+
+
+def prepare(
+    sources: Sources,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the data set.")],
+    categories: Categories = None,
+    recognized_only: Annotated[
+        bool, typer.Option("--recognized-only", help="Only drawings that the game recognised.")
+    ] = False,
+    countries: Annotated[
+        str | None, typer.Option(help="Only these countries, two letters each: 'US,BR'.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="At most so many drawings of a category.")
+    ] = None,
+    strokes: Annotated[
+        str | None, typer.Option(help="Bounds on the strokes of a drawing: '2:50', '2:', ':50'.")
+    ] = None,
+    points: Annotated[str | None, typer.Option(help="Bounds on the points of a drawing.")] = None,
+    any_word: Annotated[
+        bool, typer.Option("--any-word", help="Accept words outside the 345 categories.")
+    ] = False,
+    form: Annotated[str, typer.Option(help="npy or parquet.")] = "npy",
+    split: Annotated[
+        str, typer.Option(help="Shares of the splits.")
+    ] = "train=0.8,validation=0.1,test=0.1",
+    salt: Annotated[str, typer.Option(help="Another salt, another split and order.")] = "",
+    side: Annotated[int, typer.Option(help="Pixels of a side.")] = 28,
+    line_diameter: Annotated[float, typer.Option(help="Pen, in units of the 256 frame.")] = 16,
+    padding: Annotated[float, typer.Option(help="Margin, in units of the 256 frame.")] = 16,
+    shard_rows: Annotated[
+        int | None, typer.Option(help="Rows of a shard, about; 50 MB of pixels by default.")
+    ] = None,
+    keep_strokes: Annotated[
+        bool, typer.Option("--keep-strokes", help="Put the strokes into the metadata too.")
+    ] = False,
+    max_rejects: Annotated[
+        float, typer.Option(help="Share of the drawings that may be refused.")
+    ] = 0.01,
+    workers: Workers = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace what 'prepare' left in the folder.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be read and written, and stop.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Turn stroke files into split, shuffled, checksummed shards.
+
+    A run that is interrupted goes on when the same command is given again. The bytes do not depend
+    on the number of workers or the order of the sources.
+
+    Examples
+    --------
+      quickdraw-kit prepare simplified/ --out shards
+
+      quickdraw-kit prepare simplified/ -o pets -c cat,dog --limit 10000
+
+      quickdraw-kit prepare mnist/ --out mnist-shards
+    """
+    from quickdraw_kit.raster.style import RasterStyle
+    from quickdraw_kit.shards import prepare as room
+    from quickdraw_kit.shards.layout import Layout
+    from quickdraw_kit.shards.plan import plan_prepare
+    from quickdraw_kit.shards.selection import Selection
+
+    selection = Selection(
+        categories=names(categories),
+        recognized_only=recognized_only,
+        countries=names(countries),
+        limit=limit,
+        strokes=bounds(strokes, "strokes"),
+        points=bounds(points, "points"),
+        any_word=any_word,
+    )
+    layout = Layout(
+        form=form,  # type: ignore[arg-type]
+        style=RasterStyle(side, line_diameter, padding),
+        fractions=shares(split),
+        salt=salt,
+        shard_rows=shard_rows,
+        strokes=keep_strokes,
+    )
+    if dry_run:
+        plan = plan_prepare(sources, out, selection=selection, layout=layout)
+        _show_plan(plan, as_json)
+        return
+    with progress_bar(quiet=as_json) as advance:
+        rate = _Rate()
+        manifest = room.prepare(
+            sources,
+            out,
+            selection=selection,
+            layout=layout,
+            max_rejects=max_rejects,
+            workers=workers,
+            overwrite=overwrite,
+            progress=lambda now: advance(
+                now.stage, now.done, now.total, rate(now.stage, now.drawings)
+            ),
+        )
+    counts = manifest.counts
+    if as_json:
+        import dataclasses
+
+        print_json({"out": str(out), "rows": manifest.rows, **dataclasses.asdict(counts)})
+        return
+    rows = ", ".join(f"{number:,} {name}" for name, number in manifest.rows.items() if number)
+    typer.echo(
+        f"{out}: {counts.written:,} drawings of {len(manifest.categories)} categories ({rows})"
+    )
+    for what, reasons in (("filtered", counts.filtered), ("refused", counts.rejected)):
+        if reasons:
+            parts = ", ".join(f"{number:,} {name}" for name, number in reasons.items())
+            where = f" (see {out / 'rejects.ndjson'})" if what == "refused" else ""
+            typer.echo(f"{what}: {parts}{where}")
+
+
+class _Rate:
+    """Drawings per second of each stage, as text."""
+
+    def __init__(self) -> None:
+        self._started: dict[str, float] = {}
+
+    def __call__(self, stage: str, drawings: int) -> str:
+        import time
+
+        now = time.monotonic()
+        seconds = now - self._started.setdefault(stage, now)
+        rate = f"{drawings / seconds:,.0f} drawings/s" if seconds > 0.2 else ""
+        return f"{drawings:,} drawings {rate}".strip()
+
+
+def _show_plan(plan: Any, as_json: bool) -> None:
+    files = [
+        {"name": source.name, "form": source.form, "bytes": source.size} for source in plan.sources
+    ]
+    size = sum(source.size for source in plan.sources)
+    if as_json:
+        print_json(
+            {
+                "out": str(plan.out),
+                "sources": files,
+                "bytes": size,
+                "drawings": plan.drawings,
+                "output_bytes": plan.output_bytes,
+                "scratch_bytes": plan.scratch_bytes,
+            }
+        )
+        return
+    for file in files:
+        typer.echo(f"{file['bytes']:>14,}  {file['form']:<8} {file['name']}")
+    typer.echo(
+        f"{len(files)} files, {size / 1e6:,.1f} MB: about {plan.drawings:,} drawings before "
+        f"filters, {plan.output_bytes / 1e6:,.1f} MB of shards and {plan.scratch_bytes / 1e6:,.1f} "
+        f"MB of scratch in {plan.out}"
+    )
+
+
+def histogram(
+    folder: Folder,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Write a figure (.png, .svg) or table (.csv)."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show how many drawings of each category a data set has.
+
+    Examples
+    --------
+      quickdraw-kit histogram shards
+
+      quickdraw-kit histogram shards --out histogram.svg
+    """
+    from quickdraw_kit.shards.histogram import read_histogram
+    from quickdraw_kit.shards.manifest import load_manifest
+
+    manifest = load_manifest(folder)
+    rows = read_histogram(folder)
+    if out is not None:
+        _write_histogram(folder, out, manifest.categories, rows)
+        typer.echo(f"wrote {out}")
+        return
+    totals = dict.fromkeys(manifest.categories, 0)
+    for row in rows:
+        totals[row.category] += row.drawings
+    if as_json:
+        print_json({"categories": totals, "splits": manifest.rows})
+        return
+    from quickdraw_kit.show.terminal import bars
+
+    typer.echo(bars(totals))
+
+
+def _write_histogram(folder: Path, out: Path, categories: tuple[str, ...], rows: list[Any]) -> None:
+    from quickdraw_kit.errors import UsageError
+    from quickdraw_kit.files import atomic_write
+
+    if out.suffix == ".csv":
+        with atomic_write(out) as file:
+            file.write((folder / "histogram.csv").read_bytes())
+    elif out.suffix in (".png", ".svg"):
+        from quickdraw_kit.shards.order import SPLITS
+        from quickdraw_kit.show.figures import category_histogram
+
+        counts = {split: dict.fromkeys(categories, 0) for split in SPLITS}
+        for row in rows:
+            counts[row.split][row.category] += row.drawings
+        category_histogram(counts, out)
+    else:
+        raise UsageError(f"--out {out}: expected a name that ends in .png, .svg or .csv")
+
+
+def verify(folder: Folder, as_json: Json = False) -> None:
+    """Re-check every checksum and count of a data set; exit with 1 when something is wrong.
+
+    Examples
+    --------
+      quickdraw-kit verify shards
+    """
+    from quickdraw_kit.shards import verify as room
+
+    with progress_bar(quiet=as_json) as advance:
+        result = room.verify(
+            folder,
+            progress=lambda done, total: advance(
+                "verify", done, total, f"{done / 1e6:,.0f} of {total / 1e6:,.0f} MB"
+            ),
+        )
+    if as_json:
+        print_json(
+            {
+                "ok": result.ok,
+                "files": result.files,
+                "bytes": result.bytes,
+                "drawings": result.drawings,
+                "problems": list(result.problems),
+            }
+        )
+    elif result.ok:
+        typer.echo(
+            f"{folder}: all is well: {result.files} files, {result.bytes:,} bytes, "
+            f"{result.drawings:,} drawings"
+        )
+    else:
+        for problem in result.problems:
+            typer.echo(problem, err=True)
+    if not result.ok:
+        raise typer.Exit(1)

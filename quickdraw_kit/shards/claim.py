@@ -1,0 +1,139 @@
+"""Who may write into a folder: one run at a time, and never over what it did not write itself."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from quickdraw_kit.errors import QuickdrawError, UsageError
+from quickdraw_kit.files import atomic_write, sha256_of
+from quickdraw_kit.shards.manifest import MANIFEST_NAME, Manifest, load_manifest
+from quickdraw_kit.shards.plan import Plan
+
+__all__ = ["claim"]
+
+_WORK = ".prepare"
+_OURS = re.compile(
+    r"(train|validation|test)-\d{5}-of-\d{5}\.(images\.npy|labels\.npy|meta\.parquet|parquet)"
+    r"|histogram\.(csv|parquet)|rejects\.ndjson|manifest\.json|\..*\.partial"
+)
+
+
+@contextmanager
+def claim(plan: Plan, *, overwrite: bool) -> Iterator[Path | None]:
+    """Take the output folder for a run, and clear the work folder when the block has succeeded.
+
+    Parameters
+    ----------
+    plan : Plan
+        What the run is to do.
+    overwrite : bool
+        Whether a data set or an unfinished run in the folder may be removed.
+
+    Yields
+    ------
+    Path or None
+        The work folder, perhaps with the work of an interrupted run of the same plan in it; None
+        when the folder holds the finished data set already.
+
+    Raises
+    ------
+    UsageError
+        If the folder holds anything else.
+    QuickdrawError
+        If another run has it, or the disk is too small.
+    """
+    from filelock import FileLock, Timeout
+
+    out, work = plan.out, plan.out / _WORK
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file, expected a folder")
+    if not work.exists():
+        _check_free_of_strangers(out)
+        if (out / MANIFEST_NAME).exists() and not overwrite:
+            _check_same(load_manifest(out), plan)
+            yield None
+            return
+    work.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(work / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise QuickdrawError(f"another run is writing into {out}: wait for it to end") from None
+    try:
+        finished = _take_up(plan, work, overwrite)
+        if not finished:
+            _check_space(plan)
+        yield None if finished else work
+    finally:
+        lock.release()
+    shutil.rmtree(work)
+
+
+def _take_up(plan: Plan, work: Path, overwrite: bool) -> bool:
+    """Prepare the work folder; tell whether the data set is finished."""
+    wanted = json.loads(json.dumps(plan.describe()))
+    note = work / "plan.json"
+    if note.exists():
+        left = json.loads(note.read_bytes())
+        if left == wanted and not overwrite:
+            if (plan.out / MANIFEST_NAME).exists():
+                return True
+            _remove(plan.out, lambda name: name.endswith(".partial"))
+            return False
+        if not overwrite:
+            differ = sorted(key for key in wanted if left.get(key) != wanted[key])
+            raise UsageError(
+                f"{plan.out} holds an unfinished run with another {' and '.join(differ)}. Run that "
+                "one again to finish it, pass overwrite to drop it, or name another folder."
+            )
+    _remove(plan.out, lambda name: _OURS.fullmatch(name) is not None)
+    for folder in (work / "units", work / "shards"):
+        shutil.rmtree(folder, ignore_errors=True)
+    with atomic_write(note) as file:
+        file.write(json.dumps(wanted).encode())
+    return False
+
+
+def _remove(out: Path, chosen) -> None:  # type: ignore[no-untyped-def]
+    (out / MANIFEST_NAME).unlink(missing_ok=True)  # first, so that no half a data set looks whole
+    for path in out.iterdir():
+        if path.is_file() and chosen(path.name):
+            path.unlink()
+
+
+def _check_free_of_strangers(out: Path) -> None:
+    if not out.exists():
+        return
+    strangers = sorted(path.name for path in out.iterdir() if not _OURS.fullmatch(path.name))
+    if strangers or (any(out.iterdir()) and not (out / MANIFEST_NAME).exists()):
+        names = ", ".join((strangers or sorted(path.name for path in out.iterdir()))[:5])
+        raise UsageError(
+            f"{out} is not empty: it holds {names}. Name a new folder, or empty this one."
+        )
+
+
+def _check_same(manifest: Manifest, plan: Plan) -> None:
+    ours = [(source.name, source.bytes, source.sha256) for source in manifest.sources]
+    same = (manifest.layout, manifest.selection) == (plan.layout, plan.selection) and ours == [
+        (source.name, source.size, sha256_of(source.path)) for source in plan.sources
+    ]
+    if not same:
+        raise UsageError(
+            f"{plan.out} holds another data set already ({sum(manifest.rows.values())} drawings, "
+            f"{len(manifest.categories)} categories). Pass overwrite to replace it, or name "
+            "another folder."
+        )
+
+
+def _check_space(plan: Plan) -> None:
+    free = shutil.disk_usage(plan.out).free
+    needed = plan.scratch_bytes + plan.output_bytes
+    if needed > free:
+        raise QuickdrawError(
+            f"the disk of {plan.out} has {free / 1e9:.1f} GB free, and about {plan.drawings} "
+            f"drawings take {needed / 1e9:.1f} GB: {plan.output_bytes / 1e9:.1f} GB of shards and "
+            f"{plan.scratch_bytes / 1e9:.1f} GB of scratch. Make room, or set a limit."
+        )

@@ -1,0 +1,216 @@
+"""First pass: a unit is read, filtered, given its splits and set down as sorted runs."""
+
+import dataclasses
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from quickdraw_kit.acquire.sources import Source
+from quickdraw_kit.categories import CATEGORIES, search_categories
+from quickdraw_kit.errors import DataError, UsageError
+from quickdraw_kit.files import atomic_write
+from quickdraw_kit.raster.style import RasterStyle
+from quickdraw_kit.shards.layout import Layout
+from quickdraw_kit.shards.order import SPLITS, assign_split, keyed_hash
+from quickdraw_kit.shards.portions import Portion, read_unit
+from quickdraw_kit.shards.runs import distinct_rank, write_run
+from quickdraw_kit.shards.selection import Selection
+from quickdraw_kit.shards.units import Unit
+from quickdraw_kit.strokes.ndjson import Reject
+
+__all__ = ["BadLine", "Collected", "collect_unit"]
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line that is refused: where it is, what the manifest counts it under, and why.
+
+    Parameters
+    ----------
+    offset : int
+        Offset of its first byte in the (decompressed) source, or its row where there are no lines.
+    kind : {"malformed", "unknown word", "duplicate"}
+        What it counts as.
+    reason : str
+        What was found and what was expected.
+    """
+
+    offset: int
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What became of a unit.
+
+    Parameters
+    ----------
+    read : int
+        Drawings read, bad lines included.
+    splits : tuple of int
+        Drawings set down for each split.
+    filtered : dict of str to int
+        Drawings that a filter left out.
+    words : tuple of str
+        Categories that were set down.
+    runs : tuple of str
+        Names of the runs, in order.
+    bad : tuple of BadLine
+        Bad lines, in order.
+    """
+
+    read: int
+    splits: tuple[int, ...]
+    filtered: dict[str, int]
+    words: tuple[str, ...]
+    runs: tuple[str, ...]
+    bad: tuple[BadLine, ...]
+
+    def save(self, path: Path) -> None:
+        """Write the outcome; with it the unit is done."""
+        with atomic_write(path, sync=False) as file:
+            file.write(json.dumps(dataclasses.asdict(self)).encode())
+
+    @classmethod
+    def load(cls, path: Path) -> "Collected":
+        """Read what `save` wrote."""
+        document: dict[str, Any] = json.loads(path.read_bytes())
+        for name in ("splits", "words", "runs"):
+            document[name] = tuple(document[name])
+        document["bad"] = tuple(BadLine(**entry) for entry in document["bad"])
+        return cls(**document)
+
+
+def collect_unit(
+    source: Source, unit: Unit, *, raw: bool, selection: Selection, layout: Layout, folder: Path
+) -> int:
+    """Read a unit and set its drawings down as runs; when that is done already, do nothing.
+
+    Parameters
+    ----------
+    source : Source
+        The file.
+    unit : Unit
+        The stretch of it.
+    raw : bool
+        Whether an ndjson source holds raw drawings.
+    selection : Selection
+        The filters.
+    layout : Layout
+        Splits, salt and style.
+    folder : Path
+        Where the runs and the outcome go.
+
+    Returns
+    -------
+    int
+        Drawings read.
+
+    Raises
+    ------
+    DataError
+        If the source changed or is damaged.
+    UsageError
+        If the source holds bitmaps of another side than the style asks for.
+    """
+    outcome = folder / f"{unit.number:05d}.json"
+    if outcome.exists():
+        return Collected.load(outcome).read
+    source.check_unchanged()
+    bad: list[BadLine] = []
+    runs: list[str] = []
+    words: set[str] = set()
+    filtered: Counter[str] = Counter()
+    splits = np.zeros(len(SPLITS), np.int64)
+    read = 0
+
+    def refuse(reject: Reject) -> None:
+        bad.append(BadLine(reject.offset, "malformed", reject.reason))
+
+    for portion in read_unit(source, unit, raw=raw, on_reject=refuse):
+        read += len(portion.batch)
+        _check_side(source, portion, layout.style)
+        if not selection.any_word and portion.images is None:
+            portion = _refuse_unknown_words(portion, bad)
+        keep, left_out = selection.keep(portion.batch)
+        filtered.update(left_out)
+        portion = portion.filter(keep)
+        if selection.limit is not None:
+            lot = keyed_hash(portion.batch.key_id, layout.salt, "lot")
+            within = distinct_rank(portion.batch.word_code, lot) < selection.limit
+            filtered["limit"] += len(within) - int(np.count_nonzero(within))
+            portion = portion.filter(within)
+        if len(portion.batch) == 0:
+            continue
+        words.update(portion.batch.words[code] for code in np.unique(portion.batch.word_code))
+        runs.append(f"{unit.number:05d}-{len(runs):03d}.arrow")
+        split = _splits(source, portion, layout)
+        splits += write_run(folder / runs[-1], portion, split, layout.salt)
+    source.check_unchanged()
+    bad.sort(key=lambda line: line.offset)
+    malformed = sum(line.kind == "malformed" for line in bad)
+    Collected(
+        read=read + malformed,
+        splits=tuple(splits.tolist()),
+        filtered=dict(+filtered),
+        words=tuple(sorted(words)),
+        runs=tuple(runs),
+        bad=tuple(bad),
+    ).save(outcome)
+    return read + malformed
+
+
+def _check_side(source: Source, portion: Portion, style: RasterStyle) -> None:
+    if portion.images is None:
+        return
+    if style != RasterStyle(side=style.side):
+        raise UsageError(
+            f"{source.path} holds bitmaps, which cannot be drawn again with another pen or margin: "
+            "leave line_diameter and padding as they are, or give strokes"
+        )
+    side = portion.images.shape[-1]
+    if portion.images.shape[1:] != (style.side, style.side):
+        raise UsageError(
+            f"{source.path} holds bitmaps of side {side}, and the shards are to have side "
+            f"{style.side}: set the side to {side}, or give strokes"
+        )
+
+
+def _refuse_unknown_words(portion: Portion, bad: list[BadLine]) -> Portion:
+    batch = portion.batch
+    unknown = np.array([word not in _OFFICIAL for word in batch.words], np.bool_)
+    refused = unknown[batch.word_code]
+    if not refused.any():
+        return portion
+    reasons = {code: _why_unknown(batch.words[code]) for code in np.flatnonzero(unknown)}
+    for row in np.flatnonzero(refused):
+        reason = reasons[batch.word_code[row]]
+        bad.append(BadLine(int(portion.offset[row]), "unknown word", reason))
+    return portion.filter(~refused)
+
+
+def _why_unknown(word: str) -> str:
+    near = search_categories(word)[:1]
+    hint = f", nearest is {near[0]!r}" if near else ""
+    return f"word {word!r} is not one of the 345 categories{hint}"
+
+
+def _splits(source: Source, portion: Portion, layout: Layout) -> npt.NDArray[np.uint8]:
+    fractions = layout.fractions
+    if source.form == "idx":  # MNIST has a test set of its own
+        if source.word.startswith(("t10k", "test")):
+            return np.full(len(portion.batch), SPLITS.index("test"), np.uint8)
+        rest = 1 - fractions["test"]
+        if rest == 0:
+            raise DataError(f"{source.path} is the training half, and only a test split is asked")
+        fractions = {**{name: fractions[name] / rest for name in SPLITS}, "test": 0.0}
+    return assign_split(portion.batch.key_id, fractions, layout.salt)
+
+
+_OFFICIAL = frozenset(CATEGORIES)

@@ -1,0 +1,70 @@
+"""How shards are laid out: their form, rendering, splits and size."""
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from quickdraw_kit.errors import UsageError
+from quickdraw_kit.raster.style import RasterStyle
+from quickdraw_kit.shards.order import check_fractions
+
+__all__ = ["Layout", "ShardForm"]
+
+ShardForm: TypeAlias = Literal["npy", "parquet"]
+
+_SHARD_PIXELS = 65536 * 28 * 28
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How shards are laid out.
+
+    Parameters
+    ----------
+    form : {"npy", "parquet"}
+        NPY (images and labels as arrays, metadata as Parquet), or one Parquet table a shard, which
+        Hugging Face ``datasets`` opens with its images decoded.
+    style : RasterStyle
+        How drawings are rendered.
+    fractions : dict of str to float
+        Share of each split.
+    salt : str
+        Another salt gives another split and another order.
+    shard_rows : int, optional
+        Rows of a shard, about; by default as many as make 50 MB of pixels.
+    strokes : bool
+        Whether the strokes stand in the metadata too, as columns ``x``, ``y`` and, for raw
+        drawings, ``t``.
+
+    Raises
+    ------
+    UsageError
+        If a value is out of its range.
+
+    Examples
+    --------
+    >>> Layout().rows_of_a_shard
+    65536
+    """
+
+    form: ShardForm = "npy"
+    style: RasterStyle = field(default_factory=RasterStyle)
+    fractions: dict[str, float] = field(
+        default_factory=lambda: {"train": 0.8, "validation": 0.1, "test": 0.1}
+    )
+    salt: str = ""
+    shard_rows: int | None = None
+    strokes: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fractions", check_fractions(self.fractions))
+        if self.form not in ("npy", "parquet"):
+            raise UsageError(f"form is {self.form!r}, expected npy or parquet")
+        if self.shard_rows is not None and self.shard_rows < 1:
+            raise UsageError(f"shard_rows is {self.shard_rows}, expected at least 1")
+
+    @property
+    def rows_of_a_shard(self) -> int:
+        """Rows of a shard, about."""
+        if self.shard_rows is not None:
+            return self.shard_rows
+        return max(1, _SHARD_PIXELS // self.style.side**2)

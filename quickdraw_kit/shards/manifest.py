@@ -1,0 +1,254 @@
+"""The manifest: what a set of shards is, what went into it, and the checksum of each byte of it.
+
+It is written last, by rename: without it the data set does not exist. It holds nothing that differs
+between two runs over the same data (no time, no worker count, no absolute path), and the digest of
+itself, so that a flipped byte is found in it as in any other file.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from quickdraw_kit.errors import DataError, IntegrityError
+from quickdraw_kit.files import atomic_write
+from quickdraw_kit.raster.style import RasterStyle
+from quickdraw_kit.shards.layout import Layout
+from quickdraw_kit.shards.order import SPLITS
+from quickdraw_kit.shards.selection import Selection
+
+__all__ = [
+    "MANIFEST_NAME",
+    "Counts",
+    "FileEntry",
+    "Manifest",
+    "ShardEntry",
+    "SourceEntry",
+    "load_manifest",
+]
+
+MANIFEST_NAME = "manifest.json"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """A file of the data set: name, bytes and sha256 (hexadecimal)."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEntry:
+    """A file that was read: name, form, bytes, sha256, and the lines or rows in it."""
+
+    name: str
+    form: str
+    bytes: int
+    sha256: str
+    read: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShardEntry:
+    """A shard: its split, its number in the split, its rows and its files."""
+
+    split: str
+    index: int
+    rows: int
+    files: tuple[FileEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The totals, which reconcile: read = written + filtered + rejected.
+
+    Parameters
+    ----------
+    read, written : int
+        Drawings (lines that are not blank, or rows) read, and drawings in the shards.
+    filtered : dict of str to int
+        Drawings that a filter left out, by filter.
+    rejected : dict of str to int
+        Lines that are in ``rejects.ndjson``, by kind of reason.
+
+    Examples
+    --------
+    >>> Counts(read=5, written=3, filtered={"country": 1}, rejected={"malformed": 1}).reconciles
+    True
+    """
+
+    read: int
+    written: int
+    filtered: dict[str, int] = field(default_factory=dict)
+    rejected: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def reconciles(self) -> bool:
+        """Whether nothing was lost."""
+        lost = self.read - self.written - sum(self.filtered.values()) - sum(self.rejected.values())
+        return lost == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a set of shards is.
+
+    Parameters
+    ----------
+    library_version : str
+        Version of quickdraw_kit that wrote it.
+    categories : tuple of str
+        Names in label order: label 0 is the first.
+    layout : Layout
+        Form, style, split shares, salt and size of the shards.
+    selection : Selection
+        The filters that were asked for.
+    sources : tuple of SourceEntry
+        What was read.
+    shards : tuple of ShardEntry
+        What was written, in order.
+    files : tuple of FileEntry
+        The other files: histogram and rejects.
+    counts : Counts
+        The totals.
+    """
+
+    library_version: str
+    categories: tuple[str, ...]
+    layout: Layout
+    selection: Selection
+    sources: tuple[SourceEntry, ...]
+    shards: tuple[ShardEntry, ...]
+    files: tuple[FileEntry, ...]
+    counts: Counts
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Rows of each split, every split named."""
+        totals = dict.fromkeys(SPLITS, 0)
+        for shard in self.shards:
+            totals[shard.split] += shard.rows
+        return totals
+
+    def all_files(self) -> Iterator[FileEntry]:
+        """Yield every file that the manifest answers for."""
+        for shard in self.shards:
+            yield from shard.files
+        yield from self.files
+
+    def dumps(self) -> str:
+        """Return the text of ``manifest.json``, with the digest of all the rest in it."""
+        document = {"format_version": FORMAT_VERSION, **dataclasses.asdict(self)}
+        digest = hashlib.sha256(_canonical(document)).hexdigest()
+        return _canonical({**document, "sha256": digest}).decode()
+
+    def save(self, folder: Path) -> None:
+        """Write ``manifest.json`` whole, by rename.
+
+        Parameters
+        ----------
+        folder : Path
+            The folder of the data set.
+        """
+        with atomic_write(folder / MANIFEST_NAME) as file:
+            file.write(self.dumps().encode())
+
+
+def load_manifest(folder: Path) -> Manifest:
+    """Read and check the manifest of a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the data set.
+
+    Returns
+    -------
+    Manifest
+        As it was written.
+
+    Raises
+    ------
+    DataError
+        If the folder has no manifest, or one of another format.
+    IntegrityError
+        If the manifest is not the one that was written.
+
+    Examples
+    --------
+    >>> load_manifest(getfixture("tmp_path"))
+    Traceback (most recent call last):
+    ...
+    quickdraw_kit.errors.DataError: ...manifest.json does not exist: ...
+    """
+    path = folder / MANIFEST_NAME
+    if not path.exists():
+        raise DataError(
+            f"{path} does not exist: {folder} is not a finished data set. "
+            "If 'prepare' was interrupted there, run the same command again."
+        )
+    text = path.read_bytes()
+    try:
+        document = json.loads(text)
+        version = document.pop("format_version")
+        digest = document.pop("sha256")
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise IntegrityError(f"{path} is damaged: it is not a manifest ({error})") from error
+    if version != FORMAT_VERSION:
+        raise DataError(
+            f"{path} has format version {version!r}, expected {FORMAT_VERSION}: "
+            "it was written by another version of quickdraw_kit, or is damaged"
+        )
+    try:
+        manifest = _from_document(document)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise IntegrityError(f"{path} is damaged: {error}") from error
+    if manifest.dumps().encode() != text:
+        raise IntegrityError(
+            f"{path} is damaged: its digest {digest} does not fit what it says. "
+            "Prepare the data set again."
+        )
+    return manifest
+
+
+def _from_document(document: dict[str, Any]) -> Manifest:
+    return Manifest(
+        **{
+            **document,
+            "categories": tuple(document["categories"]),
+            "layout": Layout(
+                **{**document["layout"], "style": RasterStyle(**document["layout"]["style"])}
+            ),
+            "selection": Selection(
+                **{
+                    name: tuple(value) if isinstance(value, list) else value
+                    for name, value in document["selection"].items()
+                }
+            ),
+            "sources": tuple(SourceEntry(**entry) for entry in document["sources"]),
+            "shards": tuple(
+                ShardEntry(**{**entry, "files": _files(entry["files"])})
+                for entry in document["shards"]
+            ),
+            "files": _files(document["files"]),
+            "counts": Counts(**document["counts"]),
+        }
+    )
+
+
+def _files(entries: list[dict[str, Any]]) -> tuple[FileEntry, ...]:
+    files = tuple(FileEntry(**entry) for entry in entries)
+    for file in files:
+        if PurePosixPath(file.name).name != file.name or file.name in ("", "..", MANIFEST_NAME):
+            raise ValueError(f"{file.name!r} is not the name of a file in the folder")
+    return files
+
+
+def _canonical(document: dict[str, Any]) -> bytes:
+    return (json.dumps(document, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()

@@ -1,0 +1,157 @@
+"""Where a drawing belongs: its split, its place and its lot, each a hash of its key_id.
+
+A drawing's split must not depend on which other drawings are there, on the order of the files or on
+the number of workers, or numbers measured last month could not be compared with today's. So nothing
+is drawn at random: a keyed 64-bit mixing function is applied to the key_id, with one key for the
+split, one for the place in the shuffled order and one for the lot that "at most N per category"
+draws. The function is a bijection, so two drawings share a hash only if they share a key_id.
+
+References
+----------
+The mixing steps are those of SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number
+generators, OOPSLA 2014).
+"""
+
+import hashlib
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from quickdraw_kit.errors import UsageError
+
+__all__ = ["SPLITS", "assign_split", "check_fractions", "keyed_hash", "row_key_ids"]
+
+UInt64Array = npt.NDArray[np.uint64]
+
+SPLITS = ("train", "validation", "test")
+
+
+def keyed_hash(key_id: npt.ArrayLike, salt: str, purpose: str) -> UInt64Array:
+    """Mix identifiers with a salt.
+
+    Parameters
+    ----------
+    key_id : array_like of int, shape (n,)
+        Identifiers of drawings, unsigned 64 bit.
+    salt : str
+        Another salt gives an unrelated hash.
+    purpose : str
+        What the hash is for, so that split, order and lot are unrelated.
+
+    Returns
+    -------
+    ndarray of uint64, shape (n,)
+        Evenly spread; different for different identifiers.
+
+    Examples
+    --------
+    >>> a, b = keyed_hash([1, 2], "", "order")
+    >>> bool(a != b), bool(a == keyed_hash([1], "", "order")[0])
+    (True, True)
+    """
+    key = hashlib.blake2b(f"{purpose}\0{salt}".encode(), digest_size=8).digest()
+    mixed = np.asarray(key_id, dtype=np.uint64) ^ np.uint64(int.from_bytes(key, "little"))
+    mixed = mixed + np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
+
+
+def check_fractions(fractions: Mapping[str, float]) -> dict[str, float]:
+    """Check the shares of the splits.
+
+    Parameters
+    ----------
+    fractions : mapping of str to float
+        Share of each split; a split that is not named gets nothing.
+
+    Returns
+    -------
+    dict of str to float
+        All three splits in order.
+
+    Raises
+    ------
+    UsageError
+        If a name is unknown, a share is outside 0 to 1 or their sum is not 1.
+
+    Examples
+    --------
+    >>> check_fractions({"train": 0.9, "test": 0.1})
+    {'train': 0.9, 'validation': 0.0, 'test': 0.1}
+    """
+    unknown = set(fractions).difference(SPLITS)
+    if unknown:
+        raise UsageError(f"unknown split {sorted(unknown)}, expected some of {', '.join(SPLITS)}")
+    shares = {name: float(fractions.get(name, 0.0)) for name in SPLITS}
+    if any(not 0 <= share <= 1 for share in shares.values()):
+        raise UsageError(f"split shares {shares}: each must be from 0 to 1")
+    if not math.isclose(sum(shares.values()), 1, abs_tol=1e-9):
+        raise UsageError(f"split shares {shares} sum to {sum(shares.values())}, expected 1")
+    return shares
+
+
+def assign_split(
+    key_id: npt.ArrayLike, fractions: Mapping[str, float], salt: str
+) -> npt.NDArray[np.uint8]:
+    """Give each drawing its split.
+
+    Parameters
+    ----------
+    key_id : array_like of int, shape (n,)
+        Identifiers.
+    fractions : mapping of str to float
+        Share of each split, as `check_fractions` returns it.
+    salt : str
+        Another salt gives another split.
+
+    Returns
+    -------
+    ndarray of uint8, shape (n,)
+        Index into `SPLITS`.
+
+    Examples
+    --------
+    >>> shares = {"train": 0.8, "validation": 0.1, "test": 0.1}
+    >>> splits = assign_split(np.arange(100_000), shares, "")
+    >>> np.abs(np.bincount(splits) / 100_000 - [0.8, 0.1, 0.1]).max() < 0.005
+    np.True_
+    """
+    # test first, then validation, so that moving share between train and validation
+    # leaves the test set as it is
+    unit = (keyed_hash(key_id, salt, "split") >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    test, validation = fractions["test"], fractions["validation"]
+    split = np.zeros(unit.shape, np.uint8)
+    split[unit < test + validation] = SPLITS.index("validation")
+    split[unit < test] = SPLITS.index("test")
+    if fractions["train"] == 0:  # the sum of the shares may miss 1 by a rounding
+        split[split == 0] = SPLITS.index("validation" if validation else "test")
+    return split
+
+
+def row_key_ids(name: str, start: int, stop: int) -> UInt64Array:
+    """Make identifiers for rows of a file that has none.
+
+    Parameters
+    ----------
+    name : str
+        What the rows are, such as ``numpy_bitmap/cat``.
+    start, stop : int
+        Range of the rows.
+
+    Returns
+    -------
+    ndarray of uint64, shape (stop - start,)
+        With the highest bit set, which no official key_id has, so that they never clash.
+
+    Examples
+    --------
+    >>> ids = row_key_ids("numpy_bitmap/cat", 0, 3)
+    >>> len(set(ids.tolist())), bool((ids >> np.uint64(63)).all())
+    (3, True)
+    """
+    base = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little")
+    rows = np.arange(start, stop, dtype=np.uint64) + np.uint64(base)
+    return rows | np.uint64(1 << 63)

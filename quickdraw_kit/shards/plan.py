@@ -1,0 +1,135 @@
+"""What `prepare` would do: its sources, its units, and about how much disk it takes."""
+
+import dataclasses
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from quickdraw_kit import __version__
+from quickdraw_kit.acquire.sources import Source, find_sources
+from quickdraw_kit.errors import UsageError
+from quickdraw_kit.files import open_source
+from quickdraw_kit.shards.layout import Layout
+from quickdraw_kit.shards.selection import Selection
+from quickdraw_kit.shards.units import Unit, cut_units
+
+__all__ = ["Plan", "plan_prepare"]
+
+_LOOK = 256 << 10
+_BINARY_DRAWING = 110  # bytes, on the average of the official files
+_GZIP_RATIO = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `prepare` would do.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of the data set.
+    sources : tuple of Source
+        What is read.
+    units : tuple of Unit
+        How it is cut.
+    selection : Selection
+        The filters.
+    layout : Layout
+        Form, style and splits.
+    drawings : int
+        About how many drawings there are, from the first lines of each source.
+    scratch_bytes, output_bytes : int
+        About how much disk the run takes beside the result, and the result.
+    """
+
+    out: Path
+    sources: tuple[Source, ...]
+    units: tuple[Unit, ...]
+    selection: Selection
+    layout: Layout
+    drawings: int
+    scratch_bytes: int
+    output_bytes: int
+
+    def describe(self) -> dict[str, Any]:
+        """Return what must be the same for a run to go on where another one stopped."""
+        return {
+            "library_version": __version__,
+            "selection": dataclasses.asdict(self.selection),
+            "layout": dataclasses.asdict(self.layout),
+            "sources": [
+                {"name": s.name, "path": str(s.path), "bytes": s.size, "mtime_ns": s.mtime_ns}
+                for s in self.sources
+            ],
+        }
+
+
+def plan_prepare(
+    sources: Iterable[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    *,
+    selection: Selection | None = None,
+    layout: Layout | None = None,
+    home: Path | None = None,
+) -> Plan:
+    """Find the sources and estimate what `prepare` would read and write, writing nothing.
+
+    Parameters
+    ----------
+    sources : iterable of str or path-like
+        Files, folders, globs or categories, see `find_sources`.
+    out : str or path-like
+        Folder of the data set.
+    selection : Selection, optional
+        The filters; by default everything is kept.
+    layout : Layout, optional
+        Form, style and splits.
+    home : Path, optional
+        Folder of downloaded data, for categories.
+
+    Returns
+    -------
+    Plan
+        For `prepare` and for people.
+
+    Raises
+    ------
+    UsageError, DataError
+        As `find_sources`.
+    """
+    selection = Selection() if selection is None else selection
+    layout = Layout() if layout is None else layout
+    found = find_sources(sources, home=home)
+    if layout.strokes and any(source.form in ("bitmaps", "idx") for source in found):
+        raise UsageError("strokes are asked for, and some sources are bitmaps, which have none")
+    drawings = sum(_estimate_drawings(source) for source in found)
+    if selection.limit is not None and selection.categories is not None:
+        drawings = min(drawings, selection.limit * len(selection.categories))
+    size = sum(source.size for source in found)
+    row = layout.style.side**2 if layout.form == "npy" else layout.style.side**2 // 2 + 100
+    return Plan(
+        out=Path(out),
+        sources=tuple(found),
+        units=tuple(cut_units(found)),
+        selection=selection,
+        layout=layout,
+        drawings=drawings,
+        scratch_bytes=size // 2 + 100 * drawings,
+        output_bytes=drawings * (row + 40) + (size // 3 if layout.strokes else 0),
+    )
+
+
+def _estimate_drawings(source: Source) -> int:
+    unpacked = source.size * (1 if source.compression is None else _GZIP_RATIO)
+    match source.form:
+        case "binary":
+            return unpacked // _BINARY_DRAWING
+        case "bitmaps" | "idx":
+            return unpacked // (28 * 28)
+        case "ndjson":
+            with open_source(source.path) as file:
+                head = file.read(_LOOK)
+            lines = head.count(b"\n")
+            return max(unpacked * lines // max(len(head), 1), 1)

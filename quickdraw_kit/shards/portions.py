@@ -1,0 +1,153 @@
+"""Read a unit of any form as portions: drawings with the place of each in its source."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from quickdraw_kit.acquire.sources import Source
+from quickdraw_kit.errors import DataError
+from quickdraw_kit.files import open_source
+from quickdraw_kit.raster.bitmaps import read_bitmaps, read_idx
+from quickdraw_kit.shards.order import row_key_ids
+from quickdraw_kit.shards.units import Unit
+from quickdraw_kit.strokes.batch import DrawingBatch
+from quickdraw_kit.strokes.binary import read_binary
+from quickdraw_kit.strokes.ndjson import Reject, scan_range, scan_stream
+
+__all__ = ["Portion", "read_unit"]
+
+_DIGITS = tuple("0123456789")
+_FASHION = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
+_IMAGES, _LABELS = "images-idx3-ubyte", "labels-idx1-ubyte"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Portion:
+    """Some drawings of a unit, in the order of the source.
+
+    Parameters
+    ----------
+    batch : DrawingBatch
+        The drawings; for bitmaps drawings without strokes, which carry the metadata.
+    offset : ndarray of int64, shape (drawings,)
+        Offset of each line's first byte in the (decompressed) source, or its row where there are
+        no lines.
+    images : ndarray of uint8, shape (drawings, side, side), or None
+        The bitmaps, for sources that hold bitmaps.
+    """
+
+    batch: DrawingBatch
+    offset: npt.NDArray[np.int64]
+    images: npt.NDArray[np.uint8] | None = None
+
+    def filter(self, mask: npt.NDArray[np.bool_]) -> "Portion":
+        """Return the drawings for which a mask is true."""
+        if mask.all():
+            return self
+        images = None if self.images is None else self.images[mask]
+        return Portion(self.batch.filter(mask), self.offset[mask], images)
+
+
+def read_unit(
+    source: Source, unit: Unit, *, raw: bool, on_reject: Callable[[Reject], None]
+) -> Iterator[Portion]:
+    """Read the drawings of a unit.
+
+    Parameters
+    ----------
+    source : Source
+        The file.
+    unit : Unit
+        The stretch of it.
+    raw : bool
+        Whether an ndjson source holds raw drawings.
+    on_reject : callable
+        Called with each line that is not a drawing.
+
+    Yields
+    ------
+    Portion
+        In the order of the source; bounded in size, but for a ``.bin``, which is read whole.
+
+    Raises
+    ------
+    DataError
+        If a source without lines is damaged.
+    """
+    match source.form:
+        case "ndjson" if source.compression is None:
+            scans = scan_range(source.path, unit.start, unit.stop, raw=raw, on_reject=on_reject)
+            for scan in scans:
+                yield Portion(scan.batch, scan.offset)
+        case "ndjson":
+            with open_source(source.path) as file:
+                for scan in scan_stream(file, raw=raw, on_reject=on_reject):
+                    yield Portion(scan.batch, scan.offset)
+        case "binary":
+            batch = read_binary(source.path, word=source.word)
+            yield Portion(batch, np.arange(len(batch)))
+        case "bitmaps":
+            yield _official_bitmaps(source, unit)
+        case "idx":
+            yield _idx(source)
+
+
+def _official_bitmaps(source: Source, unit: Unit) -> Portion:
+    if source.compression is not None:
+        raise DataError(f"{source.path} is compressed: decompress it, so that rows can be mapped")
+    images = read_bitmaps(source.path)
+    header = source.size - images.nbytes
+    first, last = (
+        min(max(-(-(byte - header) // images.shape[1]), 0), len(images))
+        for byte in (unit.start, unit.stop)
+    )
+    key_id = row_key_ids(f"numpy_bitmap/{source.word}", first, last)
+    side = round(images.shape[1] ** 0.5)
+    rows = images[first:last].reshape(-1, side, side)
+    codes = np.zeros(last - first, np.int32)
+    return _bitmaps(rows, key_id, codes, (source.word,), first)
+
+
+def _idx(source: Source) -> Portion:
+    images = read_idx(source.path)
+    labels_path = source.path.with_name(source.path.name.replace(_IMAGES, _LABELS))
+    if not labels_path.exists():
+        raise DataError(f"{source.path} has no labels: expected {labels_path.name} beside it")
+    labels = read_idx(labels_path)
+    if images.ndim != 3 or labels.shape != images.shape[:1]:
+        raise DataError(
+            f"{source.path} holds images {images.shape} and {labels_path.name} labels "
+            f"{labels.shape}: expected as many labels as images"
+        )
+    fashion = "fashion" in str(source.path).lower()
+    if labels.size and labels.max() > 9:
+        raise DataError(f"{labels_path} has label {labels.max()}, expected 0 to 9")
+    family = "fashion-mnist" if fashion else "mnist"
+    key_id = row_key_ids(f"{family}/{source.word}", 0, len(images))
+    return _bitmaps(images, key_id, labels.astype(np.int32), _FASHION if fashion else _DIGITS)
+
+
+def _bitmaps(
+    images: npt.NDArray[np.uint8],
+    key_id: npt.NDArray[np.uint64],
+    codes: npt.NDArray[np.int32],
+    words: tuple[str, ...],
+    first: int = 0,
+) -> Portion:
+    number = len(images)
+    without_strokes = DrawingBatch.from_strokes([[]] * number, words=[words[0]] * number)
+    batch = replace(without_strokes, key_id=key_id, word_code=codes, words=words)
+    return Portion(batch, np.arange(first, first + number), images)

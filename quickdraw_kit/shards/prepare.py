@@ -1,0 +1,357 @@
+"""`prepare`: stroke files in, verified shards out.
+
+An external sort in two passes. The first reads units of the sources and sets their drawings down
+in the order of a hash; the second merges, renders and writes one shard after the other. Every step
+is a pure function of its input that leaves one file behind, by rename, so a killed run goes on
+where it was and ends with the bytes of one that was never killed, whatever the number of workers.
+The price is a scratch copy of the strokes beside the shards, a seventh of their size.
+"""
+
+import functools
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from quickdraw_kit import __version__
+from quickdraw_kit.acquire.sources import Source
+from quickdraw_kit.categories import label_order
+from quickdraw_kit.errors import DataError, UsageError
+from quickdraw_kit.files import atomic_write, sha256_of
+from quickdraw_kit.shards.build import Built, RunFile, Shard, build_shard
+from quickdraw_kit.shards.claim import claim
+from quickdraw_kit.shards.collect import BadLine, Collected, collect_unit
+from quickdraw_kit.shards.histogram import write_histogram
+from quickdraw_kit.shards.layout import Layout
+from quickdraw_kit.shards.manifest import Counts, Manifest, SourceEntry, load_manifest
+from quickdraw_kit.shards.order import keyed_hash
+from quickdraw_kit.shards.plan import Plan, plan_prepare
+from quickdraw_kit.shards.rejects import write_rejects
+from quickdraw_kit.shards.runs import column, distinct_rank, open_run
+from quickdraw_kit.shards.selection import Selection
+from quickdraw_kit.shards.units import Unit
+from quickdraw_kit.shards.work import map_unordered, process_pool
+from quickdraw_kit.strokes.ndjson import sniff_kind
+
+__all__ = ["Progress", "prepare"]
+
+_POOL_WORTH = 16 << 20  # bytes of input; less is done before a worker has started
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is.
+
+    Parameters
+    ----------
+    stage : {"read", "write"}
+        First or second pass.
+    done, total : int
+        Bytes of the sources in the first pass, drawings in the second.
+    drawings : int
+        Drawings read or written in this pass so far.
+    """
+
+    stage: str
+    done: int
+    total: int
+    drawings: int
+
+
+ProgressCallback: TypeAlias = Callable[[Progress], None]
+
+
+def prepare(
+    sources: Iterable[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    *,
+    selection: Selection | None = None,
+    layout: Layout | None = None,
+    home: Path | None = None,
+    max_rejects: float = 0.01,
+    workers: int | None = None,
+    executor: Executor | None = None,
+    overwrite: bool = False,
+    progress: ProgressCallback | None = None,
+) -> Manifest:
+    """Turn stroke files into verified, split, shuffled shards.
+
+    Parameters
+    ----------
+    sources : iterable of str or path-like
+        Files, folders, globs or categories, see `find_sources`.
+    out : str or path-like
+        Folder of the data set; new, empty, or left by an interrupted run of the same call, which
+        is then finished.
+    selection : Selection, optional
+        The filters; by default everything is kept.
+    layout : Layout, optional
+        Form, style and splits.
+    home : Path, optional
+        Folder of downloaded data, for categories.
+    max_rejects : float
+        Share of the drawings that may be refused before the run fails.
+    workers : int, optional
+        Processes; by default as many as there are processors. The bytes do not depend on it.
+    executor : concurrent.futures.Executor, optional
+        Where to run instead of processes of our own.
+    overwrite : bool
+        Replace a data set or an unfinished run that is in `out`.
+    progress : callable, optional
+        Called with a `Progress` as work is finished.
+
+    Returns
+    -------
+    Manifest
+        What was written.
+
+    Raises
+    ------
+    UsageError
+        If a setting is out of range, or `out` holds something else.
+    DataError
+        If a source cannot be read or changes, too many drawings are refused, or none is left.
+    QuickdrawError
+        If the disk is too small, another run writes into `out`, or a worker dies.
+
+    Examples
+    --------
+    >>> from quickdraw_kit.strokes.batch import DrawingBatch
+    >>> from quickdraw_kit.strokes.ndjson import write_ndjson
+    >>> folder = getfixture("tmp_path")
+    >>> batch = DrawingBatch.from_strokes([[([0, 255], [0, 255])]] * 20, words=["line"] * 20)
+    >>> write_ndjson(batch, folder / "line.ndjson")
+    >>> manifest = prepare([folder / "line.ndjson"], folder / "shards", workers=1)
+    >>> manifest.categories, manifest.counts.written, manifest.counts.reconciles
+    (('line',), 20, True)
+    """
+    if not 0 <= max_rejects <= 1:
+        raise UsageError(f"max_rejects is {max_rejects}, expected a share from 0 to 1")
+    plan = plan_prepare(sources, out, selection=selection, layout=layout, home=home)
+    with claim(plan, overwrite=overwrite) as work:
+        if work is None:
+            return load_manifest(plan.out)
+        if workers is None:
+            workers = os.cpu_count() or 1
+            if sum(source.size for source in plan.sources) < _POOL_WORTH:
+                workers = 1
+        report = progress or (lambda _: None)
+        own = process_pool(workers) if executor is None else nullcontext(executor)
+        with own as pool:
+            manifest = _Run(plan, work, pool, report).finish(max_rejects)
+        manifest.save(plan.out)
+    return manifest
+
+
+class _Run:
+    """One run: the state that the steps share is the plan and what lies in the work folder."""
+
+    def __init__(
+        self, plan: Plan, work: Path, pool: Executor | None, report: ProgressCallback
+    ) -> None:
+        self.plan = plan
+        self.units = work / "units"
+        self.shards = work / "shards"
+        self.pool = pool
+        self.report = report
+        for folder in (self.units, self.shards):
+            folder.mkdir(exist_ok=True)
+
+    def finish(self, max_rejects: float) -> Manifest:
+        plan = self.plan
+        digests = self._read()
+        collected = [Collected.load(self.units / f"{u.number:05d}.json") for u in plan.units]
+        bad = self._bad_lines(collected)
+        read = sum(unit.read for unit in collected)
+        if read == 0:
+            raise DataError(f"the sources hold no drawings: {_names(plan.sources)}")
+        self._check_rejects(bad, read, max_rejects)
+        words = {word for unit in collected for word in unit.words}
+        categories = plan.selection.categories or label_order(words)
+        built = self._write(collected, categories)
+        self._add_duplicates(bad, built)
+        self._check_rejects(bad, read, max_rejects)
+        rejected = Counter(line.kind for lines in bad.values() for line in lines)
+        filtered: Counter[str] = Counter()
+        for unit in collected:
+            filtered.update(unit.filtered)
+        filtered["limit"] += sum(shard.beyond_limit for shard in built)
+        written = sum(shard.entry.rows for shard in built)
+        if written == 0:
+            raise DataError(
+                f"no drawing is left of {read}: filtered {dict(+filtered)}, rejected "
+                f"{dict(rejected)}. Loosen the filters."
+            )
+        reads = Counter[int]()
+        for unit, outcome in zip(plan.units, collected, strict=True):
+            reads[unit.source] += outcome.read
+        counts = Counts(
+            read, written, dict(sorted((+filtered).items())), dict(sorted(rejected.items()))
+        )
+        if not counts.reconciles:
+            raise AssertionError(f"drawings got lost: {counts}")
+        histogram = write_histogram(
+            plan.out,
+            categories,
+            [(shard.entry.split, *cell) for shard in built for cell in shard.histogram],
+        )
+        rejects = write_rejects(plan.out, plan.sources, bad)
+        return Manifest(
+            library_version=__version__,
+            categories=categories,
+            layout=plan.layout,
+            selection=plan.selection,
+            sources=tuple(
+                SourceEntry(source.name, source.form, source.size, digests[index], reads[index])
+                for index, source in enumerate(plan.sources)
+            ),
+            shards=tuple(shard.entry for shard in built),
+            files=(*histogram, rejects),
+            counts=counts,
+        )
+
+    def _read(self) -> dict[int, str]:
+        """First pass; return the checksum of each source."""
+        plan = self.plan
+        raw = [
+            source.form == "ndjson" and sniff_kind(source.path) == "raw" for source in plan.sources
+        ]
+        collect = functools.partial(
+            _collect, plan.sources, raw, plan.selection, plan.layout, self.units
+        )
+        total = sum(unit.stop - unit.start for unit in plan.units)
+        done = drawings = 0
+        self.report(Progress("read", 0, total, 0))
+        for unit, read in map_unordered(self.pool, collect, plan.units):
+            done += unit.stop - unit.start
+            drawings += read
+            self.report(Progress("read", done, total, drawings))
+        digest = functools.partial(_digest, plan.sources, self.units)
+        return dict(map_unordered(self.pool, digest, range(len(plan.sources))))
+
+    def _write(self, collected: list[Collected], categories: tuple[str, ...]) -> list[Built]:
+        """Second pass."""
+        plan = self.plan
+        runs = [
+            RunFile(self.units / name, unit.source)
+            for unit, outcome in zip(plan.units, collected, strict=True)
+            for name in outcome.runs
+        ]
+        limits = None
+        totals = np.sum([outcome.splits for outcome in collected], axis=0)
+        if plan.selection.limit is not None:
+            limits = _limits(runs, categories, plan.selection.limit, plan.layout.salt)
+        shards = [
+            Shard(split, index, of)
+            for split, rows in enumerate(totals.tolist())
+            for of in [-(-rows // plan.layout.rows_of_a_shard)]
+            for index in range(of)
+        ]
+        build = functools.partial(
+            build_shard,
+            runs=runs,
+            categories=categories,
+            layout=plan.layout,
+            limits=limits,
+            folder=self.shards,
+            out=plan.out,
+        )
+        done, total = 0, int(totals.sum())
+        self.report(Progress("write", 0, total, 0))
+        for _, rows in map_unordered(self.pool, build, shards):
+            done += rows
+            self.report(Progress("write", done, total, done))
+        return [Built.load(self.shards / f"{shard.stem}.json") for shard in shards]
+
+    def _bad_lines(self, collected: list[Collected]) -> dict[int, list[BadLine]]:
+        bad: dict[int, list[BadLine]] = {}
+        for unit, outcome in zip(self.plan.units, collected, strict=True):
+            bad.setdefault(unit.source, []).extend(outcome.bad)
+        return bad
+
+    def _add_duplicates(self, bad: dict[int, list[BadLine]], built: list[Built]) -> None:
+        for shard in built:
+            for twin in shard.duplicates:
+                first = self.plan.sources[twin.first_source]
+                place = "byte" if first.form == "ndjson" else "row"
+                reason = (
+                    f"key_id {twin.key_id} was there before: "
+                    f"{first.name}, {place} {twin.first_offset}"
+                )
+                bad[twin.source].append(BadLine(twin.offset, "duplicate", reason))
+
+    def _check_rejects(self, bad: dict[int, list[BadLine]], read: int, max_rejects: float) -> None:
+        number = sum(map(len, bad.values()))
+        if number <= max_rejects * read:
+            return
+        entry = write_rejects(self.plan.out, self.plan.sources, bad)
+        source, first = next(
+            (self.plan.sources[index], lines[0]) for index, lines in sorted(bad.items()) if lines
+        )
+        raise DataError(
+            f"{number} of {read} drawings were refused ({number / read:.2%}), more than "
+            f"max_rejects allows ({max_rejects:.2%}). The first: {source.name}, byte "
+            f"{first.offset}: {first.reason}. All are in {self.plan.out / entry.name}. "
+            "If they may go, run again with a larger max_rejects; what is done is kept."
+        )
+
+
+def _collect(
+    sources: Sequence[Source],
+    raw: Sequence[bool],
+    selection: Selection,
+    layout: Layout,
+    folder: Path,
+    unit: Unit,
+) -> int:
+    return collect_unit(
+        sources[unit.source],
+        unit,
+        raw=raw[unit.source],
+        selection=selection,
+        layout=layout,
+        folder=folder,
+    )
+
+
+def _digest(sources: Sequence[Source], folder: Path, index: int) -> str:
+    known = folder / f"source-{index:05d}.sha256"
+    if known.exists():
+        return known.read_text("ascii")
+    source = sources[index]
+    digest = sha256_of(source.path)
+    source.check_unchanged()
+    with atomic_write(known, sync=False) as out:
+        out.write(digest.encode())
+    return digest
+
+
+def _limits(
+    runs: Sequence[RunFile], categories: tuple[str, ...], limit: int, salt: str
+) -> npt.NDArray[np.uint64]:
+    """Return the highest lot of each category that is among the `limit` smallest."""
+    label_of = {name: label for label, name in enumerate(categories)}
+    labels, lots = [np.zeros(0, np.int64)], [np.zeros(0, np.uint64)]
+    for run in runs:
+        with open_run(run.path) as opened:
+            codes = opened.table.column("word").chunk(0)
+            lookup = np.array([label_of.get(w, -1) for w in codes.dictionary.to_pylist()], np.int64)
+            labels.append(lookup[codes.indices.to_numpy()])
+            lots.append(keyed_hash(column(opened.table, "key_id"), salt, "lot"))
+    label, lot = np.concatenate(labels), np.concatenate(lots)
+    within = distinct_rank(label, lot) < limit
+    limits = np.zeros(len(categories), np.uint64)
+    np.maximum.at(limits, label[within], lot[within])
+    return limits
+
+
+def _names(sources: Sequence[Source]) -> str:
+    names = ", ".join(source.name for source in sources[:5])
+    return names + (f" and {len(sources) - 5} more" if len(sources) > 5 else "")

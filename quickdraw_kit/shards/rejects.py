@@ -1,0 +1,107 @@
+"""The file of refused lines: each with its source, its number, its place, the reason and itself."""
+
+import codecs
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from quickdraw_kit.acquire.sources import Source
+from quickdraw_kit.files import open_source
+from quickdraw_kit.shards.collect import BadLine
+from quickdraw_kit.shards.forms import HashedFile, hashed_write
+from quickdraw_kit.shards.manifest import FileEntry
+
+__all__ = ["REJECTS_NAME", "write_rejects"]
+
+REJECTS_NAME = "rejects.ndjson"
+_BLOCK = 4 << 20
+
+
+def write_rejects(
+    folder: Path, sources: Sequence[Source], bad: Mapping[int, Iterable[BadLine]]
+) -> FileEntry:
+    """Write ``rejects.ndjson``, fetching each line from its source again.
+
+    A line that is not UTF-8 stands with its odd bytes as lone surrogates; in Python
+    ``text.encode("utf-8", "surrogateescape")`` gives the bytes back.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the data set.
+    sources : sequence of Source
+        The sources, in order.
+    bad : mapping of int to iterable of BadLine
+        The refused lines of each source, by its position.
+
+    Returns
+    -------
+    FileEntry
+        For the manifest.
+    """
+    with hashed_write(folder, REJECTS_NAME) as out:
+        for index, source in enumerate(sources):
+            lines = sorted(bad.get(index, ()), key=lambda line: line.offset)
+            if not lines:
+                continue
+            if source.form != "ndjson":
+                for line in lines:
+                    _write_head(out, source, line, row=line.offset + 1)
+                    out.write(b"}\n")
+                continue
+            with open_source(source.path) as file:
+                reader = _LineReader(file)
+                for line in lines:
+                    reader.seek(line.offset)
+                    _write_head(out, source, line, line=reader.line, offset=line.offset)
+                    out.write(b', "text": "')
+                    reader.copy_line(out)
+                    out.write(b'"}\n')
+    return out.entry
+
+
+def _write_head(out: HashedFile, source: Source, line: BadLine, **place: int) -> None:
+    head = {"source": source.name, **place, "kind": line.kind, "reason": line.reason}
+    out.write(json.dumps(head)[:-1].encode())
+
+
+class _LineReader:
+    """Walks forward through a file and counts its lines."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._block = b""
+        self._start = 0  # offset of the block's first byte
+        self._at = 0  # place in the block
+        self.line = 1
+
+    def seek(self, offset: int) -> None:
+        while offset > self._start + len(self._block):
+            self.line += self._block.count(b"\n", self._at)
+            if not self._next_block():
+                return
+        self.line += self._block.count(b"\n", self._at, offset - self._start)
+        self._at = offset - self._start
+
+    def copy_line(self, out: HashedFile) -> None:
+        decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+        while True:
+            end = self._block.find(b"\n", self._at)
+            piece = self._block[self._at : len(self._block) if end < 0 else end]
+            self._at += len(piece)
+            last = end >= 0
+            if not last and not self._next_block():
+                last = True
+            text = decoder.decode(piece, final=last)
+            if last:
+                text = text.removesuffix("\r")
+            out.write(json.dumps(text)[1:-1].encode())
+            if last:
+                return
+
+    def _next_block(self) -> bool:
+        self._start += len(self._block)
+        self._block = self._file.read(_BLOCK)
+        self._at = 0
+        return bool(self._block)

@@ -1,0 +1,128 @@
+"""Map tasks over an executor: processes on one machine, or whatever the caller brings."""
+
+import contextlib
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import ParamSpec, TypeVar
+
+from quickdraw_kit.errors import QuickdrawError
+
+__all__ = ["map_unordered", "process_pool"]
+
+_Params = ParamSpec("_Params")
+_Task = TypeVar("_Task")
+_Result = TypeVar("_Result")
+
+_AHEAD = 4
+
+
+@contextlib.contextmanager
+def process_pool(workers: int) -> Iterator[Executor | None]:
+    """Start worker processes that end with this process, however it ends.
+
+    Parameters
+    ----------
+    workers : int
+        How many; with one the work is done in this process.
+
+    Yields
+    ------
+    Executor or None
+        None for one worker.
+
+    Examples
+    --------
+    >>> with process_pool(1) as executor:
+    ...     sorted(result for _, result in map_unordered(executor, abs, [-1, 2]))
+    [1, 2]
+    """
+    if workers <= 1:
+        yield None
+        return
+    # fork would copy locks that threads of the parent hold
+    method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+    context = multiprocessing.get_context(method)
+    if method == "forkserver":
+        context.set_forkserver_preload(["quickdraw_kit.shards.build"])
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent) as pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def map_unordered(
+    executor: Executor | None, function: Callable[[_Task], _Result], tasks: Iterable[_Task]
+) -> Iterator[tuple[_Task, _Result]]:
+    """Call a function for each task and yield the results as they come.
+
+    Parameters
+    ----------
+    executor : Executor or None
+        Where to run; None for here.
+    function : callable
+        Takes a task; picklable when the executor needs that.
+    tasks : iterable
+        What to do. It is drawn from as places become free.
+
+    Yields
+    ------
+    tuple
+        Task and result.
+
+    Raises
+    ------
+    QuickdrawError
+        If a worker process dies.
+    Exception
+        What the function raised.
+
+    Examples
+    --------
+    >>> list(map_unordered(None, abs, [-1, -2]))
+    [(-1, 1), (-2, 2)]
+    """
+    if executor is None:
+        for task in tasks:
+            yield task, function(task)
+        return
+    queue = iter(tasks)
+    room = _AHEAD * (os.cpu_count() or 1)
+    running = {}
+    try:
+        while True:
+            for task in queue:
+                running[executor.submit(function, task)] = task
+                if len(running) >= room:
+                    break
+            if not running:
+                return
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield running.pop(future), future.result()
+    except BrokenProcessPool as error:
+        raise QuickdrawError(
+            "a worker process died, perhaps for want of memory. What is finished is kept: "
+            "run the same command again to go on, with fewer workers if it dies again."
+        ) from error
+    finally:
+        for future in running:
+            future.cancel()
+
+
+def _end_with_parent() -> None:
+    """Watch the parent from a thread, because a worker of a killed parent waits for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="end-with-parent").start()

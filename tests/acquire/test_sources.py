@@ -1,0 +1,87 @@
+"""Sources: what a person names becomes a list of files, the same for any order."""
+
+import gzip
+import itertools
+
+import pytest
+
+from quickdraw_kit.acquire.sources import find_sources
+from quickdraw_kit.errors import DataError, UsageError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("cat.ndjson", "dog.ndjson.gz", "ant.bin", "notes.txt"):
+        data = gzip.compress(b"{}") if name.endswith(".gz") else b"{}"
+        (tmp_path / name).write_bytes(data)
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "cat.ndjson").write_bytes(b"{}")
+    return tmp_path
+
+
+def test_a_folder_gives_its_readable_files_and_not_its_subfolders(folder):
+    found = find_sources([folder])
+    assert [(s.name, s.form, s.compression) for s in found] == [
+        ("ant.bin", "binary", None),
+        ("cat.ndjson", "ndjson", None),
+        ("dog.ndjson.gz", "ndjson", "gzip"),
+    ]
+
+
+def test_any_order_and_any_way_of_naming_gives_the_same_list(folder):
+    specs = [folder, folder / "cat.ndjson", str(folder / "*.bin"), folder / "deep"]
+    expected = find_sources(specs)
+    for order in itertools.permutations(specs):
+        assert find_sources(order) == expected
+
+
+def test_files_of_one_name_are_told_apart_by_their_folder(folder):
+    names = {source.name for source in find_sources([folder, folder / "deep"])}
+    assert f"{folder.name}/cat.ndjson" in names
+    assert "deep/cat.ndjson" in names
+
+
+def test_a_link_to_a_file_that_is_there_already_counts_once(folder):
+    (folder / "same.ndjson").symlink_to(folder / "cat.ndjson")
+    assert len(find_sources([folder])) == 3
+
+
+def test_a_category_is_its_downloaded_file(folder):
+    home = folder / "home"
+    (home / "simplified").mkdir(parents=True)
+    (home / "simplified" / "hot air balloon.ndjson").write_bytes(b"{}")
+    assert find_sources(["Hot_air_balloon"], home=home)[0].word == "hot air balloon"
+
+
+@pytest.mark.parametrize(
+    ("spec", "error", "message"),
+    [
+        ("catt", UsageError, "did you mean cat"),
+        ("dog", UsageError, "not downloaded.*quickdraw-kit download"),
+        ("nowhere/cat.ndjson", UsageError, "does not exist"),
+        ("notes.txt", DataError, "no known form"),
+        ("*.csv", DataError, "no readable file matches"),
+        ("empty", DataError, "holds no .*it has the folders inner"),
+    ],
+)
+def test_what_cannot_be_read_is_named(folder, monkeypatch, spec, error, message):
+    (folder / "empty" / "inner").mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    with pytest.raises(error, match=message):
+        find_sources([spec], home=folder / "home")
+
+
+def test_naming_nothing_is_wrong_usage():
+    with pytest.raises(UsageError, match="no source is named"):
+        find_sources([])
+
+
+def test_a_change_of_a_source_is_noticed(folder):
+    source = find_sources([folder / "cat.ndjson"])[0]
+    source.check_unchanged()
+    source.path.write_bytes(b"{}{}")
+    with pytest.raises(DataError, match="2 bytes when the run began, 4 now"):
+        source.check_unchanged()
+    source.path.unlink()
+    with pytest.raises(DataError, match="is gone"):
+        source.check_unchanged()

@@ -1,0 +1,48 @@
+"""What all tests share: where the real data is, and a writer of small ndjson files."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data, or a skip with the reason."""
+    place = os.environ.get("QUICKDRAW_KIT_REAL_DATA")
+    if not place:
+        pytest.skip("QUICKDRAW_KIT_REAL_DATA is not set: no real data on this machine")
+    return Path(place)
+
+
+@pytest.fixture
+def write_lines(tmp_path: Path):
+    """Write an ndjson file of (key_id, word) drawings, or of lines given as bytes."""
+
+    def write(name: str, lines) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(
+            b"".join(line if isinstance(line, bytes) else official_line(*line) for line in lines)
+        )
+        return path
+
+    return write
+
+
+def official_line(
+    key_id: int, word: str = "cat", *, recognized: bool = True, country: str = "US", drawing=None
+) -> bytes:
+    """One line of a simplified file, to the letter."""
+    if drawing is None:
+        drawing = [[[key_id % 200, 255], [0, key_id % 100]], [[7, 8, 9], [1, 2, 3]]]
+    document = {
+        "word": word,
+        "countrycode": country,
+        "timestamp": "2017-03-02 23:25:10.07453 UTC",
+        "recognized": recognized,
+        "key_id": str(key_id),
+        "drawing": drawing,
+    }
+    return json.dumps(document, separators=(",", ":")).encode() + b"\n"

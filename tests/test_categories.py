@@ -1,0 +1,48 @@
+"""The 345 names and the search among them."""
+
+import pytest
+
+from quickdraw_kit.categories import (
+    CATEGORIES,
+    check_categories,
+    label_order,
+    search_categories,
+)
+from quickdraw_kit.errors import UsageError
+
+
+def test_there_are_345_different_names_in_the_official_order():
+    assert len(CATEGORIES) == len(set(CATEGORIES)) == 345
+    assert (CATEGORIES[0], CATEGORIES[-1]) == ("aircraft carrier", "zigzag")
+
+
+def test_every_name_of_the_real_files_is_there(real_data):
+    stems = {path.stem for path in (real_data / "quickdraw" / "simplified").glob("*.ndjson")}
+    assert len(stems) > 300
+    assert stems <= set(CATEGORIES)
+
+
+@pytest.mark.parametrize("name", ["T-Shirt", "t_shirt", " t-shirt ", "T SHIRT"])
+def test_spelling_is_forgiven(name):
+    assert check_categories([name]) == ("t-shirt",)
+
+
+def test_a_misspelt_name_gets_a_suggestion():
+    with pytest.raises(UsageError, match="did you mean giraffe"):
+        check_categories(["girrafe"])
+    with pytest.raises(UsageError, match="quickdraw-kit categories"):
+        check_categories(["qqqqqq"])
+
+
+def test_search_finds_parts_of_names_in_order():
+    assert search_categories("ball") == (
+        "baseball",
+        "baseball bat",
+        "basketball",
+        "hot air balloon",
+        "soccer ball",
+    )
+
+
+def test_label_order_puts_strangers_last():
+    assert label_order(["zebra", "my word", "ant", "ant"]) == ("ant", "zebra", "my word")
