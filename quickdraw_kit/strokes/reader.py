@@ -1,0 +1,205 @@
+"""Lines to drawings: the compiled scanner where it can, the standard parser where it must."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from quickdraw_kit.errors import MalformedLineError
+from quickdraw_kit.strokes.batch import DrawingBatch, lengths_to_offsets
+from quickdraw_kit.strokes.blocks import Block
+from quickdraw_kit.strokes.jsonline import LineError, ParsedLine, parse_line
+
+if TYPE_CHECKING:
+    from quickdraw_kit.strokes.scan import Columns
+
+__all__ = ["OnReject", "Reject", "Scan", "scan_blocks"]
+
+_VOCABULARY_LIMIT = 4096  # words; each batch carries the vocabulary along
+_NAT = np.iinfo(np.int64).min
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A line that is not a drawing.
+
+    Parameters
+    ----------
+    source : str
+        Name of the file.
+    line : int
+        Line number, from 1; in a range of a file, from the first line of the range.
+    offset : int
+        Offset of the line's first byte in the (decompressed) file.
+    length : int
+        Bytes of the line, without its newline.
+    reason : str
+        What was found and what was expected.
+    """
+
+    source: str
+    line: int
+    offset: int
+    length: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scan:
+    """The drawings of some consecutive lines, each with the place of its line.
+
+    Parameters
+    ----------
+    batch : DrawingBatch
+        The drawings.
+    offset : ndarray of int64, shape (drawings,)
+        Offset of the line's first byte in the (decompressed) file.
+    length : ndarray of int64, shape (drawings,)
+        Bytes of the line, without its newline.
+    line : ndarray of int64, shape (drawings,)
+        Line number, from 1; in a range of a file, from the first line of the range.
+    lines : int
+        How many lines these were, blank and refused ones included.
+    """
+
+    batch: DrawingBatch
+    offset: npt.NDArray[np.int64]
+    length: npt.NDArray[np.int64]
+    line: npt.NDArray[np.int64]
+    lines: int
+
+
+OnReject: TypeAlias = Callable[[Reject], None]
+
+
+def scan_blocks(
+    blocks: Iterable[Block],
+    *,
+    raw: bool | None,
+    name: str,
+    on_reject: OnReject | None,
+    stop: int | None = None,
+) -> Iterator[Scan]:
+    """Read the drawings of blocks of lines.
+
+    Parameters
+    ----------
+    blocks : iterable of Block
+        The lines, in order.
+    raw : bool or None
+        Which kind is expected; None for the kind of the first valid line.
+    name : str
+        Name of the source.
+    on_reject : callable or None
+        Called with each line that is refused; None to raise instead.
+    stop : int, optional
+        Lines that begin at this offset or later are not read.
+
+    Yields
+    ------
+    Scan
+        One a block.
+
+    Raises
+    ------
+    MalformedLineError
+        If a line is not a drawing and there is no `on_reject`.
+    """
+    from quickdraw_kit.strokes.scan import Columns, Vocabulary, scan_lines
+
+    def reject(offset: int, length: int, reason: str) -> None:
+        line = int(counts[0])
+        if on_reject is None:
+            raise MalformedLineError(name, line, offset, reason)
+        on_reject(Reject(name, line, offset, length, reason))
+
+    columns: Columns | None = None
+    vocabulary = Vocabulary()
+    counts = np.zeros(4, np.int64)  # lines of all blocks; drawings, strokes, points of this one
+    for block in blocks:
+        lines_before = int(counts[0])
+        counts[1:] = 0
+        if len(vocabulary) > _VOCABULARY_LIMIT:
+            vocabulary = Vocabulary()
+        if block.too_long:
+            counts[0] += 1
+            reject(block.offset, block.too_long, f"a line of {block.too_long:,} bytes is too long")
+        data = np.frombuffer(block.data, np.uint8)
+        end = block.size if stop is None else min(block.size, stop - block.offset)
+        at = 0
+        while at < end:
+            if raw is not None:
+                if columns is None or not columns.fits(len(data)):
+                    columns = Columns.for_block(len(data), raw=raw)
+                at = scan_lines(data, at, end, vocabulary.table, columns, counts)
+                if at >= end:
+                    break
+            newline = block.data.index(b"\n", at)
+            line = bytes(block.data[at:newline]).removesuffix(b"\r")
+            counts[0] += 1
+            try:
+                if line.strip(b" \t\r"):
+                    parsed = parse_line(line, raw=raw)
+                    if columns is None:
+                        raw = parsed.is_raw
+                        columns = Columns.for_block(len(data), raw=raw)
+                    _place(columns, counts, parsed, vocabulary.code(parsed.word), at, len(line))
+            except LineError as error:
+                reject(block.offset + at, len(line), str(error))
+            at = newline + 1
+        if columns is None:
+            columns = Columns.for_block(0, raw=bool(raw))
+        yield Scan(
+            batch=_cut(columns, counts, vocabulary.words),
+            offset=columns.offset[: counts[1]] + block.offset,
+            length=columns.length[: counts[1]].copy(),
+            line=columns.line[: counts[1]].copy(),
+            lines=int(counts[0]) - lines_before,
+        )
+
+
+def _place(
+    columns: "Columns",
+    counts: npt.NDArray[np.int64],
+    parsed: ParsedLine,
+    code: int,
+    offset: int,
+    length: int,
+) -> None:
+    """Enter a drawing of the standard parser as the scanner would have."""
+    line, row, stroke, point = counts.tolist()
+    end = point + len(parsed.x)
+    columns.x[point:end] = parsed.x
+    columns.y[point:end] = parsed.y
+    if parsed.t is not None:
+        columns.t[point:end] = parsed.t
+    ends = lengths_to_offsets(parsed.counts)[1:] + point
+    columns.stroke_offsets[stroke + 1 : stroke + 1 + len(ends)] = ends
+    columns.drawing_offsets[row + 1] = stroke + len(ends)
+    columns.key_id[row] = parsed.key_id
+    columns.word_code[row] = code
+    columns.countrycode[row] = np.frombuffer(parsed.countrycode.encode().ljust(2, b"\0"), np.uint8)
+    columns.timestamp[row] = _NAT if parsed.timestamp is None else parsed.timestamp
+    columns.recognized[row] = parsed.recognized
+    columns.offset[row], columns.length[row], columns.line[row] = offset, length, line
+    counts[1:] = row + 1, stroke + len(ends), end
+
+
+def _cut(columns: "Columns", counts: npt.NDArray[np.int64], words: tuple[str, ...]) -> DrawingBatch:
+    """Copy what is filled."""
+    _, drawings, strokes, points = counts.tolist()
+    return DrawingBatch(
+        x=columns.x[:points].copy(),
+        y=columns.y[:points].copy(),
+        t=columns.t[:points].copy() if columns.is_raw else None,
+        stroke_offsets=columns.stroke_offsets[: strokes + 1].copy(),
+        drawing_offsets=columns.drawing_offsets[: drawings + 1].copy(),
+        key_id=columns.key_id[:drawings].copy(),
+        word_code=columns.word_code[:drawings].copy(),
+        words=words,
+        countrycode=columns.countrycode[:drawings].copy().view("S2")[:, 0],
+        timestamp=columns.timestamp[:drawings].copy().view("datetime64[us]"),
+        recognized=columns.recognized[:drawings].copy(),
+    )
