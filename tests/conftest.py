@@ -4,7 +4,12 @@ import json
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# The first example compiles kernels, and the machine may be busy: no example is judged by its time.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """Files appear whole or not at all, and open as they are."""
 
 import gzip
-import os
 import stat
 
 import pytest
@@ -51,7 +50,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         fail()
     assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["a"]
+    assert [left.name for left in tmp_path.iterdir()] == ["a"]
 
 
 def test_nobody_sees_a_file_before_it_is_whole(tmp_path):

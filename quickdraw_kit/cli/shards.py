@@ -78,8 +78,8 @@ def prepare(
     A run that is interrupted goes on when the same command is given again. The bytes do not depend
     on the number of workers or the order of the sources.
 
-    Examples
-    --------
+    Examples:
+
       quickdraw-kit prepare simplified/ --out shards
 
       quickdraw-kit prepare simplified/ -o pets -c cat,dog --limit 10000
@@ -195,8 +195,8 @@ def histogram(
 ) -> None:
     """Show how many drawings of each category a data set has.
 
-    Examples
-    --------
+    Examples:
+
       quickdraw-kit histogram shards
 
       quickdraw-kit histogram shards --out histogram.svg
@@ -243,8 +243,8 @@ def _write_histogram(folder: Path, out: Path, categories: tuple[str, ...], rows:
 def verify(folder: Folder, as_json: Json = False) -> None:
     """Re-check every checksum and count of a data set; exit with 1 when something is wrong.
 
-    Examples
-    --------
+    Examples:
+
       quickdraw-kit verify shards
     """
     from quickdraw_kit.shards import verify as room

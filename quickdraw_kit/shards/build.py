@@ -329,7 +329,8 @@ def _labels(table: pa.Table, label_of: dict[str, int]) -> npt.NDArray[np.int64]:
         words = words.chunk(0)
     # a word that only filtered drawings have is in the vocabulary and not among the labels
     labels = np.array([label_of.get(word, -1) for word in words.dictionary.to_pylist()], np.int64)
-    return labels[words.indices.to_numpy()]
+    codes: npt.NDArray[np.int32] = words.indices.to_numpy()
+    return labels[codes]
 
 
 def _plain(table: pa.Table) -> pa.Table:

@@ -25,6 +25,8 @@ from quickdraw_kit.strokes.ndjson import Reject
 
 __all__ = ["BadLine", "Collected", "collect_unit"]
 
+_RUN_BYTES = 48 << 20
+
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
@@ -133,6 +135,21 @@ def collect_unit(
     def refuse(reject: Reject) -> None:
         bad.append(BadLine(reject.offset, "malformed", reject.reason))
 
+    held: list[Portion] = []
+
+    def set_down() -> None:
+        portion = Portion.concat(held)
+        held.clear()
+        if selection.limit is not None:
+            lot = keyed_hash(portion.batch.key_id, layout.salt, "lot")
+            within = distinct_rank(portion.batch.word_code, lot) < selection.limit
+            filtered["limit"] += len(within) - int(np.count_nonzero(within))
+            portion = portion.filter(within)
+        words.update(portion.batch.words[code] for code in np.unique(portion.batch.word_code))
+        runs.append(f"{unit.number:05d}-{len(runs):03d}.arrow")
+        split = _splits(source, portion, layout)
+        splits[:] += write_run(folder / runs[-1], portion, split, layout.salt)
+
     for portion in read_unit(source, unit, raw=raw, on_reject=refuse):
         read += len(portion.batch)
         _check_side(source, portion, layout.style)
@@ -141,17 +158,12 @@ def collect_unit(
         keep, left_out = selection.keep(portion.batch)
         filtered.update(left_out)
         portion = portion.filter(keep)
-        if selection.limit is not None:
-            lot = keyed_hash(portion.batch.key_id, layout.salt, "lot")
-            within = distinct_rank(portion.batch.word_code, lot) < selection.limit
-            filtered["limit"] += len(within) - int(np.count_nonzero(within))
-            portion = portion.filter(within)
-        if len(portion.batch) == 0:
-            continue
-        words.update(portion.batch.words[code] for code in np.unique(portion.batch.word_code))
-        runs.append(f"{unit.number:05d}-{len(runs):03d}.arrow")
-        split = _splits(source, portion, layout)
-        splits += write_run(folder / runs[-1], portion, split, layout.salt)
+        if len(portion.batch):
+            held.append(portion)
+        if sum(kept.nbytes for kept in held) > _RUN_BYTES:
+            set_down()
+    if held:
+        set_down()
     source.check_unchanged()
     bad.sort(key=lambda line: line.offset)
     malformed = sum(line.kind == "malformed" for line in bad)

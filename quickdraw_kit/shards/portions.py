@@ -1,6 +1,6 @@
 """Read a unit of any form as portions: drawings with the place of each in its source."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -52,6 +52,24 @@ class Portion:
     batch: DrawingBatch
     offset: npt.NDArray[np.int64]
     images: npt.NDArray[np.uint8] | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its points and pixels, about what it takes in memory."""
+        points = self.batch.x.nbytes * (2 if self.batch.t is None else 3) + 48 * len(self.batch)
+        return points + (0 if self.images is None else self.images.nbytes)
+
+    @classmethod
+    def concat(cls, portions: Sequence["Portion"]) -> "Portion":
+        """Put portions of one source one behind the other."""
+        if len(portions) == 1:
+            return portions[0]
+        images = [portion.images for portion in portions if portion.images is not None]
+        return cls(
+            DrawingBatch.concat(portion.batch for portion in portions),
+            np.concatenate([portion.offset for portion in portions]),
+            np.concatenate(images) if images else None,
+        )
 
     def filter(self, mask: npt.NDArray[np.bool_]) -> "Portion":
         """Return the drawings for which a mask is true."""

@@ -180,8 +180,8 @@ class _Run:
         self._check_rejects(bad, read, max_rejects)
         rejected = Counter(line.kind for lines in bad.values() for line in lines)
         filtered: Counter[str] = Counter()
-        for unit in collected:
-            filtered.update(unit.filtered)
+        for outcome in collected:
+            filtered.update(outcome.filtered)
         filtered["limit"] += sum(shard.beyond_limit for shard in built)
         written = sum(shard.entry.rows for shard in built)
         if written == 0:

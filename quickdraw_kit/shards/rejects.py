@@ -61,8 +61,8 @@ def write_rejects(
     return out.entry
 
 
-def _write_head(out: HashedFile, source: Source, line: BadLine, **place: int) -> None:
-    head = {"source": source.name, **place, "kind": line.kind, "reason": line.reason}
+def _write_head(out: HashedFile, source: Source, refused: BadLine, **place: int) -> None:
+    head = {"source": source.name, **place, "kind": refused.kind, "reason": refused.reason}
     out.write(json.dumps(head)[:-1].encode())
 
 

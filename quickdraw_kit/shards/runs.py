@@ -135,9 +135,9 @@ def open_run(path: Path) -> Iterator[Run]:
 def column(table: pa.Table, name: str) -> npt.NDArray[Any]:
     """Return a column of numbers as an array, shared with Arrow when it is one chunk."""
     chunks = table.column(name).chunks
-    if len(chunks) == 1:
-        return chunks[0].to_numpy(zero_copy_only=True)
-    arrays = [chunk.to_numpy(zero_copy_only=True) for chunk in chunks]
+    arrays: list[npt.NDArray[Any]] = [chunk.to_numpy(zero_copy_only=True) for chunk in chunks]
+    if len(arrays) == 1:
+        return arrays[0]
     return np.concatenate(arrays) if arrays else np.zeros(0, np.uint64)
 
 

@@ -5,9 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from quickdraw_kit.raster.render import rasterize
+from quickdraw_kit.strokes.ndjson import read_ndjson
 
 from quickdraw_kit.errors import DataError, QuickdrawError, UsageError
-from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.shards import claim
 from quickdraw_kit.shards.dataset import open_shards
@@ -16,7 +17,6 @@ from quickdraw_kit.shards.order import keyed_hash
 from quickdraw_kit.shards.prepare import prepare
 from quickdraw_kit.shards.selection import Selection
 from quickdraw_kit.shards.verify import verify
-from quickdraw_kit.strokes.ndjson import read_ndjson
 from tests.conftest import official_line
 
 

@@ -1,0 +1,190 @@
+"""Commands on drawings: `categories`, `sample`, `inspect`, `convert`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from quickdraw_kit.cli.options import Categories, Json, Sources, names, print_json
+from quickdraw_kit.cli.progress import progress_bar
+
+__all__ = ["add_to"]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    for command in (categories, sample, inspect, convert):
+        app.command(rich_help_panel="Drawings")(command)
+
+
+def categories(
+    search: Annotated[
+        str | None, typer.Argument(help="Part of a name; near matches when there is none.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List the 345 categories in label order, or search among them.
+
+    Examples:
+
+      quickdraw-kit categories
+
+      quickdraw-kit categories ball
+    """
+    from quickdraw_kit.categories import CATEGORIES, search_categories
+
+    found = CATEGORIES if search is None else search_categories(search)
+    labels = {name: CATEGORIES.index(name) for name in found}
+    if as_json:
+        print_json([{"label": label, "name": name} for name, label in labels.items()])
+    else:
+        for name, label in labels.items():
+            typer.echo(f"{label:>3}  {name}")
+    if not found:
+        typer.echo(f"no category is like {search!r}", err=True)
+        raise typer.Exit(1)
+
+
+def sample(
+    out: Annotated[Path, typer.Argument(help="Folder to write to: one file per category.")],
+    drawings: Annotated[
+        int, typer.Option("--drawings", "-n", min=1, help="How many in all.")
+    ] = 1200,
+    categories: Categories = None,
+    seed: Annotated[int, typer.Option(help="Another seed, other drawings.")] = 0,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Raw drawings with times, instead of simplified ones.")
+    ] = False,
+) -> None:
+    """Generate drawings that look hand-made, as official ndjson. They are not real data.
+
+    Examples:
+
+      quickdraw-kit sample drawings/
+
+      quickdraw-kit sample load-test/ --drawings 1000000 --raw
+    """
+    from quickdraw_kit.strokes.generate import write_sample
+
+    with progress_bar() as advance:
+        paths = write_sample(
+            out,
+            drawings=drawings,
+            categories=names(categories),
+            seed=seed,
+            raw=raw,
+            progress=lambda done, total: advance("sample", done, total, f"{done:,} drawings"),
+        )
+    typer.echo(f"{out}: {drawings:,} drawings in {len(paths)} files")
+
+
+def inspect(
+    sources: Sources,
+    preview: Annotated[
+        int, typer.Option(help="Show so many drawings of each category in the terminal.")
+    ] = 0,
+    sheet: Annotated[
+        Path | None, typer.Option(help="Write a contact sheet, ten drawings of each category.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what is in some files: drawings, strokes, points, countries, bad lines.
+
+    Examples:
+
+      quickdraw-kit inspect cat.ndjson
+
+      quickdraw-kit inspect simplified/ --sheet sheet.png
+    """
+    from quickdraw_kit.shards import inspect as room
+
+    with progress_bar(quiet=as_json) as advance:
+        found = room.inspect(
+            sources,
+            examples=10 if sheet is not None else preview,
+            progress=lambda done, total, drawings: advance(
+                "read", done, total, f"{drawings:,} drawings"
+            ),
+        )
+    if sheet is not None:
+        from quickdraw_kit.show.sheet import contact_sheet
+
+        codes = {word: code for code, word in enumerate(found.categories)}
+        labels = [codes[word] for word in found.example_words]
+        contact_sheet(found.examples, labels, tuple(found.categories), sheet)
+    if as_json:
+        print_json(_document(found))
+        return
+    _show(found)
+    if preview:
+        from quickdraw_kit.show.terminal import gallery
+
+        typer.echo(gallery(found.examples[: preview * 12], found.example_words[: preview * 12]))
+    if sheet is not None:
+        typer.echo(f"wrote {sheet}")
+
+
+def _document(found: Any) -> dict[str, Any]:
+    import dataclasses
+
+    document = dataclasses.asdict(found)
+    for name in ("examples", "example_words"):
+        del document[name]
+    return document
+
+
+def _show(found: Any) -> None:
+    share = f", {found.recognized / found.drawings:.1%} recognised" if found.drawings else ""
+    kind = " and ".join(found.forms)
+    typer.echo(
+        f"{len(found.sources)} files of {kind}, {found.bytes:,} bytes: "
+        f"{found.drawings:,} drawings of {len(found.categories)} categories{share}"
+    )
+    for name, spread in (("strokes", found.strokes), ("points", found.points)):
+        if spread.quantiles:
+            least, _, low, middle, high, _, most = spread.quantiles.values()
+            typer.echo(
+                f"{name + ' of a drawing':<20} mean {spread.mean:.1f}, median {middle}, "
+                f"half of them {low} to {high}, all {least} to {most}"
+            )
+    _show_most("categories", found.categories)
+    _show_most("countries", found.countries)
+    if found.rejects:
+        _show_most("bad lines", found.rejects)
+
+
+def _show_most(name: str, counts: dict[str, int]) -> None:
+    most = sorted(counts.items(), key=lambda pair: -pair[1])
+    shown = ", ".join(f"{value or 'unknown'} {number:,}" for value, number in most[:10])
+    more = f" and {len(most) - 10} more" if len(most) > 10 else ""
+    if shown:
+        typer.echo(f"{name:<20} {shown}{more}")
+
+
+def convert(
+    source: Annotated[Path, typer.Argument(help="File to read.", show_default=False)],
+    target: Annotated[
+        Path, typer.Argument(help="File to write; its suffix says the form.", show_default=False)
+    ],
+    as_json: Json = False,
+) -> None:
+    """Convert between the forms of drawings.
+
+    Reads .ndjson, .bin, .npz (Sketch-RNN), .csv (Kaggle), .parquet and .arrow, also with .gz or
+    .zst; writes .ndjson, .bin, .npz, .parquet, .arrow, .npy (bitmaps), .svg, .png and .gif.
+
+    Examples:
+
+      quickdraw-kit convert cat.ndjson cat.bin
+
+      quickdraw-kit convert cat.ndjson.gz cat.parquet
+    """
+    from quickdraw_kit import convert as room
+
+    done = room.convert(source, target)
+    if as_json:
+        import dataclasses
+
+        print_json(dataclasses.asdict(done))
+    else:
+        typer.echo(f"{target}: {done.drawings:,} drawings")

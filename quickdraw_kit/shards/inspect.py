@@ -1,0 +1,213 @@
+"""`inspect`: what is in a file of drawings, before anything is made of it."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from quickdraw_kit.acquire.sources import find_sources
+from quickdraw_kit.categories import label_order
+from quickdraw_kit.raster.render import rasterize
+from quickdraw_kit.shards.portions import Portion, read_unit
+from quickdraw_kit.shards.units import Unit
+from quickdraw_kit.strokes.ndjson import Reject, sniff_kind
+
+__all__ = ["Distribution", "Inspection", "inspect"]
+
+_QUANTILES = (0, 5, 25, 50, 75, 95, 100)
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """How a count spreads over the drawings.
+
+    Parameters
+    ----------
+    mean : float
+        Average.
+    quantiles : dict of int to int
+        Value below which so many per cent of the drawings lie; 0 is the least, 100 the most.
+
+    Examples
+    --------
+    >>> Distribution.of({1: 3, 9: 1}).quantiles[50]
+    1
+    """
+
+    mean: float
+    quantiles: dict[int, int]
+
+    @classmethod
+    def of(cls, counts: dict[int, int]) -> "Distribution":
+        """Make one of how often each value occurs."""
+        values = np.array(sorted(counts), np.int64)
+        if len(values) == 0:
+            return cls(0.0, {})
+        times = np.array([counts[value] for value in values.tolist()], np.int64)
+        below = np.cumsum(times)
+        ranks = np.array(_QUANTILES) / 100 * (below[-1] - 1)
+        places = np.searchsorted(below, np.floor(ranks) + 1)
+        quantiles = dict(zip(_QUANTILES, values[places].tolist(), strict=True))
+        return cls(float((values * times).sum() / below[-1]), quantiles)
+
+
+@dataclass(slots=True)
+class Inspection:
+    """What is in some sources.
+
+    Parameters
+    ----------
+    sources : list of str
+        Their names.
+    forms : list of str
+        What they hold: raw or simplified drawings, binary, bitmaps.
+    bytes : int
+        Their size on disk.
+    drawings : int
+        Drawings in them.
+    categories, countries : dict of str to int
+        Drawings of each category, in label order, and country, most first.
+    recognized : int
+        Drawings that the game recognised.
+    strokes, points : Distribution
+        Strokes and points of a drawing; empty for bitmaps.
+    rejects : dict of str to int
+        Lines that are not drawings, by reason, at most 20 reasons.
+    examples : ndarray of uint8, shape (n, 28, 28)
+        Some drawings, taken evenly from the categories.
+    example_words : list of str
+        Their categories.
+    """
+
+    sources: list[str]
+    forms: list[str]
+    bytes: int
+    drawings: int = 0
+    categories: dict[str, int] = field(default_factory=dict)
+    countries: dict[str, int] = field(default_factory=dict)
+    recognized: int = 0
+    strokes: Distribution = field(default_factory=lambda: Distribution(0.0, {}))
+    points: Distribution = field(default_factory=lambda: Distribution(0.0, {}))
+    rejects: dict[str, int] = field(default_factory=dict)
+    examples: npt.NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 28, 28), np.uint8))
+    example_words: list[str] = field(default_factory=list)
+
+
+def inspect(
+    sources: Iterable[str | os.PathLike[str]],
+    *,
+    examples: int = 0,
+    home: Path | None = None,
+    progress: Callable[[int, int, int], None] | None = None,
+) -> Inspection:
+    """Read sources and say what is in them, in constant memory.
+
+    Parameters
+    ----------
+    sources : iterable of str or path-like
+        Files, folders, globs or categories, see `find_sources`.
+    examples : int
+        How many drawings of each category to render.
+    home : Path, optional
+        Folder of downloaded data, for categories.
+    progress : callable, optional
+        Called with the bytes read, the bytes in all, and the drawings read.
+
+    Returns
+    -------
+    Inspection
+        The totals.
+
+    Raises
+    ------
+    UsageError, DataError
+        As `find_sources`; bad lines are counted, not raised.
+
+    Examples
+    --------
+    >>> from quickdraw_kit.strokes.batch import DrawingBatch
+    >>> from quickdraw_kit.strokes.ndjson import write_ndjson
+    >>> path = getfixture("tmp_path") / "line.ndjson"
+    >>> write_ndjson(DrawingBatch.from_strokes([[([0, 9], [0, 9])]], words=["line"]), path)
+    >>> found = inspect([path])
+    >>> found.drawings, found.categories, found.points.mean
+    (1, {'line': 1}, 2.0)
+    """
+    files = find_sources(sources, home=home)
+    total = sum(file.size for file in files)
+    found = Inspection([file.name for file in files], [], total)
+    words: Counter[str] = Counter()
+    countries: Counter[str] = Counter()
+    strokes: Counter[int] = Counter()
+    points: Counter[int] = Counter()
+    reasons: Counter[str] = Counter()
+    taken: Counter[str] = Counter()
+    pictures: list[tuple[str, npt.NDArray[np.uint8]]] = []
+
+    def refuse(reject: Reject) -> None:
+        known = len(reasons) < 20 or reject.reason in reasons
+        reasons[reject.reason if known else "other reasons"] += 1
+
+    done = 0
+    for file in files:
+        kind = sniff_kind(file.path) if file.form == "ndjson" else file.form
+        if kind not in found.forms:
+            found.forms.append(kind)
+        unit = Unit(0, 0, 0, file.size)
+        for portion in read_unit(file, unit, raw=kind == "raw", on_reject=refuse):
+            batch = portion.batch
+            found.drawings += len(batch)
+            found.recognized += int(np.count_nonzero(batch.recognized))
+            _count(words, np.array(batch.words)[batch.word_code])
+            if portion.images is None:
+                _count(countries, batch.countrycode)
+                _count(strokes, batch.stroke_counts)
+                _count(points, batch.point_counts)
+            pictures.extend(_examples(portion, examples, taken))
+            if progress is not None:
+                progress(done, total, found.drawings)
+        done += file.size
+        if progress is not None:
+            progress(done, total, found.drawings)
+    found.categories = {word: words[word] for word in label_order(words)}
+    found.countries = {_text(country): number for country, number in countries.most_common()}
+    found.strokes, found.points = Distribution.of(strokes), Distribution.of(points)
+    found.rejects = dict(reasons.most_common())
+    place = {word: index for index, word in enumerate(found.categories)}
+    pictures.sort(key=lambda picture: place[picture[0]])
+    if pictures:
+        found.examples = np.stack([image for _, image in pictures])
+        found.example_words = [word for word, _ in pictures]
+    return found
+
+
+def _count(counter: Counter, values: npt.NDArray) -> None:  # type: ignore[type-arg]
+    for value, number in zip(*np.unique(values, return_counts=True), strict=True):
+        counter[value.item()] += int(number)
+
+
+def _text(value: object) -> str:
+    return value.decode("ascii") if isinstance(value, bytes) else str(value)
+
+
+def _examples(
+    portion: Portion, number: int, taken: Counter[str]
+) -> list[tuple[str, npt.NDArray[np.uint8]]]:
+    batch = portion.batch
+    rows: list[int] = []
+    for code, word in enumerate(batch.words):
+        more = number - taken[word]
+        if more > 0:
+            own = np.flatnonzero(batch.word_code == code)[:more]
+            taken[word] += len(own)
+            rows.extend(own.tolist())
+    if not rows:
+        return []
+    images = rasterize(batch.take(rows)) if portion.images is None else portion.images[rows]
+    return [
+        (batch.words[batch.word_code[row]], image) for row, image in zip(rows, images, strict=True)
+    ]

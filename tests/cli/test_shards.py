@@ -1,0 +1,78 @@
+"""The commands on shards, from the shell's side."""
+
+import json
+
+import pytest
+
+from tests.conftest import official_line
+
+
+@pytest.fixture
+def drawings(write_lines):
+    lines = [official_line(i, ["cat", "dog"][i % 2]) for i in range(200)]
+    return write_lines("in/pets.ndjson", lines).parent
+
+
+def test_prepare_verify_and_histogram(cli, drawings, tmp_path):
+    out = tmp_path / "shards"
+    ran = cli("prepare", drawings, "--out", out)
+    assert ran.code == 0
+    assert "200 drawings of 2 categories" in ran.out
+    assert "all is well" in cli("verify", out).out
+    bars = cli("histogram", out).out
+    assert "cat" in bars
+    assert "100" in bars
+    counted = json.loads(cli("histogram", out, "--json").out)
+    assert counted["categories"] == {"cat": 100, "dog": 100}
+    for suffix, magic in ((".png", b"\x89PNG"), (".svg", b"<?xml"), (".csv", b"category,")):
+        picture = tmp_path / f"histogram{suffix}"
+        assert cli("histogram", out, "--out", picture).code == 0
+        assert picture.read_bytes().startswith(magic)
+    assert cli("histogram", out, "--out", tmp_path / "histogram.bmp").code == 2
+
+
+def test_verify_names_the_file_and_exits_with_1(cli, drawings, tmp_path):
+    out = tmp_path / "shards"
+    cli("prepare", drawings, "--out", out)
+    victim = next(out.glob("train*.images.npy"))
+    data = bytearray(victim.read_bytes())
+    data[-1] ^= 1
+    victim.write_bytes(data)
+    ran = cli("verify", out)
+    assert ran.code == 1
+    assert victim.name in ran.err
+    result = json.loads(cli("verify", out, "--json").out)
+    assert not result["ok"]
+    assert victim.name in result["problems"][0]
+
+
+def test_a_dry_run_writes_nothing(cli, drawings, tmp_path):
+    out = tmp_path / "shards"
+    ran = cli("prepare", drawings, "--out", out, "--dry-run")
+    assert ran.code == 0
+    assert "pets.ndjson" in ran.out
+    assert not out.exists()
+    plan = json.loads(cli("prepare", drawings, "--out", out, "--dry-run", "--json").out)
+    assert 150 <= plan["drawings"] <= 250
+    assert plan["sources"][0]["name"] == "pets.ndjson"
+
+
+def test_filters_are_reported(cli, drawings, tmp_path):
+    ran = cli("prepare", drawings, "-o", tmp_path / "o", "-c", "cat", "--limit", 30)
+    assert "30 drawings of 1 categories" in ran.out
+    assert "filtered: 100 category, 70 limit" in ran.out
+    result = json.loads(
+        cli("prepare", drawings, "-o", tmp_path / "p", "-c", "cat", "--limit", 30, "--json").out
+    )
+    assert result["written"] == 30
+    assert sum(result["rows"].values()) == 30
+
+
+def test_refused_lines_are_reported_with_their_file(cli, drawings, tmp_path, write_lines):
+    write_lines("in/bad.ndjson", [b"{}\n"])
+    ran = cli("prepare", drawings, "--out", tmp_path / "o")
+    assert ran.code == 0
+    assert "refused: 1 malformed (see" in ran.out
+    ran = cli("prepare", drawings, "--out", tmp_path / "p", "--max-rejects", 0)
+    assert ran.code == 1
+    assert "bad.ndjson" in ran.err

@@ -1,0 +1,143 @@
+"""`open_shards`: whole batches and single rows give the same data."""
+
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quickdraw_kit.errors import DataError, IntegrityError, UsageError
+from quickdraw_kit.shards.dataset import open_shards
+from quickdraw_kit.shards.layout import Layout
+from quickdraw_kit.shards.prepare import prepare
+from tests.conftest import official_line
+
+
+@pytest.fixture(scope="module", params=["npy", "parquet"])
+def folder(request, tmp_path_factory):
+    place = tmp_path_factory.mktemp("dataset")
+    source = place / "in.ndjson"
+    words = ["cat", "dog", "ant"]
+    source.write_bytes(b"".join(official_line(i, words[i % 3]) for i in range(500)))
+    prepare([source], place / "out", layout=Layout(form=request.param, shard_rows=70))
+    return place / "out"
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    batch_size=st.integers(1, 300),
+    shuffle=st.booleans(),
+    seed=st.integers(0, 5),
+    window=st.integers(1, 600),
+    drop_last=st.booleans(),
+)
+def test_batches_hold_each_row_once(folder, batch_size, shuffle, seed, window, drop_last):
+    dataset = open_shards(folder, split="train")
+    options = {"shuffle": shuffle, "seed": seed, "window": window, "drop_last": drop_last}
+    batches = list(dataset.batches(batch_size, **options))
+    sizes = [len(labels) for _, labels in batches]
+    assert all(size == batch_size for size in sizes[:-1])
+    assert sum(sizes) == len(dataset) - (len(dataset) % batch_size if drop_last else 0)
+    if drop_last:
+        return
+    rows = sorted(
+        (image.tobytes(), label) for part in batches for image, label in zip(*part, strict=True)
+    )
+    singles = sorted(
+        (image.tobytes(), label) for image, label in (dataset[i] for i in range(len(dataset)))
+    )
+    assert rows == singles
+
+
+def test_batches_in_order_are_the_rows_in_order(folder):
+    dataset = open_shards(folder)
+    images = np.concatenate([images for images, _ in dataset.batches(64)])
+    assert all(np.array_equal(images[i], dataset[i][0]) for i in range(len(dataset)))
+    labels = np.concatenate([labels for _, labels in dataset.batches(64)])
+    assert np.array_equal(labels, dataset.labels)
+
+
+def test_a_seed_gives_an_order_and_another_seed_another(folder):
+    dataset = open_shards(folder, split="train")
+
+    def order(seed):
+        return np.concatenate(
+            [i for i, _ in dataset.batches(32, shuffle=True, seed=seed)]
+        ).tobytes()
+
+    assert order(1) == order(1)
+    assert order(1) != order(2)
+
+
+def test_metadata_stands_in_the_order_of_the_images(folder):
+    dataset = open_shards(folder)
+    frame = dataset.to_pandas()
+    assert [dataset.label_names[label] for label in dataset.labels] == frame["word"].tolist()
+    assert (frame["label"].to_numpy() == dataset.labels).all()
+    assert frame["split"].value_counts().to_dict() == {
+        name: rows for name, rows in dataset.manifest.rows.items() if rows
+    }
+
+
+def test_a_torch_data_loader_takes_it(folder):
+    torch = pytest.importorskip("torch")
+    dataset = open_shards(folder, split="train")
+    loader = torch.utils.data.DataLoader(dataset, batch_size=50, collate_fn=list)
+    assert sum(len(batch) for batch in loader) == len(dataset)
+
+
+def test_it_travels_to_other_processes(folder):
+    dataset = open_shards(folder, split="test")
+    dataset[0]
+    copy = pickle.loads(pickle.dumps(dataset))
+    assert np.array_equal(copy[-1][0], dataset[len(dataset) - 1][0])
+
+
+def test_images_cannot_be_changed_by_accident(folder):
+    with pytest.raises(ValueError, match="read-only"):
+        open_shards(folder)[0][0][:] = 0
+
+
+def test_what_is_not_there_is_said(folder, tmp_path):
+    with pytest.raises(UsageError, match="no split 'dev'"):
+        open_shards(folder, split="dev")
+    with pytest.raises(DataError, match="not a finished data set"):
+        open_shards(tmp_path)
+    dataset = open_shards(folder)
+    for index in (len(dataset), -len(dataset) - 1):
+        with pytest.raises(IndexError):
+            dataset[index]
+    with pytest.raises(UsageError, match="at least 1"):
+        next(dataset.batches(0))
+
+
+def test_a_shard_of_another_shape_is_refused(tmp_path):
+    source = tmp_path / "in.ndjson"
+    source.write_bytes(b"".join(map(official_line, range(100))))
+    prepare([source], tmp_path / "out")
+    np.save(next((tmp_path / "out").glob("train*.images.npy")), np.zeros((3, 28, 28), np.uint8))
+    with pytest.raises(IntegrityError, match=r"holds uint8 \(3, 28, 28\), expected"):
+        open_shards(tmp_path / "out", split="train")[0]
+
+
+def test_hugging_face_datasets_opens_the_parquet_form(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    datasets = pytest.importorskip("datasets")
+    source = tmp_path / "in.ndjson"
+    source.write_bytes(b"".join(official_line(i, ["cat", "dog"][i % 2]) for i in range(300)))
+    layout = Layout(form="parquet", shard_rows=100, strokes=True)
+    prepare([source], tmp_path / "out", layout=layout)
+    opened = datasets.load_dataset(
+        str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"), keep_in_memory=True
+    )
+    assert set(opened) == {"train", "validation", "test"}
+    ours = open_shards(tmp_path / "out", split="train")
+    theirs = opened["train"]
+    assert theirs.features["label"].names == list(ours.label_names)
+    assert len(theirs) == len(ours)
+    for row in (0, 5, len(ours) - 1):
+        image, label = ours[row]
+        assert np.array_equal(np.asarray(theirs[row]["image"]), image)
+        assert theirs[row]["label"] == label

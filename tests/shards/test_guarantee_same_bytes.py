@@ -1,0 +1,138 @@
+"""Guarantee: the bytes depend on the sources and the settings, and on nothing else.
+
+Not on the number of workers, not on the order of the sources, not on how often the run was killed.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from quickdraw_kit.shards.layout import Layout
+from quickdraw_kit.shards.prepare import prepare
+from quickdraw_kit.shards.verify import verify
+from tests.conftest import official_line
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+@pytest.fixture
+def sources(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number, word in enumerate(["cat", "dog", "ant", "bee"]):
+        lines = [official_line(number * 10_000 + i, word) for i in range(1500)]
+        lines[77] = b'{"word": "cut off\n'
+        lines.append(official_line(5, "zebra"))  # a duplicate in every file but the first
+        (folder / f"{word}.ndjson").write_bytes(b"".join(lines))
+    return sorted(folder.iterdir())
+
+
+@pytest.fixture
+def small_units(monkeypatch):
+    monkeypatch.setattr("quickdraw_kit.shards.units.cut_units.__defaults__", (50_000,))
+
+
+@pytest.mark.parametrize("form", ["npy", "parquet"])
+def test_workers_and_order_of_sources(sources, tmp_path, form, small_units):
+    layout = Layout(form=form, shard_rows=500)
+    expected = None
+    for workers, order in ((1, 1), (2, -1), (7, 1)):
+        out = tmp_path / f"out{workers}"
+        prepare(sources[::order], out, layout=layout, workers=workers, max_rejects=0.1)
+        if expected is None:
+            expected = contents(out)
+        assert contents(out) == expected
+
+
+RUN = """
+import sys
+from pathlib import Path
+import quickdraw_kit.shards.units as units
+units.cut_units.__defaults__ = (50_000,)
+from quickdraw_kit.shards.prepare import prepare
+from quickdraw_kit.shards.layout import Layout
+if __name__ == "__main__":
+    prepare([sys.argv[1]], sys.argv[2], layout=Layout(shard_rows=500), workers=int(sys.argv[3]),
+            max_rejects=0.1)
+"""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_killed_at_any_point_and_started_again(sources, tmp_path, workers):
+    script = tmp_path / "run.py"
+    script.write_text(RUN)
+
+    def command(out):
+        return [sys.executable, str(script), str(sources[0].parent), str(out), str(workers)]
+
+    subprocess.run(command(tmp_path / "whole"), check=True)
+    expected = contents(tmp_path / "whole")
+    out = tmp_path / "killed"
+    killed, finished, steps = 0, False, 0
+    while not finished:
+        steps += 1
+        assert steps < 60, "the run does not get on"
+        # let it leave a few more files behind than last time, and kill it with all it started
+        seen = count(out)
+        process = subprocess.Popen(command(out), start_new_session=True)
+        while process.poll() is None and count(out) < seen + 4:
+            time.sleep(0.002)
+        finished = process.poll() is not None
+        if not finished:
+            os.killpg(process.pid, signal.SIGKILL)
+            killed += 1
+            process.wait()
+    assert process.returncode == 0
+    assert killed >= 3
+    assert contents(out) == expected
+    assert verify(out).ok
+
+
+def test_killed_after_the_manifest_and_before_the_work_is_cleared(sources, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+
+    class KilledError(BaseException):
+        pass
+
+    def killed(*_args, **_options):
+        raise KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("quickdraw_kit.shards.claim.shutil.rmtree", killed)
+        with pytest.raises(KilledError):
+            prepare(sources, out, max_rejects=0.1)
+    assert (out / ".prepare").exists()
+    prepare(sources, out, max_rejects=0.1)
+    assert not (out / ".prepare").exists()
+    assert verify(out).ok
+
+
+def test_workers_of_a_killed_parent_end(sources, tmp_path):
+    script = tmp_path / "run.py"
+    script.write_text(RUN)
+    out = tmp_path / "out"
+    command = [sys.executable, str(script), str(sources[0].parent), str(out), "2"]
+    process = subprocess.Popen(command, start_new_session=True)
+    while count(out) < 3 and process.poll() is None:
+        time.sleep(0.002)
+    group = process.pid
+    process.kill()
+    process.wait()
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
+    pytest.fail("workers are left over")
+
+
+def count(folder):
+    return sum(len(files) for _, _, files in os.walk(folder))

@@ -1,0 +1,103 @@
+"""Guarantee: no byte of a data set can change, and no file can go, without being named."""
+
+import contextlib
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quickdraw_kit.errors import DataError
+from quickdraw_kit.shards.layout import Layout
+from quickdraw_kit.shards.manifest import load_manifest
+from quickdraw_kit.shards.prepare import prepare
+from quickdraw_kit.shards.verify import verify
+from tests.conftest import official_line
+
+
+@pytest.fixture(scope="module", params=["npy", "parquet"])
+def data_set(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("verify")
+    source = folder / "cat.ndjson"
+    source.write_bytes(b"".join(map(official_line, range(200))) + b"broken\n")
+    layout = Layout(form=request.param, shard_rows=64)
+    prepare([source], folder / "out", layout=layout, max_rejects=0.1)
+    return folder / "out"
+
+
+def test_all_is_well(data_set):
+    result = verify(data_set)
+    assert result.ok
+    assert result.drawings == 200
+    assert result.files == len([path for path in data_set.iterdir() if path.is_file()])
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_any_flipped_bit_is_found_and_its_file_named(data_set, data):
+    files = sorted(path for path in data_set.iterdir() if path.is_file())
+    path = data.draw(st.sampled_from(files))
+    original = path.read_bytes()
+    place = data.draw(st.integers(0, len(original) - 1))
+    bit = data.draw(st.integers(0, 7))
+    changed = bytearray(original)
+    changed[place] ^= 1 << bit
+    path.write_bytes(changed)
+    try:
+        try:
+            problems = verify(data_set).problems
+        except DataError as error:
+            problems = (str(error),)
+        assert problems
+        assert any(path.name in problem for problem in problems)
+    finally:
+        path.write_bytes(original)
+
+
+def test_every_byte_of_the_manifest_counts(data_set):
+    path = data_set / "manifest.json"
+    original = path.read_bytes()
+    try:
+        for place in range(0, len(original), 7):
+            changed = bytearray(original)
+            changed[place] ^= 1
+            path.write_bytes(changed)
+            with contextlib.suppress(DataError):
+                assert not verify(data_set).ok
+    finally:
+        path.write_bytes(original)
+
+
+@pytest.mark.parametrize("damage", ["remove", "cut", "grow"])
+def test_lost_cut_and_grown_files_are_named(data_set, damage):
+    for file in load_manifest(data_set).all_files():
+        path = data_set / file.name
+        original = path.read_bytes()
+        if damage == "remove":
+            path.unlink()
+        else:
+            path.write_bytes(original[:-1] if damage == "cut" else original + b"\0")
+        problems = verify(data_set).problems
+        path.write_bytes(original)
+        assert len(problems) == 1
+        assert file.name in problems[0]
+
+
+def test_a_shard_that_nobody_wrote_is_named(data_set):
+    stranger = data_set / "train-00099-of-00100.images.npy"
+    np.save(stranger, np.zeros(3))
+    try:
+        assert [stranger.name in problem for problem in verify(data_set).problems] == [True]
+    finally:
+        stranger.unlink()
+
+
+@pytest.mark.parametrize("name", ["../escape.npy", "/etc/passwd", "a/b.npy", ".."])
+def test_a_manifest_cannot_name_files_outside_its_folder(tmp_path, data_set, name):
+    document = json.loads((data_set / "manifest.json").read_bytes())
+    document["files"][0]["name"] = name
+    (tmp_path / "manifest.json").write_text(json.dumps(document))
+    result = verify(tmp_path)
+    assert not result.ok
+    assert "is not the name of a file in the folder" in result.problems[0]
