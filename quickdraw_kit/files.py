@@ -1,14 +1,15 @@
 """Open any source as it is, and commit any output whole or not at all."""
 
-import gzip
 import hashlib
+import io
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
 
 from quickdraw_kit.errors import DataError
 
@@ -64,7 +65,7 @@ def open_source(path: str | os.PathLike[str]) -> BinaryIO:
     Raises
     ------
     DataError
-        If the path is a folder.
+        If the path is a folder; on reading, if compressed data is damaged or cut off.
     OSError
         If the file cannot be opened.
 
@@ -81,13 +82,12 @@ def open_source(path: str | os.PathLike[str]) -> BinaryIO:
         raise DataError(f"{path} is a folder, expected a file")
     match compression(path):
         case "gzip":
-            return cast("BinaryIO", gzip.open(path, "rb"))
+            return _decompressed(path, lambda: zlib.decompressobj(wbits=31), zlib.error)
         case "zstd":
             import zstandard
 
-            return zstandard.ZstdDecompressor().stream_reader(
-                path.open("rb"), read_across_frames=True, closefd=True
-            )
+            decompressor = zstandard.ZstdDecompressor()
+            return _decompressed(path, decompressor.decompressobj, zstandard.ZstdError)
         case _:
             return path.open("rb")
 
@@ -193,3 +193,59 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def _decompressed(path: Path, frame: Callable[[], Any], error: type[Exception]) -> BinaryIO:
+    return cast("BinaryIO", io.BufferedReader(_Frames(path, frame, error), 1 << 17))
+
+
+class _Frames(io.RawIOBase):
+    """The content of gzip members or zstd frames, one behind the other.
+
+    The readers of both libraries take the end of a file for the end of the data, one of them
+    silently. This one says so when a frame is cut off, and reads so little at once that no input
+    makes it hold more than some 30 MB.
+    """
+
+    _STEP = 1024
+
+    def __init__(self, path: Path, frame: Callable[[], Any], error: type[Exception]) -> None:
+        self._path, self._file = path, path.open("rb")
+        self._new, self._error = frame, error
+        self._frame: Any = None  # the decompressor, while within a frame
+        self._left, self._ready = b"", memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+    def readinto(self, target: Any) -> int:
+        while not self._ready:
+            data = self._left or self._file.read(self._STEP)
+            if not data:
+                if self._frame is not None:
+                    raise DataError(f"{self._path} is cut off: fetch it again")
+                return 0
+            self._ready = memoryview(self._decompress(data))
+        size = min(len(target), len(self._ready))
+        target[:size] = self._ready[:size]
+        self._ready = self._ready[size:]
+        return size
+
+    def _decompress(self, data: bytes) -> bytes:
+        self._left = b""
+        if self._frame is None:
+            data = data.lstrip(b"\0")  # tapes and some tools fill up behind a gzip member
+            if not data:
+                return b""
+            self._frame = self._new()
+        try:
+            content = self._frame.decompress(data)
+        except self._error as error:
+            raise DataError(f"{self._path} is damaged: {error}. Fetch it again.") from error
+        if self._frame.eof:
+            self._left, self._frame = self._frame.unused_data, None
+        return cast("bytes", content)

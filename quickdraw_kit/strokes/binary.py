@@ -1,0 +1,296 @@
+"""The official ``.bin``: drawings packed behind each other, without an index and without words.
+
+Per drawing, little-endian: uint64 key_id, two bytes of country, int8 recognized, uint32 seconds
+since 1970, uint16 number of strokes; per stroke uint16 number of points, their x and their y, a
+byte each. So a drawing can only be found by walking over all before it. One kernel walks the bytes
+that are there and counts, which also proves every length against them; then arrays of exactly that
+size are allocated, and a second kernel fills them.
+
+What the form does not hold: the word (it is the file's name), fractions of a second, and
+coordinates outside 0 to 255. A time of 0 stands for an unknown one.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from quickdraw_kit.acquire.sources import word_of
+from quickdraw_kit.errors import DataError
+from quickdraw_kit.files import atomic_write, compression, open_source
+from quickdraw_kit.strokes.batch import DrawingBatch
+from quickdraw_kit.strokes.packing import BLOCK, HEADER, measure, pack, unpack
+
+__all__ = ["iter_binary", "pack_binary", "read_binary", "write_binary"]
+
+_CHUNK = 1 << 22
+_LARGEST = 1 << 26  # bytes of one drawing; the largest official ones take some ten thousand
+
+Bytes = npt.NDArray[np.uint8]
+
+
+def read_binary(path: str | os.PathLike[str], *, word: str | None = None) -> DrawingBatch:
+    """Read an official ``.bin`` file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file, as it is or compressed with gzip or zstd.
+    word : str, optional
+        Category of its drawings; by default the one that the file's name gives.
+
+    Returns
+    -------
+    DrawingBatch
+        With uint8 coordinates and no times; timestamps in whole seconds, NaT for 0.
+
+    Raises
+    ------
+    DataError
+        If the file ends within a drawing, or holds something that is no drawing; the message
+        gives the number of the drawing, counted from 0, and the offset of its first byte.
+    OSError
+        If the file cannot be read.
+
+    See Also
+    --------
+    iter_binary : the same in constant memory.
+
+    Examples
+    --------
+    >>> path = getfixture("tmp_path") / "line.bin"
+    >>> write_binary(DrawingBatch.from_strokes([[([0, 255], [0, 9])]], words=["line"]), path)
+    >>> path.stat().st_size, read_binary(path)[0].word
+    (23, 'line')
+    """
+    path = Path(path)
+    whole = path.is_file() and compression(path) is None
+    chunk = max(path.stat().st_size, 1) if whole else _CHUNK
+    batches = list(iter_binary(path, word=word, chunk_bytes=chunk))
+    if not batches:
+        return _decode(np.empty(BLOCK, np.uint8), (0, 0, 0), word or word_of(path))
+    return batches[0] if len(batches) == 1 else DrawingBatch.concat(batches)
+
+
+def iter_binary(
+    path: str | os.PathLike[str], *, word: str | None = None, chunk_bytes: int = _CHUNK
+) -> Iterator[DrawingBatch]:
+    """Read an official ``.bin`` file of any size in constant memory.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file, as it is or compressed with gzip or zstd; ``-`` is standard input.
+    word : str, optional
+        Category of its drawings; by default the one that the file's name gives.
+    chunk_bytes : int
+        How many bytes make a batch; a drawing that is longer makes one of its own.
+
+    Yields
+    ------
+    DrawingBatch
+        The next drawings, at least one; as of `read_binary`.
+
+    Raises
+    ------
+    DataError
+        As `read_binary`, once the drawings before the damage are out.
+    OSError
+        If the file cannot be read.
+
+    Examples
+    --------
+    >>> path = getfixture("tmp_path") / "line.bin"
+    >>> drawing = [([0, 255], [0, 9])]
+    >>> write_binary(DrawingBatch.from_strokes([drawing] * 5, words=["line"] * 5), path)
+    >>> [len(batch) for batch in iter_binary(path, chunk_bytes=50)]
+    [2, 2, 1]
+    """
+    word = word or word_of(Path(path))
+    buffer = np.empty(chunk_bytes + BLOCK, np.uint8)
+    held = number = offset = 0  # bytes in the buffer; the place of its first drawing
+    with open_source(path) as file:
+        ended = False
+        while not ended:
+            while held < len(buffer) - BLOCK and not ended:
+                # readinto belongs to every reader that open_source returns
+                got = file.readinto(buffer.data[held:-BLOCK])  # type: ignore[attr-defined]
+                held, ended = held + got, not got
+            *counts, damaged = measure(buffer, held)
+            end, drawings = int(counts[0]), int(counts[1])
+            if drawings:
+                yield _decode(buffer, counts[1:], word)
+            number, offset, rest = number + drawings, offset + end, held - end
+            if damaged or (ended and rest) or rest >= _LARGEST:
+                reason = _explain(buffer[end:held], damaged=damaged, ended=ended)
+                raise DataError(f"{path}, drawing {number} (byte {offset}): {reason}")
+            if rest == len(buffer) - BLOCK:
+                buffer = np.concatenate([buffer, np.empty(rest, np.uint8)])
+            elif drawings:
+                buffer[:rest] = buffer[end:held].copy()
+            held = rest
+
+
+def write_binary(batch: DrawingBatch, path: str | os.PathLike[str]) -> None:
+    """Write drawings of one category as an official ``.bin`` file, whole or not at all.
+
+    Parameters
+    ----------
+    batch : DrawingBatch
+        Drawings with coordinates in 0 to 255. Times of the points are not written, timestamps are
+        cut to whole seconds, and the word is not written: name the file after it.
+    path : str or path-like
+        Where to.
+
+    Raises
+    ------
+    DataError
+        If the drawings are of several categories, or as `pack_binary`.
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> batch = DrawingBatch.from_strokes([[([0], [0])], [([1], [1])]], words=["cat", "dog"])
+    >>> write_binary(batch, "both.bin")
+    Traceback (most recent call last):
+    quickdraw_kit.errors.DataError: a .bin holds no words, so that 2 categories (cat, dog)...
+    """
+    words = [batch.words[code] for code in np.unique(batch.word_code)]
+    if len(words) > 1:
+        raise DataError(
+            f"a .bin holds no words, so that {len(words)} categories ({', '.join(words[:5])}) "
+            "would be one: write a file for each"
+        )
+    data = pack_binary(batch)
+    with atomic_write(path) as file:
+        file.write(data)
+
+
+def pack_binary(batch: DrawingBatch) -> memoryview:
+    """Return drawings in the form of the official ``.bin``.
+
+    Parameters
+    ----------
+    batch : DrawingBatch
+        Drawings with coordinates in 0 to 255.
+
+    Returns
+    -------
+    memoryview
+        The bytes; those of two batches, one behind the other, are those of both.
+
+    Raises
+    ------
+    DataError
+        If a drawing does not fit: real-valued coordinates or ones outside 0 to 255, more than
+        65,535 strokes, or points in a stroke, or a time before 1970 or after February 2106.
+
+    Examples
+    --------
+    >>> batch = DrawingBatch.from_strokes([[([7], [9])]], words=["line"], key_id=[1])
+    >>> bytes(pack_binary(batch)).hex(" ", 1)
+    '01 00 00 00 00 00 00 00 00 00 00 00 00 00 00 01 00 01 00 07 09'
+    """
+    if batch.is_raw:
+        raise DataError("a .bin takes whole coordinates in 0 to 255: simplify the drawings first")
+    if batch.x.dtype != np.uint8:
+        for name, values in (("x", batch.x), ("y", batch.y)):
+            if values.size and (values.min() < 0 or values.max() > 255):
+                raise DataError(
+                    f"{name} runs from {values.min()} to {values.max()}, but a .bin takes 0 to 255"
+                )
+    strokes, points = batch.stroke_counts, np.diff(batch.stroke_offsets)
+    for counts, what, owner in ((strokes, "strokes", "drawing"), (points, "points", "stroke")):
+        if counts.size and counts.max() > 0xFFFF:
+            raise DataError(
+                f"{owner} {counts.argmax()} has {counts.max()} {what}, but a .bin takes 65535"
+            )
+    sizes = HEADER + 2 * (strokes + batch.point_counts)
+    if sizes.size and sizes.max() > _LARGEST:
+        raise DataError(
+            f"drawing {sizes.argmax()} takes {sizes.max()} bytes, more than the {_LARGEST} that "
+            "are read back"
+        )
+    data = np.empty(int(sizes.sum()), np.uint8)
+    pack(
+        data,
+        batch.key_id,
+        np.ascontiguousarray(batch.countrycode).view(np.uint8).reshape(-1, 2),
+        batch.recognized,
+        _seconds(batch.timestamp),
+        batch.drawing_offsets,
+        batch.stroke_offsets,
+        batch.x,
+        batch.y,
+    )
+    return data.data
+
+
+def _seconds(timestamp: npt.NDArray[np.datetime64]) -> npt.NDArray[np.uint32]:
+    unknown = np.isnat(timestamp)
+    seconds = np.where(unknown, 0, timestamp.astype("datetime64[s]").astype(np.int64))
+    outside = ~unknown & ((seconds < 1) | (seconds > 0xFFFFFFFF))
+    if outside.any():
+        row = int(outside.argmax())
+        raise DataError(
+            f"drawing {row} is of {timestamp[row]}, but a .bin takes 1970-01-01T00:00:01 to "
+            "2106-02-07T06:28:15"
+        )
+    return seconds.astype(np.uint32)
+
+
+def _decode(buffer: Bytes, counts: Sequence[int | np.int64], word: str) -> DrawingBatch:
+    drawings, strokes, points = counts
+    key_id = np.empty(drawings, np.uint64)
+    country = np.empty((drawings, 2), np.uint8)
+    recognized = np.empty(drawings, np.uint8)
+    seconds = np.empty(drawings, np.uint32)
+    drawing_offsets = np.empty(drawings + 1, np.int64)
+    stroke_offsets = np.empty(strokes + 1, np.int64)
+    x, y = (np.empty(points + BLOCK, np.uint8) for _ in range(2))
+    columns = (key_id, country, recognized, seconds, drawing_offsets, stroke_offsets, x, y)
+    unpack(buffer, *columns)
+    timestamp = seconds.astype("datetime64[s]").astype("datetime64[us]")
+    timestamp[seconds == 0] = np.datetime64("NaT")
+    return DrawingBatch(
+        x=x[:points],
+        y=y[:points],
+        t=None,
+        stroke_offsets=stroke_offsets,
+        drawing_offsets=drawing_offsets,
+        key_id=key_id,
+        word_code=np.zeros(drawings, np.int32),
+        words=(word,),
+        countrycode=country.reshape(-1).view("S2"),
+        timestamp=timestamp,
+        recognized=recognized.view(np.bool_),
+    )
+
+
+def _explain(rest: Bytes, *, damaged: bool, ended: bool) -> str:
+    """Say why the bytes that are left are no drawing."""
+    if damaged:
+        country, recognized = rest[8:10].tobytes(), rest[10]
+        return (
+            f"the country is {country!r} and recognized is {recognized}, expected two letters and "
+            "0 or 1. The file is damaged before this place, or it is no .bin of drawings."
+        )
+    if not ended:
+        return f"it takes more than {_LARGEST} bytes, which no drawing does. Fetch the file again."
+    need, what = HEADER, "its header"
+    if len(rest) >= HEADER:
+        strokes = int.from_bytes(rest[HEADER - 2 : HEADER].tobytes(), "little")
+        stroke = 0
+        while need + 2 <= len(rest):
+            need += 2 + 2 * int.from_bytes(rest[need : need + 2].tobytes(), "little")
+            stroke += 1
+        if need <= len(rest):  # not even the length of the next stroke is there
+            need, stroke = need + 2, stroke + 1
+        what = f"stroke {stroke} of {strokes}"
+    return (
+        f"the file ends {len(rest)} bytes into it, and up to {what} it takes {need}. "
+        "The file is cut off: fetch it again."
+    )

@@ -1,0 +1,54 @@
+"""Hypothesis strategies for batches of drawings."""
+
+import numpy as np
+from hypothesis import strategies as st
+
+from quickdraw_kit.strokes.batch import DrawingBatch, lengths_to_offsets
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@st.composite
+def batches(
+    draw,
+    *,
+    dtype=np.uint8,
+    words=("cat",),
+    whole_seconds=False,
+    empties=False,
+    low=0,
+    high=255,
+    max_drawings=5,
+):
+    """Batches without times; `empties` allows drawings and strokes that hold nothing."""
+    least = 0 if empties else 1
+    counts = draw(st.lists(st.integers(least, 4), max_size=max_drawings))
+    lengths = draw(
+        st.lists(st.integers(least, 20), min_size=sum(counts), max_size=sum(counts)).map(list)
+    )
+    points, number = sum(lengths), len(counts)
+    coordinates = st.lists(st.integers(low, high), min_size=points, max_size=points)
+
+    def column(elements):
+        return draw(st.lists(elements, min_size=number, max_size=number))
+
+    unit = 10**6 if whole_seconds else 1
+    moments = st.none() | st.integers(1, 2**32 - 1) | st.just(1488497110)
+    fractions = column(st.integers(0, 10**6 - 1))
+    timestamp = [
+        np.datetime64("NaT") if moment is None else moment * 10**6 + (fraction if unit == 1 else 0)
+        for moment, fraction in zip(column(moments), fractions, strict=True)
+    ]
+    return DrawingBatch(
+        x=np.array(draw(coordinates), dtype),
+        y=np.array(draw(coordinates), dtype),
+        t=None,
+        stroke_offsets=lengths_to_offsets(lengths),
+        drawing_offsets=lengths_to_offsets(counts),
+        key_id=np.array(column(st.integers(0, 2**64 - 1)), np.uint64),
+        word_code=np.array(column(st.integers(0, len(words) - 1)), np.int32),
+        words=tuple(words),
+        countrycode=np.array(column(st.text(LETTERS, min_size=2, max_size=2) | st.just("")), "S2"),
+        timestamp=np.array(timestamp, "datetime64[us]"),
+        recognized=np.array(column(st.booleans()), np.bool_),
+    )
