@@ -42,10 +42,9 @@ def test_no_flipped_byte_changes_the_content_unseen(tmp_path, pack):
         try:
             with open_source(path) as file:
                 content = file.read()
-        except DataError as error:
-            assert str(path) in str(error)
-        else:
-            assert content == TEXT  # some bits are padding
+        except DataError:
+            continue
+        assert content == TEXT  # some bits are padding
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from quickdraw_kit.errors import UsageError
 
-__all__ = ["SPLITS", "assign_split", "check_fractions", "keyed_hash", "row_key_ids"]
+__all__ = ["SPLITS", "assign_split", "check_fractions", "keyed_hash"]
 
 UInt64Array = npt.NDArray[np.uint64]
 
@@ -129,29 +129,3 @@ def assign_split(
     if fractions["train"] == 0:  # the sum of the shares may miss 1 by a rounding
         split[split == 0] = SPLITS.index("validation" if validation else "test")
     return split
-
-
-def row_key_ids(name: str, start: int, stop: int) -> UInt64Array:
-    """Make identifiers for rows of a file that has none.
-
-    Parameters
-    ----------
-    name : str
-        What the rows are, such as ``numpy_bitmap/cat``.
-    start, stop : int
-        Range of the rows.
-
-    Returns
-    -------
-    ndarray of uint64, shape (stop - start,)
-        With the highest bit set, which no official key_id has, so that they never clash.
-
-    Examples
-    --------
-    >>> ids = row_key_ids("numpy_bitmap/cat", 0, 3)
-    >>> len(set(ids.tolist())), bool((ids >> np.uint64(63)).all())
-    (3, True)
-    """
-    base = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little")
-    rows = np.arange(start, stop, dtype=np.uint64) + np.uint64(base)
-    return rows | np.uint64(1 << 63)

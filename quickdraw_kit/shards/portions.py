@@ -10,10 +10,10 @@ from quickdraw_kit.acquire.sources import Source
 from quickdraw_kit.errors import DataError
 from quickdraw_kit.files import open_source
 from quickdraw_kit.raster.bitmaps import read_bitmaps, read_idx
-from quickdraw_kit.shards.order import row_key_ids
 from quickdraw_kit.shards.units import Unit
 from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.strokes.binary import read_binary
+from quickdraw_kit.strokes.identity import row_key_ids
 from quickdraw_kit.strokes.ndjson import Reject, scan_range, scan_stream
 
 __all__ = ["Portion", "read_unit"]

@@ -11,7 +11,6 @@ from quickdraw_kit.shards.order import (
     assign_split,
     check_fractions,
     keyed_hash,
-    row_key_ids,
 )
 
 keys = st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=50)
@@ -66,9 +65,3 @@ def test_split_order_and_lot_are_unrelated():
 def test_shares_that_make_no_sense_are_refused(fractions, message):
     with pytest.raises(UsageError, match=message):
         check_fractions(fractions)
-
-
-def test_rows_never_share_an_identifier_with_official_drawings():
-    ids = row_key_ids("numpy_bitmap/cat", 10, 20)
-    assert ids.tolist() == row_key_ids("numpy_bitmap/cat", 0, 20)[10:].tolist()
-    assert (ids >= 2**63).all()
