@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from quickdraw_kit.raster.render import rasterize
-from quickdraw_kit.strokes.ndjson import read_ndjson
 
 from quickdraw_kit.errors import DataError, QuickdrawError, UsageError
 from quickdraw_kit.raster.style import RasterStyle
@@ -17,6 +16,7 @@ from quickdraw_kit.shards.order import keyed_hash
 from quickdraw_kit.shards.prepare import prepare
 from quickdraw_kit.shards.selection import Selection
 from quickdraw_kit.shards.verify import verify
+from quickdraw_kit.strokes.ndjson import read_ndjson
 from tests.conftest import official_line
 
 

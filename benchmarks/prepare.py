@@ -1,0 +1,177 @@
+"""Claim: the whole data set, 50.4 million drawings, becomes NPY shards in minutes on two cores.
+
+One run: a million drawings (the real simplified ones, tiled under new key_ids, or generated ones
+where there is no real data) in eight ndjson files, prepared with two worker processes; wall time,
+drawings per second, peak memory of a process, and the projection. Then one of the files in one
+process under the profiler, for the share of each stage; the profiler costs a little itself. Then a
+tenth of the drawings and, with --large, five million, to show that time and memory per drawing do
+not grow. The machine is shared: look at ratios, and run it twice.
+
+    python benchmarks/prepare.py [--drawings 1000000] [--workers 2] [--large]
+"""
+
+import argparse
+import cProfile
+import json
+import os
+import pstats
+import resource
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+ALL = 50_426_266
+STAGES = {
+    "parse": ("portions.py", "read_unit"),
+    "sort and set down": ("runs.py", "write_run"),
+    "merge runs": ("build.py", "of"),
+    "gather": ("batch.py", "take"),
+    "render": ("render.py", "rasterize"),
+    "checksums of sources": ("files.py", "sha256_of"),
+    "write and hash shards": ("forms.py", "write"),
+    "metadata": ("core.py", "write_table"),
+}
+
+
+def tiled_lines(real: Path, drawings: int) -> Iterator[bytes]:
+    """Yield real lines again and again, each under a key_id of its own."""
+    lines = []
+    for path in sorted((real / "quickdraw" / "simplified").glob("*.ndjson")):
+        for line in path.read_bytes().splitlines(keepends=True):
+            before, _, rest = line.partition(b'"key_id":"')
+            lines.append((before + b'"key_id":"', rest[rest.index(b'"') :]))
+    for number in range(drawings):
+        before, after = lines[number % len(lines)]
+        yield before + b"%d" % (4_500_000_000_000_000 + number * 7919) + after
+
+
+def write_sources(folder: Path, drawings: int, files: int = 8) -> None:
+    """Write the drawings into some files."""
+    real = os.environ.get("QUICKDRAW_KIT_REAL_DATA")
+    folder.mkdir()
+    if real is None:
+        from quickdraw_kit.strokes.generate import write_sample
+
+        write_sample(folder, drawings=drawings)
+        return
+    lines = tiled_lines(Path(real), drawings)
+    for number in range(files):
+        share = drawings // files + (number < drawings % files)
+        with (folder / f"part-{number}.ndjson").open("wb", buffering=1 << 20) as file:
+            for _ in range(share):
+                file.write(next(lines))
+
+
+class PeakMemory:
+    """The largest resident size of any worker, sampled while a block runs."""
+
+    def __enter__(self) -> "PeakMemory":
+        import psutil
+
+        self.peak = 0
+        self._stop = threading.Event()
+        process = psutil.Process()
+
+        def sample() -> None:
+            while not self._stop.wait(0.05):
+                for child in process.children(recursive=True):
+                    try:
+                        self.peak = max(self.peak, child.memory_info().rss)
+                    except psutil.Error:
+                        continue
+
+        self._thread = threading.Thread(target=sample, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+
+def measure(sources: Path, out: Path, workers: int) -> dict[str, float]:
+    """Prepare once and return what it took."""
+    from quickdraw_kit.shards.prepare import Progress, prepare
+
+    marks: dict[str, float] = {}
+
+    def progress(now: Progress) -> None:
+        marks.setdefault(now.stage, time.perf_counter())
+
+    start = time.perf_counter()
+    with PeakMemory() as memory:
+        manifest = prepare([sources], out, workers=workers, progress=progress)
+    seconds = time.perf_counter() - start
+    shutil.rmtree(out)
+    return {
+        "drawings": manifest.counts.written,
+        "seconds": seconds,
+        "first pass": marks["write"] - start,
+        "second pass": start + seconds - marks["write"],
+        "rate": manifest.counts.written / seconds,
+        "peak MB": memory.peak / 1e6,
+    }
+
+
+def profile(source: Path, out: Path) -> dict[str, float]:
+    """Prepare one file in this process; return the share of each stage."""
+    from quickdraw_kit.shards.prepare import prepare
+
+    profiler = cProfile.Profile()
+    profiler.runcall(prepare, [source], out, workers=1)
+    shutil.rmtree(out)
+    stats = pstats.Stats(profiler)
+    total = stats.total_tt  # type: ignore[attr-defined]
+    shares = {}
+    for stage, (file, function) in STAGES.items():
+        spent = sum(
+            entry[3]
+            for (name, _, called), entry in stats.stats.items()  # type: ignore[attr-defined]
+            if called == function and name.endswith(file) and "test" not in name
+        )
+        shares[stage] = spent / total
+    return shares
+
+
+def main() -> None:
+    """Run the benchmark and print its tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--drawings", type=int, default=1_000_000)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--large", action="store_true", help="five million as well")
+    parser.add_argument("--folder", type=Path, help="where to work; a temporary one by default")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as scratch:
+        folder = Path(scratch)
+        sizes = [arguments.drawings // 10, arguments.drawings]
+        if arguments.large:
+            sizes.append(5 * arguments.drawings)
+        for drawings in sizes:
+            sources = folder / f"in-{drawings}"
+            write_sources(sources, drawings)
+            if drawings == sizes[0]:  # compile, and fill the caches, outside the measured runs
+                measure(sources, folder / "out", 1)
+            result = measure(sources, folder / "out", arguments.workers)
+            print(
+                f"{drawings:>9,} drawings, {arguments.workers} workers: {result['seconds']:6.1f} s "
+                f"({result['first pass']:.1f} read, {result['second pass']:.1f} write), "
+                f"{result['rate']:>8,.0f} drawings/s, peak {result['peak MB']:.0f} MB a worker; "
+                f"{ALL:,} would take {ALL / result['rate'] / 60:.1f} min",
+                flush=True,
+            )
+            if drawings == arguments.drawings:
+                shares = profile(next(iter(sorted(sources.iterdir()))), folder / "out")
+                print("share of one process's time, profiled on one of the files:")
+                for stage, share in shares.items():
+                    print(f"  {stage:<22} {share:6.1%}")
+            shutil.rmtree(sources)
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    print(json.dumps({"python": sys.version.split()[0], "peak MB of this process": round(own)}))
+
+
+if __name__ == "__main__":
+    main()
