@@ -3,13 +3,13 @@
 import hashlib
 import io
 import os
+import secrets
 import sys
-import tempfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from quickdraw_kit.errors import DataError
 
@@ -126,19 +126,16 @@ def atomic_write(path: str | os.PathLike[str], *, sync: bool = True) -> Iterator
     b'whole'
     """
     path = Path(path)
-    descriptor, temporary = tempfile.mkstemp(
-        prefix=f".{path.name}.", suffix=".partial", dir=path.parent
-    )
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
     try:
-        with cast("IO[bytes]", os.fdopen(descriptor, "w+b")) as file:
-            yield cast("BinaryIO", file)
+        with temporary.open("x+b") as file:
+            yield file
             file.flush()
             if sync:
                 os.fsync(file.fileno())
-        Path(temporary).chmod(0o666 & ~_umask())
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     if sync:
         sync_directory(path.parent)
@@ -187,12 +184,6 @@ def sync_directory(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _decompressed(path: Path, frame: Callable[[], Any], error: type[Exception]) -> BinaryIO:
