@@ -2,23 +2,20 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from quickdraw_kit.errors import MalformedLineError
-from quickdraw_kit.strokes.batch import DrawingBatch, lengths_to_offsets
+from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.strokes.blocks import Block
-from quickdraw_kit.strokes.jsonline import LineError, ParsedLine, parse_line
-
-if TYPE_CHECKING:
-    from quickdraw_kit.strokes.scan import Columns
+from quickdraw_kit.strokes.columns import LENGTH, LINE, OFFSET, Columns
+from quickdraw_kit.strokes.jsonline import LineError, parse_line
 
 __all__ = ["OnReject", "Reject", "Scan", "scan_blocks"]
 
 _VOCABULARY_LIMIT = 4096  # words; each batch carries the vocabulary along
-_NAT = np.iinfo(np.int64).min
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +104,8 @@ def scan_blocks(
     MalformedLineError
         If a line is not a drawing and there is no `on_reject`.
     """
-    from quickdraw_kit.strokes.scan import Columns, Vocabulary, scan_lines
+    from quickdraw_kit.strokes.scan import scan_lines
+    from quickdraw_kit.strokes.vocabulary import Vocabulary
 
     def reject(offset: int, length: int, reason: str) -> None:
         line = int(counts[0])
@@ -133,7 +131,8 @@ def scan_blocks(
             if raw is not None:
                 if columns is None or not columns.fits(len(data)):
                     columns = Columns.for_block(len(data), raw=raw)
-                at = scan_lines(data, at, end, vocabulary.table, columns, counts)
+                arrays = (*vocabulary.table, *columns.arrays)
+                at = int(scan_lines(data, at, end, *arrays, counts))
                 if at >= end:
                     break
             newline = block.data.index(b"\n", at)
@@ -145,61 +144,16 @@ def scan_blocks(
                     if columns is None:
                         raw = parsed.is_raw
                         columns = Columns.for_block(len(data), raw=raw)
-                    _place(columns, counts, parsed, vocabulary.code(parsed.word), at, len(line))
+                    columns.place(counts, parsed, vocabulary.code(parsed.word), at, len(line))
             except LineError as error:
                 reject(block.offset + at, len(line), str(error))
             at = newline + 1
         if columns is None:
             columns = Columns.for_block(0, raw=bool(raw))
         yield Scan(
-            batch=_cut(columns, counts, vocabulary.words),
-            offset=columns.offset[: counts[1]] + block.offset,
-            length=columns.length[: counts[1]].copy(),
-            line=columns.line[: counts[1]].copy(),
+            batch=columns.batch(counts, vocabulary.words),
+            offset=columns.of_rows(OFFSET, counts) + block.offset,
+            length=columns.of_rows(LENGTH, counts),
+            line=columns.of_rows(LINE, counts),
             lines=int(counts[0]) - lines_before,
         )
-
-
-def _place(
-    columns: "Columns",
-    counts: npt.NDArray[np.int64],
-    parsed: ParsedLine,
-    code: int,
-    offset: int,
-    length: int,
-) -> None:
-    """Enter a drawing of the standard parser as the scanner would have."""
-    line, row, stroke, point = counts.tolist()
-    end = point + len(parsed.x)
-    columns.x[point:end] = parsed.x
-    columns.y[point:end] = parsed.y
-    if parsed.t is not None:
-        columns.t[point:end] = parsed.t
-    ends = lengths_to_offsets(parsed.counts)[1:] + point
-    columns.stroke_offsets[stroke + 1 : stroke + 1 + len(ends)] = ends
-    columns.drawing_offsets[row + 1] = stroke + len(ends)
-    columns.key_id[row] = parsed.key_id
-    columns.word_code[row] = code
-    columns.countrycode[row] = np.frombuffer(parsed.countrycode.encode().ljust(2, b"\0"), np.uint8)
-    columns.timestamp[row] = _NAT if parsed.timestamp is None else parsed.timestamp
-    columns.recognized[row] = parsed.recognized
-    columns.offset[row], columns.length[row], columns.line[row] = offset, length, line
-    counts[1:] = row + 1, stroke + len(ends), end
-
-
-def _cut(columns: "Columns", counts: npt.NDArray[np.int64], words: tuple[str, ...]) -> DrawingBatch:
-    """Copy what is filled."""
-    _, drawings, strokes, points = counts.tolist()
-    return DrawingBatch(
-        x=columns.x[:points].copy(),
-        y=columns.y[:points].copy(),
-        t=columns.t[:points].copy() if columns.is_raw else None,
-        stroke_offsets=columns.stroke_offsets[: strokes + 1].copy(),
-        drawing_offsets=columns.drawing_offsets[: drawings + 1].copy(),
-        key_id=columns.key_id[:drawings].copy(),
-        word_code=columns.word_code[:drawings].copy(),
-        words=words,
-        countrycode=columns.countrycode[:drawings].copy().view("S2")[:, 0],
-        timestamp=columns.timestamp[:drawings].copy().view("datetime64[us]"),
-        recognized=columns.recognized[:drawings].copy(),
-    )

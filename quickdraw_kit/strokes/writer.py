@@ -8,7 +8,7 @@ import ndjson
 import numpy as np
 
 from quickdraw_kit.errors import DataError
-from quickdraw_kit.strokes.batch import DrawingBatch
+from quickdraw_kit.strokes.batch import DrawingBatch, PointArray
 
 __all__ = ["official_lines"]
 
@@ -89,8 +89,8 @@ def _timestamps(batch: DrawingBatch) -> list[str]:
     ]
 
 
-def _numbers(column: np.ndarray) -> list[float]:
-    values = column.tolist()
+def _numbers(column: PointArray) -> list[float]:
+    values: list[float] = column.tolist()
     if column.dtype != np.float32:
         return values
     whole = (column % 1 == 0) & ~((column == 0) & np.signbit(column))
