@@ -23,7 +23,7 @@ from quickdraw_kit.strokes.reader import OnReject, Reject, Scan, scan_blocks
 __all__ = ["iter_kaggle_csv", "read_kaggle_csv", "scan_csv"]
 
 _COLUMNS = ("countrycode", "drawing", "key_id", "recognized", "timestamp", "word")  # in any order
-_FIELD = re.compile(rb'(?:"((?:[^"]|"")*)"|([^",]*))(,|$)')
+_FIELD = re.compile(rb'(?:"([^"]*(?:""[^"]*)*)"|([^",]*))(,|$)')
 _FLAGS = {b"True": b"true", b"False": b"false"}
 _SLACK = 64  # bytes that the scanner may look beyond the last line
 _UNREADABLE = b"!\n"  # takes the place of a row that has not even its fields
