@@ -1,0 +1,275 @@
+"""Download what is named: look at all of it, see that the disk can hold it, fetch it side by side.
+
+Whatever happens on the way, a file under its final name is whole and was checked; everything else
+is taken up again by the next run. Files that are there already need no network.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from quickdraw_kit.acquire.cache import Place, data_home
+from quickdraw_kit.acquire.catalog import Kind, RemoteFile, remote_files
+from quickdraw_kit.acquire.progress import Progress, Sums
+from quickdraw_kit.acquire.remote import (
+    Patience,
+    PermanentError,
+    RemoteObject,
+    Session,
+    TemporaryError,
+)
+from quickdraw_kit.acquire.report import DownloadedFile, DownloadError, DownloadReport
+from quickdraw_kit.acquire.transfer import adopt, fetch, locate
+from quickdraw_kit.errors import QuickdrawError
+
+__all__ = ["download", "iter_download"]
+
+
+def download(
+    categories: Iterable[str] | None = None,
+    *,
+    kind: Kind = "simplified",
+    home: str | os.PathLike[str] | None = None,
+    mirror: str | None = None,
+    workers: int = 8,
+    dry_run: bool = False,
+    verify: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+    patience: Patience | None = None,
+) -> DownloadReport:
+    """Download categories, MNIST or Fashion-MNIST, whole and checked, or go on where it stopped.
+
+    Parameters
+    ----------
+    categories : iterable of str, optional
+        Names of categories, ``mnist``, ``fashion-mnist``; all 345 categories by default.
+    kind : {"simplified", "raw", "binary", "numpy_bitmap", "sketchrnn"}
+        Form of the categories' files.
+    home : str or path-like, optional
+        Folder of downloads; see `data_home` for the default.
+    mirror : str, optional
+        Where to get the files instead; see `remote_files`.
+    workers : int
+        Files that are fetched side by side.
+    dry_run : bool
+        Look at sizes and fetch nothing.
+    verify : bool
+        Read files that are there already, and fetch those anew whose checksums are wrong.
+    progress : callable, optional
+        Takes a `Progress` whenever something happens; from several threads, one at a time.
+    patience : Patience, optional
+        How long to bear with a server.
+
+    Returns
+    -------
+    DownloadReport
+        What became of each file.
+
+    Raises
+    ------
+    UsageError
+        If a name or the kind is not known, or a mirror's driver is not installed.
+    QuickdrawError
+        If the disk is too small; nothing is fetched then.
+    DownloadError
+        If some files could not be had, after all others are in place.
+
+    Examples
+    --------
+    >>> mirror, home = getfixture("tmp_path") / "mirror", getfixture("tmp_path") / "home"
+    >>> (mirror / "binary").mkdir(parents=True)
+    >>> _ = (mirror / "binary" / "cat.bin").write_bytes(bytes(100))
+    >>> report = download(["cat"], kind="binary", home=home, mirror=str(mirror))
+    >>> report.files[0].state, report.received
+    ('fetched', 100)
+    >>> download(["cat"], kind="binary", home=home).files[0].state
+    'present'
+    """
+    files = remote_files(categories, kind, mirror)
+    root = data_home(home)
+    with _run(files, root, workers, verify, progress, patience) as run:
+        planned = run.plan()
+        if dry_run:
+            done = planned
+        else:
+            run.check_space(planned)
+            done = list(run.fetch_all(planned))
+    place = {file.name: number for number, file in enumerate(files)}
+    report = DownloadReport(root, tuple(sorted(done, key=lambda file: place[file.name])))
+    if report.failures:
+        raise DownloadError(report)
+    return report
+
+
+def iter_download(
+    categories: Iterable[str] | None = None,
+    *,
+    kind: Kind = "simplified",
+    home: str | os.PathLike[str] | None = None,
+    mirror: str | None = None,
+    workers: int = 2,
+    keep: bool = True,
+    verify: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+    patience: Patience | None = None,
+) -> Iterator[DownloadedFile]:
+    """Download as `download` does, and yield each file as soon as it is there.
+
+    While the caller works on one file, up to `workers` further ones are fetched, and no more: a
+    caller that removes each file when it is done with it never has many on the disk.
+
+    Parameters
+    ----------
+    categories, kind, home, mirror, workers, verify, progress, patience
+        As in `download`.
+    keep : bool
+        Whether the files stay. If not, the disk need only have room for the largest `workers` + 1.
+
+    Yields
+    ------
+    DownloadedFile
+        In the order in which they are ready. One that could not be had is yielded as well, with
+        its `error`; it is for the caller to stop or go on.
+
+    Raises
+    ------
+    UsageError, QuickdrawError
+        As in `download`, before the first file.
+
+    Examples
+    --------
+    >>> mirror, home = getfixture("tmp_path") / "mirror", getfixture("tmp_path") / "home"
+    >>> (mirror / "binary").mkdir(parents=True)
+    >>> for name in ("cat", "dog"):
+    ...     _ = (mirror / "binary" / f"{name}.bin").write_bytes(bytes(100))
+    >>> names = ["dog", "cat"]
+    >>> files = iter_download(names, kind="binary", home=home, mirror=str(mirror))
+    >>> sorted(file.path.name for file in files)
+    ['cat.bin', 'dog.bin']
+    """
+    files = remote_files(categories, kind, mirror)
+    with _run(files, data_home(home), workers, verify, progress, patience) as run:
+        planned = run.plan()
+        run.check_space(planned, at_once=None if keep else workers + 1)
+        yield from run.fetch_all(planned)
+
+
+@contextmanager
+def _run(
+    files: Sequence[RemoteFile],
+    root: Path,
+    workers: int,
+    verify: bool,
+    progress: Callable[[Progress], None] | None,
+    patience: Patience | None,
+) -> Iterator["_Run"]:
+    """Open the connections and the threads of a run, and end them whatever happens."""
+    from quickdraw_kit.acquire.web import new_client
+
+    patience = patience or Patience()
+    with new_client(connect=patience.connect, stall=patience.stall) as client:
+        session = Session(client, patience)
+        pool = ThreadPoolExecutor(max(1, workers), thread_name_prefix="download")
+        try:
+            yield _Run(files, root, session, pool, max(1, workers), verify, Sums(progress))
+        finally:
+            session.stop.set()
+            pool.shutdown(cancel_futures=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    files: Sequence[RemoteFile]
+    root: Path
+    session: Session
+    pool: ThreadPoolExecutor
+    workers: int
+    verify: bool
+    sums: Sums
+
+    def plan(self) -> list[DownloadedFile]:
+        """Tell for each file whether it is there, and if not, where it is and how large."""
+        planned = list(self.pool.map(self._look, self.files))
+        self.sums.begin(planned)
+        return planned
+
+    def check_space(self, planned: Sequence[DownloadedFile], at_once: int | None = None) -> None:
+        """Refuse when the disk cannot hold the files, or the largest few of them."""
+        missing = [
+            (file.size or 0) - Place(file.path).partial_size()
+            for file in planned
+            if file.state == "planned"
+        ]
+        needed = sum(sorted(missing, reverse=True)[:at_once])
+        folder = self.root
+        while not folder.exists():
+            folder = folder.parent
+        free = shutil.disk_usage(folder).free
+        if needed > free:
+            raise QuickdrawError(
+                f"the disk of {self.root} has {free / 1e9:.2f} GB free, and the {len(missing)} "
+                f"files to fetch take {needed / 1e9:.2f} GB. Make room, name fewer categories, or "
+                "put the data elsewhere with --home or QUICKDRAW_KIT_HOME."
+            )
+
+    def fetch_all(self, planned: Sequence[DownloadedFile]) -> Iterator[DownloadedFile]:
+        """Fetch the planned files, `workers` at once, and yield every file when it is final."""
+        waiting = iter([file for file in planned if file.state == "planned"])
+        running: set[Future[DownloadedFile]] = set()
+        catalog = {file.name: file for file in self.files}
+
+        def start_next() -> None:
+            file = next(waiting, None)
+            if file is not None:
+                running.add(self.pool.submit(self._fetch, catalog[file.name], file))
+
+        for _ in range(self.workers):
+            start_next()
+        yield from (file for file in planned if file.state != "planned")
+        while running:
+            finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                running.discard(future)
+                start_next()
+                yield future.result()
+
+    def _look(self, file: RemoteFile) -> DownloadedFile:
+        place = Place(self.root / file.name)
+        if place.is_whole() and (not self.verify or place.is_intact()):
+            return self._present(file, place)
+        if adopt(file, place, RemoteObject(file.urls[0])):
+            return self._present(file, place)
+        planned = DownloadedFile(file.name, place.path, "planned", file.urls[0])
+        try:
+            found = locate(file, self.session, self.sums.teller(file.name))
+        except PermanentError as error:
+            return replace(planned, state="failed", error=str(error))
+        if adopt(file, place, found):
+            return self._present(file, place)
+        return replace(planned, url=found.url, size=found.size)
+
+    def _present(self, file: RemoteFile, place: Place) -> DownloadedFile:
+        record = place.record() or RemoteObject(file.urls[0])
+        return DownloadedFile(file.name, place.path, "present", record.url, record.size)
+
+    def _fetch(self, file: RemoteFile, planned: DownloadedFile) -> DownloadedFile:
+        others = tuple(url for url in file.urls if url != planned.url)
+        file = replace(file, urls=(planned.url, *others))
+        place = Place(planned.path)
+        try:
+            received = fetch(
+                file, place, self.session, self.sums.teller(file.name), verify=self.verify
+            )
+        except (PermanentError, TemporaryError, OSError) as error:
+            result = replace(planned, state="failed", error=str(error))
+        else:
+            size = planned.path.stat().st_size
+            state: Literal["present", "fetched"] = "present" if received is None else "fetched"
+            result = replace(planned, state=state, size=size, received=received or 0)
+        self.sums.finish(result)
+        return result

@@ -1,0 +1,114 @@
+"""How far a download is: one step at a time, with the sums over all files."""
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from quickdraw_kit.acquire.cache import Place
+from quickdraw_kit.acquire.report import DownloadedFile
+
+__all__ = ["Progress", "Sums"]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One step of one file, with the sums over all files.
+
+    Parameters
+    ----------
+    name : str
+        The file.
+    state : {"receiving", "waiting", "present", "fetched", "failed"}
+        The last three are final: no step of this file follows.
+    done, size : int, int or None
+        Bytes of the file at hand, and in all. `done` falls when a file has to be fetched anew.
+    all_done, all_size : int
+        The same over the files that this run fetches; not those that were present or failed.
+    note : str
+        What is waited for, or why the file failed.
+
+    Examples
+    --------
+    >>> step = Progress("binary/cat.bin", "receiving", 50, 100, 50, 400)
+    >>> f"{step.done / step.size:.0%} of the file, {step.all_done / step.all_size:.0%} of all"
+    '50% of the file, 12% of all'
+    """
+
+    name: str
+    state: Literal["receiving", "waiting", "present", "fetched", "failed"]
+    done: int
+    size: int | None
+    all_done: int
+    all_size: int
+    note: str = ""
+
+
+class Sums:
+    """Adds up what the files of a run tell, and passes it on, never two steps at once.
+
+    Parameters
+    ----------
+    progress : callable, optional
+        Takes each step.
+
+    Examples
+    --------
+    >>> steps = []
+    >>> Sums(steps.append).teller("binary/cat.bin")(50, 100, "")
+    >>> steps[0].all_done
+    50
+    """
+
+    def __init__(self, progress: Callable[[Progress], None] | None) -> None:
+        self._progress, self._lock = progress, threading.Lock()
+        self._done: dict[str, int] = {}
+        self._size: dict[str, int] = {}
+
+    def begin(self, planned: Iterable[DownloadedFile]) -> None:
+        """Take note of the sizes of all files and of what earlier runs left of them."""
+        final = []
+        for file in planned:
+            if file.state == "planned":
+                self._size[file.name] = file.size or 0
+                self._done[file.name] = Place(file.path).partial_size()
+            else:
+                final.append(file)
+        for file in final:
+            self.finish(file)
+
+    def teller(self, name: str) -> Callable[[int, int | None, str], None]:
+        """Return what a file tells its steps to: bytes at hand, bytes in all, a note to wait."""
+
+        def tell(done: int, size: int | None, note: str) -> None:
+            with self._lock:
+                self._done[name] = done
+                if size is not None:
+                    self._size[name] = size
+                self._step(name, "waiting" if note else "receiving", done, note)
+
+        return tell
+
+    def finish(self, file: DownloadedFile) -> None:
+        """Tell the last step of a file."""
+        state, size = file.state, file.size or 0
+        with self._lock:
+            if state == "fetched":
+                self._done[file.name] = self._size[file.name] = size
+                self._step(file.name, "fetched", size, "")
+            elif state in ("present", "failed"):
+                self._done.pop(file.name, None)
+                self._size.pop(file.name, None)
+                final: Literal["present", "failed"] = "present" if state == "present" else "failed"
+                self._step(file.name, final, size if final == "present" else 0, file.error or "")
+
+    def _step(
+        self,
+        name: str,
+        state: Literal["receiving", "waiting", "present", "fetched", "failed"],
+        done: int,
+        note: str,
+    ) -> None:
+        if self._progress is not None:
+            size, sums = self._size.get(name), (self._done.values(), self._size.values())
+            self._progress(Progress(name, state, done, size, sum(sums[0]), sum(sums[1]), note))
