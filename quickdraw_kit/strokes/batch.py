@@ -354,13 +354,23 @@ class DrawingBatch:
         >>> batch.take([1, 0]).words_of_drawings()
         ['b', 'a']
         """
+        from quickdraw_kit.strokes.gather import gather
+
         chosen = np.asarray(indices, dtype=np.int64)
-        strokes, drawing_offsets = _gather(self.drawing_offsets, chosen)
-        points, stroke_offsets = _gather(self.stroke_offsets, strokes)
+        points = self.point_offsets
+        drawing_offsets = lengths_to_offsets(self.stroke_counts[chosen])
+        point_offsets = lengths_to_offsets(np.diff(points)[chosen])
+        starts = points[:-1][chosen]
+        stroke_offsets = np.empty(drawing_offsets[-1] + 1, np.int64)
+        stroke_offsets[:-1] = gather(
+            self.stroke_offsets, self.drawing_offsets[:-1][chosen], drawing_offsets
+        )
+        stroke_offsets[:-1] += np.repeat(point_offsets[:-1] - starts, np.diff(drawing_offsets))
+        stroke_offsets[-1] = point_offsets[-1]
         return DrawingBatch(
-            x=self.x[points],
-            y=self.y[points],
-            t=None if self.t is None else self.t[points],
+            x=gather(self.x, starts, point_offsets),
+            y=gather(self.y, starts, point_offsets),
+            t=None if self.t is None else gather(self.t, starts, point_offsets),
             stroke_offsets=stroke_offsets,
             drawing_offsets=drawing_offsets,
             words=self.words,
@@ -515,14 +525,6 @@ def lengths_to_offsets(lengths: npt.ArrayLike) -> Int64Array:
     offsets = np.zeros(len(counts) + 1, np.int64)
     np.cumsum(counts, out=offsets[1:])
     return offsets
-
-
-def _gather(offsets: Int64Array, chosen: Int64Array) -> tuple[Int64Array, Int64Array]:
-    """Return the items of the chosen lists, as indices, and their new offsets."""
-    starts = offsets[:-1][chosen]
-    gathered = lengths_to_offsets(offsets[1:][chosen] - starts)
-    items = np.arange(gathered[-1]) + np.repeat(starts - gathered[:-1], np.diff(gathered))
-    return items, gathered
 
 
 def _chain(parts: list[Int64Array]) -> Int64Array:
