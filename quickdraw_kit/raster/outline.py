@@ -139,10 +139,13 @@ def _unit(dx, dy):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def outline(x, y, points, pen, scale, radius, edges):  # type: ignore[no-untyped-def]
-    """Write the edges of a stroke's outline; return how many there are."""
+def outline(x, y, points, pen, scale, radius, edges, right):  # type: ignore[no-untyped-def]
+    """Write the edges of a stroke's outline; return how many there are.
+
+    The order matters where edges meet: first the left side with both caps, then the right one.
+    """
     number = pen.shape[0]
-    n = 0
+    n = m = 0
     if points == 1:
         ox, oy = _offset(256, 0, scale, radius)
         # leading cap
@@ -188,7 +191,7 @@ def outline(x, y, points, pen, scale, radius, edges):  # type: ignore[no-untyped
                 while start != stop:
                     px, py = x[i] + pen[start, 0], y[i] + pen[start, 1]
                     if clockwise:
-                        n = _edge(edges, n, cw_x, cw_y, px, py, -1)
+                        m = _edge(right, m, cw_x, cw_y, px, py, -1)
                         cw_x, cw_y = px, py
                         start += 1
                         if start == number:
@@ -198,16 +201,16 @@ def outline(x, y, points, pen, scale, radius, edges):  # type: ignore[no-untyped
                         ccw_x, ccw_y = px, py
                         start = number - 1 if start == 0 else start - 1
             if clockwise:
-                n = _edge(edges, n, cw_x, cw_y, to_cw_x, to_cw_y, -1)
+                m = _edge(right, m, cw_x, cw_y, to_cw_x, to_cw_y, -1)
                 n = _edge(edges, n, ccw_x, ccw_y, x[i], y[i], 1)
                 n = _edge(edges, n, x[i], y[i], to_ccw_x, to_ccw_y, 1)
             else:
                 n = _edge(edges, n, ccw_x, ccw_y, to_ccw_x, to_ccw_y, 1)
-                n = _edge(edges, n, cw_x, cw_y, x[i], y[i], -1)
-                n = _edge(edges, n, x[i], y[i], to_cw_x, to_cw_y, -1)
+                m = _edge(right, m, cw_x, cw_y, x[i], y[i], -1)
+                m = _edge(right, m, x[i], y[i], to_cw_x, to_cw_y, -1)
             ccw_x, ccw_y, cw_x, cw_y = to_ccw_x, to_ccw_y, to_cw_x, to_cw_y
         n = _edge(edges, n, ccw_x, ccw_y, ccw_x + new_dx, ccw_y + new_dy, 1)
-        n = _edge(edges, n, cw_x, cw_y, cw_x + new_dx, cw_y + new_dy, -1)
+        m = _edge(right, m, cw_x, cw_y, cw_x + new_dx, cw_y + new_dy, -1)
         ccw_x, ccw_y = ccw_x + new_dx, ccw_y + new_dy
         cw_x, cw_y = cw_x + new_dx, cw_y + new_dy
         dx, dy = new_dx, new_dy
@@ -228,4 +231,6 @@ def outline(x, y, points, pen, scale, radius, edges):  # type: ignore[no-untyped
         n = _edge(edges, n, ccw_x, ccw_y, px, py, 1)
         ccw_x, ccw_y = px, py
         start = number - 1 if start == 0 else start - 1
-    return _edge(edges, n, ccw_x, ccw_y, x[0] + first_ox, y[0] + first_oy, 1)
+    n = _edge(edges, n, ccw_x, ccw_y, x[0] + first_ox, y[0] + first_oy, 1)
+    edges[n : n + m] = right[:m]
+    return n + m

@@ -21,7 +21,7 @@ def rasterize(batch: DrawingBatch, style: RasterStyle = RasterStyle(), *, thread
     if batch.is_raw:
         batch = fit_to_frame(batch)
     images = np.zeros((len(batch), style.side, style.side), np.uint8) if out is None else out
-    _render(batch.x.astype(np.float64), batch.y.astype(np.float64), batch.stroke_offsets, batch.drawing_offsets, pen_vertices(style), style.scale, style.translation, style.line_diameter/2, images)
+    _render(batch.x.astype(np.float64), batch.y.astype(np.float64), batch.stroke_offsets, batch.drawing_offsets, pen_vertices(style), style.scale, style.translation, style.line_diameter / 2, images)
     return images
 
 
@@ -36,6 +36,7 @@ def _render(x, y, strokes, drawings, pen, scale, translation, radius, images):
     px = np.empty(most, np.int64)
     py = np.empty(most, np.int64)
     edges = np.empty(((most + 1) * (2 * pen.shape[0] + 8), 7), np.int64)
+    right = np.empty_like(edges)
     order = np.empty(edges.shape[0], np.int64)
     xs = np.empty(edges.shape[0], np.int64)
     ends = np.empty(edges.shape[0], np.int64)
@@ -55,6 +56,6 @@ def _render(x, y, strokes, drawings, pen, scale, translation, radius, images):
                 fx[i - a] = np.int64(np.rint((scale * (x[i] + ox) + scale * translation) * 256.0))
                 fy[i - a] = np.int64(np.rint((scale * (y[i] + oy) + scale * translation) * 256.0))
             points = straighten(fx[: b - a], fy[: b - a], px, py)
-            n = outline(px, py, points, pen, scale, radius, edges)
+            n = outline(px, py, points, pen, scale, radius, edges, right)
             if n:
                 cover(edges, n, images[d], area, order, xs, ends)
