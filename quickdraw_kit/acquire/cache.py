@@ -106,7 +106,12 @@ class Place:
     def partial_size(self) -> int:
         """Return the bytes that are received so far and can be used."""
         kept = self.partial()
-        return kept[0].stat().st_size if kept and kept[1].pinned else 0
+        if kept is None or not kept[1].pinned:
+            return 0
+        try:
+            return kept[0].stat().st_size
+        except FileNotFoundError:  # another process has just finished it
+            return 0
 
     def start(self, pin: RemoteObject) -> Path:
         """Drop what is received so far, and make an empty file for another version."""
@@ -167,7 +172,7 @@ class Place:
 
     def _partials(self) -> list[Path]:
         start, end = f".{self.path.name}.", ".partial"
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             return [
                 path
                 for path in self.path.parent.iterdir()

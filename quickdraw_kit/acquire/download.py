@@ -255,7 +255,8 @@ class _Run:
 
     def _present(self, file: RemoteFile, place: Place) -> DownloadedFile:
         record = place.record() or RemoteObject(file.urls[0])
-        return DownloadedFile(file.name, place.path, "present", record.url, record.size)
+        size = place.path.stat().st_size
+        return DownloadedFile(file.name, place.path, "present", record.url, size)
 
     def _fetch(self, file: RemoteFile, planned: DownloadedFile) -> DownloadedFile:
         others = tuple(url for url in file.urls if url != planned.url)

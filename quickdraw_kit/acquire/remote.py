@@ -205,9 +205,8 @@ def persist(
     import tenacity
 
     patience = session.patience
-    backoff = tenacity.wait_exponential_jitter(
-        patience.first_wait, max=patience.longest_wait, jitter=patience.first_wait
-    )
+    backoff = tenacity.wait_exponential(patience.first_wait, max=patience.longest_wait)
+    jitter = tenacity.wait_random(0, patience.first_wait)
     farthest = reached()
 
     def failure(state: "RetryCallState") -> TemporaryError:
@@ -224,7 +223,7 @@ def persist(
     attempts = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(TemporaryError),
         after=forgive,
-        wait=lambda state: max(backoff(state), failure(state).retry_after),
+        wait=lambda state: max(backoff(state), failure(state).retry_after) + jitter(state),
         stop=lambda state: (
             state.attempt_number >= patience.attempts
             or session.stop.is_set()

@@ -1,5 +1,6 @@
 """Bring one file home: begin or go on, bear with the server, check, and give it its final name."""
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
@@ -88,7 +89,8 @@ def adopt(file: RemoteFile, place: Place, version: RemoteObject) -> bool:
         return False
     record, complaint = _examine(place.path, file, version)
     if complaint is None:
-        place.adopt(record)
+        with contextlib.suppress(OSError):  # a folder that cannot be written is as good
+            place.adopt(record)
     return complaint is None
 
 

@@ -1,0 +1,66 @@
+"""A bucket per test, and a client that loses patience quickly."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from quickdraw_kit.acquire.download import download
+from quickdraw_kit.acquire.remote import Patience
+from tests.acquire.bucket import Bucket
+
+QUICK = Patience(attempts=4, first_wait=0.01, longest_wait=0.04, connect=5, stall=0.4)
+
+
+@pytest.fixture
+def bucket():
+    bucket = Bucket()
+    yield bucket
+    bucket.close()
+
+
+@pytest.fixture
+def home(tmp_path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def get(bucket, home):
+    """Download from the bucket, in its official layout, into the home."""
+
+    def get(names, kind="simplified", **options):
+        options = {"mirror": bucket.url, "home": home, "patience": QUICK} | options
+        return download(names, kind=kind, **options)
+
+    return get
+
+
+def content(size: int, seed: int = 1) -> bytes:
+    """Bytes that no two places of a file share."""
+    import numpy as np
+
+    return np.random.default_rng(seed).bytes(size)
+
+
+def visible(home: Path) -> dict[str, bytes]:
+    """The files under their final names: what others see."""
+    return {
+        path.relative_to(home).as_posix(): path.read_bytes()
+        for path in sorted(home.rglob("*"))
+        if path.is_file() and not path.name.startswith(".")
+    }
+
+
+def leftovers(home: Path) -> list[str]:
+    """What is half done, and says so by its name."""
+    return sorted(
+        path.name for path in home.rglob("*") if path.name.endswith((".partial", ".partial.json"))
+    )
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch):
+    for name in os.environ:
+        ours = name.startswith("QUICKDRAW_KIT_") and name != "QUICKDRAW_KIT_REAL_DATA"
+        if ours or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)

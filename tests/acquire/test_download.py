@@ -1,0 +1,261 @@
+"""Downloads that go well, and what is told about them."""
+
+import shutil
+
+import pytest
+
+from quickdraw_kit.acquire.catalog import KINDS
+from quickdraw_kit.acquire.download import download, iter_download
+from quickdraw_kit.acquire.report import DownloadError
+from quickdraw_kit.errors import QuickdrawError, UsageError
+from tests.acquire.bucket import Fault
+from tests.acquire.conftest import QUICK, content, leftovers, visible
+
+
+@pytest.fixture
+def three(bucket):
+    """Three categories of different lengths, one of them with a space."""
+    files = {
+        name: content(size, size)
+        for name, size in (("cat", 50_000), ("dog", 200_000), ("hot air balloon", 3))
+    }
+    for name, data in files.items():
+        bucket.put(f"full/simplified/{name}.ndjson", data, composite=name == "dog")
+    return {f"simplified/{name}.ndjson": data for name, data in files.items()}
+
+
+def test_files_come_whole_and_are_reported(get, home, three):
+    report = get(["dog", "hot air balloon", "cat"])
+    assert visible(home) == three
+    assert [file.name for file in report.files] == list(three)
+    assert {file.state for file in report.files} == {"fetched"}
+    assert report.received == report.size == sum(map(len, three.values()))
+    assert report.paths == tuple(home / name for name in three)
+    assert leftovers(home) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_its_place(get, home, bucket, kind):
+    suffix = {"binary": "bin", "numpy_bitmap": "npy", "sketchrnn": "npz"}.get(kind, "ndjson")
+    folder = kind if kind == "sketchrnn" else f"full/{kind}"
+    bucket.put(f"{folder}/The Mona Lisa.{suffix}", b"smile")
+    get(["the mona lisa"], kind)
+    assert visible(home) == {f"{kind}/The Mona Lisa.{suffix}": b"smile"}
+
+
+def test_an_empty_file_is_a_file(get, home, bucket):
+    bucket.put("full/simplified/cat.ndjson", b"")
+    assert get(["cat"]).files[0].state == "fetched"
+    assert visible(home) == {"simplified/cat.ndjson": b""}
+    assert get(["cat"]).files[0].state == "present"
+
+
+def test_what_is_there_is_not_asked_for_again(get, bucket, three):
+    get(["cat", "dog"])
+    bucket.log.clear()
+    report = get(["cat", "dog"])
+    assert [file.state for file in report.files] == ["present", "present"]
+    assert report.received == 0
+    assert bucket.log == []
+
+
+def test_offline_with_everything_present_is_a_success(get, bucket, home, three):
+    get(["cat", "dog"])
+    bucket.close()
+    report = get(["cat", "dog"])
+    assert [file.state for file in report.files] == ["present", "present"]
+    assert [file.size for file in report.files] == [50_000, 200_000]
+
+
+def test_offline_and_missing_says_which_and_keeps_trying_one_file_only(get, bucket, three):
+    get(["cat"])
+    bucket.close()
+    waits = []
+    with pytest.raises(DownloadError, match=r"2 of 3 files could not be had") as caught:
+        get(["cat", "dog", "hot air balloon"], workers=1, progress=waits.append)
+    assert [file.state for file in caught.value.report.files] == ["present", "failed", "failed"]
+    assert "no connection to 127.0.0.1" in str(caught.value)
+    assert "did not answer before" in str(caught.value)
+    assert len([step for step in waits if step.state == "waiting"]) == QUICK.attempts - 1
+
+
+def test_a_dry_run_tells_sizes_and_touches_nothing(get, home, bucket, three):
+    report = get(["cat", "dog"], dry_run=True)
+    assert [(file.name, file.size, file.state) for file in report.files] == [
+        ("simplified/cat.ndjson", 50_000, "planned"),
+        ("simplified/dog.ndjson", 200_000, "planned"),
+    ]
+    assert report.to_fetch == 250_000
+    assert not home.exists()
+    assert {line.method for line in bucket.log} == {"HEAD"}
+
+
+def test_a_dry_run_counts_only_what_is_missing(get, three):
+    get(["cat"])
+    report = get(["cat", "dog"], dry_run=True)
+    assert (report.size, report.to_fetch) == (250_000, 200_000)
+
+
+def test_a_server_without_head_only_hides_the_size(get, home, bucket, three):
+    path = "full/simplified/cat.ndjson"
+    bucket.fail(path, Fault(status=405, head=True), Fault(status=405, head=True))
+    assert get(["cat"], dry_run=True).files[0].size is None
+    get(["cat"])
+    assert visible(home)["simplified/cat.ndjson"] == three["simplified/cat.ndjson"]
+
+
+def test_a_disk_too_small_is_refused_before_anything_is_fetched(
+    get, home, bucket, three, monkeypatch
+):
+    usage = shutil.disk_usage(home.parent)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=249_999))
+    with pytest.raises(QuickdrawError, match=r"0\.00 GB free, and the 2 files to fetch take"):
+        get(["cat", "dog"])
+    assert bucket.gets() == []
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=250_000))
+    assert len(get(["cat", "dog"]).paths) == 2
+
+
+def test_what_was_received_before_needs_no_room_again(get, home, bucket, three, monkeypatch):
+    bucket.fail("full/simplified/dog.ndjson", Fault(cut=150_000), Fault(status=404))
+    with pytest.raises(DownloadError):
+        get(["dog"])
+    usage = shutil.disk_usage(home.parent)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=50_000))
+    assert get(["dog"]).received == 50_000
+
+
+def test_a_missing_file_is_named_and_the_others_come(get, home, bucket, three):
+    with pytest.raises(DownloadError) as caught:
+        get(["cat", "zebra", "dog"])
+    assert f"{bucket.url}/full/simplified/zebra.ndjson: the server answered 404" in str(
+        caught.value
+    )
+    assert [file.state for file in caught.value.report.files] == ["fetched", "fetched", "failed"]
+    assert sorted(visible(home)) == ["simplified/cat.ndjson", "simplified/dog.ndjson"]
+
+
+def test_a_long_list_of_failures_is_cut(get, bucket):
+    with pytest.raises(DownloadError, match=r"345 of 345 files(?s:.*)and 335 more") as caught:
+        get(None)
+    assert len(caught.value.report.failures) == 345
+    assert len(str(caught.value).splitlines()) == 13
+
+
+def test_names_are_checked_first(get, bucket):
+    with pytest.raises(UsageError, match="did you mean cat"):
+        get(["catt", "dog"])
+    with pytest.raises(UsageError, match="expected one of simplified, raw"):
+        get(["cat"], kind="bitmaps")
+    assert bucket.log == []
+
+
+def test_verify_finds_a_changed_byte_and_mends_it(get, home, bucket, three):
+    get(["cat", "dog"])
+    path = home / "simplified" / "dog.ndjson"
+    damaged = bytearray(path.read_bytes())
+    damaged[77_777] ^= 1
+    path.write_bytes(damaged)
+    assert get(["cat", "dog"]).received == 0, "without verify, nothing is read again"
+    report = get(["cat", "dog"], verify=True)
+    assert [file.state for file in report.files] == ["present", "fetched"]
+    assert visible(home)["simplified/dog.ndjson"] == three["simplified/dog.ndjson"]
+
+
+def test_a_damaged_file_does_not_keep_its_name_when_it_cannot_be_mended(get, home, bucket, three):
+    get(["cat"])
+    (home / "simplified" / "cat.ndjson").write_bytes(b"x" * 50_000)
+    bucket.fail("full/simplified/cat.ndjson", Fault(status=403, always=True))
+    with pytest.raises(DownloadError, match="403 Forbidden"):
+        get(["cat"], verify=True)
+    assert visible(home) == {}
+
+
+def test_a_shortened_file_is_fetched_anew(get, home, three):
+    get(["cat"])
+    path = home / "simplified" / "cat.ndjson"
+    path.write_bytes(path.read_bytes()[:-1])
+    assert get(["cat"]).files[0].state == "fetched"
+    assert visible(home)["simplified/cat.ndjson"] == three["simplified/cat.ndjson"]
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_a_file_that_someone_put_there_is_kept_if_it_is_right(get, home, bucket, three, right):
+    path = home / "simplified" / "cat.ndjson"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(three["simplified/cat.ndjson"] if right else b"x" * 50_000)
+    assert get(["cat"]).files[0].state == ("present" if right else "fetched")
+    assert len(bucket.gets()) == (0 if right else 1)
+    assert path.read_bytes() == three["simplified/cat.ndjson"]
+
+
+def test_progress_adds_up(get, bucket, three):
+    bucket.fail("full/simplified/dog.ndjson", Fault(cut=100_000))
+    steps = []
+    get(list(three_names(three)), progress=steps.append, workers=2)
+    final = {step.name: step for step in steps if step.state == "fetched"}
+    assert {name: step.done for name, step in final.items()} == {
+        name: len(data) for name, data in three.items()
+    }
+    assert steps[-1].all_done == steps[-1].all_size == 250_003
+    assert all(step.done <= step.size for step in steps)
+    waiting = [step for step in steps if step.state == "waiting"]
+    assert [step.done for step in waiting] == [100_000]
+    assert "again in" in waiting[0].note
+    for name in three:
+        done = [step.done for step in steps if step.name == name]
+        assert done == sorted(done)
+
+
+def three_names(three):
+    return (name.removeprefix("simplified/").removesuffix(".ndjson") for name in three)
+
+
+def test_files_are_yielded_as_they_come_and_few_at_a_time(get, home, bucket):
+    names = ["ant", "bat", "bear", "bee", "bird", "cat", "cow", "crab", "dog", "duck"]
+    for name in names:
+        bucket.put(f"full/simplified/{name}.ndjson", content(1000))
+    most = 0
+    for count, file in enumerate(
+        iter_download(names, home=home, mirror=bucket.url, workers=2, keep=False, patience=QUICK)
+    ):
+        assert file.path.read_bytes() == content(1000)
+        most = max(most, len(bucket.gets()) - count)
+        file.path.unlink()
+    assert len(bucket.gets()) == len(names)
+    assert most <= 3, "one being worked on and two under way"
+
+
+def test_without_keeping_the_disk_need_hold_only_a_few(home, bucket, three, monkeypatch):
+    usage = shutil.disk_usage(home.parent)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=250_000))
+    options = {"home": home, "mirror": bucket.url, "workers": 1, "patience": QUICK}
+    names = list(three_names(three))
+    with pytest.raises(QuickdrawError, match="GB free"):
+        next(iter_download(names, **options))
+    assert len(list(iter_download(names, keep=False, **options))) == 3
+
+
+def test_leaving_off_in_the_middle_stops_the_rest(home, bucket):
+    names = ["ant", "bat", "bear", "bee", "bird"]
+    for name in names:
+        bucket.put(f"full/simplified/{name}.ndjson", content(100_000))
+        bucket.fail(f"full/simplified/{name}.ndjson", Fault(slow=0.02, always=True))
+    files = iter_download(names, home=home, mirror=bucket.url, workers=1, patience=QUICK)
+    next(files)
+    files.close()
+    assert len(bucket.gets()) <= 2
+    assert all(len(data) == 100_000 for data in visible(home).values())
+
+
+def test_settings_come_from_the_environment(home, bucket, three, monkeypatch):
+    monkeypatch.setenv("QUICKDRAW_KIT_HOME", str(home))
+    monkeypatch.setenv("QUICKDRAW_KIT_MIRROR", bucket.url + "/")
+    assert download(["cat"], patience=QUICK).paths == (home / "simplified" / "cat.ndjson",)
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_of_the_file(get, home, three):
+    home.mkdir()
+    (home / "simplified").write_text("in the way")
+    with pytest.raises(DownloadError, match=r"File exists|Not a directory"):
+        get(["cat"])

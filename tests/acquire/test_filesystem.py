@@ -1,0 +1,152 @@
+"""Mirrors that are folders or stores: through fsspec, as carefully as from the web."""
+
+import importlib.util
+import os
+
+import fsspec
+import pytest
+
+from quickdraw_kit.acquire import filesystem
+from quickdraw_kit.acquire.cache import Place
+from quickdraw_kit.acquire.download import download
+from quickdraw_kit.acquire.remote import ChangedError, PermanentError, TemporaryError
+from quickdraw_kit.acquire.report import DownloadError
+from quickdraw_kit.errors import UsageError
+from tests.acquire.conftest import QUICK, content, leftovers, visible
+
+SIZE = 100_000
+NAME = "simplified/hot air balloon.ndjson"
+
+
+@pytest.fixture
+def mirror(tmp_path):
+    folder = tmp_path / "a mirror"
+    path = folder / "full" / NAME
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content(SIZE))
+    return folder
+
+
+@pytest.fixture
+def memory():
+    """A mirror in fsspec's file system in memory, which stands for a store in the cloud."""
+    system = fsspec.filesystem("memory")
+    system.pipe(f"/bucket/full/{NAME}", content(SIZE))
+    yield system
+    system.rm("/bucket", recursive=True)
+
+
+def get(home, mirror, **options):
+    return download(["hot air balloon"], home=home, mirror=str(mirror), patience=QUICK, **options)
+
+
+@pytest.mark.parametrize("form", ["folder", "relative", "file address", "home"])
+def test_a_folder_is_a_mirror(home, mirror, monkeypatch, form):
+    match form:
+        case "folder":
+            named = str(mirror)
+        case "relative":
+            monkeypatch.chdir(mirror.parent)
+            named = mirror.name
+        case "file address":
+            named = mirror.as_uri()
+        case "home":  # a folder of downloads, as another run left it
+            get(home.with_name("other"), mirror)
+            named = str(home.with_name("other"))
+    assert get(home, named, dry_run=True).to_fetch == SIZE
+    assert get(home, named).received == SIZE
+    assert visible(home) == {NAME: content(SIZE)}
+    assert leftovers(home) == []
+
+
+def test_a_store_is_a_mirror(home, memory):
+    assert get(home, "memory://bucket").received == SIZE
+    assert visible(home) == {NAME: content(SIZE)}
+    assert get(home, "memory://bucket", verify=True).received == 0
+
+
+def start_download(home, mirror, size) -> Place:
+    """Leave a folder as a kill does when `size` bytes were received."""
+    place = Place(home / NAME)
+    place.path.parent.mkdir(parents=True)
+    url = f"{mirror}/full/{NAME}"
+    place.start(filesystem.look(url)).write_bytes(content(SIZE)[:size])
+    return place
+
+
+@pytest.mark.parametrize("size", [1, 60_000, SIZE])
+def test_the_rest_is_fetched_from_a_store(home, memory, size):
+    start_download(home, "memory://bucket", size)
+    assert get(home, "memory://bucket").received == SIZE - size
+    assert visible(home) == {NAME: content(SIZE)}
+    assert leftovers(home) == []
+
+
+@pytest.mark.parametrize("size", [60_000, SIZE])
+def test_a_file_that_changed_since_is_fetched_anew(home, mirror, size):
+    start_download(home, mirror, size)
+    path = mirror / "full" / NAME
+    path.write_bytes(content(SIZE, seed=2))
+    os.utime(path, ns=(1, 1))
+    assert get(home, mirror).received == SIZE
+    assert visible(home) == {NAME: content(SIZE, seed=2)}
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_trusted(mirror):
+    path = mirror / "full" / NAME
+    with filesystem.receive(str(path), 0, None) as (found, start, pieces):
+        assert (found.size, start) == (SIZE, 0)
+        first = next(pieces)
+        path.write_bytes(content(SIZE, seed=2))
+        os.utime(path, ns=(1, 1))
+        with pytest.raises(ChangedError):
+            b"".join(pieces)
+    assert first == content(SIZE)
+
+
+def test_failures_are_told_apart(mirror, monkeypatch):
+    with pytest.raises(PermanentError, match="does not exist"):
+        filesystem.look(str(mirror / "absent"))
+    with pytest.raises(PermanentError, match="is a folder"):
+        filesystem.look(str(mirror))
+    with pytest.raises(UsageError, match="no address of a mirror"):
+        filesystem.look("nosuchthing://bucket/file")
+
+    class BrokenError(Exception):
+        """What a driver raises of its own when the network fails."""
+
+    def info(self, path, **options):
+        raise BrokenError("reset by peer")
+
+    monkeypatch.setattr("fsspec.implementations.local.LocalFileSystem.info", info)
+    with pytest.raises(TemporaryError, match="BrokenError: reset by peer"):
+        filesystem.look(str(mirror))
+
+
+def test_an_error_of_the_reader_is_not_taken_for_one_of_the_mirror(mirror):
+    def read() -> None:
+        with filesystem.receive(str(mirror / "full" / NAME), 0, None) as (_, _, pieces):
+            next(pieces)
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        read()
+
+
+def test_a_missing_file_is_named(home, mirror):
+    with pytest.raises(DownloadError, match=r"full/simplified/cat\.ndjson: it does not exist"):
+        download(["cat"], home=home, mirror=str(mirror), patience=QUICK)
+
+
+@pytest.mark.parametrize(("scheme", "driver"), [("gs", "gcsfs"), ("s3", "s3fs")])
+def test_a_missing_driver_says_what_to_install(home, scheme, driver):
+    if importlib.util.find_spec(driver):
+        pytest.skip(f"{driver} is installed")
+    with pytest.raises(UsageError, match=r"pip install \"quickdraw-kit\[cloud\]\""):
+        get(home, f"{scheme}://bucket")
+
+
+def test_checksums_of_a_store_are_read():
+    assert filesystem._hexadecimal("n03x6A==") == "9f4df1e8"
+    assert filesystem._hexadecimal(None) is None
+    assert filesystem._hexadecimal("not base64!") is None

@@ -1,0 +1,190 @@
+"""A kill loses nothing that was received, and two processes on one folder do no harm."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from quickdraw_kit.acquire.cache import Place
+from tests.acquire.bucket import Fault
+from tests.acquire.conftest import content, leftovers, visible
+
+PATH, NAME = "full/simplified/cat.ndjson", "simplified/cat.ndjson"
+SIZE = 1_000_000
+SCRIPT = """
+import sys
+from quickdraw_kit.acquire.download import download
+home, mirror, *names = sys.argv[1:]
+def tell(step):
+    sys.stderr.write(f"{step.state} {step.name} {step.done} {step.note}\\n")
+    sys.stderr.flush()
+report = download(names, home=home, mirror=mirror, progress=tell)
+sys.stdout.write(" ".join(file.state for file in report.files))
+"""
+
+
+class Process:
+    """A download in a process of its own, whose progress can be read while it runs."""
+
+    def __init__(self, home: Path, bucket, *names: str, number: int = 1) -> None:
+        self._steps = home.with_name(f"steps-{number}.txt")
+        with self._steps.open("w") as steps:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", SCRIPT, str(home), bucket.url, *names],
+                stdout=subprocess.PIPE,
+                stderr=steps,
+                text=True,
+            )
+
+    def wait_for(self, text: str) -> None:
+        """Wait until a step of the progress holds a text."""
+        until = time.monotonic() + 60
+        while text not in self._steps.read_text():
+            assert self._process.poll() is None, self._steps.read_text()
+            assert time.monotonic() < until, f"{text!r} never came: {self._steps.read_text()}"
+            time.sleep(0.01)
+
+    def kill(self) -> None:
+        self._process.send_signal(signal.SIGKILL if os.name != "nt" else signal.SIGTERM)
+        self._process.communicate()
+
+    def interrupt(self) -> str:
+        self._process.send_signal(signal.SIGINT)
+        self._process.communicate(timeout=60)
+        return self._steps.read_text()
+
+    def result(self) -> str:
+        out, _ = self._process.communicate(timeout=60)
+        assert self._process.returncode == 0, self._steps.read_text()
+        return out
+
+
+@pytest.fixture
+def slow(bucket):
+    """One file of a megabyte that takes a second or two."""
+    bucket.put(PATH, content(SIZE))
+    bucket.fail(PATH, Fault(slow=0.02, always=True))
+    return bucket
+
+
+def quicken(bucket) -> None:
+    bucket.faults.clear()
+    bucket.log.clear()
+
+
+def test_after_kill_9_only_the_rest_is_fetched(slow, home, get):
+    process = Process(home, slow, "cat")
+    process.wait_for("receiving simplified/cat.ndjson 3")
+    process.kill()
+    assert visible(home) == {}
+    kept = Place(home / NAME).partial_size()
+    assert 0 < kept < SIZE
+    quicken(slow)
+    report = get(["cat"])
+    (only,) = slow.gets()
+    assert only.range == f"bytes={kept}-"
+    assert (only.status, only.sent) == (206, SIZE - kept)
+    assert report.received == SIZE - kept
+    assert visible(home) == {NAME: content(SIZE)}
+    assert leftovers(home) == []
+
+
+def test_after_ctrl_c_only_the_rest_is_fetched(slow, home, get):
+    process = Process(home, slow, "cat")
+    process.wait_for("receiving simplified/cat.ndjson 3")
+    assert "KeyboardInterrupt" in process.interrupt()
+    kept = Place(home / NAME).partial_size()
+    assert 0 < kept < SIZE
+    quicken(slow)
+    assert get(["cat"]).received == SIZE - kept
+    assert visible(home) == {NAME: content(SIZE)}
+
+
+def test_a_kill_just_before_the_check_asks_for_no_byte_again(bucket, home, get):
+    bucket.put(PATH, content(SIZE))
+    bucket.fail(PATH, Fault(cut=100_000), Fault(status=403))
+    with pytest.raises(Exception, match="403"):
+        get(["cat"])
+    partial, _ = Place(home / NAME).partial()
+    partial.write_bytes(content(SIZE))
+    bucket.log.clear()
+    assert get(["cat"]).received == 0
+    assert bucket.gets() == []
+    assert visible(home) == {NAME: content(SIZE)}
+
+
+def test_a_kill_just_before_the_renaming_is_mended(bucket, home, get):
+    bucket.put(PATH, content(SIZE))
+    get(["cat"])
+    (home / NAME).unlink()  # the record is there, the file is not
+    assert get(["cat"]).files[0].state == "fetched"
+    assert visible(home) == {NAME: content(SIZE)}
+
+
+def test_bytes_that_a_power_cut_lost_are_found(bucket, home, get):
+    bucket.put(PATH, content(SIZE))
+    bucket.fail(PATH, Fault(cut=500_000), Fault(status=403))
+    with pytest.raises(Exception, match="403"):
+        get(["cat"])
+    partial, _ = Place(home / NAME).partial()
+    with partial.open("r+b") as file:
+        file.seek(400_000)
+        file.write(bytes(100_000))
+    get(["cat"])
+    assert visible(home) == {NAME: content(SIZE)}
+
+
+@pytest.mark.parametrize("damage", ["missing", "garbage", "another partial", "too long"])
+def test_notes_that_do_not_fit_start_over(bucket, home, get, damage):
+    bucket.put(PATH, content(SIZE))
+    bucket.fail(PATH, Fault(cut=500_000), Fault(status=403))
+    with pytest.raises(Exception, match="403"):
+        get(["cat"])
+    folder = home / "simplified"
+    partial, _ = Place(home / NAME).partial()
+    match damage:
+        case "missing":
+            (folder / ".cat.ndjson.partial.json").unlink()
+        case "garbage":
+            (folder / ".cat.ndjson.partial.json").write_bytes(b'{"size": 3')
+        case "another partial":
+            (folder / ".cat.ndjson.00000000.partial").write_bytes(b"x")
+        case "too long":
+            partial.write_bytes(bytes(SIZE + 1))
+    get(["cat"])
+    assert visible(home) == {NAME: content(SIZE)}
+    assert leftovers(home) == []
+
+
+def test_two_processes_share_the_work(bucket, home):
+    names = ["ant", "bat", "cat", "dog"]
+    for name in names:
+        bucket.put(f"full/simplified/{name}.ndjson", content(400_000))
+        bucket.fail(f"full/simplified/{name}.ndjson", Fault(slow=0.02, always=True))
+    processes = [Process(home, bucket, *names, number=number) for number in (1, 2)]
+    results = [process.result().split() for process in processes]
+    assert visible(home) == {f"simplified/{name}.ndjson": content(400_000) for name in names}
+    assert leftovers(home) == []
+    assert [len(bucket.gets(f"full/simplified/{name}.ndjson")) for name in names] == [1] * 4
+    assert all(sorted(states) != ["failed"] for states in zip(*results, strict=True))
+
+
+def test_a_process_that_waited_goes_on_where_the_killed_one_stopped(slow, home):
+    first = Process(home, slow, "cat", number=1)
+    first.wait_for("receiving")
+    second = Process(home, slow, "cat", number=2)
+    second.wait_for("another process is fetching it")
+    first.wait_for("receiving simplified/cat.ndjson 2")
+    first.kill()
+    slow.faults.clear()
+    assert second.result() == "fetched"
+    assert visible(home) == {NAME: content(SIZE)}
+    assert leftovers(home) == []
+    begun, rest = slow.gets()
+    assert begun.range is None
+    assert rest.range is not None
+    assert rest.sent < SIZE
