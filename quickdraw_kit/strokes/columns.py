@@ -36,14 +36,11 @@ class Columns:
         """The arrays in the order in which the scanner takes them."""
         return self.x, self.y, self.t, self.stroke_offsets, self.rows
 
-    @property
-    def is_raw(self) -> bool:
-        """Whether the drawings have times."""
-        return self.t is not None
-
-    def fits(self, size: int) -> bool:
-        """Whether a block of `size` bytes finds room."""
-        return len(self.x) > size // 2
+    def with_room(self, size: int, *, raw: bool) -> "Columns":
+        """Return columns that have room for a block of `size` bytes: these, if they have."""
+        if raw == (self.t is not None) and len(self.x) > size // 2:
+            return self
+        return Columns.for_block(size, raw=raw)
 
     @classmethod
     def for_block(cls, size: int, *, raw: bool) -> "Columns":

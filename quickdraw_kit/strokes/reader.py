@@ -113,7 +113,7 @@ def scan_blocks(
             raise MalformedLineError(name, line, offset, reason)
         on_reject(Reject(name, line, offset, length, reason))
 
-    columns: Columns | None = None
+    columns = Columns.for_block(0, raw=bool(raw))
     vocabulary = Vocabulary()
     counts = np.zeros(4, np.int64)  # lines of all blocks; drawings, strokes, points of this one
     for block in blocks:
@@ -123,14 +123,14 @@ def scan_blocks(
             vocabulary = Vocabulary()
         if block.too_long:
             counts[0] += 1
-            reject(block.offset, block.too_long, f"a line of {block.too_long:,} bytes is too long")
+            reason = f"a line of {block.too_long:,} bytes, expected no more than max_line_bytes"
+            reject(block.offset, block.too_long, reason)
         data = np.frombuffer(block.data, np.uint8)
         end = block.size if stop is None else min(block.size, stop - block.offset)
         at = 0
         while at < end:
             if raw is not None:
-                if columns is None or not columns.fits(len(data)):
-                    columns = Columns.for_block(len(data), raw=raw)
+                columns = columns.with_room(len(data), raw=raw)
                 arrays = (*vocabulary.table, *columns.arrays)
                 at = int(scan_lines(data, at, end, *arrays, counts))
                 if at >= end:
@@ -141,15 +141,12 @@ def scan_blocks(
             try:
                 if line.strip(b" \t\r"):
                     parsed = parse_line(line, raw=raw)
-                    if columns is None:
-                        raw = parsed.is_raw
-                        columns = Columns.for_block(len(data), raw=raw)
+                    raw = parsed.is_raw
+                    columns = columns.with_room(len(data), raw=raw)
                     columns.place(counts, parsed, vocabulary.code(parsed.word), at, len(line))
             except LineError as error:
                 reject(block.offset + at, len(line), str(error))
             at = newline + 1
-        if columns is None:
-            columns = Columns.for_block(0, raw=bool(raw))
         yield Scan(
             batch=columns.batch(counts, vocabulary.words),
             offset=columns.of_rows(OFFSET, counts) + block.offset,

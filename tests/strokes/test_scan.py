@@ -1,0 +1,246 @@
+"""The scanner and the standard parser give the same drawings, rejects and places, for any text."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from quickdraw_kit.strokes import reader
+from quickdraw_kit.strokes.jsonline import LineError, parse_line
+from quickdraw_kit.strokes.ndjson import read_ndjson, scan_stream
+
+OFFICIAL = {
+    "word": "cat",
+    "countrycode": "DE",
+    "timestamp": "2017-03-02 23:25:10.07453 UTC",
+    "recognized": True,
+    "key_id": "5201136883597312",
+    "drawing": [[[1, 30], [2, 3]]],
+}
+
+
+def official(**changes) -> bytes:
+    return json.dumps({**OFFICIAL, **changes}, separators=(",", ":")).encode()
+
+
+def by_the_standard_parser(text: bytes, raw: bool):
+    """Drawings and rejects, with no part of the reader but the definition of a line."""
+    offset = 3 if text.startswith(b"\xef\xbb\xbf") else 0
+    lines = text[offset:].split(b"\n")
+    if lines[-1] == b"":
+        del lines[-1]
+    drawings, rejects = [], []
+    for number, line in enumerate(lines, 1):
+        content = line.removesuffix(b"\r")
+        if content.strip(b" \t\r"):
+            place = (number, offset, len(content))
+            try:
+                drawings.append((place, as_tuple(parse_line(content, raw=raw))))
+            except LineError as error:
+                rejects.append((place, str(error)))
+        offset += len(line) + 1
+    return drawings, rejects, len(lines)
+
+
+def as_tuple(parsed):
+    return (
+        parsed.word,
+        parsed.countrycode,
+        parsed.timestamp,
+        parsed.recognized,
+        parsed.key_id,
+        parsed.counts,
+        parsed.x.tobytes(),
+        parsed.y.tobytes(),
+        None if parsed.t is None else parsed.t.tobytes(),
+    )
+
+
+def by_the_reader(text: bytes, raw: bool):
+    import io
+
+    drawings, rejects, lines = [], [], 0
+    for scan in scan_stream(io.BytesIO(text), raw=raw, on_reject=rejects.append):
+        batch = scan.batch
+        lines += scan.lines
+        counts = np.diff(batch.stroke_offsets)
+        for i, word in enumerate(batch.words_of_drawings()):
+            points = slice(*batch.point_offsets[i : i + 2])
+            time = batch.timestamp[i]
+            drawing = (
+                word,
+                batch.countrycode[i].decode(),
+                None if np.isnat(time) else int(time.astype(np.int64)),
+                bool(batch.recognized[i]),
+                int(batch.key_id[i]),
+                counts[slice(*batch.drawing_offsets[i : i + 2])].tolist(),
+                batch.x[points].tobytes(),
+                batch.y[points].tobytes(),
+                None if batch.t is None else batch.t[points].tobytes(),
+            )
+            place = (int(scan.line[i]), int(scan.offset[i]), int(scan.length[i]))
+            drawings.append((place, drawing))
+    return drawings, [((r.line, r.offset, r.length), r.reason) for r in rejects], lines
+
+
+def assert_same(text: bytes, raw: bool) -> None:
+    assert by_the_reader(text, raw) == by_the_standard_parser(text, raw)
+
+
+words = st.sampled_from(["cat", "The Eiffel Tower", "t-shirt", "Ä", 'quo"te', "\u2028", "a\x7fb"])
+moments = st.one_of(
+    st.datetimes().map(lambda moment: f"{moment:%H:%M:%S.%f}".join([f"{moment.date()} ", " UTC"])),
+    st.builds(
+        "{:04}-{:02}-{:02} {:02}:{:02}:{:02}{} UTC".format,
+        st.sampled_from([0, 1, 1900, 1970, 2000, 2016, 2017, 2100]) | st.integers(0, 9999),
+        st.integers(0, 13),
+        st.integers(0, 32),
+        st.integers(0, 24),
+        st.integers(0, 60),
+        st.integers(0, 60),
+        st.sampled_from(["", ".", ".5", ".123456", ".1234567", ".000001"]),
+    ),
+    st.just(""),
+)
+small = st.integers(0, 255) | st.sampled_from([0, 9, 10, 99, 100, 199, 200, 249, 250, 255, 256, -1])
+real = st.one_of(
+    st.integers(-2000, 3000),
+    st.floats(-2000, 3000),
+    st.floats(-2000, 3000, width=32),
+    st.floats(allow_nan=True, allow_infinity=True),
+    st.sampled_from([0.0, -0.0, 1e-7, 0.001, 2**53 + 0.0, 1e15, 123456789012345678, 10**19, 1e22]),
+    st.integers(-(2**70), 2**70),
+)
+times = st.integers(0, 100_000) | st.sampled_from([-1, 2**31 - 1, 2**31, -(2**31), 0.5, 1e3])
+
+
+@st.composite
+def strokes(draw, raw):
+    def row(numbers, count):
+        return draw(st.lists(numbers, min_size=count, max_size=count))
+
+    drawing = []
+    for count in draw(st.lists(st.integers(1, 4), min_size=1, max_size=3)):
+        rows = [row(real if raw else small, count) for _ in "xy"]
+        drawing.append([*rows, row(times, count)] if raw else rows)
+    return drawing
+
+
+@st.composite
+def lines(draw, raw):
+    """A line in the official layout, or an odd one, or a broken one."""
+    document = {
+        "word": draw(words),
+        "countrycode": draw(st.sampled_from(["US", "", "de", "D1", "USA"])),
+        "timestamp": draw(moments),
+        "recognized": draw(st.booleans()),
+        "key_id": draw(st.integers(0, 2**64).map(str) | st.sampled_from(["007", "", "0", 12, -3])),
+        "drawing": draw(strokes(raw=raw if draw(st.integers(0, 9)) else not raw)),
+    }
+    kind = draw(st.integers(0, 9))
+    if kind < 5:
+        text = json.dumps(document, separators=(",", ":"))
+    else:
+        keys = draw(st.permutations(list(document)))
+        keys = keys[: draw(st.sampled_from([6, 6, 6, 5]))]
+        separators = draw(st.sampled_from([(",", ":"), (", ", ": "), (" ,\t", "\r: ")]))
+        text = json.dumps(
+            {key: document[key] for key in keys},
+            separators=separators,
+            ensure_ascii=draw(st.booleans()),
+        )
+    encoded = text.encode()
+    for _ in range(draw(st.sampled_from([0, 0, 0, 1, 2]))):
+        at = draw(st.integers(0, len(encoded)))
+        piece = draw(
+            st.sampled_from([b"", *(bytes([c]) for c in b'0159-+.eE,:[]{}" \t\r\\n\xff\x00')])
+        )
+        encoded = encoded[:at] + piece + encoded[at + draw(st.integers(0, 2)) :]
+    if draw(st.integers(0, 19)) == 0:
+        encoded = encoded[: draw(st.integers(0, len(encoded)))]
+    return encoded.replace(b"\n", b"")
+
+
+@st.composite
+def files(draw, raw):
+    content = draw(st.lists(lines(raw) | st.sampled_from([b"", b" \t"]), min_size=1, max_size=4))
+    newline = draw(st.sampled_from([b"\n", b"\n", b"\r\n"]))
+    start = draw(st.sampled_from([b"", b"", b"\xef\xbb\xbf"]))
+    return start + newline.join(content) + draw(st.sampled_from([newline, b"", b"\r"]))
+
+
+@settings(max_examples=600)
+@given(st.booleans().flatmap(lambda raw: st.tuples(files(raw), st.just(raw))))
+@example((b"", False))
+@example((b"\xef\xbb\xbf", False))
+@example((b"\n\n", True))
+@example((official(), False))
+@example((official() + b"\r\n" + official() + b"\r", False))
+@example((official().replace(b"30", b"030"), False))
+@example((official(drawing=[[[-0.0], [1], [2]]]), True))
+@example((official(drawing=[[[0], [1], [2]]]).replace(b"[0]", b"[-0]"), True))
+def test_both_paths_agree(case):
+    assert_same(*case)
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_both_paths_agree_after_any_change_of_one_byte(raw):
+    drawing = [[[12, 0.5], [200, -3], [0, 7]]] if raw else [[[12, 0], [200, 3]], [[7], [8]]]
+    text = official(drawing=drawing)
+    changed = []
+    for at in range(len(text)):
+        for byte in b'019"\\,.-[]{}eu \r\x00\xc3':
+            changed.append(text[:at] + bytes([byte]) + text[at + 1 :])
+        changed.append(text[:at] + text[at + 1 :])
+        changed.append(text[:at])
+    assert_same(b"\n".join(changed), raw)
+
+
+@pytest.mark.parametrize("form", ["simplified", "raw"])
+def test_both_paths_agree_on_all_real_files(real_data, form, monkeypatch):
+    fallbacks = []
+
+    def counted(line, *, raw):
+        fallbacks.append(line)
+        return parse_line(line, raw=raw)
+
+    monkeypatch.setattr(reader, "parse_line", counted)
+    paths = sorted((real_data / "quickdraw" / form).glob("*.ndjson"))
+    assert len(paths) > 300
+    for path in paths:
+        fallbacks.clear()
+        assert_same(path.read_bytes(), raw=form == "raw")
+        assert len(fallbacks) == 1  # the first line, with a word that is not known yet
+
+
+def test_the_official_layout_is_scanned_not_parsed(monkeypatch):
+    monkeypatch.setattr(reader, "parse_line", lambda line, *, raw: parsed.append(line) or original)
+    original, parsed = parse_line(official()), []
+    variants = [
+        official(),
+        official(countrycode=""),
+        official(timestamp=""),
+        official(timestamp="2016-02-29 00:00:00 UTC"),
+        official(recognized=False),
+        official(key_id="0"),
+        official(drawing=[[[0], [255]]] * 50),
+    ]
+    batch = read_ndjson(b"\n".join(variants) + b"\r\n")
+    assert len(batch) == len(variants)
+    assert parsed == variants[:1]
+
+
+def test_words_that_take_turns_are_found_again(monkeypatch):
+    names = [f"word {i}" for i in range(300)]
+    text = b"\n".join(official(word=name) for name in names * 3)
+    parsed = []
+
+    def counted(line, *, raw):
+        parsed.append(line)
+        return parse_line(line, raw=raw)
+
+    monkeypatch.setattr(reader, "parse_line", counted)
+    assert read_ndjson(text).words_of_drawings() == names * 3
+    assert len(parsed) == 300
