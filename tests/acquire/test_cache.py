@@ -43,6 +43,28 @@ def test_a_commit_leaves_the_file_and_its_record(place):
     ]
 
 
+def test_a_kill_within_a_commit_never_trusts_the_older_file(place, monkeypatch):
+    partial = place.start(VERSION)
+    partial.write_bytes(b"abc")
+    place.path.write_bytes(b"old")  # of the same size
+
+    def killed(*arguments):
+        raise SystemExit
+
+    record = RemoteObject("https://x/cat", 3, md5="0", crc32c="0")
+    with monkeypatch.context() as patch:
+        patch.setattr(type(partial), "replace", killed_at(partial, killed))
+        with pytest.raises(SystemExit):
+            place.commit(partial, record)
+    assert place.record() == record
+    assert not place.is_whole()
+
+
+def killed_at(path, killed):
+    replace = type(path).replace
+    return lambda self, target: killed() if self == path else replace(self, target)
+
+
 @pytest.mark.parametrize("record", [b"", b"[]", b"{", b'{"size": 3}', b'{"url": "", "cat": 1}'])
 def test_a_record_that_is_none(place, record):
     whole(place)
