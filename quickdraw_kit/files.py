@@ -13,7 +13,14 @@ from typing import Any, BinaryIO, cast
 
 from quickdraw_kit.errors import DataError
 
-__all__ = ["atomic_write", "compression", "open_source", "sha256_of", "sync_directory"]
+__all__ = [
+    "atomic_write",
+    "compressing",
+    "compression",
+    "open_source",
+    "sha256_of",
+    "sync_directory",
+]
 
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
@@ -90,6 +97,47 @@ def open_source(path: str | os.PathLike[str]) -> BinaryIO:
             return _decompressed(path, decompressor.decompressobj, zstandard.ZstdError)
         case _:
             return path.open("rb")
+
+
+@contextmanager
+def compressing(file: BinaryIO, path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Compress what is written to a file as its name says.
+
+    Parameters
+    ----------
+    file : binary file
+        Open for writing; it stays open.
+    path : str or path-like
+        Its name: ``.gz`` compresses with gzip and ``.zst`` with zstd, any other not at all.
+
+    Yields
+    ------
+    binary file
+        To write to. The same content gives the same bytes.
+
+    Examples
+    --------
+    >>> path = getfixture("tmp_path") / "a.txt.gz"
+    >>> with atomic_write(path) as file, compressing(file, path) as out:
+    ...     _ = out.write(b"text")
+    >>> open_source(path).read()
+    b'text'
+    """
+    suffix = Path(path).suffix
+    if suffix == ".gz":
+        import gzip
+
+        with gzip.GzipFile(fileobj=file, mode="wb", filename="", mtime=0) as packed:
+            yield cast("BinaryIO", packed)
+    elif suffix == ".zst":
+        import zstandard
+
+        with zstandard.ZstdCompressor(write_checksum=True).stream_writer(
+            file, closefd=False
+        ) as packed:
+            yield cast("BinaryIO", packed)
+    else:
+        yield file
 
 
 @contextmanager

@@ -7,7 +7,6 @@ line; lines of the other kind are then refused. Blank lines hold no drawing, but
 What makes a line valid is written down in `quickdraw_kit.strokes.jsonline`.
 """
 
-import gzip
 import io
 import os
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal, TypeAlias, cast
 
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.files import atomic_write, open_source
+from quickdraw_kit.files import atomic_write, compressing, open_source
 from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.strokes.blocks import MAX_LINE_BYTES, line_blocks
 from quickdraw_kit.strokes.jsonline import LineError, parse_line
@@ -271,7 +270,7 @@ def write_ndjson(batch: DrawingBatch, path: str | os.PathLike[str]) -> None:
     {"word":"line","countrycode":"","timestamp":"",...,"drawing":[[[0,9],[0,9]]]}
     """
     path = Path(path)
-    with atomic_write(path) as file, _compressed(file, path.suffix) as out:
+    with atomic_write(path) as file, compressing(file, path) as out:
         for lines in official_lines(batch):
             out.write(lines)
 
@@ -331,20 +330,6 @@ def _opened(source: Source) -> Iterator[tuple[BinaryIO, str]]:
             return
         with file:
             yield file, str(path)
-
-
-@contextmanager
-def _compressed(file: BinaryIO, suffix: str) -> Iterator[BinaryIO]:
-    if suffix == ".gz":
-        with gzip.GzipFile(fileobj=file, mode="wb", filename="", mtime=0) as out:
-            yield cast("BinaryIO", out)
-    elif suffix == ".zst":
-        import zstandard
-
-        with zstandard.ZstdCompressor().stream_writer(file, closefd=False) as out:
-            yield cast("BinaryIO", out)
-    else:
-        yield file
 
 
 def _name(file: object) -> str:
