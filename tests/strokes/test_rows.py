@@ -40,8 +40,11 @@ def test_plain_rows(dtype, values):
 @pytest.mark.parametrize("dtype", ROWS)
 @pytest.mark.parametrize(
     "text",
-    ["]", ",1]", "1,]", "1", "1,", "1 ]", " 1]", "1}", "01]", "00]", "-]", "+1]", "1e1]", "--1]"]
-    + ["1.]", ".5]", "-.5]", "1.5.5]", "NaN]", "-01]", "1" * 20 + "]", "null]", '"1"]', "1\n]"],
+    [
+        *("]", ",1]", "1,]", "1", "1,", "1}", "1 ]", " 1]", "1\n]", "1" * 20 + "]"),
+        *("01]", "00]", "-01]", "-]", "--1]", "+1]", "1e1]", "1.]", ".5]", "-.5]", "1.5.5]"),
+        *("NaN]", "null]", '"1"]'),
+    ],
 )
 def test_what_is_not_such_a_row_is_left_alone(dtype, text):
     assert read(text, dtype) is None
@@ -49,9 +52,17 @@ def test_what_is_not_such_a_row_is_left_alone(dtype, text):
 
 @pytest.mark.parametrize(
     ("text", "dtype"),
-    [("256]", np.uint8), ("-1]", np.uint8), ("1.0]", np.uint8), ("1000]", np.uint8)]
-    + [("2147483648]", np.int32), ("-2147483649]", np.int32), ("0.5]", np.int32)]
-    + [("18446744073709551626]", np.uint8), ("1.0000000000000000000]", np.float32)],
+    [
+        ("256]", np.uint8),
+        ("-1]", np.uint8),
+        ("1.0]", np.uint8),
+        ("1000]", np.uint8),
+        ("18446744073709551626]", np.uint8),
+        ("2147483648]", np.int32),
+        ("-2147483649]", np.int32),
+        ("0.5]", np.int32),
+        ("1.0000000000000000000]", np.float32),
+    ],
 )
 def test_what_does_not_fit_is_left_alone(text, dtype):
     assert read(text, dtype) is None
