@@ -1,0 +1,348 @@
+"""`convert`: drawings from one form to another, chosen by the names of the files.
+
+Forms that are read and written a piece at a time (ndjson, .bin, CSV, Parquet, Arrow, bitmaps) take
+constant memory. What a target cannot hold is not dropped in silence: the conversion is refused and
+says what would be lost, unless it is told that this is meant. Pictures and bitmaps are exempt: they
+are views of a drawing, and nobody takes them for one.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, TypeAlias
+
+import numpy as np
+
+from quickdraw_kit.acquire.sources import word_of
+from quickdraw_kit.errors import UsageError
+from quickdraw_kit.files import atomic_write, compressing
+from quickdraw_kit.raster.style import RasterStyle
+from quickdraw_kit.strokes.batch import DrawingBatch
+from quickdraw_kit.strokes.fit import fit_to_frame
+from quickdraw_kit.strokes.forms import form_of, iter_drawings
+from quickdraw_kit.strokes.reader import OnReject, Reject
+
+__all__ = ["Conversion", "convert"]
+
+_TARGETS = {
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+    ".bin": "binary",
+    ".npz": "stroke3",
+    ".parquet": "parquet",
+    ".arrow": "arrow",
+    ".npy": "bitmaps",
+    ".svg": "svg",
+    ".png": "png",
+    ".gif": "gif",
+}
+_PACKED = (".gz", ".zst")
+_STREAMS = ("ndjson", "binary")  # these may be written compressed
+_PICTURES = ("svg", "png", "gif")
+_WHOLE = {"binary": "0 to 255", "stroke3": "of 16 bits"}  # these take whole coordinates
+
+Batches: TypeAlias = Iterator[DrawingBatch]
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What a conversion has done.
+
+    Parameters
+    ----------
+    source_form, target_form : str
+        The forms: ndjson, binary, stroke3, csv, quickdraw414k, parquet, arrow, bitmaps, svg, png
+        or gif.
+    drawings : int
+        Drawings in the target.
+    rejects : int
+        Lines or rows of the source that were left out because they are no drawings.
+    lost : tuple of str
+        What the source has and the target has not.
+
+    Examples
+    --------
+    >>> Conversion("ndjson", "binary", 10, 0, ("fractions of a second",)).drawings
+    10
+    """
+
+    source_form: str
+    target_form: str
+    drawings: int
+    rejects: int
+    lost: tuple[str, ...]
+
+
+def convert(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    index: int = 0,
+    word: str | None = None,
+    simplify: bool = False,
+    epsilon: float = 2.0,
+    allow_loss: bool = False,
+    style: RasterStyle | None = None,
+    on_reject: OnReject | None = None,
+) -> Conversion:
+    """Convert drawings from one form to another.
+
+    ==================  =======================================================================
+    ``.ndjson``         official lines, raw or simplified; also with ``.gz`` or ``.zst``
+    ``.bin``            official binary; also with ``.gz`` or ``.zst``
+    ``.npz``            pen movements, as of Sketch-RNN
+    ``.csv``            Kaggle's table, raw or simplified; read only; also ``.gz`` or ``.zst``
+    ``.parquet``        a row a drawing, as of `DrawingBatch.to_arrow`, words as strings
+    ``.arrow``          the same as an Arrow file
+    a folder            QuickDraw-414k's coordinate files; read only
+    ``.npy``            bitmaps, uint8 (N, side * side); written only
+    ``.svg .png .gif``  one drawing; written only
+    ==================  =======================================================================
+
+    Parameters
+    ----------
+    source : str or path-like
+        What to read; a name without a known suffix is told by its content. ``-`` is ndjson from
+        standard input.
+    target : str or path-like
+        What to write, whole or not at all.
+    index : int
+        Which drawing, from 0, for a picture.
+    word : str, optional
+        Category of the drawings of a source that does not name it; by default that of its name.
+    simplify : bool
+        Whether drawings that are not simplified (real-valued, or in a scale of their own) are
+        simplified as Google did.
+    epsilon : float
+        How far a simplified line may run from its points, in units of the frame.
+    allow_loss : bool
+        Whether what the target cannot hold may be dropped.
+    style : RasterStyle, optional
+        Of bitmaps; by default that of the official ones.
+    on_reject : callable, optional
+        Called with each line or row that is no drawing, which is then left out. By default the
+        first such line is an error.
+
+    Returns
+    -------
+    Conversion
+        Forms, counts and losses.
+
+    Raises
+    ------
+    UsageError
+        If a form is not known, or not for reading or for writing; source and target are the same
+        file; the target takes whole coordinates, or would lose something, and was not told so; or
+        there is no drawing of that index.
+    DataError
+        If the source is damaged, or its drawings do not fit the target.
+    OSError
+        If a file cannot be read or written.
+
+    Examples
+    --------
+    >>> from quickdraw_kit.strokes.ndjson import write_ndjson
+    >>> folder = getfixture("tmp_path")
+    >>> drawings = [[([0, 255], [0, 99])], [([0, 9], [255, 0])]]
+    >>> write_ndjson(DrawingBatch.from_strokes(drawings, words=["cat"] * 2), folder / "a.ndjson")
+    >>> convert(folder / "a.ndjson", folder / "cat.bin")
+    Conversion(source_form='ndjson', target_form='binary', drawings=2, rejects=0, lost=())
+    >>> convert(folder / "cat.bin", folder / "cat.svg", index=1).drawings
+    1
+    """
+    source, target = Path(source), Path(target)
+    target_form = _target_form(target)
+    if target.exists() and source.exists() and target.samefile(source):
+        raise UsageError(f"{source} is both source and target: name another target")
+    tally = _Tally(on_reject)
+    source_form = form_of(source)
+    batches = iter_drawings(source, word=word, on_reject=tally.reject if on_reject else None)
+    if simplify:
+        batches = _simplified(batches, epsilon)
+    if target_form in _PICTURES:
+        _write_picture(_drawing(batches, index, source), target, target_form)
+        tally.drawings = 1
+    elif target_form == "bitmaps":
+        _write_bitmaps(tally.count(batches), target, style or RasterStyle())
+    else:
+        whole = tally.count(_kept(batches, source, target, target_form, allow_loss, tally.lost))
+        _write(whole, target, target_form)
+    return Conversion(
+        source_form, target_form, tally.drawings, tally.rejects, tuple(sorted(tally.lost))
+    )
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What is counted on the way."""
+
+    on_reject: OnReject | None
+    drawings: int = 0
+    rejects: int = 0
+    lost: set[str] = field(default_factory=set)
+
+    def reject(self, reject: Reject) -> None:
+        self.rejects += 1
+        if self.on_reject is not None:
+            self.on_reject(reject)
+
+    def count(self, batches: Batches) -> Batches:
+        for batch in batches:
+            self.drawings += len(batch)
+            yield batch
+
+
+def _target_form(path: Path) -> str:
+    packed = path.suffix in _PACKED
+    form = _TARGETS.get((path.with_suffix("") if packed else path).suffix)
+    if form is None:
+        raise UsageError(f"{path} has no suffix of a form that is written: {', '.join(_TARGETS)}")
+    if packed and form not in _STREAMS:
+        raise UsageError(f"{path}: a {form} file is not written compressed, drop {path.suffix}")
+    return form
+
+
+def _simplified(batches: Batches, epsilon: float) -> Batches:
+    from quickdraw_kit.strokes.simplify import simplify
+
+    for batch in batches:
+        yield batch if batch.x.dtype == np.uint8 else simplify(batch, epsilon)
+
+
+def _kept(
+    batches: Batches, source: Path, target: Path, form: str, allow_loss: bool, lost: set[str]
+) -> Batches:
+    """Pass the batches on, as long as nothing is lost that may not be."""
+    for batch in batches:
+        if form in _WHOLE and batch.is_raw:
+            raise UsageError(
+                f"{source} holds real-valued coordinates, and {target.suffix} takes whole ones "
+                f"{_WHOLE[form]}: simplify the drawings (simplify=True, --simplify)"
+            )
+        lost.update(_losses(batch, form, word_of(target)))
+        if lost and not allow_loss:
+            raise UsageError(
+                f"{target} would lose {', '.join(sorted(lost))}. Say that this is meant "
+                "(allow_loss=True, --allow-loss), or write .ndjson or .parquet."
+            )
+        yield batch
+
+
+def _losses(batch: DrawingBatch, form: str, name: str) -> Iterator[str]:
+    """Say what a batch has and a form has not."""
+    if form not in _WHOLE:
+        return
+    if batch.t is not None:
+        yield "the times of the points"
+    known = batch.timestamp[~np.isnat(batch.timestamp)]
+    if form == "binary":
+        if (known != known.astype("datetime64[s]")).any():
+            yield "the fractions of a second of the timestamps"
+        if {batch.words[code] for code in np.unique(batch.word_code)} - {name}:
+            yield f"the words (the file's name would give {name!r})"
+    else:
+        if (batch.countrycode != b"").any():
+            yield "the countries"
+        if known.size:
+            yield "the timestamps"
+        if batch.recognized.any():
+            yield "whether the drawings were recognized"
+
+
+def _write(batches: Batches, path: Path, form: str) -> None:
+    match form:
+        case "ndjson":
+            from quickdraw_kit.strokes.writer import official_lines
+
+            _write_stream(batches, path, official_lines)
+        case "binary":
+            from quickdraw_kit.strokes.binary import pack_binary
+
+            _write_stream(batches, path, lambda batch: [pack_binary(batch)])
+        case "stroke3":
+            from quickdraw_kit.strokes.stroke3 import write_stroke3
+
+            write_stroke3(DrawingBatch.concat(_or_none(batches)), path)
+        case _:
+            _write_tables(batches, path, form)
+
+
+def _or_none(batches: Batches) -> Batches:
+    """Pass the batches on, or an empty one when there is none."""
+    yield next(batches, DrawingBatch.from_strokes([], words=[]))
+    yield from batches
+
+
+def _write_stream(
+    batches: Batches, path: Path, pack: Callable[[DrawingBatch], Iterable[bytes | memoryview]]
+) -> None:
+    with atomic_write(path) as file, compressing(file, path) as out:
+        for batch in batches:
+            for part in pack(batch):
+                out.write(part)
+
+
+def _write_tables(batches: Batches, path: Path, form: str) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    writer: Any = None
+    with atomic_write(path) as file:
+        for batch in _or_none(batches):
+            table = batch.to_arrow()
+            # as strings, for a file has one dictionary and batches have each their own
+            words = table["word"].cast(pa.string())
+            table = table.set_column(table.schema.get_field_index("word"), "word", words)
+            if writer is None:
+                make = pq.ParquetWriter if form == "parquet" else pa.ipc.new_file
+                writer = make(file, table.schema)
+            writer.write_table(table)
+        writer.close()
+
+
+def _write_bitmaps(batches: Batches, path: Path, style: RasterStyle) -> None:
+    from quickdraw_kit.raster.render import rasterize
+
+    drawings = 0
+    with atomic_write(path) as file:
+        _write_header(file, 0, style.side)
+        for batch in batches:
+            framed = batch if batch.x.dtype == np.uint8 else fit_to_frame(batch)
+            file.write(rasterize(framed, style).data)
+            drawings += len(batch)
+        file.seek(0)
+        _write_header(file, drawings, style.side)
+
+
+def _write_header(file: BinaryIO, drawings: int, side: int) -> None:
+    """Write the header of a .npy; numpy keeps its length the same for any number of drawings."""
+    header = {"descr": "|u1", "fortran_order": False, "shape": (drawings, side * side)}
+    np.lib.format.write_array_header_1_0(file, header)
+
+
+def _drawing(batches: Batches, index: int, source: Path) -> DrawingBatch:
+    """Return the batch of one drawing."""
+    before = 0
+    if index >= 0:
+        for batch in batches:
+            if index < before + len(batch):
+                return batch[index - before : index - before + 1]
+            before += len(batch)
+    raise UsageError(f"{source} has no drawing {index}: it has {before}, counted from 0")
+
+
+def _write_picture(batch: DrawingBatch, path: Path, form: str) -> None:
+    match form:
+        case "svg":
+            from quickdraw_kit.show.vector import write_svg
+
+            write_svg(batch, path)
+        case "png":
+            from quickdraw_kit.show.image import write_png
+
+            write_png(batch, path)
+        case _:
+            from quickdraw_kit.show.animation import write_gif
+
+            write_gif(batch, path)
