@@ -112,9 +112,9 @@ def _edge(edges, n, x1, y1, x2, y2, direction):  # type: ignore[no-untyped-def]
         return n
     if top > bottom:
         x1, y1, x2, y2, top, bottom, direction = x2, y2, x1, y1, bottom, top, -direction
-    edges[n, 0], edges[n, 1], edges[n, 2], edges[n, 3] = x1, top, x2 - x1, bottom
-    edges[n, 4] = direction
-    edges[n, 5], edges[n, 6] = y1, y2 - y1
+    edges[0, n], edges[1, n], edges[2, n], edges[3, n] = x1, top, x2 - x1, bottom
+    edges[4, n] = direction
+    edges[5, n], edges[6, n] = y1, y2 - y1
     return n + 1
 
 
@@ -232,5 +232,7 @@ def outline(x, y, points, pen, scale, radius, edges, right):  # type: ignore[no-
         ccw_x, ccw_y = px, py
         start = number - 1 if start == 0 else start - 1
     n = _edge(edges, n, ccw_x, ccw_y, x[0] + first_ox, y[0] + first_oy, 1)
-    edges[n : n + m] = right[:m]
+    for k in range(7):
+        for e in range(m):
+            edges[k, n + e] = right[k, e]
     return n + m
