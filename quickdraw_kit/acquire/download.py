@@ -17,13 +17,12 @@ from quickdraw_kit.acquire.cache import Place, data_home
 from quickdraw_kit.acquire.catalog import Kind, RemoteFile, remote_files
 from quickdraw_kit.acquire.progress import Progress, Sums
 from quickdraw_kit.acquire.remote import (
-    Patience,
     PermanentError,
     RemoteObject,
-    Session,
     TemporaryError,
 )
 from quickdraw_kit.acquire.report import DownloadedFile, DownloadError, DownloadReport
+from quickdraw_kit.acquire.session import Patience, Session
 from quickdraw_kit.acquire.transfer import adopt, fetch, locate
 from quickdraw_kit.errors import QuickdrawError
 

@@ -27,14 +27,20 @@ _PIECE = 8 << 20  # one request each, on a store in the cloud
 
 
 def look(url: str) -> RemoteObject:
-    """Ask a file system for a file's size and version."""
+    """Ask a file system for a file's size and version.
+
+    See `quickdraw_kit.acquire.remote.look`.
+    """
     with _failures():
         return _describe(url, *_open(url))
 
 
 @contextmanager
 def receive(url: str, offset: int, pin: RemoteObject | None) -> Iterator[Reception]:
-    """Open a file from `offset` on, or from its beginning when it is not the version of `pin`."""
+    """Open a file from `offset` on, or from its beginning when it is not the version of `pin`.
+
+    See `quickdraw_kit.acquire.remote.receive`.
+    """
     with _failures():
         system, path = _open(url)
         found = _describe(url, system, path)

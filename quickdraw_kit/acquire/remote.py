@@ -1,58 +1,83 @@
-"""Ask a server for a file, or for the rest of it, and ask again when the failure may pass.
+"""Ask a server for a file, or for the rest of it, and tell failures that may pass from others.
 
 Two kinds of servers: the web, as Google's bucket speaks it, and any file system that fsspec knows.
 Both answer with a `RemoteObject`, which pins one version of the file: the rest of a download is
 taken only from the version that its beginning came from.
 """
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 
 from quickdraw_kit.errors import QuickdrawError
 
 if TYPE_CHECKING:
-    import httpx2
-    from tenacity import RetryCallState
+    from quickdraw_kit.acquire.session import Session
 
 __all__ = [
     "ChangedError",
-    "Patience",
     "PermanentError",
     "Reception",
     "RemoteObject",
-    "Session",
     "TemporaryError",
     "look",
-    "persist",
     "receive",
 ]
 
-_Result = TypeVar("_Result")
-
 
 class TemporaryError(QuickdrawError):
-    """A failure that may pass: asked again later, the server may well answer."""
+    """A failure that may pass: asked again later, the server may well answer.
+
+    Parameters
+    ----------
+    message : str
+        What happened.
+    retry_after : float
+        Seconds that the server asks to wait; 0 when it does not.
+    unreachable : str, optional
+        The host, when it did not answer at all.
+
+    Examples
+    --------
+    >>> TemporaryError("the server answered 503", retry_after=7).retry_after
+    7
+    """
 
     def __init__(
         self, message: str, *, retry_after: float = 0.0, unreachable: str | None = None
     ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
-        self.unreachable = unreachable  # the host that did not answer at all
+        self.unreachable = unreachable
 
 
 class ChangedError(TemporaryError):
-    """The file is not the version that its beginning came from: it has to be fetched anew."""
+    """What was received is of no use, as the file is another one now: it is to be fetched anew.
+
+    Parameters
+    ----------
+    message : str
+        What was found.
+
+    Examples
+    --------
+    >>> str(ChangedError())
+    'the file changed while it was fetched'
+    """
 
     def __init__(self, message: str = "the file changed while it was fetched") -> None:
         super().__init__(message)
 
 
 class PermanentError(QuickdrawError):
-    """A failure that another try will not mend: the file is not there, or access is refused."""
+    """A failure that another try will not mend: the file is not there, or access is refused.
+
+    Examples
+    --------
+    >>> issubclass(PermanentError, TemporaryError)
+    False
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,65 +130,38 @@ class RemoteObject:
 Reception: TypeAlias = tuple[RemoteObject, int, Iterator[bytes]]
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long to bear with a server.
+def look(session: "Session", url: str) -> RemoteObject:
+    """Ask what stands at an address, without its bytes.
 
     Parameters
     ----------
-    attempts : int
-        Failures in a row, without a new byte between them, after which to give up.
-    first_wait, longest_wait : float
-        Seconds before the second attempt, doubled before each further one, and their limit; up to
-        `first_wait` more is added at random, so that many clients do not come back together.
-    longest_retry_after : float
-        Seconds that a server may ask for with ``Retry-After``; whoever asks for more is given up.
-    connect, stall : float
-        Seconds to wait for a connection, and for the next byte.
+    session : Session
+        The run that asks.
+    url : str
+        A web address, or one that fsspec knows, or a path.
+
+    Returns
+    -------
+    RemoteObject
+        Its size is None when the server does not tell.
+
+    Raises
+    ------
+    TemporaryError
+        If the server fails in a way that may pass.
+    PermanentError
+        If nothing stands there, or access is refused.
+    UsageError
+        If the address needs a driver that is not installed.
 
     Examples
     --------
-    >>> Patience(attempts=2).stall
-    30.0
+    >>> path = getfixture("tmp_path") / "a"
+    >>> _ = path.write_bytes(b"12345")
+    >>> from quickdraw_kit.acquire.session import Patience, Session
+    >>> look(Session(None, Patience()), str(path)).size
+    5
     """
-
-    attempts: int = 6
-    first_wait: float = 1.0
-    longest_wait: float = 60.0
-    longest_retry_after: float = 600.0
-    connect: float = 15.0
-    stall: float = 30.0
-
-
-@dataclass(slots=True)
-class Session:
-    """What the transfers of one run share.
-
-    Parameters
-    ----------
-    client : httpx2.Client
-        Pool of connections; safe to use from many threads.
-    patience : Patience
-        How long to bear with a server.
-    stop : threading.Event
-        Set when the run is to end; every wait and every transfer then ends at once.
-    unreachable : set of str
-        Hosts that did not answer one file's attempts; they are not tried again in this run.
-    """
-
-    client: "httpx2.Client"
-    patience: Patience
-    stop: threading.Event = field(default_factory=threading.Event)
-    unreachable: set[str] = field(default_factory=set)
-
-    def check(self) -> None:
-        """Raise PermanentError when the run is to end."""
-        if self.stop.is_set():
-            raise PermanentError("stopped")
-
-
-def look(session: Session, url: str) -> RemoteObject:
-    """Ask what stands at an address, without its bytes."""
     if _is_web(url):
         from quickdraw_kit.acquire import web
 
@@ -174,11 +172,44 @@ def look(session: Session, url: str) -> RemoteObject:
 
 
 def receive(
-    session: Session, url: str, offset: int = 0, pin: RemoteObject | None = None
+    session: "Session", url: str, offset: int = 0, pin: RemoteObject | None = None
 ) -> AbstractContextManager[Reception]:
     """Open a file from an offset on, provided that it is still the pinned version.
 
-    The offset that comes back is the one asked for, or 0 when the server sends the whole file.
+    Parameters
+    ----------
+    session : Session
+        The run that asks.
+    url : str
+        As in `look`.
+    offset : int
+        Bytes that are at hand.
+    pin : RemoteObject, optional
+        The version that they came from; without it the whole file is asked for.
+
+    Returns
+    -------
+    context manager
+        Gives the version, the offset of the first byte and the bytes piece by piece. The offset
+        is the one asked for, or 0 when the whole file comes, because there is no pin, because the
+        server ignores ranges, or because it has another version by now.
+
+    Raises
+    ------
+    ChangedError
+        If the server has another version, and does not send it at once.
+    TemporaryError, PermanentError, UsageError
+        As in `look`; also while the pieces come.
+
+    Examples
+    --------
+    >>> path = getfixture("tmp_path") / "a"
+    >>> _ = path.write_bytes(b"12345")
+    >>> from quickdraw_kit.acquire.session import Patience, Session
+    >>> session = Session(None, Patience())
+    >>> with receive(session, str(path), 3, look(session, str(path))) as (_, start, pieces):
+    ...     start, b"".join(pieces)
+    (3, b'45')
     """
     if _is_web(url):
         from quickdraw_kit.acquire import web
@@ -187,58 +218,6 @@ def receive(
     from quickdraw_kit.acquire import filesystem
 
     return filesystem.receive(url, offset, pin)
-
-
-def persist(
-    session: Session,
-    attempt: Callable[[], _Result],
-    *,
-    reached: Callable[[], int] = lambda: 0,
-    on_wait: Callable[[str], None] = lambda note: None,
-) -> _Result:
-    """Call until it succeeds, as long as the failures are temporary and patience lasts.
-
-    Failures are counted anew whenever `reached`, the length of what is received, is greater than
-    ever before: a line that is cut every minute brings any file in the end, and a server that
-    always starts from the beginning does not hold us for ever.
-    """
-    import tenacity
-
-    patience = session.patience
-    backoff = tenacity.wait_exponential(patience.first_wait, max=patience.longest_wait)
-    jitter = tenacity.wait_random(0, patience.first_wait)
-    farthest = reached()
-
-    def failure(state: "RetryCallState") -> TemporaryError:
-        return cast("TemporaryError", state.outcome and state.outcome.exception())
-
-    def forgive(state: "RetryCallState") -> None:
-        nonlocal farthest
-        if (now := reached()) > farthest:
-            farthest, state.attempt_number = now, 1
-
-    def announce(state: "RetryCallState") -> None:
-        on_wait(f"{failure(state)}; again in {state.upcoming_sleep:.0f} s")
-
-    attempts = tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(TemporaryError),
-        after=forgive,
-        wait=lambda state: max(backoff(state), failure(state).retry_after) + jitter(state),
-        stop=lambda state: (
-            state.attempt_number >= patience.attempts
-            or session.stop.is_set()
-            or failure(state).retry_after > patience.longest_retry_after
-        ),
-        before_sleep=announce,
-        sleep=tenacity.sleep_using_event(session.stop),
-        reraise=True,
-    )
-    try:
-        return attempts(attempt)
-    except TemporaryError as error:
-        if error.unreachable:
-            session.unreachable.add(error.unreachable)
-        raise
 
 
 def _is_web(url: str) -> bool:

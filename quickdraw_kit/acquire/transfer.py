@@ -12,12 +12,11 @@ from quickdraw_kit.acquire.remote import (
     ChangedError,
     PermanentError,
     RemoteObject,
-    Session,
     TemporaryError,
     look,
-    persist,
     receive,
 )
+from quickdraw_kit.acquire.session import Session, persist
 
 __all__ = ["Tell", "adopt", "fetch", "locate"]
 
@@ -32,10 +31,33 @@ _DAMAGED = 2  # whole downloads with wrong bytes before a server is given up
 def locate(file: RemoteFile, session: Session, tell: Tell) -> RemoteObject:
     """Find the first address at which a file stands.
 
+    Parameters
+    ----------
+    file : RemoteFile
+        The file.
+    session : Session
+        The run.
+    tell : callable
+        Is told of waits.
+
+    Returns
+    -------
+    RemoteObject
+        What stands there.
+
     Raises
     ------
     PermanentError
         If it stands at none of them; the message has the reason for each.
+
+    Examples
+    --------
+    >>> from quickdraw_kit.acquire.session import Patience
+    >>> path = getfixture("tmp_path") / "a"
+    >>> _ = path.write_bytes(b"12345")
+    >>> file = RemoteFile("a", ("/nowhere/a", str(path)))
+    >>> locate(file, Session(None, Patience()), print).url == str(path)
+    True
     """
 
     def waits(note: str) -> None:
@@ -52,6 +74,19 @@ def fetch(
 ) -> int | None:
     """Download a file unless it is there; with `verify`, unless all its bytes are as recorded.
 
+    Parameters
+    ----------
+    file : RemoteFile
+        The file; its addresses are tried in turn.
+    place : Place
+        Where it is to stand. Other processes that fetch it wait meanwhile.
+    session : Session
+        The run.
+    tell : callable
+        Is told of every piece and every wait.
+    verify : bool
+        Whether to read a file that is there, and to remove it if it is damaged.
+
     Returns
     -------
     int or None
@@ -63,6 +98,18 @@ def fetch(
         If no address gives the file; the message has the reason for each.
     OSError
         If the file cannot be written.
+
+    Examples
+    --------
+    >>> from quickdraw_kit.acquire.session import Patience
+    >>> folder = getfixture("tmp_path")
+    >>> _ = (folder / "a").write_bytes(b"12345")
+    >>> file, place = RemoteFile("b", (str(folder / "a"),)), Place(folder / "b")
+    >>> session = Session(None, Patience())
+    >>> fetch(file, place, session, lambda done, size, note: None)
+    5
+    >>> fetch(file, place, session, print) is None
+    True
     """
 
     def waits(note: str) -> None:
@@ -81,7 +128,27 @@ def fetch(
 def adopt(file: RemoteFile, place: Place, version: RemoteObject) -> bool:
     """Record a file that someone else put under the final name, if its checksums are right.
 
-    A checksum must be known, of the file beforehand or of the version on the server.
+    Parameters
+    ----------
+    file : RemoteFile
+        The file.
+    place : Place
+        Where it may stand.
+    version : RemoteObject
+        What the server says of it. A checksum must be known, of the file beforehand or of this
+        version.
+
+    Returns
+    -------
+    bool
+        Whether the file is there and right.
+
+    Examples
+    --------
+    >>> path = getfixture("tmp_path") / "a"
+    >>> _ = path.write_bytes(b"123456789")
+    >>> adopt(RemoteFile("a", ()), Place(path), RemoteObject("", crc32c="e3069283"))
+    True
     """
     if (file.md5 or version.md5 or version.crc32c) is None or not place.path.is_file():
         return False

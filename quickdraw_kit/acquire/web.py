@@ -15,9 +15,9 @@ from quickdraw_kit.acquire.remote import (
     PermanentError,
     Reception,
     RemoteObject,
-    Session,
     TemporaryError,
 )
+from quickdraw_kit.acquire.session import Session
 
 if TYPE_CHECKING:
     import httpx2
@@ -29,7 +29,24 @@ _NO_HEAD = {405, 501}
 
 
 def new_client(*, connect: float, stall: float) -> "httpx2.Client":
-    """Make a pool of connections that takes files as they are stored, not compressed anew."""
+    """Make a pool of connections that takes files as they are stored, not compressed anew.
+
+    Parameters
+    ----------
+    connect, stall : float
+        Seconds to wait for a connection, and for the next byte.
+
+    Returns
+    -------
+    httpx2.Client
+        To be closed.
+
+    Examples
+    --------
+    >>> with new_client(connect=5, stall=30) as client:
+    ...     client.headers["Accept-Encoding"]
+    'identity'
+    """
     import httpx2
 
     from quickdraw_kit import __version__
@@ -42,7 +59,10 @@ def new_client(*, connect: float, stall: float) -> "httpx2.Client":
 
 
 def look(session: Session, url: str) -> RemoteObject:
-    """Ask for the headers of a file; a server that refuses HEAD leaves its size unknown."""
+    """Ask for the headers of a file; a server that has no HEAD leaves its size unknown.
+
+    See `quickdraw_kit.acquire.remote.look`.
+    """
     with _answer(session, "HEAD", url, {}) as response:
         if response.status_code in _NO_HEAD:
             return RemoteObject(url)
@@ -54,7 +74,10 @@ def look(session: Session, url: str) -> RemoteObject:
 def receive(
     session: Session, url: str, offset: int, pin: RemoteObject | None
 ) -> Iterator[Reception]:
-    """Ask for a file from `offset` on, if it is still the version of `pin`."""
+    """Ask for a file from `offset` on, if it is still the version of `pin`.
+
+    See `quickdraw_kit.acquire.remote.receive`.
+    """
     headers = {}
     if offset and pin is not None:
         headers["Range"] = f"bytes={offset}-"
@@ -80,6 +103,8 @@ def _answer(
     """Send a request, and say of each failure of the network whether it may pass."""
     import httpx2
 
+    if session.client is None:
+        raise PermanentError("this session has no connections to the web")
     try:
         host = httpx2.URL(url).host
         if host in session.unreachable:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from quickdraw_kit.acquire.download import download
-from quickdraw_kit.acquire.remote import Patience
+from quickdraw_kit.acquire.session import Patience
 from tests.acquire.bucket import Bucket
 
 QUICK = Patience(attempts=4, first_wait=0.01, longest_wait=0.04, connect=5, stall=0.4)

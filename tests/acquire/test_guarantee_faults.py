@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 
 from quickdraw_kit.acquire.download import download
-from quickdraw_kit.acquire.remote import Patience
 from quickdraw_kit.acquire.report import DownloadError
+from quickdraw_kit.acquire.session import Patience
 from tests.acquire.bucket import Bucket, Fault
 from tests.acquire.conftest import QUICK, content, leftovers, visible
 

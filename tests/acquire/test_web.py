@@ -6,7 +6,8 @@ import pytest
 from httpx2 import Headers
 
 from quickdraw_kit.acquire import web
-from quickdraw_kit.acquire.remote import Patience, PermanentError, Session, TemporaryError
+from quickdraw_kit.acquire.remote import PermanentError, TemporaryError
+from quickdraw_kit.acquire.session import Patience, Session
 from tests.acquire.bucket import Fault
 
 

@@ -1,0 +1,166 @@
+"""What the transfers of one run share: connections, patience, and the sign to stop."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from quickdraw_kit.acquire.remote import PermanentError, TemporaryError
+
+if TYPE_CHECKING:
+    import httpx2
+    from tenacity import RetryCallState
+
+__all__ = ["Patience", "Session", "persist"]
+
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to bear with a server.
+
+    Parameters
+    ----------
+    attempts : int
+        Failures in a row, without a new byte between them, after which to give up.
+    first_wait, longest_wait : float
+        Seconds before the second attempt, doubled before each further one, and their limit; up to
+        `first_wait` more is added at random, so that many clients do not come back together.
+    longest_retry_after : float
+        Seconds that a server may ask for with ``Retry-After``; whoever asks for more is given up.
+    connect, stall : float
+        Seconds to wait for a connection, and for the next byte.
+
+    Examples
+    --------
+    >>> Patience(attempts=2).stall
+    30.0
+    """
+
+    attempts: int = 6
+    first_wait: float = 1.0
+    longest_wait: float = 60.0
+    longest_retry_after: float = 600.0
+    connect: float = 15.0
+    stall: float = 30.0
+
+
+@dataclass(slots=True)
+class Session:
+    """What the transfers of one run share.
+
+    Parameters
+    ----------
+    client : httpx2.Client, optional
+        Pool of connections, safe to use from many threads; only the web needs one.
+    patience : Patience
+        How long to bear with a server.
+    stop : threading.Event
+        Set when the run is to end; every wait and every transfer then ends at once.
+    unreachable : set of str
+        Hosts that did not answer one file's attempts; they are not tried again in this run.
+
+    Examples
+    --------
+    >>> session = Session(None, Patience())
+    >>> session.stop.set()
+    >>> session.check()
+    Traceback (most recent call last):
+    ...
+    quickdraw_kit.acquire.remote.PermanentError: stopped
+    """
+
+    client: "httpx2.Client | None"
+    patience: Patience
+    stop: threading.Event = field(default_factory=threading.Event)
+    unreachable: set[str] = field(default_factory=set)
+
+    def check(self) -> None:
+        """Raise PermanentError when the run is to end."""
+        if self.stop.is_set():
+            raise PermanentError("stopped")
+
+
+def persist(
+    session: Session,
+    attempt: Callable[[], _Result],
+    *,
+    reached: Callable[[], int] = lambda: 0,
+    on_wait: Callable[[str], None] = lambda note: None,
+) -> _Result:
+    """Call until it succeeds, as long as the failures are temporary and patience lasts.
+
+    Failures are counted anew whenever more is received than ever before: a line that is cut every
+    minute brings any file in the end, and a server that always starts from the beginning does not
+    hold us for ever.
+
+    Parameters
+    ----------
+    session : Session
+        The run, with its patience; setting its `stop` ends a wait.
+    attempt : callable
+        What to call.
+    reached : callable
+        Returns how many bytes are received.
+    on_wait : callable
+        Takes the reason and the length of each wait, as a text.
+
+    Returns
+    -------
+    object
+        What `attempt` returned.
+
+    Raises
+    ------
+    TemporaryError
+        The last one, when patience has ended or the server asks for a longer wait.
+
+    Examples
+    --------
+    >>> answers = iter([TemporaryError("busy"), None])
+    >>> def attempt():
+    ...     if error := next(answers):
+    ...         raise error
+    ...     return "done"
+    >>> persist(Session(None, Patience(first_wait=0.001)), attempt, on_wait=print)
+    busy; again in 0 s
+    'done'
+    """
+    import tenacity
+
+    patience = session.patience
+    backoff = tenacity.wait_exponential(patience.first_wait, max=patience.longest_wait)
+    jitter = tenacity.wait_random(0, patience.first_wait)
+    farthest = reached()
+
+    def failure(state: "RetryCallState") -> TemporaryError:
+        return cast("TemporaryError", state.outcome and state.outcome.exception())
+
+    def forgive(state: "RetryCallState") -> None:
+        nonlocal farthest
+        if (now := reached()) > farthest:
+            farthest, state.attempt_number = now, 1
+
+    def announce(state: "RetryCallState") -> None:
+        on_wait(f"{failure(state)}; again in {state.upcoming_sleep:.0f} s")
+
+    attempts = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(TemporaryError),
+        after=forgive,
+        wait=lambda state: max(backoff(state), failure(state).retry_after) + jitter(state),
+        stop=lambda state: (
+            state.attempt_number >= patience.attempts
+            or session.stop.is_set()
+            or failure(state).retry_after > patience.longest_retry_after
+        ),
+        before_sleep=announce,
+        sleep=tenacity.sleep_using_event(session.stop),
+        reraise=True,
+    )
+    try:
+        return attempts(attempt)
+    except TemporaryError as error:
+        if error.unreachable:
+            session.unreachable.add(error.unreachable)
+        raise
