@@ -1,125 +1,163 @@
 """From the edges of an outline to coverage, blended into the bitmap."""
 
+import math
+
 import numpy as np
 
 from quickdraw_kit.kernels import kernel
 
 __all__ = ["cover"]
 
+_NONE = np.uint32(0xFFFFFFFF)
+_FAR = np.int64(1 << 40)
+
 
 @kernel
-def cover(edges, n, image, area, order, xs, ends):  # type: ignore[no-untyped-def]
+def cover(edges, n, image, area, base, step, following, starting, order, xs):  # type: ignore[no-untyped-def]
     """Blend the region inside the edges into the image."""
+    tops, bottoms, directions = edges[1], edges[3], edges[4]
     side = image.shape[0]
-    limit = side * 256
-    top, bottom = edges[0, 1], edges[0, 3]
-    for i in range(1, n):
-        top = min(top, edges[i, 1])
-        bottom = max(bottom, edges[i, 3])
-    active = 0
-    for row in range(max(top // 15, 0), min((bottom + 14) // 15, side)):
-        first = row * 15
-        starts = False
-        for i in range(n):
-            if edges[i, 1] == first:
-                active = _enter(edges, i, order, xs, active)
-            elif first < edges[i, 1] < first + 15:
-                starts = True
-        full = not starts and active > 0
-        if full:
-            for k in range(active):
-                if edges[order[k], 3] < first + 15:
-                    full = False
-        if full:
-            previous = np.int64(-(1 << 40))
-            for k in range(active):
-                e = order[k]
-                end = _cross(edges, e, first + 15)
-                if end < previous:
-                    full = False
-                previous = end
-                ends[k] = end
-        area[:] = 0
-        if full:
-            winding = 0
-            for k in range(active):
-                e = order[k]
-                if winding == 0:
-                    _trapezoid(area, edges, e, first, 1, side)
-                winding += edges[e, 4]
-                if winding == 0:
-                    _trapezoid(area, edges, e, first, -1, side)
-                xs[k] = ends[k]
-            kept = 0
-            for k in range(active):
-                if edges[order[k], 3] > first + 15:
-                    order[kept] = order[k]
-                    xs[kept] = xs[k]
-                    kept += 1
-            active = kept
-        else:
-            for line in range(first, first + 15):
-                if starts:
-                    for i in range(n):
-                        if edges[i, 1] == line and line > first:
-                            active = _enter(edges, i, order, xs, active)
-                winding = 0
-                begin = np.int64(0)
-                for k in range(active):
-                    if winding == 0:
-                        begin = xs[k]
-                    winding += edges[order[k], 4]
-                    if winding == 0 and xs[k] > begin:
-                        _span(area, max(begin, 0), min(xs[k], limit))
-                kept = 0
+    limit = np.int64(side * 256)
+    lines = np.int64(side * 15)
+    lowest = lines
+    highest = np.int64(0)
+    for e in range(n):
+        lowest = min(lowest, tops[e])
+        highest = max(highest, bottoms[e])
+    lowest = max(lowest, 0)
+    highest = min(highest, lines)
+    for line in range(lowest, highest):
+        starting[line] = _NONE
+    for e in range(n - 1, -1, -1):
+        if bottoms[e] <= 0 or tops[e] >= lines:
+            continue
+        dx, dy = edges[2, e], edges[6, e]
+        # The crossing is floor(base + step * line): the numerator is an integer and the half added
+        # to it keeps the quotient further from a whole number than rounding can move it.
+        reciprocal = 1.0 / np.float64(30 * dy)
+        base[e] = edges[0, e] + (
+            np.float64((256 - 30 * edges[5, e]) * dx + 15 * dy) + 0.5
+        ) * reciprocal
+        step[e] = np.float64(512 * dx) * reciprocal
+        line = max(tops[e], 0)
+        following[e] = starting[line]
+        starting[line] = e
+    active = np.int64(0)
+    first_end = _FAR  # where the next of the active edges ends
+    for row in range(lowest // 15, (highest + 14) // 15):
+        first = np.int64(row * 15)
+        left, right = limit, np.int64(0)
+        full = True
+        for line in range(max(first + 1, lowest), min(first + 15, highest)):
+            if starting[line] != _NONE:
+                full = False
+                break
+        for line in range(max(first, lowest), min(first + 15, highest)):
+            e = starting[line]
+            while e != _NONE:
+                x = np.int64(math.floor(base[e] + step[e] * line))
+                k = active
+                while k > 0 and xs[k - 1] > x:
+                    xs[k] = xs[k - 1]
+                    order[k] = order[k - 1]
+                    k -= 1
+                xs[k] = x
+                order[k] = e
+                active += 1
+                first_end = min(first_end, bottoms[e])
+                e = following[e]
+            if active == 0:
+                continue
+            if full and line == first:
+                full = first_end >= first + 15
+                previous = -_FAR
                 for k in range(active):
                     e = order[k]
-                    if edges[e, 3] > line + 1:
-                        moved = _cross(edges, e, line + 1)
+                    end = np.int64(math.floor(base[e] + step[e] * (first + 15)))
+                    if end < previous:
+                        full = False
+                        break
+                    previous = end
+                if full:
+                    winding = np.int64(0)
+                    kept = np.int64(0)
+                    first_end = _FAR
+                    for k in range(active):
+                        e = order[k]
+                        if winding == 0:
+                            _trapezoid(area, edges, e, first, 1, side)
+                        winding += directions[e]
+                        if winding == 0:
+                            _trapezoid(area, edges, e, first, -1, side)
+                        end = np.int64(math.floor(base[e] + step[e] * (first + 15)))
+                        # the sample rows lie inside the pixel row
+                        reach = np.int64(abs(step[e])) + 256
+                        left = min(left, min(xs[k], end) - reach)
+                        right = max(right, max(xs[k], end) + reach)
+                        if bottoms[e] > first + 15:
+                            order[kept] = e
+                            xs[kept] = end
+                            kept += 1
+                            first_end = min(first_end, bottoms[e])
+                    active = kept
+                    break
+            left = min(left, xs[0])
+            right = max(right, xs[active - 1])
+            winding = np.int64(0)
+            for k in range(active):
+                x = min(max(xs[k], 0), limit)
+                outside = winding == 0
+                winding += directions[order[k]]
+                weight = np.int64(outside) - np.int64(winding == 0)
+                cell = x >> 8
+                part = ((x & 255) << 1) * weight
+                area[cell] += 512 * weight - part
+                area[cell + 1] += part
+            below = line + 1
+            if first_end > below:
+                ordered = True
+                previous = -_FAR
+                for k in range(active):
+                    e = order[k]
+                    x = np.int64(math.floor(base[e] + step[e] * below))
+                    ordered &= x >= previous
+                    previous = x
+                    xs[k] = x
+                if not ordered:
+                    _sort(xs, order, active)
+            else:
+                kept = np.int64(0)
+                first_end = _FAR
+                for k in range(active):
+                    e = order[k]
+                    if bottoms[e] > below:
+                        x = np.int64(math.floor(base[e] + step[e] * below))
                         j = kept
-                        while j > 0 and xs[j - 1] > moved:
+                        while j > 0 and xs[j - 1] > x:
                             xs[j] = xs[j - 1]
                             order[j] = order[j - 1]
                             j -= 1
-                        xs[j] = moved
+                        xs[j] = x
                         order[j] = e
                         kept += 1
+                        first_end = min(first_end, bottoms[e])
                 active = kept
-        _blend(image[row], area)
+        if left <= right:
+            _blend(image[row], area, max(left >> 8, 0), min((right >> 8) + 1, side))
 
 
 @kernel
-def _span(area, begin, end):  # type: ignore[no-untyped-def]
-    """Add a stretch of a sample row; area holds differences."""
-    if end <= begin:
-        return
-    a, b = begin >> 8, end >> 8
-    fa, fb = begin & 255, end & 255
-    area[a] += 512 - 2 * fa
-    area[a + 1] += 2 * fa
-    area[b] -= 512 - 2 * fb
-    area[b + 1] -= 2 * fb
-
-
-@kernel
-def _cross(edges, e, line):  # type: ignore[no-untyped-def]
-    """Where an edge crosses the middle of a sample row, rounded."""
-    dx, dy = edges[e, 2], edges[e, 6]
-    return edges[e, 0] + (((2 * line + 1) * 256 - 30 * edges[e, 5]) * dx + 15 * dy) // (30 * dy)
-
-
-@kernel
-def _enter(edges, e, order, xs, active):  # type: ignore[no-untyped-def]
-    """Put an edge into the list of those that are crossed, by x; return how many there are."""
-    x = _cross(edges, e, edges[e, 1])
-    k = active
-    while k > 0 and xs[k - 1] > x:
-        xs[k] = xs[k - 1]
-        order[k] = order[k - 1]
-        k -= 1
-    xs[k] = x
-    order[k] = e
-    return active + 1
+def _sort(xs, order, active):  # type: ignore[no-untyped-def]
+    """Sort by x; equal ones keep their order."""
+    for k in range(1, active):
+        x, e = xs[k], order[k]
+        j = k
+        while j > 0 and xs[j - 1] > x:
+            xs[j] = xs[j - 1]
+            order[j] = order[j - 1]
+            j -= 1
+        xs[j] = x
+        order[j] = e
 
 
 @kernel
@@ -130,10 +168,10 @@ def _half(value):  # type: ignore[no-untyped-def]
 @kernel
 def _trapezoid(area, edges, e, first, sign, side):  # type: ignore[no-untyped-def]
     """Add all that lies right of an edge through a whole pixel row; area holds differences."""
-    dx, dy = edges[e, 2], edges[e, 6]
+    dx, dy = edges[2, e], edges[6, e]
     whole = 30 * dy
     if dx == 0:
-        q1 = q2 = edges[e, 0]
+        q1 = q2 = edges[0, e]
         r1 = r2 = np.int64(0)
     else:
         steep = dx * 256
@@ -141,8 +179,8 @@ def _trapezoid(area, edges, e, first, sign, side):  # type: ignore[no-untyped-de
         if steep < 0:
             quotient = -quotient
         half_q, half_r = _half(quotient), steep - quotient * 15 * dy
-        n1 = ((2 * first + 1) * 256 - 30 * edges[e, 5]) * dx
-        n2 = ((2 * first + 31) * 256 - 30 * edges[e, 5]) * dx
+        n1 = ((2 * first + 1) * 256 - 30 * edges[5, e]) * dx
+        n2 = ((2 * first + 31) * 256 - 30 * edges[5, e]) * dx
         q1, r1 = n1 // whole - half_q, n1 % whole - half_r
         q2, r2 = n2 // whole - half_q, n2 % whole - half_r
         if r1 < 0:
@@ -153,8 +191,8 @@ def _trapezoid(area, edges, e, first, sign, side):  # type: ignore[no-untyped-de
             q2, r2 = q2 - 1, r2 + whole
         elif r2 >= whole:
             q2, r2 = q2 + 1, r2 - whole
-        q1 += edges[e, 0]
-        q2 += edges[e, 0]
+        q1 += edges[0, e]
+        q2 += edges[0, e]
     i1, i2 = q1 >> 8, q2 >> 8
     f1, f2 = q1 & 255, q2 & 255
     if i1 == i2:
@@ -194,11 +232,15 @@ def _cell(area, i, height, uncovered, side):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _blend(pixels, area):  # type: ignore[no-untyped-def]
+def _blend(pixels, area, left, right):  # type: ignore[no-untyped-def]
+    """Blend a row of coverage into the pixels, and clear it."""
     total = np.int64(0)
-    for i in range(pixels.size):
+    for i in range(left, right):
         total += area[i]
+        area[i] = 0
         if total:
             a = (17 * total + 256) >> 9
             t = np.int64(pixels[i]) * (255 - a) + 127
             pixels[i] = a + ((t + (t >> 8)) >> 8)
+    area[right] = 0
+    area[right + 1] = 0

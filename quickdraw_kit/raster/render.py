@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from quickdraw_kit.errors import DataError
 from quickdraw_kit.kernels import kernel
-from quickdraw_kit.raster.coverage import LANES, cover
+from quickdraw_kit.raster.coverage import cover
 from quickdraw_kit.raster.outline import outline, straighten
 from quickdraw_kit.raster.pen import pen_vertices
 from quickdraw_kit.raster.style import RasterStyle
@@ -37,14 +37,13 @@ def _render(x, y, strokes, drawings, pen, scale, translation, radius, images):
     py = np.empty(most, np.int64)
     edges = np.empty((7, (most + 1) * (2 * pen.shape[0] + 8)), np.int64)
     right = np.empty_like(edges)
+    order = np.empty(edges.shape[1], np.uint32)
+    xs = np.empty(edges.shape[1], np.int64)
     base = np.empty(edges.shape[1], np.float64)
     step = np.empty(edges.shape[1], np.float64)
     following = np.empty(edges.shape[1], np.uint32)
-    starting = np.empty(side, np.uint32)
-    order = np.empty(edges.shape[1], np.uint32)
-    keys = np.empty((edges.shape[1], LANES), np.int32)
-    lanes = np.empty(LANES, np.int32)
-    area = np.zeros(side + 3, np.int32)
+    starting = np.empty(15 * side, np.uint32)
+    area = np.zeros(side + 3, np.int64)
     for d in range(drawings.size - 1):
         first, last = strokes[drawings[d]], strokes[drawings[d + 1]]
         if first == last:
@@ -62,4 +61,4 @@ def _render(x, y, strokes, drawings, pen, scale, translation, radius, images):
             points = straighten(fx[: b - a], fy[: b - a], px, py)
             n = outline(px, py, points, pen, scale, radius, edges, right)
             if n:
-                cover(edges, n, images[d], area, base, step, following, starting, order, keys, lanes)
+                cover(edges, n, images[d], area, base, step, following, starting, order, xs)
