@@ -2,17 +2,21 @@
 
 Per drawing, little-endian: uint64 key_id, two bytes of country, int8 recognized, uint32 seconds
 since 1970, uint16 number of strokes; per stroke uint16 number of points, their x and their y, a
-byte each. So a drawing can only be found by walking over all before it. One kernel walks the bytes
-that are there and counts, which also proves every length against them; then arrays of exactly that
-size are allocated, and a second kernel fills them.
+byte each. So a drawing can only be found by walking over all before it. The file is read in chunks
+that stay in the processor's cache. One kernel walks over a chunk and counts what it holds, which
+also proves every length against the bytes that are there; only then room is made, and a second
+kernel fills it. Memory that is touched for the first time costs more than all of that, so the file
+is never in memory as a whole, and columns are made once, as long as the first chunk lets expect.
 
 What the form does not hold: the word (it is the file's name), fractions of a second, and
 coordinates outside 0 to 255. A time of 0 stands for an unknown one.
 """
 
+import operator
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +32,9 @@ __all__ = ["iter_binary", "pack_binary", "read_binary", "write_binary"]
 _CHUNK = 1 << 22
 _LARGEST = 1 << 26  # bytes of one drawing; the largest official ones take some ten thousand
 
-Bytes = npt.NDArray[np.uint8]
+Bytes: TypeAlias = npt.NDArray[np.uint8]
+Counts: TypeAlias = tuple[int, ...]  # of drawings, strokes and points
+Columns: TypeAlias = tuple[npt.NDArray[Any], ...]
 
 
 def read_binary(path: str | os.PathLike[str], *, word: str | None = None) -> DrawingBatch:
@@ -66,12 +72,17 @@ def read_binary(path: str | os.PathLike[str], *, word: str | None = None) -> Dra
     (23, 'line')
     """
     path = Path(path)
-    whole = path.is_file() and compression(path) is None
-    chunk = max(path.stat().st_size, 1) if whole else _CHUNK
-    batches = list(iter_binary(path, word=word, chunk_bytes=chunk))
-    if not batches:
-        return _decode(np.empty(BLOCK, np.uint8), (0, 0, 0), word or word_of(path))
-    return batches[0] if len(batches) == 1 else DrawingBatch.concat(batches)
+    held: Counts = (0, 0, 0)
+    capacity, columns = held, _room(held)
+    for buffer, counts, growth in _chunks(path, _CHUNK):
+        needed = tuple(map(operator.add, held, counts))
+        if any(map(operator.gt, needed, capacity)):
+            capacity = tuple(int(count * growth) + 1000 for count in needed)
+            columns = _room(capacity, columns, held)
+        drawing, stroke, point = held
+        unpack(buffer, counts[0], drawing, stroke, point, *columns)
+        held = needed
+    return _batch(columns, held, word or word_of(path))
 
 
 def iter_binary(
@@ -109,28 +120,10 @@ def iter_binary(
     [2, 2, 1]
     """
     word = word or word_of(Path(path))
-    buffer = np.empty(chunk_bytes + BLOCK, np.uint8)
-    held = number = offset = 0  # bytes in the buffer; the place of its first drawing
-    with open_source(path) as file:
-        ended = False
-        while not ended:
-            while held < len(buffer) - BLOCK and not ended:
-                # readinto belongs to every reader that open_source returns
-                got = file.readinto(buffer.data[held:-BLOCK])  # type: ignore[attr-defined]
-                held, ended = held + got, not got
-            *counts, damaged = measure(buffer, held)
-            end, drawings = int(counts[0]), int(counts[1])
-            if drawings:
-                yield _decode(buffer, counts[1:], word)
-            number, offset, rest = number + drawings, offset + end, held - end
-            if damaged or (ended and rest) or rest >= _LARGEST:
-                reason = _explain(buffer[end:held], damaged=damaged, ended=ended)
-                raise DataError(f"{path}, drawing {number} (byte {offset}): {reason}")
-            if rest == len(buffer) - BLOCK:
-                buffer = np.concatenate([buffer, np.empty(rest, np.uint8)])
-            elif drawings:
-                buffer[:rest] = buffer[end:held].copy()
-            held = rest
+    for buffer, counts, _ in _chunks(Path(path), chunk_bytes):
+        columns = _room(counts)
+        unpack(buffer, counts[0], 0, 0, 0, *columns)
+        yield _batch(columns, counts, word)
 
 
 def write_binary(batch: DrawingBatch, path: str | os.PathLike[str]) -> None:
@@ -242,31 +235,71 @@ def _seconds(timestamp: npt.NDArray[np.datetime64]) -> npt.NDArray[np.uint32]:
     return seconds.astype(np.uint32)
 
 
-def _decode(buffer: Bytes, counts: Sequence[int | np.int64], word: str) -> DrawingBatch:
+def _chunks(path: Path, size: int) -> Iterator[tuple[Bytes, Counts, float]]:
+    """Yield whole drawings, their counts, and by how much all so far may grow until the end."""
+    buffer = np.empty(size + BLOCK, np.uint8)
+    held = number = offset = 0  # bytes in the buffer; the place of its first drawing
+    plain = path.is_file() and compression(path) is None
+    total = path.stat().st_size if plain else 0
+    with open_source(path) as file:
+        ended = False
+        while not ended:
+            while held < len(buffer) - BLOCK and not ended:
+                # readinto belongs to every reader that open_source returns
+                got = file.readinto(buffer.data[held:-BLOCK])  # type: ignore[attr-defined]
+                held, ended = held + got, not got
+            *counted, damaged = measure(buffer, held)
+            end, drawings, strokes, points = map(int, counted)
+            number, offset, rest = number + drawings, offset + end, held - end
+            if drawings:
+                yield buffer, (drawings, strokes, points), 1.05 * total / offset if plain else 2.0
+            if damaged or (ended and rest) or rest >= _LARGEST:
+                reason = _explain(buffer[end:held], damaged=damaged, ended=ended)
+                raise DataError(f"{path}, drawing {number} (byte {offset}): {reason}")
+            if rest == len(buffer) - BLOCK:
+                buffer = np.concatenate([buffer, np.empty(rest, np.uint8)])
+            elif drawings:
+                buffer[:rest] = buffer[end:held].copy()
+            held = rest
+
+
+def _room(counts: Counts, columns: Columns = (), held: Counts = (0, 0, 0)) -> Columns:
+    """Return columns with room for so many drawings, strokes and points, and what others hold."""
     drawings, strokes, points = counts
-    key_id = np.empty(drawings, np.uint64)
-    country = np.empty((drawings, 2), np.uint8)
-    recognized = np.empty(drawings, np.uint8)
-    seconds = np.empty(drawings, np.uint32)
-    drawing_offsets = np.empty(drawings + 1, np.int64)
-    stroke_offsets = np.empty(strokes + 1, np.int64)
-    x, y = (np.empty(points + BLOCK, np.uint8) for _ in range(2))
-    columns = (key_id, country, recognized, seconds, drawing_offsets, stroke_offsets, x, y)
-    unpack(buffer, *columns)
-    timestamp = seconds.astype("datetime64[s]").astype("datetime64[us]")
-    timestamp[seconds == 0] = np.datetime64("NaT")
+    shapes: list[tuple[npt.DTypeLike, tuple[int, ...], int]] = [
+        (np.uint64, (drawings,), held[0]),  # key_id
+        (np.uint8, (drawings, 2), held[0]),  # country
+        (np.uint8, (drawings,), held[0]),  # recognized
+        (np.uint32, (drawings,), held[0]),  # seconds
+        (np.int64, (drawings + 1,), held[0] + 1),  # drawing_offsets
+        (np.int64, (strokes + 1,), held[1] + 1),  # stroke_offsets
+        (np.uint8, (points + BLOCK,), held[2]),  # x
+        (np.uint8, (points + BLOCK,), held[2]),  # y
+    ]
+    room = tuple(np.empty(shape, dtype) for dtype, shape, _ in shapes)
+    for column, old, (_, _, number) in zip(room, columns, shapes, strict=False):
+        column[:number] = old[:number]
+    room[4][0] = room[5][0] = 0
+    return room
+
+
+def _batch(columns: Columns, counts: Counts, word: str) -> DrawingBatch:
+    drawings, strokes, points = counts
+    key_id, country, recognized, seconds, drawing_offsets, stroke_offsets, x, y = columns
+    timestamp = seconds[:drawings].astype("datetime64[s]").astype("datetime64[us]")
+    timestamp[seconds[:drawings] == 0] = np.datetime64("NaT")
     return DrawingBatch(
         x=x[:points],
         y=y[:points],
         t=None,
-        stroke_offsets=stroke_offsets,
-        drawing_offsets=drawing_offsets,
-        key_id=key_id,
+        stroke_offsets=stroke_offsets[: strokes + 1],
+        drawing_offsets=drawing_offsets[: drawings + 1],
+        key_id=key_id[:drawings],
         word_code=np.zeros(drawings, np.int32),
         words=(word,),
-        countrycode=country.reshape(-1).view("S2"),
+        countrycode=country[:drawings].reshape(-1).view("S2"),
         timestamp=timestamp,
-        recognized=recognized.view(np.bool_),
+        recognized=recognized[:drawings].view(np.bool_),
     )
 
 

@@ -70,6 +70,10 @@ def measure(buffer: Bytes, held: int) -> tuple[Count, Count, Count, Count, bool]
 @kernel
 def unpack(
     buffer: Bytes,
+    drawings: int,
+    drawing: int,
+    stroke: int,
+    point: int,
     key_id: npt.NDArray[np.uint64],
     country: Bytes,
     recognized: Bytes,
@@ -85,12 +89,17 @@ def unpack(
     ----------
     buffer : ndarray of uint8
         What `measure` has counted, and at least `BLOCK` more bytes.
+    drawings : int
+        How many to unpack.
+    drawing, stroke, point : int
+        How many of each are in the columns already.
     key_id, country, recognized, seconds : ndarray, a row a drawing
         Filled with the metadata; country has shape (drawings, 2).
     drawing_offsets, stroke_offsets : ndarray of int64
-        Filled with where each drawing begins in the strokes and each stroke in the points.
-    x, y : ndarray of uint8, shape (points + BLOCK,)
-        Filled with the coordinates; what stands behind the last point is arbitrary.
+        Filled with where each drawing ends in the strokes, and each stroke in the points, from
+        entry 1 on.
+    x, y : ndarray of uint8
+        Filled with the coordinates; there must be room for `BLOCK` points behind the last one.
 
     Examples
     --------
@@ -98,22 +107,19 @@ def unpack(
     >>> buffer = np.frombuffer(drawing + bytes(BLOCK), np.uint8)
     >>> key_id, seconds = np.empty(1, np.uint64), np.empty(1, np.uint32)
     >>> country, recognized = np.empty((1, 2), np.uint8), np.empty(1, np.uint8)
-    >>> drawing_offsets, stroke_offsets = np.empty(2, np.int64), np.empty(2, np.int64)
+    >>> strokes, points = np.zeros(2, np.int64), np.zeros(2, np.int64)
     >>> x, y = np.empty(2 + BLOCK, np.uint8), np.empty(2 + BLOCK, np.uint8)
-    >>> unpack(
-    ...     buffer, key_id, country, recognized, seconds, drawing_offsets, stroke_offsets, x, y
-    ... )
-    >>> key_id[0], stroke_offsets, x[:2], y[:2]
+    >>> unpack(buffer, 1, 0, 0, 0, key_id, country, recognized, seconds, strokes, points, x, y)
+    >>> key_id[0], points, x[:2], y[:2]
     (np.uint64(1), array([0, 2]), array([30, 40], dtype=uint8), array([50, 60], dtype=uint8))
     """
-    drawing_offsets[0] = stroke_offsets[0] = 0
-    position, stroke, point = _U(0), _U(0), _U(0)
-    for drawing in range(_U(len(key_id))):
-        key_id[drawing] = _little(buffer, position, _U(8))
-        country[drawing, 0] = buffer[position + _U(8)]
-        country[drawing, 1] = buffer[position + _U(9)]
-        recognized[drawing] = buffer[position + _U(10)]
-        seconds[drawing] = _little(buffer, position + _U(11), _U(4))
+    row, last, end, position = _U(drawing), _U(stroke), _U(point), _U(0)
+    for _ in range(drawings):
+        key_id[row] = _little(buffer, position, _U(8))
+        country[row, 0] = buffer[position + _U(8)]
+        country[row, 1] = buffer[position + _U(9)]
+        recognized[row] = buffer[position + _U(10)]
+        seconds[row] = _little(buffer, position + _U(11), _U(4))
         strokes = _little(buffer, position + _U(15), _U(2))
         position += _U(HEADER)
         for _ in range(strokes):
@@ -121,21 +127,22 @@ def unpack(
             position += _U(2)
             if length <= _U(BLOCK):  # as most are; what is copied too much, the next overwrites
                 for i in range(_U(BLOCK)):
-                    x[point + i] = buffer[position + i]
+                    x[end + i] = buffer[position + i]
                 position += length
                 for i in range(_U(BLOCK)):
-                    y[point + i] = buffer[position + i]
+                    y[end + i] = buffer[position + i]
             else:
                 for i in range(length):
-                    x[point + i] = buffer[position + i]
+                    x[end + i] = buffer[position + i]
                 position += length
                 for i in range(length):
-                    y[point + i] = buffer[position + i]
+                    y[end + i] = buffer[position + i]
             position += length
-            point += length
-            stroke += _U(1)
-            stroke_offsets[stroke] = point
-        drawing_offsets[drawing + _U(1)] = stroke
+            end += length
+            last += _U(1)
+            stroke_offsets[last] = end
+        row += _U(1)
+        drawing_offsets[row] = last
 
 
 @kernel

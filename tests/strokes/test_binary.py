@@ -224,3 +224,17 @@ def test_real_drawings_pass_through_unchanged(real_data, write):
     for one, document in zip((batch[i] for i in range(len(batch))), documents, strict=True):
         assert [stroke.T.tolist() for stroke in one.strokes] == document["drawing"]
         assert str(one.key_id) == document["key_id"]
+
+
+def test_files_of_many_chunks_are_read_into_columns_that_grow(write, monkeypatch):
+    """The first chunk holds dots, so that what it lets expect is far too little."""
+    monkeypatch.setattr(binary, "_CHUNK", 1000)
+    rng = np.random.default_rng(0)
+    packed = drawing(1, strokes=[]) * 100
+    for key_id in range(200):
+        strokes = [rng.integers(0, 256, (2, rng.integers(0, 60))).tolist() for _ in range(9)]
+        packed += drawing(key_id, strokes=strokes)
+    plain = read_binary(write(packed))
+    assert len(plain) == 300
+    assert bytes(pack_binary(plain)) == packed
+    assert read_binary(write(gzip.compress(packed), "cat.bin.gz")).equals(plain)
