@@ -40,7 +40,6 @@ _TARGETS = {
 _PACKED = (".gz", ".zst")
 _STREAMS = ("ndjson", "binary")  # these may be written compressed
 _PICTURES = ("svg", "png", "gif")
-_WHOLE = {"binary": "0 to 255", "stroke3": "of 16 bits"}  # these take whole coordinates
 
 Batches: TypeAlias = Iterator[DrawingBatch]
 
@@ -215,11 +214,7 @@ def _kept(
 ) -> Batches:
     """Pass the batches on, as long as nothing is lost that may not be."""
     for batch in batches:
-        if form in _WHOLE and batch.is_raw:
-            raise UsageError(
-                f"{source} holds real-valued coordinates, and {target.suffix} takes whole ones "
-                f"{_WHOLE[form]}: simplify the drawings (simplify=True, --simplify)"
-            )
+        _check_coordinates(batch, source, target, form)
         lost.update(_losses(batch, form, word_of(target)))
         if lost and not allow_loss:
             raise UsageError(
@@ -229,9 +224,26 @@ def _kept(
         yield batch
 
 
+def _check_coordinates(batch: DrawingBatch, source: Path, target: Path, form: str) -> None:
+    """Raise when the coordinates need to be simplified first."""
+    in_frame = form == "binary" or (form == "ndjson" and batch.t is None)
+    found = ""
+    if batch.is_raw and (in_frame or form == "stroke3"):
+        found = "real-valued coordinates"
+    elif in_frame and batch.x.size:
+        low, high = min(batch.x.min(), batch.y.min()), max(batch.x.max(), batch.y.max())
+        found = f"coordinates from {low} to {high}" if low < 0 or high > 255 else ""
+    if found:
+        expected = "whole ones from 0 to 255" if in_frame else "whole ones"
+        raise UsageError(
+            f"{source} holds {found}, and {target.suffix} takes {expected}: "
+            "simplify the drawings (simplify=True, --simplify)"
+        )
+
+
 def _losses(batch: DrawingBatch, form: str, name: str) -> Iterator[str]:
     """Say what a batch has and a form has not."""
-    if form not in _WHOLE:
+    if form not in ("binary", "stroke3"):
         return
     if batch.t is not None:
         yield "the times of the points"
@@ -333,16 +345,8 @@ def _drawing(batches: Batches, index: int, source: Path) -> DrawingBatch:
 
 
 def _write_picture(batch: DrawingBatch, path: Path, form: str) -> None:
-    match form:
-        case "svg":
-            from quickdraw_kit.show.vector import write_svg
+    from quickdraw_kit.show.animation import write_gif
+    from quickdraw_kit.show.image import write_png
+    from quickdraw_kit.show.vector import write_svg
 
-            write_svg(batch, path)
-        case "png":
-            from quickdraw_kit.show.image import write_png
-
-            write_png(batch, path)
-        case _:
-            from quickdraw_kit.show.animation import write_gif
-
-            write_gif(batch, path)
+    {"svg": write_svg, "png": write_png, "gif": write_gif}[form](batch, path)

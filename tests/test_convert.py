@@ -109,6 +109,16 @@ def test_raw_drawings_need_to_be_simplified_for_whole_coordinates(raw, tmp_path,
     assert sorted(tmp_path.iterdir()) == before
 
 
+@pytest.mark.parametrize("name", ["cat.bin", "out.ndjson"])
+def test_movements_that_leave_the_frame_need_to_be_simplified(tmp_path, name):
+    moves = DrawingBatch.from_strokes([[([0, -19], [0, 300])]], words=["cat"], dtype="int16")
+    write_stroke3(moves, tmp_path / "cat.npz")
+    with pytest.raises(UsageError, match=r"cat\.npz holds coordinates from -19 to 300.*simplify="):
+        convert(tmp_path / "cat.npz", tmp_path / name)
+    convert(tmp_path / "cat.npz", tmp_path / "same.npz")
+    assert read(tmp_path / "same.npz").equals(read(tmp_path / "cat.npz"))
+
+
 def test_raw_drawings_are_simplified_on_demand(raw, tmp_path):
     simplified = pytest.importorskip("quickdraw_kit.strokes.simplify")
     expected = simplified.simplify(read_ndjson(raw), 2.0)
