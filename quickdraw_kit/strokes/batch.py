@@ -92,7 +92,7 @@ class DrawingBatch:
     Raises
     ------
     DataError
-        If lengths, dtypes or offsets do not fit together.
+        If lengths, dtypes, offsets or codes do not fit together.
 
     Examples
     --------
@@ -141,12 +141,20 @@ class DrawingBatch:
                 raise DataError(
                     f"{name} runs from {offsets[0]} to {offsets[-1]}, expected 0 to {end}"
                 )
+            if (offsets[1:] < offsets[:-1]).any():  # kernels rely on it
+                raise DataError(f"{name} decreases at {int(np.argmin(np.diff(offsets)))}")
         for name, dtype in _METADATA.items():
             column = getattr(self, name)
             if column.dtype != dtype or column.shape != (drawings,):
                 raise DataError(
                     f"{name} is {column.dtype} {column.shape}, expected {dtype} ({drawings},)"
                 )
+        codes = self.word_code
+        if codes.size and not 0 <= codes.min() <= codes.max() < len(self.words):
+            raise DataError(
+                f"word_code runs from {codes.min()} to {codes.max()}, "
+                f"expected places among {len(self.words)} words"
+            )
 
     @classmethod
     def from_strokes(

@@ -130,6 +130,12 @@ def test_lists_that_are_no_drawings(strokes, options, message):
         ({"stroke_offsets": np.array([0, 3], np.int32)}, "stroke_offsets is not a vector of int64"),
         ({"drawing_offsets": np.array([1, 1])}, "drawing_offsets runs from 1 to 1"),
         ({"drawing_offsets": np.zeros(0, np.int64)}, "drawing_offsets is not a vector"),
+        (
+            {"stroke_offsets": np.array([0, 4, 3]), "drawing_offsets": np.array([0, 2])},
+            "stroke_offsets decreases at 1",
+        ),
+        ({"word_code": np.array([1], np.int32)}, "word_code runs from 1 to 1"),
+        ({"word_code": np.array([-1], np.int32)}, "expected places among 1 words"),
         ({"key_id": np.zeros(1, np.int64)}, "key_id is int64"),
         ({"recognized": np.zeros(2, np.bool_)}, r"recognized is bool \(2,\), expected bool \(1,\)"),
         ({"countrycode": np.zeros(1, "S3")}, "countrycode is"),
