@@ -1,0 +1,209 @@
+"""A network with the names of its labels, and the one file that holds both.
+
+The file is in the safetensors format: tensors and a text, nothing that could run. Architecture and
+label names are in the text, so that a model cannot be separated from its labels.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import safetensors.torch
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import nn
+
+from quickdraw_kit.errors import DataError, UsageError
+from quickdraw_kit.files import atomic_write
+from quickdraw_kit.learn.dataset import Images
+from quickdraw_kit.learn.networks import build_network
+
+__all__ = ["Model", "load_model", "save_model"]
+
+_KEY = "quickdraw_kit"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """A network that knows what its outputs are called.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Maps float (n, 1, side, side), ink 1 and paper 0, to logits (n, classes).
+    architecture : str
+        Its name in `NETWORKS`.
+    label_names : tuple of str
+        Names of the outputs.
+    side : int
+        Side of the images, in pixels.
+
+    Examples
+    --------
+    >>> model = Model.new("tiny-cnn", ("cat", "dog"))
+    >>> model.probabilities(np.zeros((3, 28, 28), np.uint8)).shape
+    (3, 2)
+    """
+
+    network: nn.Module
+    architecture: str
+    label_names: tuple[str, ...]
+    side: int
+
+    @classmethod
+    def new(cls, architecture: str, label_names: tuple[str, ...], *, side: int = 28) -> "Model":
+        """Build a model with random weights.
+
+        Parameters
+        ----------
+        architecture : str
+            One of `NETWORKS`.
+        label_names : tuple of str
+            At least two.
+        side : int
+            Side of the images, in pixels.
+
+        Raises
+        ------
+        UsageError
+            As `build_network`.
+        """
+        network = build_network(architecture, len(label_names), side=side)
+        return cls(network, architecture, label_names, side)
+
+    def logits(self, images: Images) -> torch.Tensor:
+        """Run the network on a batch, on the device where its weights are.
+
+        Parameters
+        ----------
+        images : ndarray of uint8, shape (n, side, side)
+            Copied: the array may be a view of a memory map. They travel as bytes and become
+            numbers from 0 to 1 on the device.
+
+        Returns
+        -------
+        torch.Tensor of float32, shape (n, classes)
+
+        Raises
+        ------
+        DataError
+            If the images have another size.
+        """
+        if images.dtype != np.uint8 or images.shape[1:] != (self.side, self.side):
+            raise DataError(
+                f"images are {images.dtype} {images.shape}, expected uint8 "
+                f"(n, {self.side}, {self.side}), as the model was trained on"
+            )
+        device = next(self.network.parameters()).device
+        batch = torch.from_numpy(np.array(images)).to(device, non_blocking=True)
+        logits: torch.Tensor = self.network(batch.unsqueeze(1).float().div_(255.0))
+        return logits
+
+    def probabilities(self, images: Images, *, batch_size: int = 512) -> npt.NDArray[np.float32]:
+        """Say how likely each label is for each image.
+
+        Parameters
+        ----------
+        images : ndarray of uint8, shape (n, side, side)
+            Ink is bright, paper is 0.
+        batch_size : int
+            Images that are on the device at once.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, classes)
+            Rows sum to 1.
+
+        Raises
+        ------
+        DataError
+            If the images have another size.
+        """
+        self.network.eval()
+        parts = [np.zeros((0, len(self.label_names)), np.float32)]
+        with torch.inference_mode():
+            for start in range(0, len(images), batch_size):
+                logits = self.logits(images[start : start + batch_size])
+                parts.append(torch.softmax(logits, dim=1).cpu().numpy())
+        return np.concatenate(parts)
+
+
+def save_model(model: Model, path: str | os.PathLike[str]) -> None:
+    """Write a model, labels included, whole or not at all.
+
+    Parameters
+    ----------
+    model : Model
+        What to write.
+    path : path-like
+        Such as ``model.safetensors``.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> path = getfixture("tmp_path") / "model.safetensors"
+    >>> save_model(Model.new("tiny-cnn", ("cat", "dog")), path)
+    >>> load_model(path).label_names
+    ('cat', 'dog')
+    """
+    text = json.dumps(
+        {
+            "architecture": model.architecture,
+            "label_names": model.label_names,
+            "side": model.side,
+        }
+    )
+    tensors = {name: value.contiguous() for name, value in model.network.state_dict().items()}
+    with atomic_write(path) as file:
+        file.write(safetensors.torch.save(tensors, metadata={_KEY: text}))
+
+
+def load_model(path: str | os.PathLike[str]) -> Model:
+    """Read a model that `save_model` wrote.
+
+    Parameters
+    ----------
+    path : path-like
+        The file. Pickled models (``.pt``, ``.pth``) are refused: they can run any code.
+
+    Returns
+    -------
+    Model
+        On the processor, ready to predict.
+
+    Raises
+    ------
+    DataError
+        If the file is not such a model, or its weights do not fit its architecture.
+    OSError
+        If it cannot be read.
+    """
+    path = Path(path)
+    expected = "expected a model.safetensors that quickdraw_kit wrote"
+    with path.open("rb"):  # an OSError with the name, where safetensors would give none
+        pass
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = (file.metadata() or {}).get(_KEY)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise DataError(f"{path} is not a safetensors file ({error}): {expected}") from error
+    if about is None:
+        raise DataError(f"{path} has no label names: {expected}")
+    try:
+        fields = json.loads(about)
+        names = tuple(fields["label_names"])
+        with torch.device("meta"):  # shapes are compared before anything is allocated
+            model = Model.new(fields["architecture"], names, side=fields["side"])
+        model.network.load_state_dict(tensors, assign=True)
+    except (KeyError, TypeError, ValueError, RuntimeError, UsageError) as error:
+        raise DataError(f"{path} does not fit together ({error}): {expected}") from error
+    model.network.eval()
+    return model

@@ -1,0 +1,122 @@
+"""A model keeps its labels, survives the disk to the bit, and is never a pickle."""
+
+import json
+import pickle
+import struct
+
+import numpy as np
+import pytest
+import torch
+
+from quickdraw_kit.errors import DataError
+from quickdraw_kit.learn.model import Model, load_model, save_model
+from quickdraw_kit.learn.networks import NETWORKS
+
+NAMES = ("The Eiffel Tower", "café", "cat")
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(0).integers(0, 256, (5, 28, 28)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("architecture", NETWORKS)
+def test_survives_the_disk(tmp_path, images, architecture):
+    model = Model.new(architecture, NAMES)
+    save_model(model, tmp_path / "model.safetensors")
+    loaded = load_model(tmp_path / "model.safetensors")
+    assert (loaded.architecture, loaded.label_names, loaded.side) == (architecture, NAMES, 28)
+    assert not loaded.network.training
+    np.testing.assert_array_equal(loaded.probabilities(images), model.probabilities(images))
+
+
+def test_same_model_same_bytes(tmp_path):
+    model = Model.new("tiny-cnn", NAMES)
+    for name in ("a", "b"):
+        save_model(model, tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_probabilities_do_not_depend_on_the_batch(images):
+    model = Model.new("tiny-cnn", NAMES)
+    whole = model.probabilities(images)
+    np.testing.assert_allclose(whole.sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_allclose(model.probabilities(images, batch_size=2), whole, rtol=1e-4)
+    assert model.probabilities(images[:0]).shape == (0, 3)
+
+
+def test_read_only_images_are_fine(images):
+    images.flags.writeable = False  # as those of a memory map
+    assert Model.new("tiny-cnn", NAMES).probabilities(images).shape == (5, 3)
+
+
+@pytest.mark.parametrize("shape", [(2, 32, 32), (28, 28), (2, 28, 28, 1)])
+def test_images_of_another_size_are_refused(shape):
+    with pytest.raises(DataError, match=r"expected uint8 \(n, 28, 28\)"):
+        Model.new("tiny-cnn", NAMES).logits(np.zeros(shape, np.uint8))
+
+
+class Trap:
+    """Runs when it is unpickled."""
+
+    def __reduce__(self):
+        return (open, ("/tmp/quickdraw-kit-trap", "w"))
+
+
+def test_a_pickle_is_refused_and_not_run(tmp_path, monkeypatch):
+    path = tmp_path / "model.pt"
+    monkeypatch.setattr(pickle, "load", lambda *args: pytest.fail("unpickled"))
+    torch.save({"weights": torch.zeros(3)}, path)
+    with pytest.raises(DataError, match="not a safetensors file"):
+        load_model(path)
+
+
+def header_of(path):
+    data = path.read_bytes()
+    (length,) = struct.unpack("<Q", data[:8])
+    return json.loads(data[8 : 8 + length]), data[8 + length :]
+
+
+def with_header(path, header, body):
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + body)
+
+
+def about(**changes):
+    def change(header):
+        fields = json.loads(header["__metadata__"]["quickdraw_kit"])
+        header["__metadata__"]["quickdraw_kit"] = json.dumps(fields | changes)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda header: header.pop("__metadata__"), "has no label names"),
+        (lambda header: header["__metadata__"].update(quickdraw_kit="{"), "does not fit together"),
+        (lambda header: header["__metadata__"].update(quickdraw_kit="{}"), "'label_names'"),
+        (about(label_names=["cat"] * 4), "size mismatch"),
+        (about(side=1 << 20), "size mismatch"),
+        (about(side="28"), "does not fit together"),
+        (about(architecture="transformer"), "no network 'transformer'"),
+    ],
+)
+def test_what_does_not_fit_is_refused(tmp_path, change, message):
+    path = tmp_path / "model.safetensors"
+    save_model(Model.new("tiny-cnn", NAMES), path)
+    header, body = header_of(path)
+    change(header)
+    with_header(path, header, body)
+    with pytest.raises(DataError, match=message):
+        load_model(path)
+
+
+def test_files_cut_off_or_missing(tmp_path):
+    path = tmp_path / "model.safetensors"
+    save_model(Model.new("tiny-cnn", NAMES), path)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(DataError, match="not a safetensors file"):
+        load_model(path)
+    with pytest.raises(FileNotFoundError, match=r"nothing\.safetensors"):
+        load_model(tmp_path / "nothing.safetensors")
