@@ -6,26 +6,86 @@ from typing import TYPE_CHECKING
 from quickdraw_kit.categories import CATEGORIES
 
 if TYPE_CHECKING:
+    from quickdraw_kit.acquire.download import download
+    from quickdraw_kit.conversion import convert
+    from quickdraw_kit.learn.evaluate import evaluate
+    from quickdraw_kit.learn.train import TrainConfig, train
+    from quickdraw_kit.raster.render import rasterize
     from quickdraw_kit.raster.style import RasterStyle
+    from quickdraw_kit.shards.dataset import ShardDataset, open_shards
+    from quickdraw_kit.shards.layout import Layout
+    from quickdraw_kit.shards.manifest import Manifest
+    from quickdraw_kit.shards.prepare import prepare
+    from quickdraw_kit.shards.selection import Selection
+    from quickdraw_kit.shards.verify import verify
     from quickdraw_kit.strokes.batch import Drawing, DrawingBatch
+    from quickdraw_kit.strokes.binary import read_binary, write_binary
+    from quickdraw_kit.strokes.ndjson import iter_ndjson, read_ndjson, write_ndjson
+    from quickdraw_kit.strokes.stroke3 import read_stroke3, write_stroke3
 
 __version__ = "0.1.0"
 
 # Resolved on first use, so that `import quickdraw_kit` loads neither numba nor pyarrow nor torch.
 _HOMES = {
-    "Drawing": "quickdraw_kit.strokes.batch",
-    "DrawingBatch": "quickdraw_kit.strokes.batch",
-    "RasterStyle": "quickdraw_kit.raster.style",
+    "Drawing": "strokes.batch",
+    "DrawingBatch": "strokes.batch",
+    "Layout": "shards.layout",
+    "Manifest": "shards.manifest",
+    "RasterStyle": "raster.style",
+    "Selection": "shards.selection",
+    "ShardDataset": "shards.dataset",
+    "TrainConfig": "learn.train",
+    "convert": "conversion",
+    "download": "acquire.download",
+    "evaluate": "learn.evaluate",
+    "iter_ndjson": "strokes.ndjson",
+    "open_shards": "shards.dataset",
+    "prepare": "shards.prepare",
+    "rasterize": "raster.render",
+    "read_binary": "strokes.binary",
+    "read_ndjson": "strokes.ndjson",
+    "read_stroke3": "strokes.stroke3",
+    "train": "learn.train",
+    "verify": "shards.verify",
+    "write_binary": "strokes.binary",
+    "write_ndjson": "strokes.ndjson",
+    "write_stroke3": "strokes.stroke3",
 }
 
-__all__ = ["CATEGORIES", "Drawing", "DrawingBatch", "RasterStyle", "__version__"]
+__all__ = [
+    "CATEGORIES",
+    "Drawing",
+    "DrawingBatch",
+    "Layout",
+    "Manifest",
+    "RasterStyle",
+    "Selection",
+    "ShardDataset",
+    "TrainConfig",
+    "__version__",
+    "convert",
+    "download",
+    "evaluate",
+    "iter_ndjson",
+    "open_shards",
+    "prepare",
+    "rasterize",
+    "read_binary",
+    "read_ndjson",
+    "read_stroke3",
+    "train",
+    "verify",
+    "write_binary",
+    "write_ndjson",
+    "write_stroke3",
+]
 
 
 def __getattr__(name: str) -> object:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(home), name)
+    return getattr(importlib.import_module(f"{__name__}.{home}"), name)
 
 
 def __dir__() -> list[str]:

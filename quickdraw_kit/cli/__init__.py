@@ -4,7 +4,6 @@ Nothing heavy is imported here or at the top of a command's module, so that ``--
 completion answer at once.
 """
 
-import os
 import sys
 
 __all__ = ["main"]
@@ -20,9 +19,6 @@ def main() -> None:
     except UsageError as error:
         _fail(error, 2)
     except (QuickdrawError, OSError) as error:
-        if isinstance(error, BrokenPipeError):  # the reader of our output has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(0)
         _fail(error, 1)
     except KeyboardInterrupt:
         _fail("interrupted; run the same command again to go on", 130)

@@ -96,12 +96,14 @@ def inspect(
 
       quickdraw-kit inspect simplified/ --sheet sheet.png
     """
+    from quickdraw_kit.acquire.cache import data_home
     from quickdraw_kit.shards import inspect as room
 
     with progress_bar(quiet=as_json) as advance:
         found = room.inspect(
             sources,
             examples=10 if sheet is not None else preview,
+            home=data_home(),
             progress=lambda done, total, drawings: advance(
                 "read", done, total, f"{drawings:,} drawings"
             ),
@@ -162,29 +164,63 @@ def _show_most(name: str, counts: dict[str, int]) -> None:
 
 
 def convert(
-    source: Annotated[Path, typer.Argument(help="File to read.", show_default=False)],
+    source: Annotated[Path, typer.Argument(help="What to read.", show_default=False)],
     target: Annotated[
         Path, typer.Argument(help="File to write; its suffix says the form.", show_default=False)
     ],
+    index: Annotated[int, typer.Option(help="Which drawing, for a picture.")] = 0,
+    word: Annotated[
+        str | None, typer.Option(help="Category, where the source does not name it.")
+    ] = None,
+    simplify: Annotated[
+        bool, typer.Option("--simplify", help="Simplify raw drawings as Google did.")
+    ] = False,
+    epsilon: Annotated[float, typer.Option(help="Tolerance of --simplify, in the 256 frame.")] = 2,
+    allow_loss: Annotated[
+        bool, typer.Option("--allow-loss", help="Drop what the target cannot hold.")
+    ] = False,
+    side: Annotated[int, typer.Option(help="Pixels of a side, for bitmaps.")] = 28,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave out lines that are no drawings, and say so.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Convert between the forms of drawings.
+    """Convert drawings from one form to another.
 
-    Reads .ndjson, .bin, .npz (Sketch-RNN), .csv (Kaggle), .parquet and .arrow, also with .gz or
-    .zst; writes .ndjson, .bin, .npz, .parquet, .arrow, .npy (bitmaps), .svg, .png and .gif.
+    Reads .ndjson, .bin, .npz (Sketch-RNN), .csv (Kaggle), .parquet, .arrow, also with .gz or .zst;
+    writes .ndjson, .bin, .npz, .parquet, .arrow, .npy (bitmaps), .svg, .png and .gif.
 
     Examples:
 
-      quickdraw-kit convert cat.ndjson cat.bin
+      quickdraw-kit convert cat.ndjson cat.parquet
 
-      quickdraw-kit convert cat.ndjson.gz cat.parquet
+      quickdraw-kit convert cat.ndjson cat.svg --index 12
+
+      quickdraw-kit convert raw/cat.ndjson cat.bin --simplify --allow-loss
     """
-    from quickdraw_kit import convert as room
+    from quickdraw_kit import conversion
+    from quickdraw_kit.raster.style import RasterStyle
 
-    done = room.convert(source, target)
+    done = conversion.convert(
+        source,
+        target,
+        index=index,
+        word=word,
+        simplify=simplify,
+        epsilon=epsilon,
+        allow_loss=allow_loss,
+        style=RasterStyle(side),
+        on_reject=_say_bad if skip_bad else None,
+    )
     if as_json:
         import dataclasses
 
         print_json(dataclasses.asdict(done))
-    else:
-        typer.echo(f"{target}: {done.drawings:,} drawings")
+        return
+    lost = f"; lost: {', '.join(done.lost)}" if done.lost else ""
+    bad = f"; {done.rejects:,} bad lines left out" if done.rejects else ""
+    typer.echo(f"{target}: {done.drawings:,} drawings{bad}{lost}")
+
+
+def _say_bad(reject: Any) -> None:
+    typer.echo(f"{reject.source}, line {reject.line}: {reject.reason}", err=True)

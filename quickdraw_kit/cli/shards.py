@@ -86,6 +86,7 @@ def prepare(
 
       quickdraw-kit prepare mnist/ --out mnist-shards
     """
+    from quickdraw_kit.acquire.cache import data_home
     from quickdraw_kit.raster.style import RasterStyle
     from quickdraw_kit.shards import prepare as room
     from quickdraw_kit.shards.layout import Layout
@@ -110,7 +111,7 @@ def prepare(
         strokes=keep_strokes,
     )
     if dry_run:
-        plan = plan_prepare(sources, out, selection=selection, layout=layout)
+        plan = plan_prepare(sources, out, selection=selection, layout=layout, home=data_home())
         _show_plan(plan, as_json)
         return
     with progress_bar(quiet=as_json) as advance:
@@ -120,6 +121,7 @@ def prepare(
             out,
             selection=selection,
             layout=layout,
+            home=data_home(),
             max_rejects=max_rejects,
             workers=workers,
             overwrite=overwrite,

@@ -12,7 +12,7 @@ import functools
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -346,7 +346,8 @@ def _metadata_columns(path: Path) -> list[str]:
 
 def _map(path: Path, dtype: np.dtype[Any], shape: Sequence[int]) -> npt.NDArray[Any]:
     try:
-        array = np.load(path, mmap_mode="r" if 0 not in shape else None, allow_pickle=False)
+        mode: Literal["r"] | None = "r" if 0 not in shape else None
+        array: npt.NDArray[Any] = np.load(path, mmap_mode=mode, allow_pickle=False)
     except (OSError, ValueError) as error:
         raise IntegrityError(
             f"{path} cannot be opened: {error}. Run: quickdraw-kit verify"

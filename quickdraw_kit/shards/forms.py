@@ -42,7 +42,7 @@ class HashedFile(io.RawIOBase):
         """Return True."""
         return True
 
-    def write(self, data) -> int:  # type: ignore[no-untyped-def,override]
+    def write(self, data) -> int:  # type: ignore[no-untyped-def]
         """Write bytes.
 
         Parameters
@@ -206,7 +206,7 @@ def _png(image: npt.NDArray[np.uint8]) -> bytes:
 
 def _npy_header(file: HashedFile, dtype: np.dtype[np.generic], shape: tuple[int, ...]) -> None:
     header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(file, header)  # type: ignore[arg-type]
+    np.lib.format.write_array_header_1_0(file, header)
 
 
 def _features(fields: list[pa.Field], categories: tuple[str, ...]) -> str:

@@ -225,12 +225,7 @@ def _from_document(document: dict[str, Any]) -> Manifest:
             "layout": Layout(
                 **{**document["layout"], "style": RasterStyle(**document["layout"]["style"])}
             ),
-            "selection": Selection(
-                **{
-                    name: tuple(value) if isinstance(value, list) else value
-                    for name, value in document["selection"].items()
-                }
-            ),
+            "selection": _selection(document["selection"]),
             "sources": tuple(SourceEntry(**entry) for entry in document["sources"]),
             "shards": tuple(
                 ShardEntry(**{**entry, "files": _files(entry["files"])})
@@ -240,6 +235,13 @@ def _from_document(document: dict[str, Any]) -> Manifest:
             "counts": Counts(**document["counts"]),
         }
     )
+
+
+def _selection(entry: dict[str, Any]) -> Selection:
+    fields: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()
+    }
+    return Selection(**fields)
 
 
 def _files(entries: list[dict[str, Any]]) -> tuple[FileEntry, ...]:

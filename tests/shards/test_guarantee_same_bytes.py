@@ -63,6 +63,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_killed_at_any_point_and_started_again(sources, tmp_path, workers):
     script = tmp_path / "run.py"
@@ -81,7 +82,7 @@ def test_killed_at_any_point_and_started_again(sources, tmp_path, workers):
         # let it leave a few more files behind than last time, and kill it with all it started
         seen = count(out)
         process = subprocess.Popen(command(out), start_new_session=True)
-        while process.poll() is None and count(out) < seen + 4:
+        while process.poll() is None and count(out) < seen + 7:
             time.sleep(0.002)
         finished = process.poll() is not None
         if not finished:

@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from quickdraw_kit.raster.render import rasterize
 
 from quickdraw_kit.errors import DataError, QuickdrawError, UsageError
+from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.shards import claim
 from quickdraw_kit.shards.dataset import open_shards

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from quickdraw_kit.convert import convert
+from quickdraw_kit.conversion import convert
 from quickdraw_kit.errors import DataError, MalformedLineError, UsageError
 from quickdraw_kit.raster.bitmaps import join_bitmaps, read_bitmaps
 from quickdraw_kit.raster.render import rasterize

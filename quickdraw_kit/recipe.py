@@ -1,0 +1,349 @@
+"""Recipes: TOML files that say what to make, from drawings to a page, and the run that makes it.
+
+A recipe is read and checked as a whole before anything starts. Its sections are steps, run in the
+order of the data flow. A step that is done leaves a note with its settings, so a recipe that was
+interrupted, or changed further down, goes on from the first step whose settings are not those of
+its note.
+"""
+
+import difflib
+import json
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from quickdraw_kit.errors import DataError, UsageError
+from quickdraw_kit.files import atomic_write
+from quickdraw_kit.raster.style import RasterStyle
+from quickdraw_kit.shards.layout import Layout
+from quickdraw_kit.shards.selection import Selection
+
+__all__ = ["Recipe", "RecipeResult", "demo_recipe", "load_recipe", "run_recipe"]
+
+Report = Callable[[str, float, float, str], None]
+"""Takes what is being done, how much is done, how much there is, and a note."""
+
+
+class _Step(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A section of a recipe; unknown keys are refused."""
+
+
+class SampleStep(_Step, frozen=True):
+    """``[sample]``: generate drawings into ``{out}/sample``."""
+
+    drawings: int = 2700
+    categories: tuple[str, ...] | None = None
+    seed: int = 0
+    raw: bool = False
+
+
+class PrepareStep(_Step, frozen=True):
+    """``[prepare]``: make shards in ``{out}/shards``."""
+
+    sources: tuple[str, ...]
+    categories: tuple[str, ...] | None = None
+    recognized_only: bool = False
+    countries: tuple[str, ...] | None = None
+    limit: int | None = None
+    strokes: tuple[int, int | None] = (0, None)
+    points: tuple[int, int | None] = (0, None)
+    any_word: bool = False
+    form: str = "npy"
+    side: int = 28
+    line_diameter: float = 16.0
+    padding: float = 16.0
+    split: dict[str, float] = msgspec.field(
+        default_factory=lambda: {"train": 0.8, "validation": 0.1, "test": 0.1}
+    )
+    salt: str = ""
+    shard_rows: int | None = None
+    keep_strokes: bool = False
+    max_rejects: float = 0.01
+    workers: int | None = None
+
+
+class TrainStep(_Step, frozen=True):
+    """``[train]``: train a network on the shards, into ``{out}/model``."""
+
+    network: str = "tiny-cnn"
+    epochs: int = 10
+    batch_size: int = 64
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-2
+    label_smoothing: float = 0.0
+    seed: int = 0
+    device: str = "auto"
+    threads: int | None = None
+
+
+class ReportStep(_Step, frozen=True):
+    """``[report]``: a page with the pictures, ``{out}/index.html``."""
+
+    title: str | None = None
+
+
+class Recipe(_Step, frozen=True):
+    """A recipe: a title, and its steps in the order they run."""
+
+    title: str = "A recipe"
+    sample: SampleStep | None = None
+    prepare: PrepareStep | None = None
+    train: TrainStep | None = None
+    report: ReportStep | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeResult:
+    """What a recipe has made.
+
+    Parameters
+    ----------
+    out : Path
+        Its folder.
+    steps : dict of str to str
+        What became of each step: a line for people.
+    page : Path or None
+        The page, when there is one.
+    """
+
+    out: Path
+    steps: dict[str, str]
+    page: Path | None
+
+
+def load_recipe(path: Path) -> Recipe:
+    r"""Read and check a recipe.
+
+    Parameters
+    ----------
+    path : Path
+        A TOML file.
+
+    Returns
+    -------
+    Recipe
+        Complete and of the right types.
+
+    Raises
+    ------
+    UsageError
+        If it is not there, is not TOML, has a key that is not known (with the nearest one that is)
+        or a value of the wrong type.
+
+    Examples
+    --------
+    >>> path = getfixture("tmp_path") / "small.toml"
+    >>> _ = path.write_text("[sample]\ndrawing = 100")
+    >>> load_recipe(path)
+    Traceback (most recent call last):
+    ...
+    quickdraw_kit.errors.UsageError: ...: unknown key 'drawing' in [sample]: did you mean drawings?
+    """
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"{path} does not exist") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not TOML: {error}") from None
+    _check_keys(path, document)
+    try:
+        recipe = msgspec.convert(document, Recipe)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{path}: {error}") from None
+    _check_values(path, recipe)
+    return recipe
+
+
+def demo_recipe() -> Recipe:
+    """Return the recipe of the demo, which comes with the package.
+
+    Returns
+    -------
+    Recipe
+        ``pipelines/demo.toml``.
+
+    Examples
+    --------
+    >>> demo_recipe().train.network
+    'tiny-cnn'
+    """
+    here = Path(__file__).parent
+    # in a checkout the recipes lie beside the package, in an installed one inside
+    places = [here / "pipelines", here.parent / "pipelines"]
+    return load_recipe(next(place for place in places if place.is_dir()) / "demo.toml")
+
+
+def run_recipe(recipe: Recipe, out: Path, *, report: Report | None = None) -> RecipeResult:
+    """Run the steps of a recipe that are not done yet.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What to make.
+    out : Path
+        Folder for everything that it makes.
+    report : callable, optional
+        Called as the work goes on.
+
+    Returns
+    -------
+    RecipeResult
+        What became of each step.
+
+    Raises
+    ------
+    QuickdrawError
+        As the steps do.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    tell: Report = report or (lambda *_: None)
+    lines: dict[str, str] = {}
+    fresh = True  # whether all steps so far are those of the notes
+    for name in ("sample", "prepare", "train", "report"):
+        step = getattr(recipe, name)
+        if step is None:
+            continue
+        note = out / f".{name}.done.json"
+        settings = json.loads(msgspec.json.encode(step))
+        if fresh and note.exists():
+            left = json.loads(note.read_bytes())
+            if left["settings"] == settings:
+                lines[name] = left["line"]
+                continue
+        fresh = False
+        lines[name] = _STEPS[name](step, recipe, out, tell)
+        with atomic_write(note) as file:
+            file.write(json.dumps({"settings": settings, "line": lines[name]}).encode())
+    page = out / "index.html"
+    return RecipeResult(out, lines, page if recipe.report is not None else None)
+
+
+def _sample(step: SampleStep, recipe: Recipe, out: Path, tell: Report) -> str:
+    from quickdraw_kit.strokes.generate import write_sample
+
+    paths = write_sample(
+        out / "sample",
+        drawings=step.drawings,
+        categories=step.categories,
+        seed=step.seed,
+        raw=step.raw,
+        progress=lambda done, total: tell("sample", done, total, f"{done:,} drawings"),
+    )
+    return f"{step.drawings:,} generated drawings in {len(paths)} files"
+
+
+def _prepare(step: PrepareStep, recipe: Recipe, out: Path, tell: Report) -> str:
+    from quickdraw_kit.acquire.cache import data_home
+    from quickdraw_kit.shards.prepare import prepare
+
+    manifest = prepare(
+        [source.replace("{out}", str(out)) for source in step.sources],
+        out / "shards",
+        selection=_selection(step),
+        layout=_layout(step),
+        home=data_home(),
+        max_rejects=step.max_rejects,
+        workers=step.workers,
+        overwrite=True,
+        progress=lambda now: tell(now.stage, now.done, now.total, f"{now.drawings:,} drawings"),
+    )
+    rows = ", ".join(f"{rows:,} {split}" for split, rows in manifest.rows.items())
+    return f"{manifest.counts.written:,} drawings of {len(manifest.categories)} categories ({rows})"
+
+
+def _train(step: TrainStep, recipe: Recipe, out: Path, tell: Report) -> str:
+    from quickdraw_kit.learn.train import TrainConfig, train
+
+    config = TrainConfig(data=out / "shards", out=out / "model", **msgspec.structs.asdict(step))
+    result = train(
+        config,
+        on_epoch=lambda row: tell(
+            "train", row.epoch, step.epochs, f"validation {row.validation_accuracy or 0:.1%}"
+        ),
+    )
+    last = result.history[-1]
+    return (
+        f"{step.network}, {step.epochs} epochs: accuracy {last.train_accuracy:.1%} in training, "
+        f"{last.validation_accuracy or 0:.1%} in validation"
+    )
+
+
+def _report(step: ReportStep, recipe: Recipe, out: Path, tell: Report) -> str:
+    from quickdraw_kit.show.report import write_report
+
+    model = out / "model" if recipe.train is not None else None
+    write_report(out / "index.html", step.title or recipe.title, out / "shards", model)
+    return f"{out / 'index.html'}"
+
+
+_STEPS: dict[str, Callable[[Any, Recipe, Path, Report], str]] = {
+    "sample": _sample,
+    "prepare": _prepare,
+    "train": _train,
+    "report": _report,
+}
+_SECTIONS: dict[str, type[_Step]] = {
+    "sample": SampleStep,
+    "prepare": PrepareStep,
+    "train": TrainStep,
+    "report": ReportStep,
+}
+
+
+def _selection(step: PrepareStep) -> Selection:
+    return Selection(
+        categories=step.categories,
+        recognized_only=step.recognized_only,
+        countries=step.countries,
+        limit=step.limit,
+        strokes=step.strokes,
+        points=step.points,
+        any_word=step.any_word,
+    )
+
+
+def _layout(step: PrepareStep) -> Layout:
+    return Layout(
+        form=step.form,  # type: ignore[arg-type]
+        style=RasterStyle(step.side, step.line_diameter, step.padding),
+        fractions=step.split,
+        salt=step.salt,
+        shard_rows=step.shard_rows,
+        strokes=step.keep_strokes,
+    )
+
+
+def _check_keys(path: Path, document: dict[str, Any]) -> None:
+    """Refuse keys that are not known, before types are looked at, and offer the nearest."""
+    known = {"title", *_SECTIONS}
+    _check_known(path, document, known, "")
+    for section, content in document.items():
+        if section in _SECTIONS and isinstance(content, dict):
+            fields = {field.name for field in msgspec.structs.fields(_SECTIONS[section])}
+            _check_known(path, content, fields, f" in [{section}]")
+
+
+def _check_known(path: Path, table: dict[str, Any], known: set[str], where: str) -> None:
+    for key in table:
+        if key not in known:
+            near = difflib.get_close_matches(key, sorted(known), n=1)
+            hint = f"did you mean {near[0]}?" if near else f"expected {', '.join(sorted(known))}"
+            raise UsageError(f"{path}: unknown key {key!r}{where}: {hint}")
+
+
+def _check_values(path: Path, recipe: Recipe) -> None:
+    """Make what the steps will make of their settings, so that a mistake shows before a start."""
+    try:
+        if recipe.prepare is not None:
+            _selection(recipe.prepare)
+            _layout(recipe.prepare)
+        if recipe.train is not None and recipe.prepare is None:
+            raise UsageError("[train] needs [prepare], whose shards it trains on")
+        if recipe.report is not None and recipe.prepare is None:
+            raise UsageError("[report] needs [prepare], whose shards it shows")
+    except (UsageError, DataError) as error:
+        raise UsageError(f"{path}: {error}") from None
