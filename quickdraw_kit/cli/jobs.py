@@ -79,7 +79,7 @@ def train(
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="Folder of a model.", show_default=False)],
+    model: Annotated[Path, typer.Argument(help="Folder or file of a model.", show_default=False)],
     data: Folder,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     as_json: Json = False,
@@ -94,7 +94,8 @@ def evaluate(
     from quickdraw_kit.learn.model import load_model
     from quickdraw_kit.shards.dataset import open_shards
 
-    result = measure(load_model(model), open_shards(data, split=split))
+    file = model / "model.safetensors" if model.is_dir() else model
+    result = measure(load_model(file), open_shards(data, split=split))
     if as_json:
         print_json(
             {

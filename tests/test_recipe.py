@@ -1,0 +1,80 @@
+"""Recipes: checked as a whole before anything starts, and done again only where they changed."""
+
+import pytest
+
+from quickdraw_kit.errors import UsageError
+from quickdraw_kit.recipe import demo_recipe, load_recipe, run_recipe
+
+SMALL = """
+title = "small"
+[sample]
+drawings = 216
+[prepare]
+sources = ["{out}/sample"]
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    def write(text: str):
+        path = tmp_path / "recipe.toml"
+        path.write_text(text)
+        return load_recipe(path)
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[sample", "is not TOML"),
+        ("[sampel]\n", "unknown key 'sampel': did you mean sample"),
+        ("[prepare]\nsources = ['x']\nlimti = 5", r"unknown key 'limti' in \[prepare\]"),
+        ("[prepare]\n", "sources"),
+        ("[prepare]\nsources = ['x']\nlimit = 'five'", r"Expected `int \| null`, got `str`"),
+        ("[prepare]\nsources = ['x']\ncategories = ['catt']", "did you mean cat"),
+        ("[prepare]\nsources = ['x']\nform = 'hdf5'", "expected npy or parquet"),
+        ("[prepare]\nsources = ['x']\nsplit = {train = 0.5}", "sum to 0.5"),
+        ("[train]\n", "needs .prepare."),
+        ("[report]\n", "needs .prepare."),
+    ],
+)
+def test_a_mistake_is_said_before_anything_starts(recipe, text, message):
+    with pytest.raises(UsageError, match=message):
+        recipe(text)
+
+
+def test_a_recipe_that_is_not_there(tmp_path):
+    with pytest.raises(UsageError, match="does not exist"):
+        load_recipe(tmp_path / "nothing.toml")
+
+
+def test_steps_that_are_done_are_passed_over(recipe, tmp_path):
+    out = tmp_path / "out"
+    first = run_recipe(recipe(SMALL), out)
+    assert set(first.steps) == {"sample", "prepare"}
+    manifest = out / "shards" / "manifest.json"
+    before = manifest.stat().st_mtime_ns
+    assert run_recipe(recipe(SMALL), out) == first
+    assert manifest.stat().st_mtime_ns == before
+    changed = run_recipe(recipe(SMALL + "limit = 2\n"), out)
+    assert changed.steps["sample"] == first.steps["sample"]
+    assert changed.steps["prepare"] != first.steps["prepare"]
+
+
+def test_a_change_further_up_does_what_follows_again(recipe, tmp_path):
+    out = tmp_path / "out"
+    run_recipe(recipe(SMALL), out)
+    again = run_recipe(recipe(SMALL.replace("216", "243")), out)
+    assert again.steps["prepare"].startswith("243 drawings")
+
+
+@pytest.mark.slow
+def test_the_demo_makes_a_page_with_pictures_and_a_model_that_learned(tmp_path):
+    result = run_recipe(demo_recipe(), tmp_path / "demo")
+    page = result.page.read_text("utf-8")
+    assert page.count("data:image/png;base64,") >= 5
+    assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "")
+    accuracy = float(result.steps["train"].rsplit(" in training, ")[1].split("%")[0])
+    assert accuracy > 80
+    assert (tmp_path / "demo" / "model" / "model.safetensors").exists()
