@@ -1,0 +1,93 @@
+"""The commands on drawings, from the shell's side."""
+
+import json
+
+import numpy as np
+
+from tests.conftest import official_line
+
+
+def test_categories_are_listed_and_searched(cli):
+    everything = cli("categories").out.splitlines()
+    assert len(everything) == 345
+    assert everything[0].split() == ["0", "aircraft", "carrier"]
+    assert [entry["name"] for entry in json.loads(cli("categories", "tower", "--json").out)] == [
+        "The Eiffel Tower"
+    ]
+    assert "giraffe" in cli("categories", "girafe").out
+    assert cli("categories", "qqqqq").code == 1
+
+
+def test_inspect_says_what_is_in_a_file(cli, write_lines, tmp_path):
+    lines = [official_line(i, country="US" if i % 4 else "BR") for i in range(40)]
+    path = write_lines("cat.ndjson", [*lines, b"broken\n"])
+    text = cli("inspect", path).out
+    assert "40 drawings of 1 categories, 100.0% recognised" in text
+    assert "US 30, BR 10" in text
+    assert "not JSON" in text
+    found = json.loads(cli("inspect", path, "--json").out)
+    assert found["categories"] == {"cat": 40}
+    assert found["strokes"] == {
+        "mean": 2.0,
+        "quantiles": {str(q): 2 for q in (0, 5, 25, 50, 75, 95, 100)},
+    }
+    assert sum(found["rejects"].values()) == 1
+
+
+def test_inspect_draws(cli, write_lines, tmp_path):
+    path = write_lines("cat.ndjson", [official_line(i) for i in range(40)])
+    assert "\u28ff" in cli("inspect", path, "--preview", 2).out or any(
+        0x2800 < ord(letter) < 0x2900 for letter in cli("inspect", path, "--preview", 2).out
+    )
+    sheet = tmp_path / "sheet.png"
+    assert cli("inspect", path, "--sheet", sheet).code == 0
+    assert sheet.read_bytes().startswith(b"\x89PNG")
+
+
+def test_inspect_of_bitmaps(cli, tmp_path):
+    np.save(tmp_path / "cat.npy", np.zeros((7, 784), np.uint8))
+    found = json.loads(cli("inspect", tmp_path / "cat.npy", "--json").out)
+    assert (found["drawings"], found["categories"]) == (7, {"cat": 7})
+
+
+def test_inspect_of_what_is_not_there(cli):
+    ran = cli("inspect", "nowhere/cat.ndjson")
+    assert (ran.code, "does not exist" in ran.err) == (2, True)
+
+
+def test_a_sample_is_the_same_every_time_and_can_be_prepared(cli, tmp_path):
+    for name in ("a", "b"):
+        assert cli("sample", tmp_path / name, "-n", 54).code == 0
+    first, second = (sorted((tmp_path / name).iterdir()) for name in ("a", "b"))
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+    raw = cli("sample", tmp_path / "raw", "-n", 6, "--raw", "-c", "star,sun")
+    assert "6 drawings in 2 files" in raw.out
+    assert "raw" in cli("inspect", tmp_path / "raw").out
+    assert cli("sample", tmp_path / "c", "-c", "catt").code == 2
+
+
+def test_convert_there_and_back_again(cli, write_lines, tmp_path):
+    path = write_lines("cat.ndjson", [official_line(i) for i in range(20)])
+    parquet, back = tmp_path / "cat.parquet", tmp_path / "back.ndjson"
+    assert "20 drawings" in cli("convert", path, parquet).out
+    assert cli("convert", parquet, back).code == 0
+    assert back.read_bytes() == path.read_bytes()
+    lossy = cli("convert", path, tmp_path / "cat.bin")
+    assert lossy.code == 2
+    assert "fractions" in lossy.err
+    assert "lost" in cli("convert", path, tmp_path / "cat.bin", "--allow-loss").out
+    for suffix, magic in ((".svg", b"<?xml"), (".png", b"\x89PNG"), (".gif", b"GIF8")):
+        picture = tmp_path / f"drawing{suffix}"
+        assert cli("convert", path, picture, "--index", 3).code == 0
+        assert picture.read_bytes().lstrip().startswith((magic, b"<svg"))
+
+
+def test_convert_skips_bad_lines_only_when_told(cli, write_lines, tmp_path):
+    path = write_lines("cat.ndjson", [official_line(1), b"broken\n", official_line(2)])
+    refused = cli("convert", path, tmp_path / "cat.arrow")
+    assert refused.code == 1
+    assert "line 2" in refused.err
+    assert not (tmp_path / "cat.arrow").exists()
+    told = cli("convert", path, tmp_path / "cat.arrow", "--skip-bad")
+    assert "2 drawings; 1 bad lines left out" in told.out
+    assert "line 2" in told.err
