@@ -1,0 +1,215 @@
+"""Drawings and counts as plain text, for a terminal.
+
+A braille character is a grid of 2 x 4 dots, so a bitmap of 28 x 28 takes 14 x 7 characters and a
+dozen drawings fit on a screen. Fonts without braille have the half blocks.
+"""
+
+import shutil
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from quickdraw_kit.errors import UsageError
+from quickdraw_kit.raster.style import RasterStyle
+from quickdraw_kit.strokes.batch import DrawingBatch
+
+__all__ = ["bars", "gallery", "preview", "text_picture"]
+
+_BRAILLE = 0x2800
+_DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])  # Unicode's order
+_HALVES = " ▀▄█"
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+_INK = 72  # a dot is set from this grey level on, so that thin lines stay closed
+_GAP = 2
+
+
+def text_picture(
+    image: npt.NDArray[np.uint8], *, width: int | None = None, blocks: bool = False
+) -> str:
+    """Show a bitmap as text.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (height, width)
+        Bright is ink.
+    width : int, optional
+        Most characters of a line; a wider picture is made smaller. By default as wide as it is.
+    blocks : bool
+        Half blocks, one pixel wide and two high, in place of braille, two wide and four high.
+
+    Returns
+    -------
+    str
+        Lines of equal length, without a newline at the end.
+
+    Raises
+    ------
+    UsageError
+        If the image is not grey, or the width is below 1.
+
+    Examples
+    --------
+    >>> image = np.zeros((8, 12), np.uint8)
+    >>> image[:, 5:7] = image[3:5] = 255
+    >>> print(text_picture(image))
+    ⣀⣀⣸⣇⣀⣀
+    ⠉⠉⢹⡏⠉⠉
+    """
+    if image.ndim != 2 or image.dtype != np.uint8 or 0 in image.shape:
+        raise UsageError(f"image is {image.dtype} {image.shape}, expected uint8 (height, width)")
+    if width is not None and width < 1:
+        raise UsageError(f"width is {width}, expected at least 1 character")
+    across, down = (1, 2) if blocks else (2, 4)
+    if width is not None and image.shape[1] > width * across:
+        image = _smaller(image, width * across)
+    rows, columns = -(-image.shape[0] // down), -(-image.shape[1] // across)
+    ink = np.zeros((rows * down, columns * across), np.int64)
+    ink[: image.shape[0], : image.shape[1]] = image >= _INK
+    cells = ink.reshape(rows, down, columns, across)
+    if blocks:
+        codes = cells[:, 0, :, 0] + 2 * cells[:, 1, :, 0]
+        return "\n".join("".join(_HALVES[code] for code in row) for row in codes.tolist())
+    codes = _BRAILLE + np.einsum("rdca,da->rc", cells, _DOTS)
+    return "\n".join("".join(map(chr, row)) for row in codes.tolist())
+
+
+def preview(batch: DrawingBatch, index: int = 0, *, width: int = 32, blocks: bool = False) -> str:
+    """Show a drawing as text.
+
+    Parameters
+    ----------
+    batch : DrawingBatch
+        Raw or simplified.
+    index : int
+        Which drawing.
+    width : int
+        Characters of a line.
+    blocks : bool
+        As for `text_picture`.
+
+    Returns
+    -------
+    str
+        Lines of equal length, without blank lines above and below.
+
+    Raises
+    ------
+    IndexError
+        If there is no such drawing.
+    UsageError
+        If the width is not from 1 to 512.
+
+    Examples
+    --------
+    >>> cross = [([0, 255], [0, 255]), ([0, 255], [255, 0])]
+    >>> print(preview(DrawingBatch.from_strokes([cross], words=["x"]), width=6))
+    ⠻⣦⡀⢀⣴⠟
+    ⠀⢈⣿⣿⡁⠀
+    ⣴⠟⠁⠈⠻⣦
+    """
+    from quickdraw_kit.raster.render import rasterize
+
+    if not -len(batch) <= index < len(batch):
+        raise IndexError(f"drawing {index} of {len(batch)}")
+    if not 1 <= width <= 512:
+        raise UsageError(f"width is {width}, expected 1 to 512 characters")
+    side = width * (1 if blocks else 2)
+    pen = min(256 * 1.2 / side, 256.0)
+    style = RasterStyle(side=side, line_diameter=pen, padding=0)
+    image = rasterize(batch.take([index]), style)[0]
+    rows = np.flatnonzero((image >= _INK).any(axis=1))
+    if len(rows):
+        image = image[rows[0] : rows[-1] + 1]
+    return text_picture(image, blocks=blocks)
+
+
+def gallery(
+    images: npt.NDArray[np.uint8], words: Sequence[str], *, width: int | None = None
+) -> str:
+    """Show bitmaps side by side, each under its name.
+
+    Parameters
+    ----------
+    images : ndarray of uint8, shape (n, side, side)
+        Bright is ink.
+    words : sequence of str
+        n names.
+    width : int, optional
+        Characters of a line; by default those of the terminal.
+
+    Returns
+    -------
+    str
+        As many in a row as fit, at least one.
+
+    Raises
+    ------
+    UsageError
+        If there are not as many names as images.
+
+    Examples
+    --------
+    >>> print(gallery(np.full((2, 4, 8), 255, np.uint8), ["moon", "sun"], width=40))
+    moon  sun
+    ⣿⣿⣿⣿  ⣿⣿⣿⣿
+    """
+    if len(images) != len(words):
+        raise UsageError(f"{len(words)} names for {len(images)} images, expected one for each")
+    width = shutil.get_terminal_size().columns if width is None else width
+    pictures = [text_picture(image, width=width).split("\n") for image in images]
+    each = max((len(rows[0]) for rows in pictures), default=1)
+    columns = [[word[:each].ljust(each), *rows] for word, rows in zip(words, pictures, strict=True)]
+    across = max((width + _GAP) // (each + _GAP), 1)
+    shelves = []
+    for start in range(0, len(columns), across):
+        lines = zip(*columns[start : start + across], strict=True)
+        shelves.append("\n".join((" " * _GAP).join(line).rstrip() for line in lines))
+    return "\n\n".join(shelves)
+
+
+def bars(totals: Mapping[str, int], *, width: int | None = None) -> str:
+    """Show counts as horizontal bars.
+
+    Parameters
+    ----------
+    totals : mapping of str to int
+        Counts by name, shown in this order.
+    width : int, optional
+        Characters of a line; by default those of the terminal.
+
+    Returns
+    -------
+    str
+        A line for each name: name, bar, count.
+
+    Examples
+    --------
+    >>> print(bars({"cat": 1200, "hot air balloon": 300}, width=40))
+    cat             ██████████████████ 1,200
+    hot air balloon ████▌                300
+    """
+    if not totals:
+        return ""
+    width = shutil.get_terminal_size().columns if width is None else width
+    names = max(map(len, totals))
+    numbers = max(len(f"{number:,}") for number in totals.values())
+    names = min(names, max(width - numbers - 12, 4))  # long names give way to the bars
+    room = max(width - names - numbers - 2, 1)
+    most = max(*totals.values(), 1)
+    lines = []
+    for name, number in totals.items():
+        eighths = round(8 * room * number / most)
+        if number and not eighths:
+            eighths = 1  # what is there is seen
+        bar = "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
+        shown = name if len(name) <= names else f"{name[: names - 1]}…"
+        lines.append(f"{shown:<{names}} {bar:<{room}} {number:>{numbers},}")
+    return "\n".join(lines)
+
+
+def _smaller(image: npt.NDArray[np.uint8], width: int) -> npt.NDArray[np.uint8]:
+    from PIL import Image
+
+    height = max(round(image.shape[0] * width / image.shape[1]), 1)
+    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BOX))

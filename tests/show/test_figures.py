@@ -1,0 +1,162 @@
+"""Figures say what the numbers say: read back from the text of an SVG and the pixels of a PNG."""
+
+import re
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from PIL import Image
+
+from quickdraw_kit.categories import CATEGORIES
+from quickdraw_kit.errors import UsageError
+from quickdraw_kit.learn.train import EpochMetrics
+from quickdraw_kit.show.canvas import COLOURS
+from quickdraw_kit.show.figures import category_histogram, confusion_matrix, training_history
+
+
+@pytest.fixture
+def texts(monkeypatch):
+    """Have SVG files hold text as text, and read it."""
+    monkeypatch.setitem(mpl.rcParams, "svg.fonttype", "none")
+
+    def read(path):
+        return re.findall(r"<text[^>]*>([^<]*)</text>", path.read_text("utf-8"))
+
+    return read
+
+
+def share_of(path, colour):
+    """Share of the pixels of a PNG that have a colour."""
+    pixels = np.asarray(Image.open(path).convert("RGB")).astype(int)
+    wanted = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+    return (np.abs(pixels - wanted).max(axis=2) <= 2).mean()
+
+
+def counts_of(names, train=80, test=20):
+    return {
+        "train": dict.fromkeys(names, train),
+        "validation": dict.fromkeys(names, 0),
+        "test": dict.fromkeys(names, test),
+    }
+
+
+@pytest.mark.parametrize("names", [("cat",), CATEGORIES[:12], CATEGORIES], ids=len)
+def test_histogram_names_every_category_and_its_count(tmp_path, texts, names):
+    counts = counts_of(names)
+    counts["train"]["aircraft carrier" if len(names) > 1 else "cat"] = 1_234
+    category_histogram(counts, tmp_path / "histogram.svg")
+    written = texts(tmp_path / "histogram.svg")
+    assert set(names) <= set(written)
+    assert {"train", "validation", "test", "1,254"} <= set(written)
+    if len(names) > 1:
+        assert written.count("100") >= len(names) - 1
+    total = 1_254 + 100 * (len(names) - 1)
+    assert f"{total:,} drawings of {len(names)} categories" in written
+
+
+def test_histogram_bars_are_in_proportion(tmp_path):
+    category_histogram(counts_of(("cat", "dog"), 75, 25), tmp_path / "histogram.png")
+    shares = [share_of(tmp_path / "histogram.png", colour) for colour in COLOURS]
+    assert shares[0] / shares[2] == pytest.approx(3, rel=0.1)
+    assert shares[1] < 0.01
+
+
+def test_histogram_of_nothing(tmp_path):
+    category_histogram(counts_of(("cat",), 0, 0), tmp_path / "histogram.png")
+    with pytest.raises(UsageError, match="no category"):
+        category_histogram({"train": {}}, tmp_path / "histogram.png")
+
+
+def history(*, validation=True, epochs=3):
+    return [
+        EpochMetrics(
+            epoch=epoch,
+            train_loss=2 / epoch,
+            train_accuracy=1 - 0.5 / epoch,
+            validation_loss=2.5 / epoch if validation else None,
+            validation_accuracy=1 - 0.6 / epoch if validation else None,
+            learning_rate=0.01,
+            seconds=1.0,
+        )
+        for epoch in range(1, epochs + 1)
+    ]
+
+
+def test_history_says_where_it_ended(tmp_path, texts):
+    training_history(history(), tmp_path / "history.svg")
+    written = texts(tmp_path / "history.svg")
+    assert {"train 0.667", "validation 0.833", "train 83.3 %", "validation 80.0 %"} <= set(written)
+
+
+def test_history_without_validation(tmp_path, texts):
+    training_history(history(validation=False, epochs=1), tmp_path / "history.svg")
+    written = texts(tmp_path / "history.svg")
+    assert "train 2.000" in written
+    assert not any("validation" in text for text in written)
+    with pytest.raises(UsageError, match="no epoch"):
+        training_history([], tmp_path / "history.svg")
+
+
+def test_names_of_lines_do_not_cover_each_other(tmp_path):
+    same = [EpochMetrics(epoch, 0.5, 0.9, 0.5, 0.9, 0.01, 1.0) for epoch in (1, 2)]
+    training_history(same, tmp_path / "history.svg")
+    found = re.findall(r"<!-- (\w+) [\d.]+ -->\s*<g[^>]*translate\(([\d.]+) ([\d.]+)\)",
+                       (tmp_path / "history.svg").read_text("utf-8"))  # fmt: skip
+    places = {name: float(y) for name, _, y in found}
+    assert abs(places["train"] - places["validation"]) > 10
+
+
+def test_small_matrix_has_numbers(tmp_path, texts):
+    matrix = np.array([[8, 2, 0], [0, 5, 0], [0, 0, 0]])
+    confusion_matrix(matrix, ["cat", "dog", "eel"], tmp_path / "confusion.svg")
+    written = texts(tmp_path / "confusion.svg")
+    assert [text for text in written if text.isdigit()] == ["80", "20", "100"]
+    assert "86.7 % of 15 answers are right" in written
+    assert written.count("eel") == 2
+
+
+def test_rare_confusions_are_seen(tmp_path, texts):
+    confusion_matrix(np.array([[999, 1], [0, 1000]]), ["cat", "dog"], tmp_path / "confusion.svg")
+    assert "·" in texts(tmp_path / "confusion.svg")
+
+
+def test_large_matrix_has_all_names_and_the_worst_pairs(tmp_path, texts):
+    matrix = np.diag(np.full(345, 50))
+    cat, lion = CATEGORIES.index("cat"), CATEGORIES.index("lion")
+    matrix[cat, lion] = 1_777
+    matrix[lion, cat] = 9
+    confusion_matrix(matrix, CATEGORIES, tmp_path / "confusion.svg")
+    written = texts(tmp_path / "confusion.svg")
+    assert all(written.count(name) >= 2 for name in CATEGORIES)
+    pairs = [text for text in written if " as " in text]
+    assert pairs == ["cat as lion", "lion as cat"]
+    assert "1,777" in written
+
+
+@pytest.mark.parametrize("classes", [1, 31, 100])
+def test_matrices_of_any_size(tmp_path, classes):
+    names = [f"label {label}" for label in range(classes)]
+    confusion_matrix(np.ones((classes, classes), np.int64), names, tmp_path / "confusion.png")
+    with Image.open(tmp_path / "confusion.png") as image:
+        assert image.width > 200
+
+
+def test_matrix_and_names_must_fit(tmp_path):
+    with pytest.raises(UsageError, match=r"matrix is \(2, 2\) and there are 1 names"):
+        confusion_matrix(np.zeros((2, 2), np.int64), ["cat"], tmp_path / "confusion.svg")
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg"])
+def test_same_numbers_same_bytes(tmp_path, suffix):
+    draw = {
+        "histogram": lambda path: category_histogram(counts_of(("cat", "dog")), path),
+        "history": lambda path: training_history(history(), path),
+        "confusion": lambda path: confusion_matrix(
+            np.eye(3, dtype=np.int64), ["a", "b", "c"], path
+        ),
+    }
+    for name, function in draw.items():
+        paths = [tmp_path / f"{name}{copy}.{suffix}" for copy in "12"]
+        for path in paths:
+            function(path)
+        assert paths[0].read_bytes() == paths[1].read_bytes()
