@@ -89,78 +89,82 @@ def assert_same(text: bytes, raw: bool) -> None:
     assert by_the_reader(text, raw) == by_the_standard_parser(text, raw)
 
 
-words = st.sampled_from(["cat", "The Eiffel Tower", "t-shirt", "Ä", 'quo"te', "\u2028", "a\x7fb"])
-moments = st.one_of(
-    st.datetimes().map(lambda moment: f"{moment:%H:%M:%S.%f}".join([f"{moment.date()} ", " UTC"])),
-    st.builds(
-        "{:04}-{:02}-{:02} {:02}:{:02}:{:02}{} UTC".format,
-        st.sampled_from([0, 1, 1900, 1970, 2000, 2016, 2017, 2100]) | st.integers(0, 9999),
-        st.integers(0, 13),
-        st.integers(0, 32),
-        st.integers(0, 24),
-        st.integers(0, 60),
-        st.integers(0, 60),
-        st.sampled_from(["", ".", ".5", ".123456", ".1234567", ".000001"]),
-    ),
-    st.just(""),
+WORDS = ["cat", "The Eiffel Tower", "t-shirt", "Ä", 'quo"te', "\u2028", "a\x7fb"]
+WORDS += ["back\\slash", "back\\\\slash"]  # the second is what the first looks like in JSON
+
+# what is mostly valid, and what is odd at best
+words = st.sampled_from(WORDS), st.sampled_from(["", "new", 3])
+countries = st.sampled_from(["US", "de", ""]), st.sampled_from(["D1", "USA", "U", "ÄÖ", None])
+moments = (
+    st.datetimes().map(lambda time: f"{time.date()} {time:%H:%M:%S.%f} UTC"),
+    st.sampled_from(["", "2017-03-02 23:25:10 UTC", "2017-02-29 00:00:00 UTC", "2017", 0]),
 )
-small = st.integers(0, 255) | st.sampled_from([0, 9, 10, 99, 100, 199, 200, 249, 250, 255, 256, -1])
+flags = st.booleans(), st.sampled_from([0, "true", None])
+key_ids = (
+    st.integers(0, 2**64 - 1).map(str),
+    st.sampled_from(["007", "", "0", "9" * 19, "9" * 20, str(2**64), 12, -1, 1.0]),
+)
+small = st.integers(0, 255) | st.sampled_from([9, 10, 99, 100, 199, 249, 250, 255])
 real = st.one_of(
     st.integers(-2000, 3000),
     st.floats(-2000, 3000),
     st.floats(-2000, 3000, width=32),
-    st.floats(allow_nan=True, allow_infinity=True),
     st.sampled_from([0.0, -0.0, 1e-7, 0.001, 2**53 + 0.0, 1e15, 123456789012345678, 10**19, 1e22]),
+    st.floats(-1e38, 1e38),
     st.integers(-(2**70), 2**70),
 )
-times = st.integers(0, 100_000) | st.sampled_from([-1, 2**31 - 1, 2**31, -(2**31), 0.5, 1e3])
+numbers = {
+    "small": (small, st.sampled_from([256, -1, 0.5, 1.0, 1e2, float("nan"), "1", True])),
+    "real": (real, st.sampled_from([1e39, float("inf"), float("nan"), 10**39, "1", None])),
+    "time": (st.integers(0, 10**6), st.sampled_from([-1, 2**31 - 1, 2**31, -(2**31), 0.5, 1e3])),
+}
 
 
 @st.composite
-def strokes(draw, raw):
-    def row(numbers, count):
-        return draw(st.lists(numbers, min_size=count, max_size=count))
+def strokes(draw, raw, odd):
+    def row(kind, count):
+        row = draw(st.lists(numbers[kind][0], min_size=count, max_size=count))
+        if odd == "number" and draw(st.booleans()):
+            row[draw(st.integers(0, count - 1))] = draw(numbers[kind][1])
+        if odd == "lengths" and draw(st.booleans()):
+            row = row[1:]
+        return row
 
-    drawing = []
-    for count in draw(st.lists(st.integers(1, 4), min_size=1, max_size=3)):
-        rows = [row(real if raw else small, count) for _ in "xy"]
-        drawing.append([*rows, row(times, count)] if raw else rows)
-    return drawing
+    raw ^= odd == "kind"
+    return [
+        [row("real" if raw else "small", count), row("real" if raw else "small", count)]
+        + ([row("time", count)] if raw else [])
+        for count in draw(st.lists(st.integers(1, 4), min_size=1, max_size=3))
+    ]
 
 
 @st.composite
 def lines(draw, raw):
-    """A line in the official layout, or an odd one, or a broken one."""
-    document = {
-        "word": draw(words),
-        "countrycode": draw(st.sampled_from(["US", "", "de", "D1", "USA"])),
-        "timestamp": draw(moments),
-        "recognized": draw(st.booleans()),
-        "key_id": draw(st.integers(0, 2**64).map(str) | st.sampled_from(["007", "", "0", 12, -3])),
-        "drawing": draw(strokes(raw=raw if draw(st.integers(0, 9)) else not raw)),
-    }
-    kind = draw(st.integers(0, 9))
-    if kind < 5:
-        text = json.dumps(document, separators=(",", ":"))
+    """A line in the official layout, or one that is odd in one way, or a broken one."""
+    columns = {"word": words, "countrycode": countries, "timestamp": moments}
+    columns |= {"recognized": flags, "key_id": key_ids}
+    ways = ["number", "lengths", "kind", "layout", "missing key", "broken", "cut off"]
+    odd = draw(st.just("") | st.sampled_from([*columns, *ways]))
+    document = {name: draw(column[name == odd]) for name, column in columns.items()}
+    document["drawing"] = draw(strokes(raw, odd))
+    if odd == "missing key":
+        del document[draw(st.sampled_from(list(document)))]
+    if odd != "layout":
+        text = json.dumps(document, separators=(",", ":")).encode()
     else:
-        keys = draw(st.permutations(list(document)))
-        keys = keys[: draw(st.sampled_from([6, 6, 6, 5]))]
+        document = {key: document[key] for key in draw(st.permutations(list(document)))}
         separators = draw(st.sampled_from([(",", ":"), (", ", ": "), (" ,\t", "\r: ")]))
-        text = json.dumps(
-            {key: document[key] for key in keys},
-            separators=separators,
-            ensure_ascii=draw(st.booleans()),
-        )
-    encoded = text.encode()
-    for _ in range(draw(st.sampled_from([0, 0, 0, 1, 2]))):
-        at = draw(st.integers(0, len(encoded)))
+        ascii_only = draw(st.booleans())
+        text = json.dumps(document, separators=separators, ensure_ascii=ascii_only).encode()
+    if odd == "broken":
+        at = draw(st.integers(0, len(text)))
         piece = draw(
             st.sampled_from([b"", *(bytes([c]) for c in b'0159-+.eE,:[]{}" \t\r\\n\xff\x00')])
         )
-        encoded = encoded[:at] + piece + encoded[at + draw(st.integers(0, 2)) :]
-    if draw(st.integers(0, 19)) == 0:
-        encoded = encoded[: draw(st.integers(0, len(encoded)))]
-    return encoded.replace(b"\n", b"")
+        text = text[:at] + piece + text[at + draw(st.integers(0, 2)) :]
+    if odd == "cut off":
+        text = text[: draw(st.integers(0, len(text)))]
+    return text
 
 
 @st.composite
@@ -168,7 +172,14 @@ def files(draw, raw):
     content = draw(st.lists(lines(raw) | st.sampled_from([b"", b" \t"]), min_size=1, max_size=4))
     newline = draw(st.sampled_from([b"\n", b"\n", b"\r\n"]))
     start = draw(st.sampled_from([b"", b"", b"\xef\xbb\xbf"]))
+    if draw(st.integers(0, 3)):  # the scanner takes only words that came before
+        content = [*known_words(raw), *content]
     return start + newline.join(content) + draw(st.sampled_from([newline, b"", b"\r"]))
+
+
+def known_words(raw) -> list[bytes]:
+    drawing = [[[1], [2], [3]]] if raw else [[[1], [2]]]
+    return [official(word=word, drawing=drawing) for word in WORDS]
 
 
 @settings(max_examples=600)
@@ -196,6 +207,34 @@ def test_both_paths_agree_after_any_change_of_one_byte(raw):
         changed.append(text[:at] + text[at + 1 :])
         changed.append(text[:at])
     assert_same(b"\n".join(changed), raw)
+
+
+def test_both_paths_agree_on_dates_and_times():
+    days = [
+        f"{year:04}-{month:02}-{day:02}"
+        for year in (0, 1, 4, 100, 400, 1600, 1900, 1969, 1970, 1999, 2000, 2016, 2017, 2100, 9999)
+        for month in range(14)
+        for day in (0, 1, 28, 29, 30, 31, 32)
+    ]
+    hours = [
+        f"{hour:02}:{minute:02}:{second:02}"
+        for hour in (0, 9, 23, 24)
+        for minute in (0, 59, 60)
+        for second in (0, 59, 60)
+    ]
+    fractions = ["", ".", ".0", ".5", ".05", ".123456", ".000001", ".1234567", ".x", "5"]
+    texts = [f"{day} 12:34:56.789 UTC" for day in days]
+    texts += [f"2017-03-02 {hour} UTC" for hour in hours]
+    texts += [f"2017-03-02 00:00:00{fraction} UTC" for fraction in fractions]
+    texts += ["2017-03-02 00:00:00 UTC ", "2017-03-02 00:00:00", "2017-03-02 00:00:00 CET", " "]
+    lines = [official(timestamp=text) for text in texts]
+    assert_same(b"\n".join([official(), *lines]), raw=False)
+
+
+def test_both_paths_agree_on_key_ids():
+    edges = [0, 9, 10**18, 10**19 - 1, 10**19, 2**63, 2**64 - 1, 2**64, 10**20 - 1, 10**20]
+    lines = [official(key_id=key_id) for edge in edges for key_id in (str(edge), edge, f"0{edge}")]
+    assert_same(b"\n".join([official(), *lines]), raw=False)
 
 
 @pytest.mark.parametrize("form", ["simplified", "raw"])
