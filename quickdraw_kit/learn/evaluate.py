@@ -30,6 +30,14 @@ class Evaluation:
         The truth and the first answer, in the order of the data set.
     confidence : ndarray of float32, shape (n,)
         Probability of the first answer.
+
+    Examples
+    --------
+    >>> truth, answers = np.array([0, 0, 1]), np.array([0, 1, 1])
+    >>> sure = np.full(3, 0.9, np.float32)
+    >>> Evaluation(("cat", "dog"), 0.3, 2 / 3, 1.0, truth, answers, sure).confusion
+    array([[1, 1],
+           [0, 1]])
     """
 
     label_names: tuple[str, ...]

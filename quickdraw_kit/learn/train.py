@@ -57,6 +57,11 @@ class TrainConfig:
     ------
     UsageError
         If a value is out of its range.
+
+    Examples
+    --------
+    >>> TrainConfig(data="shards", network="quickdraw-cnn").learning_rate
+    0.003
     """
 
     data: str | os.PathLike[str] | None = None
@@ -102,6 +107,11 @@ class EpochMetrics:
         At its end.
     seconds : float
         How long it took, validation included.
+
+    Examples
+    --------
+    >>> EpochMetrics(1, 0.7, 0.5, None, None, 0.003, 2.0).train_accuracy
+    0.5
     """
 
     epoch: int
@@ -123,6 +133,10 @@ class TrainResult:
         With the weights of the last epoch, which the schedule makes the best one.
     history : tuple of EpochMetrics
         One for each epoch.
+
+    See Also
+    --------
+    train : with an example.
     """
 
     model: Model

@@ -207,7 +207,7 @@ def confusion_matrix(
         ax.tick_params(length=0, pad=2, labelcolor=INK)
         ax.spines[:].set_visible(False)
         ax.set_xlabel("answer")
-        ax.set_ylabel("truth")
+        ax.set_ylabel("truth, each row 100 %")
         right = float(np.trace(matrix)) / max(int(matrix.sum()), 1)
         ax.set_title(f"{100 * right:.1f} % of {int(matrix.sum()):,} answers are right")
         if few:

@@ -59,6 +59,11 @@ class Table:
     rows : sequence of sequence of str, int, float or None
         Whole numbers are printed with separators, the reals of a column with as many decimals
         as give the largest four digits; None is an empty cell.
+
+    Examples
+    --------
+    >>> len(Table(("category", "drawings"), [("cat", 1200)]).rows)
+    1
     """
 
     header: Sequence[str]
@@ -77,6 +82,11 @@ class Picture:
         What is to be seen, for those who do not see it.
     caption : str
         Shown below; may be empty.
+
+    Examples
+    --------
+    >>> Picture("history.svg", "Loss and accuracy of ten epochs").caption
+    ''
     """
 
     path: str | os.PathLike[str]
@@ -97,6 +107,11 @@ class Section:
         Title of the section.
     blocks : sequence of str, Table or Picture
         A string is a paragraph.
+
+    Examples
+    --------
+    >>> Section("Counts", ["How many drawings there are."]).heading
+    'Counts'
     """
 
     heading: str

@@ -42,6 +42,15 @@ def deform(outline: Outline, dice: Dice, sloppiness: FloatArray) -> Outline:
     -------
     Outline
         With more points, where segments bow.
+
+    Examples
+    --------
+    >>> dice = Dice("example", 0, 3)
+    >>> from quickdraw_kit.strokes.sketch import Sketch
+    >>> sketch = Sketch(dice)
+    >>> sketch.polygon((-1, -1), (1, -1), (1, 1), (-1, 1))
+    >>> np.diff(deform(sketch.outline(), dice, np.ones(3)).stroke_offsets)
+    array([8, 7, 6])
     """
     outline = _bow(_jitter(outline, dice, sloppiness), dice, sloppiness)
     counts = _points_of_drawings(outline)
@@ -68,6 +77,15 @@ def fit_bytes(outline: Outline) -> Pixels:
         There are no times.
     stroke_offsets : ndarray of int64
         Where the strokes begin in the points.
+
+    Examples
+    --------
+    >>> from quickdraw_kit.strokes.sketch import Sketch
+    >>> sketch = Sketch(Dice("example", 0, 1))
+    >>> sketch.polygon((-1, -1), (1, -1), (1, 1), (-1, 1))
+    >>> x, y, _, _ = fit_bytes(sketch.outline())
+    >>> int(x.min()), int(y.min()), int(max(x.max(), y.max()))
+    (0, 0, 255)
     """
     counts = _points_of_drawings(outline)
     left, top, extent = _boxes(outline)
@@ -98,6 +116,16 @@ def trace(outline: Outline, dice: Dice) -> Pixels:
         Milliseconds since the drawing began.
     stroke_offsets : ndarray of int64
         Where the strokes begin in the points.
+
+    Examples
+    --------
+    >>> dice = Dice("example", 0, 1)
+    >>> from quickdraw_kit.strokes.sketch import Sketch
+    >>> sketch = Sketch(dice)
+    >>> sketch.line((-1, 0), (1, 0))
+    >>> x, y, t, _ = trace(sketch.outline(), dice)
+    >>> len(x) > 10, int(t[0]), bool((np.diff(t) > 0).all())
+    (True, 0, True)
     """
     outline = _on_screen(outline, dice)
     into = _segments(outline)

@@ -35,6 +35,12 @@ class Outline:
         Coordinates.
     stroke_offsets, drawing_offsets : ndarray of int64
         Where strokes begin in the points, and drawings in the strokes.
+
+    Examples
+    --------
+    >>> x, y = np.array([-1.0, 1.0]), np.zeros(2)
+    >>> Outline(x, y, np.array([0, 2]), np.array([0, 1])).x
+    array([-1.,  1.])
     """
 
     x: FloatArray
