@@ -143,7 +143,7 @@ class DrawingBatch:
                 )
             if (offsets[1:] < offsets[:-1]).any():  # kernels rely on it
                 raise DataError(f"{name} decreases at {int(np.argmin(np.diff(offsets)))}")
-        for name, dtype in _METADATA.items():
+        for name, dtype in METADATA.items():
             column = getattr(self, name)
             if column.dtype != dtype or column.shape != (drawings,):
                 raise DataError(
@@ -167,118 +167,25 @@ class DrawingBatch:
     ) -> "DrawingBatch":
         """Build a batch from nested Python lists, for a handful of drawings.
 
-        Parameters
-        ----------
-        drawings : iterable
-            For each drawing its strokes; for each stroke the rows x, y and, when known, t, as in
-            the official ndjson.
-        words : sequence of str
-            The category of each drawing.
-        key_id : array_like of int, optional
-            Identifiers; 0, 1, 2, ... by default.
-        dtype : dtype-like, optional
-            Of the coordinates; by default float32 when times are given, else uint8.
-
-        Returns
-        -------
-        DrawingBatch
-            Unknown metadata is empty: no country, NaT, not recognised.
-
-        Raises
-        ------
-        DataError
-            If a stroke has no points, rows of unequal length or values that do not fit the dtype.
-
-        Examples
+        See Also
         --------
-        >>> DrawingBatch.from_strokes([[([0, 9], [0, 9], [0, 40])]], words=["line"]).t
-        array([ 0, 40], dtype=int32)
+        quickdraw_kit.strokes.nested.from_strokes : what the lists are to hold.
         """
-        strokes: list[PointArray] = []
-        counts: list[int] = []
-        for drawing in drawings:
-            counts.append(len(drawing))
-            strokes.extend(np.asarray(stroke, dtype=np.float64) for stroke in drawing)
-        if any(s.ndim != 2 or s.shape[0] not in (2, 3) or s.shape[1] == 0 for s in strokes):
-            raise DataError("each stroke takes rows x, y (and t) of the same length, at least 1")
-        if len({len(stroke) for stroke in strokes}) > 1:
-            raise DataError("some strokes have times and others have not")
-        rows = np.concatenate(strokes, axis=1) if strokes else np.zeros((2, 0))
-        timed = len(rows) == 3
-        target = np.dtype(dtype if dtype is not None else (np.float32 if timed else np.uint8))
-        if target.kind in "iu" and rows[:2].size:
-            limits = np.iinfo(target)
-            fits = (rows[:2] >= limits.min) & (rows[:2] <= limits.max) & (rows[:2] % 1 == 0)
-            if not fits.all():
-                raise DataError(f"coordinates do not fit {target}: pass dtype='float32'")
-        number = len(counts)
-        vocabulary, codes = _encode(words)
-        return cls(
-            x=rows[0].astype(target),
-            y=rows[1].astype(target),
-            t=rows[2].astype(np.int32) if timed else None,
-            stroke_offsets=lengths_to_offsets([stroke.shape[1] for stroke in strokes]),
-            drawing_offsets=lengths_to_offsets(counts),
-            key_id=np.asarray(np.arange(number) if key_id is None else key_id, dtype=np.uint64),
-            word_code=codes,
-            words=vocabulary,
-            countrycode=np.zeros(number, "S2"),
-            timestamp=np.full(number, np.datetime64("NaT", "us")),
-            recognized=np.zeros(number, np.bool_),
-        )
+        from quickdraw_kit.strokes import nested
+
+        return nested.from_strokes(drawings, words=words, key_id=key_id, dtype=dtype)
 
     @classmethod
     def concat(cls, batches: Iterable["DrawingBatch"]) -> "DrawingBatch":
-        """Put batches one behind the other.
+        """Put batches of one kind one behind the other.
 
-        Parameters
-        ----------
-        batches : iterable of DrawingBatch
-            All raw or all simplified, at least one.
-
-        Returns
-        -------
-        DrawingBatch
-            With one vocabulary for all.
-
-        Raises
-        ------
-        DataError
-            If there is none, or if dtypes or the presence of times differ.
-
-        Examples
+        See Also
         --------
-        >>> one = DrawingBatch.from_strokes([[([0], [0])]], words=["cat"])
-        >>> len(DrawingBatch.concat([one, one]))
-        2
+        quickdraw_kit.strokes.combine.concat : which batches fit together.
         """
-        parts = list(batches)
-        if not parts:
-            raise DataError("nothing to put together: expected at least one batch")
-        kinds = {(str(part.x.dtype), part.t is not None) for part in parts}
-        if len(kinds) > 1:
-            raise DataError(f"batches of different kinds cannot be put together: {sorted(kinds)}")
-        words = tuple(dict.fromkeys(word for part in parts for word in part.words))
-        place = {word: code for code, word in enumerate(words)}
-        codes = [
-            np.array([place[word] for word in part.words], np.int32)[part.word_code]
-            for part in parts
-        ]
-        times = [part.t for part in parts if part.t is not None]
-        return cls(
-            x=np.concatenate([part.x for part in parts]),
-            y=np.concatenate([part.y for part in parts]),
-            t=np.concatenate(times) if times else None,
-            stroke_offsets=_chain([part.stroke_offsets for part in parts]),
-            drawing_offsets=_chain([part.drawing_offsets for part in parts]),
-            word_code=np.concatenate(codes),
-            words=words,
-            **{
-                name: np.concatenate([getattr(part, name) for part in parts])
-                for name in _METADATA
-                if name != "word_code"
-            },
-        )
+        from quickdraw_kit.strokes import combine
+
+        return combine.concat(batches)
 
     def __len__(self) -> int:
         return len(self.drawing_offsets) - 1
@@ -292,7 +199,9 @@ class DrawingBatch:
             start, stop, step = index.indices(len(self))
             if step != 1:
                 return self.take(np.arange(start, stop, step))
-            return self._slice(start, max(start, stop))
+            from quickdraw_kit.strokes import combine
+
+            return combine.cut(self, start, max(start, stop))
         if not -len(self) <= index < len(self):
             raise IndexError(f"drawing {index} of {len(self)}")
         index %= len(self)
@@ -339,51 +248,15 @@ class DrawingBatch:
         return [self.words[code] for code in self.word_code]
 
     def take(self, indices: npt.ArrayLike) -> "DrawingBatch":
-        """Copy some drawings, in the order given.
+        """Copy the drawings at some positions, in the order given.
 
-        Parameters
-        ----------
-        indices : array_like of int, shape (n,)
-            Positions of the drawings; a position may repeat.
-
-        Returns
-        -------
-        DrawingBatch
-            Of n drawings.
-
-        Raises
-        ------
-        IndexError
-            If a position is out of range.
-
-        Examples
+        See Also
         --------
-        >>> batch = DrawingBatch.from_strokes([[([1], [1])], [([2], [2])]], words=["a", "b"])
-        >>> batch.take([1, 0]).words_of_drawings()
-        ['b', 'a']
+        quickdraw_kit.strokes.combine.take : which positions there are.
         """
-        from quickdraw_kit.strokes.gather import gather
+        from quickdraw_kit.strokes import combine
 
-        chosen = np.asarray(indices, dtype=np.int64)
-        points = self.point_offsets
-        drawing_offsets = lengths_to_offsets(self.stroke_counts[chosen])
-        point_offsets = lengths_to_offsets(np.diff(points)[chosen])
-        starts = points[:-1][chosen]
-        stroke_offsets = np.empty(drawing_offsets[-1] + 1, np.int64)
-        stroke_offsets[:-1] = gather(
-            self.stroke_offsets, self.drawing_offsets[:-1][chosen], drawing_offsets
-        )
-        stroke_offsets[:-1] += np.repeat(point_offsets[:-1] - starts, np.diff(drawing_offsets))
-        stroke_offsets[-1] = point_offsets[-1]
-        return DrawingBatch(
-            x=gather(self.x, starts, point_offsets),
-            y=gather(self.y, starts, point_offsets),
-            t=None if self.t is None else gather(self.t, starts, point_offsets),
-            stroke_offsets=stroke_offsets,
-            drawing_offsets=drawing_offsets,
-            words=self.words,
-            **{name: getattr(self, name)[chosen] for name in _METADATA},
-        )
+        return combine.take(self, indices)
 
     def filter(self, mask: npt.ArrayLike) -> "DrawingBatch":
         """Copy the drawings for which a mask is true.
@@ -417,29 +290,13 @@ class DrawingBatch:
     def equals(self, other: "DrawingBatch") -> bool:
         """Tell whether two batches hold the same drawings, coordinates and metadata, in order.
 
-        Parameters
-        ----------
-        other : DrawingBatch
-            The other one; its vocabulary may be in another order.
-
-        Returns
-        -------
-        bool
-            True when every column agrees; the dtypes of the coordinates must agree as well.
+        See Also
+        --------
+        quickdraw_kit.strokes.combine.equal : what must agree.
         """
-        if self.x.dtype != other.x.dtype or (self.t is None) != (other.t is None):
-            return False
-        names = ["x", "y", "t", "stroke_offsets", "drawing_offsets", *_METADATA]
-        names.remove("word_code")
-        for name in names:
-            ours, theirs = getattr(self, name), getattr(other, name)
-            if ours is None:
-                continue
-            if ours.dtype.kind in "Mf":  # the same bits: NaT equals NaT
-                ours, theirs = (column.view(f"u{column.itemsize}") for column in (ours, theirs))
-            if not np.array_equal(ours, theirs):
-                return False
-        return self.words_of_drawings() == other.words_of_drawings()
+        from quickdraw_kit.strokes import combine
+
+        return combine.equal(self, other)
 
     def to_arrow(self) -> "pa.Table":
         """Return the batch as an Arrow table; points, offsets and identifiers share our memory.
@@ -487,22 +344,9 @@ class DrawingBatch:
 
         return arrow.from_pandas(frame)
 
-    def _slice(self, start: int, stop: int) -> "DrawingBatch":
-        strokes = self.drawing_offsets[start : stop + 1]
-        bounds = self.stroke_offsets[strokes[0] : strokes[-1] + 1]
-        points = slice(bounds[0], bounds[-1])
-        return DrawingBatch(
-            x=self.x[points],
-            y=self.y[points],
-            t=None if self.t is None else self.t[points],
-            stroke_offsets=bounds - bounds[0],
-            drawing_offsets=strokes - strokes[0],
-            words=self.words,
-            **{name: getattr(self, name)[start:stop] for name in _METADATA},
-        )
 
-
-_METADATA: dict[str, np.dtype[Any]] = {
+# the columns that have one entry a drawing
+METADATA: dict[str, np.dtype[Any]] = {
     "key_id": np.dtype(np.uint64),
     "word_code": np.dtype(np.int32),
     "countrycode": np.dtype("S2"),
@@ -533,13 +377,3 @@ def lengths_to_offsets(lengths: npt.ArrayLike) -> Int64Array:
     offsets = np.zeros(len(counts) + 1, np.int64)
     np.cumsum(counts, out=offsets[1:])
     return offsets
-
-
-def _chain(parts: list[Int64Array]) -> Int64Array:
-    return lengths_to_offsets(np.concatenate([np.diff(part) for part in parts]))
-
-
-def _encode(words: Sequence[str]) -> tuple[tuple[str, ...], npt.NDArray[np.int32]]:
-    vocabulary = tuple(dict.fromkeys(words))
-    place = {word: code for code, word in enumerate(vocabulary)}
-    return vocabulary, np.array([place[word] for word in words], np.int32)
