@@ -18,7 +18,7 @@ __all__ = ["NOWHERE", "real_row", "small_row", "time_row"]
 NOWHERE = np.uint64(0)
 
 _U1 = np.uint64(1)
-_ZERO, _COMMA, _MINUS, _POINT, _CLOSE = 48, 44, 45, 46, 93
+_ZERO, _COMMA, _MINUS, _POINT, _CLOSE = b"0,-.]"
 _INT32_MIN, _INT32_MAX = -(2**31), 2**31 - 1
 
 _MAX_DIGITS = np.uint64(19)  # fit 64 bits, whatever they are

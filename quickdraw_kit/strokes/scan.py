@@ -34,18 +34,9 @@ from quickdraw_kit.strokes.vocabulary import Int64Array, Slots, Text, find_word
 __all__ = ["scan_lines"]
 
 _U1, _U2 = np.uint64(1), np.uint64(2)
-_QUOTE, _BACKSLASH, _SPACE, _DELETE, _DASH, _COLON = 34, 92, 32, 127, 45, 58
-_POINT, _ZERO, _NINE, _OPEN, _CLOSE, _COMMA, _END, _RETURN, _LINE_FEED = (
-    46,
-    48,
-    57,
-    91,
-    93,
-    44,
-    125,
-    13,
-    10,
-)
+_QUOTE, _BACKSLASH, _SPACE, _DELETE = b'"\\ \x7f'
+_DASH, _COLON, _POINT, _ZERO, _NINE = b"-:.09"
+_OPEN, _CLOSE, _COMMA, _END, _RETURN, _LINE_FEED = b"[],}\r\n"
 
 _WORD = np.frombuffer(b'{"word":"', np.uint8)
 _COUNTRY = np.frombuffer(b'","countrycode":"', np.uint8)
