@@ -57,20 +57,21 @@ def from_strokes(
         raise DataError("some strokes have times and others have not")
     rows = np.concatenate(strokes, axis=1) if strokes else np.zeros((2, 0))
     timed = len(rows) == 3
+    rows[2:] = np.rint(rows[2:])
     target = np.dtype(dtype if dtype is not None else (np.float32 if timed else np.uint8))
     if target.kind in "iu" and rows[:2].size:
         limits = np.iinfo(target)
         fits = (rows[:2] >= limits.min) & (rows[:2] <= limits.max) & (rows[:2] % 1 == 0)
         if not fits.all():
             raise DataError(f"coordinates do not fit {target}: pass dtype='float32'")
-    if timed and not (np.abs(rows[2]) < 2**31).all():
+    if timed and not ((rows[2] >= -(2**31)) & (rows[2] < 2**31)).all():
         raise DataError("times do not fit int32: expected milliseconds")
     number = len(counts)
     vocabulary, codes = _encode(words)
     return DrawingBatch(
         x=rows[0].astype(target),
         y=rows[1].astype(target),
-        t=np.rint(rows[2]).astype(np.int32) if timed else None,
+        t=rows[2].astype(np.int32) if timed else None,
         stroke_offsets=lengths_to_offsets([stroke.shape[1] for stroke in strokes]),
         drawing_offsets=lengths_to_offsets(counts),
         key_id=np.asarray(np.arange(number) if key_id is None else key_id, dtype=np.uint64),
