@@ -1,10 +1,16 @@
 """The one way compiled kernels are declared here: nopython, without the GIL, cached on disk.
 
-numba keeps the compiled code beside the source and, where that folder is read-only, in the
-user's cache folder. `fastmath` stays off: kernels must give the same bytes on every machine.
+numba keeps the compiled code beside the source and, where that folder is read-only, in the user's
+cache folder. It takes compiled code for stale when the kernel's own file has changed; but a kernel
+holds the kernels that it calls, which stand in other files of its room, so here every file of the
+room counts. `fastmath` stays off: kernels must give the same bytes on every machine.
 """
 
+import functools
+import hashlib
+import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
@@ -29,9 +35,19 @@ def kernel(function: _Function) -> _Function:
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from quickdraw_kit.strokes.batch import lengths_to_offsets
-    >>> lengths_to_offsets(np.array([2, 3]))
-    array([0, 2, 5])
+    >>> from quickdraw_kit.raster.outline import edge_bound
+    >>> edge_bound(2, 12)
+    56
     """
-    return cast("_Function", numba.njit(nogil=True, cache=True)(function))
+    dispatcher: Any = numba.njit(nogil=True, cache=True)(function)
+    file = dispatcher._cache._cache_file
+    file._source_stamp = (file._source_stamp, _room_stamp(Path(inspect.getfile(function)).parent))
+    return cast("_Function", dispatcher)
+
+
+@functools.cache
+def _room_stamp(room: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(room.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,4 +1,10 @@
-"""From the edges of an outline to coverage, blended into the bitmap."""
+"""From the edges of an outline to coverage, blended into the bitmap.
+
+A pixel row is covered in one of two ways, and which one is part of what is to be reproduced. Where
+no edge starts or ends inside the row and none crosses another, the area is exact, trapezoid by
+trapezoid. Elsewhere fifteen sample rows are taken, with x rounded to 1/256 pixel. Coverage is
+summed as differences along the row, so that a stretch costs two cells however long it is.
+"""
 
 import math
 
@@ -13,7 +19,7 @@ _FAR = np.int64(1 << 40)
 
 
 @kernel
-def cover(edges, n, image, area, base, step, following, starting, order, xs):  # type: ignore[no-untyped-def]
+def cover(edges, n, image, area, base, step, following, starting, order, xs):
     """Blend the region inside the edges into the image."""
     tops, bottoms, directions = edges[1], edges[3], edges[4]
     side = image.shape[0]
@@ -35,9 +41,9 @@ def cover(edges, n, image, area, base, step, following, starting, order, xs):  #
         # The crossing is floor(base + step * line): the numerator is an integer and the half added
         # to it keeps the quotient further from a whole number than rounding can move it.
         reciprocal = 1.0 / np.float64(30 * dy)
-        base[e] = edges[0, e] + (
-            np.float64((256 - 30 * edges[5, e]) * dx + 15 * dy) + 0.5
-        ) * reciprocal
+        base[e] = (
+            edges[0, e] + (np.float64((256 - 30 * edges[5, e]) * dx + 15 * dy) + 0.5) * reciprocal
+        )
         step[e] = np.float64(512 * dx) * reciprocal
         line = max(tops[e], 0)
         following[e] = starting[line]
@@ -147,7 +153,7 @@ def cover(edges, n, image, area, base, step, following, starting, order, xs):  #
 
 
 @kernel
-def _sort(xs, order, active):  # type: ignore[no-untyped-def]
+def _sort(xs, order, active):
     """Sort by x; equal ones keep their order."""
     for k in range(1, active):
         x, e = xs[k], order[k]
@@ -161,12 +167,12 @@ def _sort(xs, order, active):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _half(value):  # type: ignore[no-untyped-def]
+def _half(value):
     return -((-value) >> 1) if value < 0 else value >> 1
 
 
 @kernel
-def _trapezoid(area, edges, e, first, sign, side):  # type: ignore[no-untyped-def]
+def _trapezoid(area, edges, e, first, sign, side):
     """Add all that lies right of an edge through a whole pixel row; area holds differences."""
     dx, dy = edges[2, e], edges[6, e]
     whole = 30 * dy
@@ -221,7 +227,7 @@ def _trapezoid(area, edges, e, first, sign, side):  # type: ignore[no-untyped-de
 
 
 @kernel
-def _cell(area, i, height, uncovered, side):  # type: ignore[no-untyped-def]
+def _cell(area, i, height, uncovered, side):
     if i >= side:
         return
     if i < 0:
@@ -232,7 +238,7 @@ def _cell(area, i, height, uncovered, side):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _blend(pixels, area, left, right):  # type: ignore[no-untyped-def]
+def _blend(pixels, area, left, right):
     """Blend a row of coverage into the pixels, and clear it."""
     total = np.int64(0)
     for i in range(left, right):

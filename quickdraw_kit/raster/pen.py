@@ -1,7 +1,7 @@
 """The pen: the regular polygon that stands for a circle, on the fixed-point grid.
 
-Device coordinates are integers, 1/256 of a pixel. The polygon has as many vertices as keep it within
-a tenth of a pixel of the circle, an even number; 12 at the official scale.
+Device coordinates are integers, 1/256 of a pixel. The polygon has as many vertices as keep it
+within a tenth of a pixel of the circle, an even number; 12 at the official scale.
 """
 
 import math
@@ -33,9 +33,9 @@ def pen_vertices(style: RasterStyle) -> npt.NDArray[np.int64]:
     Examples
     --------
     >>> pen_vertices(RasterStyle())[:3]
-    array([[199,   0],
-           [172, 100],
-           [100, 172]])
+    array([[189,   0],
+           [163,  94],
+           [ 94, 163]])
     """
     radius = style.line_diameter / 2
     return np.array(
@@ -53,9 +53,9 @@ def pen_vertices(style: RasterStyle) -> npt.NDArray[np.int64]:
 
 def _vertex_count(radius: float) -> int:
     """How many vertices keep a polygon within the tolerance of a circle, in pixels."""
-    if _TOLERANCE >= 4 * radius:
+    if 4 * radius <= _TOLERANCE:
         return 1
-    if _TOLERANCE >= radius:
+    if radius <= _TOLERANCE:
         return 4
     number = math.ceil(2 * math.pi / math.acos(1 - _TOLERANCE / radius))
     return max(number + number % 2, 4)

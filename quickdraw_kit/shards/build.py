@@ -24,7 +24,7 @@ from quickdraw_kit.strokes.batch import DrawingBatch
 
 __all__ = ["Built", "Duplicate", "RunFile", "Shard", "build_shard"]
 
-_STRETCH_BYTES = 16 << 20
+_STRETCH_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ def build_shard(
         if all((out / file.name).exists() for file in built.entry.files):
             return built.entry.rows
     with ExitStack() as stack:
-        merge = _Merge.of(shard, runs, categories, stack)
+        merge = _Merge.of(shard, runs, categories, stack, times=layout.strokes)
         within = merge.within(limits, layout.salt)
         rows = within[np.argsort(merge.order[within], kind="stable")]
         again = np.zeros(len(rows), np.bool_)
@@ -184,12 +184,20 @@ class _Merge:
 
     @classmethod
     def of(
-        cls, shard: Shard, runs: Sequence[RunFile], categories: tuple[str, ...], stack: ExitStack
+        cls,
+        shard: Shard,
+        runs: Sequence[RunFile],
+        categories: tuple[str, ...],
+        stack: ExitStack,
+        *,
+        times: bool,
     ) -> "_Merge":
         label_of = {name: label for label, name in enumerate(categories)}
         slices: list[tuple[int, pa.Table]] = []
         for run in runs:
             table = stack.enter_context(open_run(run.path)).rows_in_order(shard.split, *shard.range)
+            if not times and "t" in table.column_names:
+                table = table.drop_columns("t")  # nothing is drawn with them
             if table.num_rows:
                 slices.append((run.source, table))
         tables = [table for _, table in slices]

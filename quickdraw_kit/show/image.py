@@ -51,7 +51,8 @@ def picture(
     from quickdraw_kit.raster.render import rasterize
 
     style = RasterStyle(side=side, line_diameter=line_diameter, padding=line_diameter / 2)
-    return 255 - rasterize(framed(batch, index), style)[0]
+    image: npt.NDArray[np.uint8] = 255 - rasterize(framed(batch, index), style)[0]
+    return image
 
 
 def write_png(
