@@ -19,7 +19,7 @@ _FAR = np.int64(1 << 40)
 
 
 @kernel
-def cover(edges, n, image, area, base, step, following, starting, order, xs):
+def cover(edges, n, image, area, base, step, following, starting, order, xs, spare_order, spare_xs):
     """Blend the region inside the edges into the image."""
     tops, bottoms, directions = edges[1], edges[3], edges[4]
     side = image.shape[0]
@@ -60,18 +60,16 @@ def cover(edges, n, image, area, base, step, following, starting, order, xs):
                 break
         for line in range(max(first, lowest), min(first + 15, highest)):
             e = starting[line]
-            while e != _NONE:
-                x = np.int64(math.floor(base[e] + step[e] * line))
-                k = active
-                while k > 0 and xs[k - 1] > x:
-                    xs[k] = xs[k - 1]
-                    order[k] = order[k - 1]
-                    k -= 1
-                xs[k] = x
-                order[k] = e
-                active += 1
-                first_end = min(first_end, bottoms[e])
-                e = following[e]
+            if e != _NONE:
+                fresh = np.int64(0)
+                while e != _NONE:
+                    place = order.size - 1 - fresh  # the far end of the arrays is free
+                    order[place] = e
+                    xs[place] = np.int64(math.floor(base[e] + step[e] * line))
+                    fresh += 1
+                    first_end = min(first_end, bottoms[e])
+                    e = following[e]
+                active = _enter(order, xs, active, fresh, spare_order, spare_xs)
             if active == 0:
                 continue
             if full and line == first:
@@ -150,6 +148,98 @@ def cover(edges, n, image, area, base, step, following, starting, order, xs):
                 active = kept
         if left <= right:
             _blend(image[row], area, max(left >> 8, 0), min((right >> 8) + 1, side))
+
+
+@kernel
+def _enter(order, xs, active, fresh, spare_order, spare_xs):
+    """Merge edges that start, which stand backwards at the end, into those that are crossed.
+
+    The order of edges at the same place decides later how a row is covered, so the edges are merged
+    as cairo merges them: run by run, each run taking what is not to the right of the other's head.
+    """
+    end = order.size
+    tied = False
+    for f in range(1, fresh + 1):
+        x = xs[end - f]
+        for k in range(active):
+            tied |= xs[k] == x
+        if fresh > 2:
+            for other in range(f + 1, fresh + 1):
+                tied |= xs[end - other] == x
+    if fresh == 1 or not tied:
+        for f in range(1, fresh + 1):
+            x, e = xs[end - f], order[end - f]
+            k = active
+            while k > 0 and xs[k - 1] > x:
+                xs[k] = xs[k - 1]
+                order[k] = order[k - 1]
+                k -= 1
+            xs[k] = x
+            order[k] = e
+            active += 1
+        return active
+    new_order, new_xs = spare_order[:fresh], spare_xs[:fresh]
+    for k in range(fresh):
+        new_order[k], new_xs[k] = order[end - 1 - k], xs[end - 1 - k]
+    work_order, work_xs = spare_order[fresh:], spare_xs[fresh:]
+    _sort_fresh(new_order, new_xs, work_order, work_xs)
+    if active == 0:
+        order[:fresh] = new_order
+        xs[:fresh] = new_xs
+        return fresh
+    _merge(order[:active], xs[:active], new_order, new_xs, work_order, work_xs)
+    total = active + fresh
+    order[:total] = work_order[:total]
+    xs[:total] = work_xs[:total]
+    return total
+
+
+@kernel
+def _sort_fresh(order, xs, work_order, work_xs):
+    """Sort by x as cairo does: a pair, then merged with the next 2, 4, 8, ... edges."""
+    n = order.size
+    for k in range(0, n - 1, 2):
+        if xs[k] > xs[k + 1]:
+            xs[k], xs[k + 1] = xs[k + 1], xs[k]
+            order[k], order[k + 1] = order[k + 1], order[k]
+    size = 2
+    while size < n:
+        for start in range(0, n - size, 2 * size):
+            middle, stop = start + size, min(start + 2 * size, n)
+            _merge(
+                order[start:middle], xs[start:middle], order[middle:stop], xs[middle:stop],
+                work_order, work_xs,
+            )  # fmt: skip
+            order[start:stop] = work_order[: stop - start]
+            xs[start:stop] = work_xs[: stop - start]
+        size *= 2
+
+
+@kernel
+def _merge(a_order, a_xs, b_order, b_xs, out_order, out_xs):
+    """Merge two sorted lists; of equal edges the run that is under way goes first."""
+    a, b, n = 0, 0, 0
+    from_a = a_xs[0] <= b_xs[0]
+    while a < a_xs.size and b < b_xs.size:
+        if from_a:
+            while a < a_xs.size and a_xs[a] <= b_xs[b]:
+                out_order[n], out_xs[n] = a_order[a], a_xs[a]
+                a += 1
+                n += 1
+        else:
+            while b < b_xs.size and b_xs[b] <= a_xs[a]:
+                out_order[n], out_xs[n] = b_order[b], b_xs[b]
+                b += 1
+                n += 1
+        from_a = not from_a
+    while a < a_xs.size:
+        out_order[n], out_xs[n] = a_order[a], a_xs[a]
+        a += 1
+        n += 1
+    while b < b_xs.size:
+        out_order[n], out_xs[n] = b_order[b], b_xs[b]
+        b += 1
+        n += 1
 
 
 @kernel

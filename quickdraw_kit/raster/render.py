@@ -154,8 +154,9 @@ def _render(x, y, strokes, drawings, pen, scale, radius, images):  # type: ignor
     straight_x, straight_y = np.empty(longest, np.int64), np.empty(longest, np.int64)
     room = edge_bound(longest, pen.shape[0])
     edges, right = np.empty((7, room), np.int64), np.empty((7, room), np.int64)
-    order, following = np.empty(room, np.uint32), np.empty(room, np.uint32)
-    xs = np.empty(room, np.int64)
+    following = np.empty(room, np.uint32)
+    order, xs = np.empty(2 * room, np.uint32), np.empty(2 * room, np.int64)
+    spare_order, spare_xs = np.empty(2 * room, np.uint32), np.empty(2 * room, np.int64)
     base, step = np.empty(room, np.float64), np.empty(room, np.float64)
     starting = np.empty(15 * side, np.uint32)
     area = np.zeros(side + 3, np.int64)
@@ -167,4 +168,7 @@ def _render(x, y, strokes, drawings, pen, scale, radius, images):  # type: ignor
             points = straighten(x[a:b], y[a:b], straight_x, straight_y)
             n = outline(straight_x, straight_y, points, pen, scale, radius, edges, right)
             if n:
-                cover(edges, n, images[d], area, base, step, following, starting, order, xs)
+                cover(
+                    edges, n, images[d], area, base, step, following, starting, order, xs,
+                    spare_order, spare_xs,
+                )  # fmt: skip
