@@ -84,15 +84,19 @@ def cover(edges, n, image, area, base, step, following, starting, order, xs, spa
                     previous = end
                 if full:
                     winding = np.int64(0)
+                    inside = False
                     kept = np.int64(0)
                     first_end = _FAR
                     for k in range(active):
                         e = order[k]
-                        if winding == 0:
+                        if not inside:
                             _trapezoid(area, edges, e, first, 1, side)
+                            inside = True
                         winding += directions[e]
-                        if winding == 0:
+                        # stretches that touch where the row begins are filled as one, as by cairo
+                        if winding == 0 and (k + 1 == active or xs[k + 1] != xs[k]):
                             _trapezoid(area, edges, e, first, -1, side)
+                            inside = False
                         end = np.int64(math.floor(base[e] + step[e] * (first + 15)))
                         # the sample rows lie inside the pixel row
                         reach = np.int64(abs(step[e])) + 256
