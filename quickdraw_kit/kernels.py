@@ -35,9 +35,9 @@ def kernel(function: _Function) -> _Function:
 
     Examples
     --------
-    >>> from quickdraw_kit.raster.outline import edge_bound
-    >>> edge_bound(2, 12)
-    56
+    >>> from quickdraw_kit.raster.clip import clip
+    >>> clip.__name__
+    'clip'
     """
     dispatcher: Any = numba.njit(nogil=True, cache=True)(function)
     file = dispatcher._cache._cache_file

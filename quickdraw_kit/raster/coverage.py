@@ -1,346 +1,303 @@
-"""From the edges of an outline to coverage, blended into the bitmap.
+"""The quick way from a polygon to coverage: all fifteen lines of a pixel row at once.
 
-A pixel row is covered in one of two ways, and which one is part of what is to be reproduced. Where
-no edge starts or ends inside the row and none crosses another, the area is exact, trapezoid by
-trapezoid. Elsewhere fifteen sample rows are taken, with x rounded to 1/256 pixel. Coverage is
-summed as differences along the row, so that a stretch costs two cells however long it is.
+Inside is what the polygon winds round, however often: on a line, sort the crossings downwards and
+those upwards, and the inside is from the first of one kind to the first of the other, from second
+to second, and so on, put together. No list of edges has to be kept in order for that, and sorting
+on fifteen lines is a few vector minima and maxima. A pixel row in which no edge begins or ends is
+another matter: it is covered by exact trapezoids, if no two edges cross in it.
+
+An edge crosses a line at `floor(x)` of an x that is computed in float64, and that floor is exact.
+The true x, with the half added that makes the floor a rounding, is a fraction with the denominator
+60 dy. Half of such a fraction is added to it: it keeps the floor, and is 1/120 dy or more away from
+every whole number. All of x and dy are below 2**18, so that 1/120 dy is above 2**-25, and what is
+lost in float64 below 2**-33.
 """
 
-import math
-
 import numpy as np
+import numpy.typing as npt
 
 from quickdraw_kit.kernels import kernel
+from quickdraw_kit.raster.cells import blend, blend_sums, trapezoid
+from quickdraw_kit.raster.lanes import (
+    LANES,
+    crossings,
+    highest,
+    larger,
+    leading_zeros,
+    load,
+    lowest,
+    minus,
+    smaller,
+    splat,
+    store,
+    total,
+    trailing_zeros,
+    unless,
+)
+from quickdraw_kit.raster.room import LINES, NOWHERE, SLOTS, WORDS, Room
+from quickdraw_kit.raster.scan import scan
 
 __all__ = ["cover"]
 
-_NONE = np.uint32(0xFFFFFFFF)
-_FAR = np.int64(1 << 40)
+_FAR = 1 << 40
+_EACH = 0x0001000100010001  # a word has 16 bits for each of four slots: the lowest one of each
+_MOST = 0x7FFF7FFF7FFF7FFF  # all but the highest
+_HIGH = -0x7FFF7FFF7FFF8000  # the highest
+_WHOLE = (1 << LINES) - 1
+_CROSSED, _STRAIGHT, _UNDECIDED = range(3)
 
 
 @kernel
-def cover(edges, n, image, area, base, step, following, starting, order, xs, spare_order, spare_xs):
-    """Blend the region inside the edges into the image."""
-    tops, bottoms, directions = edges[1], edges[3], edges[4]
-    side = image.shape[0]
-    limit = np.int64(side * 256)
-    lines = np.int64(side * 15)
-    lowest = lines
-    highest = np.int64(0)
-    for e in range(n):
-        lowest = min(lowest, tops[e])
-        highest = max(highest, bottoms[e])
-    lowest = max(lowest, 0)
-    highest = min(highest, lines)
-    for line in range(lowest, highest):
-        starting[line] = _NONE
-    for e in range(n - 1, -1, -1):
-        if bottoms[e] <= 0 or tops[e] >= lines:
+def cover(n: int, left: int, right: int, side: int, room: Room) -> None:
+    """Blend a polygon inside the bitmap into the canvas; see `outline` for left and right."""
+    top, bottom = _prepare(n, room)
+    first, last = top // LINES, min(bottom // LINES + 1, side)
+    if not _collect(n, room):
+        _forget(first, last, room)
+        scan(n, left, right, side, 0, room)
+        return
+    for r in range(first, last):
+        row = r * (side + LANES)
+        if room.busy[r]:
+            room.busy[r] = 0
+        elif room.through[r] == 0:
             continue
-        dx, dy = edges[2, e], edges[6, e]
-        # The crossing is floor(base + step * line): the numerator is an integer and the half added
-        # to it keeps the quotient further from a whole number than rounding can move it.
-        reciprocal = 1.0 / np.float64(30 * dy)
-        base[e] = (
-            edges[0, e] + (np.float64((256 - 30 * edges[5, e]) * dx + 15 * dy) + 0.5) * reciprocal
-        )
-        step[e] = np.float64(512 * dx) * reciprocal
-        line = max(tops[e], 0)
-        following[e] = starting[line]
-        starting[line] = e
-    active = np.int64(0)
-    first_end = _FAR  # where the next of the active edges ends
-    for row in range(lowest // 15, (highest + 14) // 15):
-        first = np.int64(row * 15)
-        left, right = limit, np.int64(0)
-        full = True
-        for line in range(max(first + 1, lowest), min(first + 15, highest)):
-            if starting[line] != _NONE:
-                full = False
-                break
-        for line in range(max(first, lowest), min(first + 15, highest)):
-            e = starting[line]
-            if e != _NONE:
-                fresh = np.int64(0)
-                while e != _NONE:
-                    place = order.size - 1 - fresh  # the far end of the arrays is free
-                    order[place] = e
-                    xs[place] = np.int64(math.floor(base[e] + step[e] * line))
-                    fresh += 1
-                    first_end = min(first_end, bottoms[e])
-                    e = following[e]
-                active = _enter(order, xs, active, fresh, spare_order, spare_xs)
-            if active == 0:
-                continue
-            if full and line == first:
-                full = first_end >= first + 15
-                previous = -_FAR
-                for k in range(active):
-                    e = order[k]
-                    end = np.int64(math.floor(base[e] + step[e] * (first + 15)))
-                    if end < previous:
-                        full = False
-                        break
-                    previous = end
-                if full:
-                    winding = np.int64(0)
-                    inside = False
-                    kept = np.int64(0)
-                    first_end = _FAR
-                    for k in range(active):
-                        e = order[k]
-                        if not inside:
-                            _trapezoid(area, edges, e, first, 1, side)
-                            inside = True
-                        winding += directions[e]
-                        # stretches that touch where the row begins are filled as one, as by cairo
-                        if winding == 0 and (k + 1 == active or xs[k + 1] != xs[k]):
-                            _trapezoid(area, edges, e, first, -1, side)
-                            inside = False
-                        end = np.int64(math.floor(base[e] + step[e] * (first + 15)))
-                        # the sample rows lie inside the pixel row
-                        reach = np.int64(abs(step[e])) + 256
-                        left = min(left, min(xs[k], end) - reach)
-                        right = max(right, max(xs[k], end) + reach)
-                        if bottoms[e] > first + 15:
-                            order[kept] = e
-                            xs[kept] = end
-                            kept += 1
-                            first_end = min(first_end, bottoms[e])
-                    active = kept
-                    break
-            left = min(left, xs[0])
-            right = max(right, xs[active - 1])
-            winding = np.int64(0)
-            for k in range(active):
-                x = min(max(xs[k], 0), limit)
-                outside = winding == 0
-                winding += directions[order[k]]
-                weight = np.int64(outside) - np.int64(winding == 0)
-                cell = x >> 8
-                part = ((x & 255) << 1) * weight
-                area[cell] += 512 * weight - part
-                area[cell + 1] += part
-            below = line + 1
-            if first_end > below:
-                ordered = True
-                previous = -_FAR
-                for k in range(active):
-                    e = order[k]
-                    x = np.int64(math.floor(base[e] + step[e] * below))
-                    ordered &= x >= previous
-                    previous = x
-                    xs[k] = x
-                if not ordered:
-                    _sort(xs, order, active)
-            else:
-                kept = np.int64(0)
-                first_end = _FAR
-                for k in range(active):
-                    e = order[k]
-                    if bottoms[e] > below:
-                        x = np.int64(math.floor(base[e] + step[e] * below))
-                        j = kept
-                        while j > 0 and xs[j - 1] > x:
-                            xs[j] = xs[j - 1]
-                            order[j] = order[j - 1]
-                            j -= 1
-                        xs[j] = x
-                        order[j] = e
-                        kept += 1
-                        first_end = min(first_end, bottoms[e])
-                active = kept
-        if left <= right:
-            _blend(image[row], area, max(left >> 8, 0), min((right >> 8) + 1, side))
-
-
-@kernel
-def _enter(order, xs, active, fresh, spare_order, spare_xs):
-    """Merge edges that start, which stand backwards at the end, into those that are crossed.
-
-    The order of edges at the same place decides later how a row is covered, so the edges are merged
-    as cairo merges them: run by run, each run taking what is not to the right of the other's head.
-    """
-    end = order.size
-    tied = False
-    for f in range(1, fresh + 1):
-        x = xs[end - f]
-        for k in range(active):
-            tied |= xs[k] == x
-        if fresh > 2:
-            for other in range(f + 1, fresh + 1):
-                tied |= xs[end - other] == x
-    if fresh == 1 or not tied:
-        for f in range(1, fresh + 1):
-            x, e = xs[end - f], order[end - f]
-            k = active
-            while k > 0 and xs[k - 1] > x:
-                xs[k] = xs[k - 1]
-                order[k] = order[k - 1]
-                k -= 1
-            xs[k] = x
-            order[k] = e
-            active += 1
-        return active
-    new_order, new_xs = spare_order[:fresh], spare_xs[:fresh]
-    for k in range(fresh):
-        new_order[k], new_xs[k] = order[end - 1 - k], xs[end - 1 - k]
-    work_order, work_xs = spare_order[fresh:], spare_xs[fresh:]
-    _sort_fresh(new_order, new_xs, work_order, work_xs)
-    if active == 0:
-        order[:fresh] = new_order
-        xs[:fresh] = new_xs
-        return fresh
-    _merge(order[:active], xs[:active], new_order, new_xs, work_order, work_xs)
-    total = active + fresh
-    order[:total] = work_order[:total]
-    xs[:total] = work_xs[:total]
-    return total
-
-
-@kernel
-def _sort_fresh(order, xs, work_order, work_xs):
-    """Sort by x as cairo does: a pair, then merged with the next 2, 4, 8, ... edges."""
-    n = order.size
-    for k in range(0, n - 1, 2):
-        if xs[k] > xs[k + 1]:
-            xs[k], xs[k + 1] = xs[k + 1], xs[k]
-            order[k], order[k + 1] = order[k + 1], order[k]
-    size = 2
-    while size < n:
-        for start in range(0, n - size, 2 * size):
-            middle, stop = start + size, min(start + 2 * size, n)
-            _merge(
-                order[start:middle], xs[start:middle], order[middle:stop], xs[middle:stop],
-                work_order, work_xs,
-            )  # fmt: skip
-            order[start:stop] = work_order[: stop - start]
-            xs[start:stop] = work_xs[: stop - start]
-        size *= 2
-
-
-@kernel
-def _merge(a_order, a_xs, b_order, b_xs, out_order, out_xs):
-    """Merge two sorted lists; of equal edges the run that is under way goes first."""
-    a, b, n = 0, 0, 0
-    from_a = a_xs[0] <= b_xs[0]
-    while a < a_xs.size and b < b_xs.size:
-        if from_a:
-            while a < a_xs.size and a_xs[a] <= b_xs[b]:
-                out_order[n], out_xs[n] = a_order[a], a_xs[a]
-                a += 1
-                n += 1
         else:
-            while b < b_xs.size and b_xs[b] <= a_xs[a]:
-                out_order[n], out_xs[n] = b_order[b], b_xs[b]
-                b += 1
-                n += 1
-        from_a = not from_a
-    while a < a_xs.size:
-        out_order[n], out_xs[n] = a_order[a], a_xs[a]
-        a += 1
-        n += 1
-    while b < b_xs.size:
-        out_order[n], out_xs[n] = b_order[b], b_xs[b]
-        b += 1
-        n += 1
+            answer = _sort_through(r, room)
+            if answer == _UNDECIDED:
+                _forget(r, last, room)
+                scan(n, left, right, side, r, room)
+                return
+            if answer == _STRAIGHT:
+                c0, c1 = _extent(n, room)
+                low, high = _trapezoids(r, c0, c1, room)
+                blend_sums(room.area, room.canvas, row, low, high, c0, c1)
+            else:
+                for k in range(room.through[r]):
+                    _put(room.passing[2 * SLOTS * r + k], r, room)
+            room.through[r] = 0
+            if answer == _STRAIGHT:
+                continue
+        low, high = _sample(r, side, room)
+        blend(room.area, room.canvas, row, low, high)
 
 
 @kernel
-def _sort(xs, order, active):
-    """Sort by x; equal ones keep their order."""
-    for k in range(1, active):
-        x, e = xs[k], order[k]
+def _prepare(n: int, room: Room) -> tuple[int, int]:
+    """Find lines, slopes and busy rows; return the first line and the one behind the last."""
+    vx, vy, line = room.vx, room.vy, room.line
+    top, bottom = np.int32(NOWHERE), np.int32(0)
+    for i in range(n + 1):
+        line[i] = np.int32(np.int32(LINES * vy[i] + 128) >> 8)
+        top = min(top, line[i])
+        bottom = max(bottom, line[i])
+    for i in range(n):
+        dy = np.float64(vy[i + 1] - vy[i])
+        part = np.divide(1.0, 2.0 * LINES * (dy if dy != 0.0 else 1.0))
+        room.slope[i] = np.float64(vx[i + 1] - vx[i]) * part
+        room.base[i] = np.float64(vx[i]) + (0.5 + 0.25 * abs(part))
+        room.origin[i] = np.float64(256 - 2 * LINES * vy[i])
+    for i in range(n):
+        room.busy[room.row_of[line[i]]] = 1
+    return int(top), int(bottom)
+
+
+@kernel
+def _collect(n: int, room: Room) -> bool:
+    """Put the edges' crossings into the slots of busy rows, and the edges to those of other rows.
+
+    Returns whether there was room for all.
+    """
+    busy, through, taken, slots = room.busy, room.through, room.taken, room.slots
+    for i in range(n):
+        begin, end = int(room.line[i]), int(room.line[i + 1])
+        if begin == end:
+            continue
+        up = int(begin > end)
+        begin, end = min(begin, end), max(begin, end)
+        r = begin // LINES
+        start, stop = begin - LINES * r, end - LINES * r
+        base, slope, place = room.base[i], room.slope[i], room.origin[i] + 512.0 * LINES * r
+        while stop > 0:
+            if busy[r]:
+                bits = (1 << min(stop, LINES)) - (1 << start)
+                word = (2 * r + up) * WORDS
+                end_of_words = word + WORDS
+                free = _free(taken[word], bits)
+                while free == 0:
+                    word += 1
+                    if word == end_of_words:
+                        return False
+                    free = _free(taken[word], bits)
+                slot = trailing_zeros(free) >> 4
+                taken[word] |= bits << (slot << 4)
+                spot = (4 * word + slot) * LANES
+                old = load(slots, spot)
+                store(slots, spot, crossings(base, slope, place, bits, old))
+            else:
+                count = int(through[r])
+                if count == 2 * SLOTS:
+                    return False
+                room.passing[2 * SLOTS * r + count] = i
+                through[r] = count + 1
+            r += 1
+            stop -= LINES
+            start = 0
+            place += 512.0 * LINES
+    return True
+
+
+@kernel
+def _free(word: int, bits: int) -> int:
+    """Return the highest bit of each slot in which none of the bits is taken."""
+    return ~((word & (bits * _EACH)) + _MOST) & _HIGH
+
+
+@kernel
+def _put(i: int, r: int, room: Room) -> None:
+    """Put an edge's crossings with a whole row into a slot of its own."""
+    pair = 2 * r + int(room.line[i] > room.line[i + 1])
+    slot = _count(pair, room)
+    room.taken[pair * WORDS + (slot >> 2)] |= _WHOLE << ((slot & 3) << 4)
+    place = room.origin[i] + 512.0 * LINES * r
+    nowhere = splat(NOWHERE)
+    store(
+        room.slots,
+        (pair * SLOTS + slot) * LANES,
+        crossings(room.base[i], room.slope[i], place, _WHOLE, nowhere),
+    )
+
+
+@kernel
+def _count(pair: int, room: Room) -> int:
+    """Return how many slots of a row, one way, are in use."""
+    words = 0
+    while words < WORDS and room.taken[pair * WORDS + words] != 0:
+        words += 1
+    if words == 0:
+        return 0
+    empty: int = leading_zeros(room.taken[pair * WORDS + words - 1]) >> 4
+    return 4 * words - empty
+
+
+@kernel
+def _sample(r: int, side: int, room: Room) -> tuple[int, int]:
+    """Add the areas of a row from its slots, and empty them; return the first and last pixel."""
+    slots, area = room.slots, room.area
+    down, up = _count(2 * r, room), _count(2 * r + 1, room)
+    downs, ups = 2 * r * SLOTS * LANES, (2 * r + 1) * SLOTS * LANES
+    _sort(slots, downs, down)
+    _sort(slots, ups, up)
+    nowhere, pixel, zero = splat(NOWHERE), splat(256), splat(0)
+    reached = zero
+    first, last = side, -1
+    for k in range(min(down, up)):
+        a, b = load(slots, downs + k * LANES), load(slots, ups + k * LANES)
+        begin = larger(smaller(a, b), reached)
+        reached = larger(a, b)
+        low = lowest(begin) >> 8
+        high = min(highest(unless(reached, nowhere)) >> 8, side - 1)
+        for c in range(low, high + 1):
+            edge = splat(c << 8)
+            inside = minus(
+                smaller(larger(minus(reached, edge), zero), pixel),
+                smaller(larger(minus(begin, edge), zero), pixel),
+            )
+            area[c] += np.int32(2 * total(inside))
+        first, last = min(first, low), max(last, high)
+    _empty(2 * r, down, room)
+    _empty(2 * r + 1, up, room)
+    return first, last
+
+
+@kernel
+def _sort(slots: npt.NDArray[np.int32], spot: int, count: int) -> None:
+    """Sort the slots of a row, one way, in all lanes."""
+    for i in range(1, count):
+        v = load(slots, spot + i * LANES)
+        for j in range(i):
+            u = load(slots, spot + j * LANES)
+            store(slots, spot + j * LANES, smaller(u, v))
+            v = larger(u, v)
+        store(slots, spot + i * LANES, v)
+
+
+@kernel
+def _empty(pair: int, count: int, room: Room) -> None:
+    for k in range(count):
+        store(room.slots, (pair * SLOTS + k) * LANES, splat(NOWHERE))
+    for k in range((count + 3) >> 2):
+        room.taken[pair * WORDS + k] = 0
+
+
+@kernel
+def _forget(first: int, last: int, room: Room) -> None:
+    """Empty rows that are left to the long way."""
+    for r in range(first, last):
+        _empty(2 * r, _count(2 * r, room), room)
+        _empty(2 * r + 1, _count(2 * r + 1, room), room)
+        room.busy[r] = 0
+        room.through[r] = 0
+
+
+@kernel
+def _sort_through(r: int, room: Room) -> int:
+    """Sort the edges that go through a row by where they enter it, and say whether any two cross.
+
+    If two enter at the same place, it may depend on their order, which the long way knows.
+    """
+    at, count = 2 * SLOTS * r, int(room.through[r])
+    passing, cell = room.passing, room.cell
+    above, below = 512.0 * LINES * r, 512.0 * LINES * (r + 1)
+    for k in range(count):
+        i = int(passing[at + k])
+        x = int(room.base[i] + room.slope[i] * (room.origin[i] + above))
         j = k
-        while j > 0 and xs[j - 1] > x:
-            xs[j] = xs[j - 1]
-            order[j] = order[j - 1]
+        while j > 0 and cell[j - 1] > x:
+            cell[j] = cell[j - 1]
+            passing[at + j] = passing[at + j - 1]
             j -= 1
-        xs[j] = x
-        order[j] = e
+        cell[j] = x
+        passing[at + j] = i
+    answer = _STRAIGHT
+    previous = -1e9
+    for k in range(count):
+        if k > 0 and cell[k] == cell[k - 1]:
+            return _UNDECIDED
+        i = int(passing[at + k])
+        x = np.floor(room.base[i] + room.slope[i] * (room.origin[i] + below))
+        if x < previous:
+            answer = _CROSSED
+        previous = x
+    return answer
 
 
 @kernel
-def _half(value):
-    return -((-value) >> 1) if value < 0 else value >> 1
+def _extent(n: int, room: Room) -> tuple[int, int]:
+    """Return the first pixel column that the polygon is in, and the one behind the last."""
+    low, high = _FAR, -1
+    for i in range(n):
+        if room.vy[i] != room.vy[i + 1]:
+            low = min(low, min(room.vx[i], room.vx[i + 1]))
+            high = max(high, max(room.vx[i], room.vx[i + 1]))
+    return low >> 8, (high + 255) >> 8
 
 
 @kernel
-def _trapezoid(area, edges, e, first, sign, side):
-    """Add all that lies right of an edge through a whole pixel row; area holds differences."""
-    dx, dy = edges[2, e], edges[6, e]
-    whole = 30 * dy
-    if dx == 0:
-        q1 = q2 = edges[0, e]
-        r1 = r2 = np.int64(0)
-    else:
-        steep = dx * 256
-        quotient = abs(steep) // (15 * dy)
-        if steep < 0:
-            quotient = -quotient
-        half_q, half_r = _half(quotient), steep - quotient * 15 * dy
-        n1 = ((2 * first + 1) * 256 - 30 * edges[5, e]) * dx
-        n2 = ((2 * first + 31) * 256 - 30 * edges[5, e]) * dx
-        q1, r1 = n1 // whole - half_q, n1 % whole - half_r
-        q2, r2 = n2 // whole - half_q, n2 % whole - half_r
-        if r1 < 0:
-            q1, r1 = q1 - 1, r1 + whole
-        elif r1 >= whole:
-            q1, r1 = q1 + 1, r1 - whole
-        if r2 < 0:
-            q2, r2 = q2 - 1, r2 + whole
-        elif r2 >= whole:
-            q2, r2 = q2 + 1, r2 - whole
-        q1 += edges[0, e]
-        q2 += edges[0, e]
-    i1, i2 = q1 >> 8, q2 >> 8
-    f1, f2 = q1 & 255, q2 & 255
-    if i1 == i2:
-        _cell(area, i1, sign * 15, sign * (f1 + f2) * 15, side)
-        return
-    if i2 < i1:
-        i1, i2, f1, f2, q1, q2, r1, r2 = i2, i1, f2, f1, q2, q1, r2, r1
-    run = (q2 - q1) * whole + (r2 - r1)
-    reach = ((i1 + 1) * 256 * whole - (q1 * whole + r1)) * 15
-    quo, rem = reach // run, reach % run
-    _cell(area, i1, sign * quo, sign * quo * (256 + f1), side)
-    last = quo
-    if i1 + 1 < i2:
-        full_quo, full_rem = (15 * 256 * whole) // run, (15 * 256 * whole) % run
-        i1 += 1
-        while i1 != i2:
-            quo += full_quo
-            rem += full_rem
-            if rem >= run:
-                quo += 1
-                rem -= run
-            _cell(area, i1, sign * (quo - last), sign * (quo - last) * 256, side)
-            last = quo
-            i1 += 1
-    _cell(area, i2, sign * (15 - last), sign * (15 - last) * f2, side)
-
-
-@kernel
-def _cell(area, i, height, uncovered, side):
-    if i >= side:
-        return
-    if i < 0:
-        area[0] += height * 512
-        return
-    area[i] += height * 512 - uncovered
-    area[i + 1] += uncovered
-
-
-@kernel
-def _blend(pixels, area, left, right):
-    """Blend a row of coverage into the pixels, and clear it."""
-    total = np.int64(0)
-    for i in range(left, right):
-        total += area[i]
-        area[i] = 0
-        if total:
-            a = (17 * total + 256) >> 9
-            t = np.int64(pixels[i]) * (255 - a) + 127
-            pixels[i] = a + ((t + (t >> 8)) >> 8)
-    area[right] = 0
-    area[right + 1] = 0
+def _trapezoids(r: int, c0: int, c1: int, room: Room) -> tuple[int, int]:
+    """Add the areas of a row whose edges are in order; return the first and last pixel."""
+    first, last = _FAR, -1
+    winding = 0
+    for k in range(room.through[r]):
+        i = int(room.passing[2 * SLOTS * r + k])
+        before = winding
+        winding += 1 if room.line[i] < room.line[i + 1] else -1
+        if before != 0 and winding != 0:
+            continue
+        a, b = (i, i + 1) if room.line[i] < room.line[i + 1] else (i + 1, i)
+        x, y = int(room.vx[a]), int(room.vy[a])
+        dx, dy = int(room.vx[b]) - x, int(room.vy[b]) - y
+        sign = 1 if before == 0 else -1
+        low, high = trapezoid(room.area, x, y, dx, dy, LINES * r, sign, c0, c1)
+        first, last = min(first, low), max(last, high)
+    return first, last

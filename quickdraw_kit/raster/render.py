@@ -1,11 +1,14 @@
 """`rasterize`: drawings to bitmaps, byte for byte as cairo draws them.
 
-Three kernels: points to the device's fixed-point grid, a stroke to the edges of its outline, and
-edges to coverage. Only the first knows the type of the coordinates, so that the others are compiled
-once. They hold no lock on the interpreter, so drawings are spread over threads by slicing.
+A stroke goes through four steps, each a module: its points are put on the fixed-point grid and made
+segments (`segments`), the pen is led round them (`outline`), and the polygon becomes coverage that
+is blended into the bitmap, the quick way (`coverage`) or, seldom, the long one (`scan`). They are
+compiled into one kernel over blocks of drawings, which works in memory made once (`room`) and holds
+no lock on the interpreter, so that threads share the drawings among them.
 """
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +16,12 @@ import numpy.typing as npt
 from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.kernels import kernel
 from quickdraw_kit.raster.coverage import cover
-from quickdraw_kit.raster.outline import edge_bound, outline, straighten
-from quickdraw_kit.raster.pen import pen_vertices
+from quickdraw_kit.raster.lanes import LANES, addresses
+from quickdraw_kit.raster.outline import outline
+from quickdraw_kit.raster.pen import Grid, Pen, make_pen
+from quickdraw_kit.raster.room import Room, make_room
+from quickdraw_kit.raster.scan import scan
+from quickdraw_kit.raster.segments import place, sides, straighten
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.strokes.fit import fit_to_frame
@@ -22,6 +29,8 @@ from quickdraw_kit.strokes.fit import fit_to_frame
 __all__ = ["rasterize"]
 
 _OFFICIAL = RasterStyle()
+_BLOCK = 64  # drawings: what they take stays in the nearest cache
+_PART = 8192  # drawings of which a copy of the coordinates is made at once
 
 
 def rasterize(
@@ -73,33 +82,28 @@ def rasterize(
         raise UsageError(f"threads is {threads}, expected at least 1")
     shape = (len(batch), style.side, style.side)
     if out is None:
-        images = np.zeros(shape, np.uint8)
+        images = np.empty(shape, np.uint8)
     elif out.shape != shape or out.dtype != np.uint8 or not out.flags.c_contiguous:
         raise UsageError(
             f"out is {out.dtype} {out.shape}, expected a C-contiguous array of uint8 {shape}"
         )
     else:
         images = out
-        images[:] = 0
-    if len(batch) == 0 or len(batch.x) == 0:
-        return images
     if batch.is_raw:
         _check_finite(batch)
         batch = fit_to_frame(batch)
-    pen = pen_vertices(style)
+    grid, pen = make_pen(style)
+    if len(batch.x) == 0 or grid.vertices == 1:
+        images[:] = 0  # a pen that is thinner than the tolerance leaves no trace
+        return images
     bounds = _shares(batch, threads)
 
     def render(start: int, stop: int) -> None:
-        part = batch[start:stop]
-        x, y = _to_device(
-            part.x, part.y, part.point_offsets, style.scale, style.scale * style.translation
-        )
-        radius = style.line_diameter / 2
-        offsets = part.stroke_offsets, part.drawing_offsets
-        _render(x, y, *offsets, pen, style.scale, radius, images[start:stop])
+        _render_part(batch[start:stop], grid, pen, images[start:stop])
 
     if threads == 1:
-        render(0, len(batch))
+        for start, stop in pairwise(bounds):
+            render(start, stop)
     else:
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(render, bounds[:-1], bounds[1:]))
@@ -120,55 +124,58 @@ def _check_finite(batch: DrawingBatch) -> None:
 def _shares(batch: DrawingBatch, threads: int) -> list[int]:
     """Cut the drawings into stretches of about as many points, several for each thread."""
     points = batch.point_offsets
-    cuts = np.linspace(0, points[-1], 4 * threads + 1)[1:-1]
+    number = max(4 * threads if threads > 1 else 1, -(-len(batch) // _PART))
+    cuts = np.linspace(0, points[-1], number + 1)[1:-1]
     inner = np.unique(np.searchsorted(points, cuts)).tolist()
     return [0, *(cut for cut in inner if 0 < cut < len(batch)), len(batch)]
 
 
-@kernel
-def _to_device(x, y, drawings, scale, origin):  # type: ignore[no-untyped-def]
-    """Centre each drawing in the frame; return its points in 1/256 pixel, int64."""
-    device_x, device_y = np.empty(x.size, np.int64), np.empty(x.size, np.int64)
-    for d in range(drawings.size - 1):
-        first, last = drawings[d], drawings[d + 1]
-        if first == last:
-            continue
-        most_x, most_y = np.float64(x[first]), np.float64(y[first])
-        for i in range(first, last):
-            most_x = max(most_x, np.float64(x[i]))
-            most_y = max(most_y, np.float64(y[i]))
-        move_x, move_y = (256.0 - most_x) / 2.0, (256.0 - most_y) / 2.0
-        for i in range(first, last):
-            device_x[i] = np.int64(np.rint((scale * (x[i] + move_x) + origin) * 256.0))
-            device_y[i] = np.int64(np.rint((scale * (y[i] + move_y) + origin) * 256.0))
-    return device_x, device_y
+def _render_part(batch: DrawingBatch, grid: Grid, pen: Pen, images: npt.NDArray[np.uint8]) -> None:
+    blocks = np.append(np.arange(0, len(batch), _BLOCK), len(batch))
+    strokes = batch.drawing_offsets[blocks]
+    room = make_room(
+        points=int(np.diff(batch.stroke_offsets[strokes]).max()),
+        strokes=int(np.diff(strokes).max()),
+        drawings=_BLOCK,
+        longest=int(np.diff(batch.stroke_offsets).max()),
+        pen=grid.vertices,
+        side=grid.side,
+    )
+    x, y = batch.x.astype(np.float32), batch.y.astype(np.float32)
+    _render(x, y, batch.stroke_offsets, batch.drawing_offsets, grid, pen, room, images)
 
 
 @kernel
-def _render(x, y, strokes, drawings, pen, scale, radius, images):  # type: ignore[no-untyped-def]
-    """Render drawings one after the other into black images."""
-    longest = np.int64(0)
-    for s in range(strokes.size - 1):
-        longest = max(longest, strokes[s + 1] - strokes[s])
-    side = images.shape[1]
-    straight_x, straight_y = np.empty(longest, np.int64), np.empty(longest, np.int64)
-    room = edge_bound(longest, pen.shape[0])
-    edges, right = np.empty((7, room), np.int64), np.empty((7, room), np.int64)
-    following = np.empty(room, np.uint32)
-    order, xs = np.empty(2 * room, np.uint32), np.empty(2 * room, np.int64)
-    spare_order, spare_xs = np.empty(2 * room, np.uint32), np.empty(2 * room, np.int64)
-    base, step = np.empty(room, np.float64), np.empty(room, np.float64)
-    starting = np.empty(15 * side, np.uint32)
-    area = np.zeros(side + 3, np.int64)
-    for d in range(drawings.size - 1):
-        for s in range(drawings[d], drawings[d + 1]):
-            a, b = strokes[s], strokes[s + 1]
-            if a == b:
-                continue
-            points = straighten(x[a:b], y[a:b], straight_x, straight_y)
-            n = outline(straight_x, straight_y, points, pen, scale, radius, edges, right)
-            if n:
-                cover(
-                    edges, n, images[d], area, base, step, following, starting, order, xs,
-                    spare_order, spare_xs,
-                )  # fmt: skip
+def _render(
+    x: npt.NDArray[np.float32],
+    y: npt.NDArray[np.float32],
+    strokes: npt.NDArray[np.int64],
+    drawings: npt.NDArray[np.int64],
+    grid: Grid,
+    pen: Pen,
+    room: Room,
+    images: npt.NDArray[np.uint8],
+) -> None:
+    pen_at: Pen = addresses(pen)
+    at: Room = addresses(room)
+    stride = grid.side + LANES
+    for first in range(0, drawings.size - 1, _BLOCK):
+        last = min(first + _BLOCK, drawings.size - 1)
+        place(x, y, strokes, drawings, first, last, grid, at)
+        points = straighten(strokes, drawings[first], drawings[last], at)
+        sides(points, grid, pen_at, at)
+        for d in range(first, last):
+            for s in range(drawings[d] - drawings[first], drawings[d + 1] - drawings[first]):
+                a, b = at.begin[s], at.begin[s + 1]
+                if a == b:
+                    continue
+                n, left, right = outline(a, b, grid, pen_at, at)
+                if at.inside[d - first]:
+                    cover(n, left, right, grid.side, at)
+                else:
+                    scan(n, left, right, grid.side, 0, at)
+            for r in range(grid.side):
+                row = images[d, r]
+                for c in range(grid.side):
+                    row[c] = np.uint8(at.canvas[r * stride + c])
+                    at.canvas[r * stride + c] = 0

@@ -1,0 +1,220 @@
+"""The long way from a polygon to coverage: line by line, with a list of the edges that are crossed.
+
+It decides what the quick way (`coverage`) leaves open: which of two edges that begin at one place
+comes first, what becomes of a stroke that leaves the bitmap, and strokes that lie over themselves
+more often than there is room for. Edges stand in the list in the order of their crossings; where
+those are equal, in the order that the merging below gives them, and no other will do.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from quickdraw_kit.kernels import kernel
+from quickdraw_kit.raster.cells import blend_sums, trapezoid
+from quickdraw_kit.raster.clip import BOTTOM, DIRECTION, DX, DY, TOP, X, Y, clip
+from quickdraw_kit.raster.lanes import LANES
+from quickdraw_kit.raster.room import LINES, Room
+
+__all__ = ["scan"]
+
+_FAR = 1 << 40
+
+Numbers = npt.NDArray[np.int64]
+
+
+@kernel
+def scan(n: int, left: int, right: int, side: int, from_row: int, room: Room) -> None:
+    """Blend a polygon into the canvas, from a row on; see `outline` for left and right."""
+    edges = np.empty((3 * n, 7), np.int64)
+    extent = np.array([_FAR, -_FAR])
+    count = 0
+    for k in range(n):
+        i = k
+        if k >= left:  # then the cap of the first point, and the right side forwards
+            i = k - left + right
+            if i >= n:
+                i = right - 1 - (i - n)
+        x1, y1 = int(room.vx[i]), int(room.vy[i])
+        x2, y2 = int(room.vx[i + 1]), int(room.vy[i + 1])
+        count = clip(edges, count, extent, x1, y1, x2, y2, side * 256)
+    if count == 0:
+        return
+    c0, c1 = extent[0] >> 8, (extent[1] + 255) >> 8
+    starting = np.full(side * LINES + 1, -1, np.int64)
+    following = np.empty(count, np.int64)
+    lowest, highest = int(side * LINES), 0
+    for e in range(count - 1, -1, -1):
+        following[e] = starting[edges[e, TOP]]
+        starting[edges[e, TOP]] = e
+        lowest, highest = min(lowest, edges[e, TOP]), max(highest, edges[e, BOTTOM])
+    order = np.empty((3, count), np.int64)
+    cell = np.empty(count, np.int64)
+    active = 0
+    for row in range(lowest // LINES, (highest + LINES - 1) // LINES):
+        head = row * LINES
+        active = _enter(edges, starting[head], following, head, order, active, cell)
+        whole = True
+        for line in range(head + 1, head + LINES):
+            whole &= starting[line] < 0
+        low, high = c1, c0
+        if whole and _goes_straight(edges, order[0], active, head):
+            if row >= from_row:
+                low, high = _whole_row(edges, order[0], active, cell, head, room, c0, c1)
+            active = _go_on(edges, order[0], active, cell, head + LINES)
+        else:
+            for line in range(head, head + LINES):
+                if line > head:
+                    active = _enter(edges, starting[line], following, line, order, active, cell)
+                if row >= from_row:
+                    a, b = _line(edges, order[0], active, cell, room, c0, c1)
+                    low, high = min(low, a), max(high, b)
+                active = _go_on(edges, order[0], active, cell, line + 1)
+        if low <= high:
+            blend_sums(room.area, room.canvas, row * (side + LANES), low, high, c0, c1)
+
+
+@kernel
+def _crossing(edge: Numbers, line: int) -> int:
+    """Where an edge crosses the middle of a sample line, rounded to the grid."""
+    along = ((2 * line + 1) * 256 - 2 * LINES * edge[Y]) * edge[DX]
+    return int(edge[X] + (along + LINES * edge[DY]) // (2 * LINES * edge[DY]))
+
+
+@kernel
+def _enter(
+    edges: Numbers,
+    e: int,
+    following: Numbers,
+    line: int,
+    order: Numbers,
+    active: int,
+    cell: Numbers,
+) -> int:
+    """Sort the edges that begin on a line, and merge them into the active ones."""
+    fresh, other = order[1], order[2]
+    n = 0
+    while e >= 0:
+        cell[e] = _crossing(edges[e], line)
+        fresh[n] = e
+        n += 1
+        e = following[e]
+    if n == 0:
+        return active
+    width = 1
+    while width < n:
+        for a in range(0, n, 2 * width):
+            b, c = min(a + width, n), min(a + 2 * width, n)
+            if b < c:
+                _merge(fresh[a:b], fresh[b:c], cell, other[a:c])
+            else:
+                other[a:b] = fresh[a:b]
+        fresh, other = other, fresh
+        width *= 2
+    if active == 0:
+        order[0, :n] = fresh[:n]
+    else:
+        old = order[0, :active].copy()
+        _merge(old, fresh[:n], cell, order[0, : active + n])
+    return active + n
+
+
+@kernel
+def _merge(a: Numbers, b: Numbers, cell: Numbers, out: Numbers) -> None:
+    """Merge two sorted lists; of equal ones, those of the list last read from come first."""
+    i = j = 0
+    from_a = cell[a[0]] <= cell[b[0]]
+    while i < a.size and j < b.size:
+        ahead = cell[a[i]] - cell[b[j]]
+        from_a = ahead <= 0 if from_a else ahead < 0
+        if from_a:
+            out[i + j] = a[i]
+            i += 1
+        else:
+            out[i + j] = b[j]
+            j += 1
+    for k in range(i, a.size):
+        out[k + j] = a[k]
+    for k in range(j, b.size):
+        out[i + k] = b[k]
+
+
+@kernel
+def _goes_straight(edges: Numbers, order: Numbers, active: int, head: int) -> bool:
+    """Whether all active edges go through a pixel row, and none crosses another."""
+    previous = -_FAR
+    for k in range(active):
+        edge = edges[order[k]]
+        below = _crossing(edge, head + LINES)
+        if edge[BOTTOM] < head + LINES or below < previous:
+            return False
+        previous = below
+    return True
+
+
+@kernel
+def _go_on(edges: Numbers, order: Numbers, active: int, cell: Numbers, line: int) -> int:
+    """Drop the edges that end above a line and sort the others by where they cross it."""
+    kept = 0
+    for k in range(active):
+        e = order[k]
+        if edges[e, BOTTOM] <= line:
+            continue
+        x = _crossing(edges[e], line)
+        cell[e] = x
+        j = kept
+        while j > 0 and cell[order[j - 1]] > x:
+            order[j] = order[j - 1]
+            j -= 1
+        order[j] = e
+        kept += 1
+    return kept
+
+
+@kernel
+def _line(
+    edges: Numbers, order: Numbers, active: int, cell: Numbers, room: Room, c0: int, c1: int
+) -> tuple[int, int]:
+    """Add what lies inside on one sample line; return the first and the last pixel of it."""
+    area = room.area
+    low, high = c1, c0
+    winding = 0
+    for k in range(active):
+        x = min(max(cell[order[k]], c0 << 8), c1 << 8)
+        outside = winding == 0
+        winding += edges[order[k], DIRECTION]
+        if outside == (winding == 0):
+            continue
+        weight = np.int32(1) if outside else np.int32(-1)
+        at, part = x >> 8, np.int32((x & 255) << 1)
+        area[at] += weight * (512 - part)
+        area[at + 1] += weight * part
+        low, high = min(low, at), max(high, at)
+    return low, high
+
+
+@kernel
+def _whole_row(
+    edges: Numbers,
+    order: Numbers,
+    active: int,
+    cell: Numbers,
+    head: int,
+    room: Room,
+    c0: int,
+    c1: int,
+) -> tuple[int, int]:
+    """Add the trapezoids of a pixel row; return the first and the last pixel of them."""
+    low, high = c1, c0
+    winding = 0
+    begins = True
+    for k in range(active):
+        edge = edges[order[k]]
+        winding += edge[DIRECTION]
+        touches = k + 1 < active and cell[order[k + 1]] == cell[order[k]]
+        ends = winding == 0 and not touches and not begins
+        if begins or ends:
+            sign = 1 if begins else -1
+            a, b = trapezoid(room.area, edge[X], edge[Y], edge[DX], edge[DY], head, sign, c0, c1)
+            low, high = min(low, a), max(high, b)
+        begins = ends
+    return low, high

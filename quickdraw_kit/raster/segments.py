@@ -1,0 +1,131 @@
+"""From points to segments on the fixed-point grid: what a stroke is before it has a width."""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from quickdraw_kit.kernels import kernel
+from quickdraw_kit.raster.pen import Grid, Pen
+from quickdraw_kit.raster.room import Room
+
+__all__ = ["place", "side_of", "sides", "straighten"]
+
+FIXED = 256.0  # grid units of a pixel
+
+Points = npt.NDArray[np.float32]
+Offsets = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.float64]
+
+
+@kernel
+def place(
+    x: Points,
+    y: Points,
+    strokes: Offsets,
+    drawings: Offsets,
+    first: int,
+    last: int,
+    grid: Grid,
+    room: Room,
+) -> None:
+    """Centre drawings and round their points to the grid, half to even.
+
+    `room.inside` says of each whether its strokes lie inside the bitmap, however wide.
+    """
+    origin = strokes[drawings[first]]
+    for d in range(first, last):
+        a, b = strokes[drawings[d]], strokes[drawings[d + 1]]
+        right, bottom = np.float32(-np.inf), np.float32(-np.inf)
+        for i in range(a, b):
+            right = max(right, x[i])
+            bottom = max(bottom, y[i])
+        dx, dy = (256.0 - right) / 2.0, (256.0 - bottom) / 2.0
+        least, most = np.int32(1 << 30), np.int32(-1 << 30)
+        for i in range(a, b):
+            px = np.int32(np.rint((grid.scale * (x[i] + dx) + grid.shift) * FIXED))
+            py = np.int32(np.rint((grid.scale * (y[i] + dy) + grid.shift) * FIXED))
+            room.x[i - origin], room.y[i - origin] = px, py
+            least = min(least, min(px, py))
+            most = max(most, max(px, py))
+        room.inside[d - first] = np.int32(least > grid.reach and most < grid.high - 2 * grid.reach)
+
+
+@kernel
+def straighten(strokes: Offsets, first: int, last: int, room: Room) -> int:
+    """Drop repeated points and merge segments that go straight on; return how many points stay."""
+    x, y = room.x, room.y
+    origin = strokes[first]
+    n = 0
+    for s in range(first, last):
+        room.begin[s - first] = n
+        a, b = strokes[s] - origin, strokes[s + 1] - origin
+        px = py = dx = dy = 0
+        for i in range(a, b):
+            qx, qy = int(x[i]), int(y[i])
+            ex, ey = qx - px, qy - py
+            if i > a and ex == 0 and ey == 0:
+                continue
+            if i > a and dy * ex == ey * dx and dx * ex + dy * ey > 0:
+                n -= 1
+                ex, ey = ex + dx, ey + dy
+            if i > a:
+                dx, dy = ex, ey
+            x[n], y[n] = qx, qy
+            n += 1
+            px, py = qx, qy
+    room.begin[last - first] = n
+    return n
+
+
+@kernel
+def sides(n: int, grid: Grid, pen: Pen, room: Room) -> None:
+    """Find for each segment the way from its middle to its left edge, and its sector of the pen.
+
+    A length that is close to the middle between two grid points is rounded again, in the very
+    steps of the original: they decide, if it is exactly in the middle, where it goes.
+    """
+    reach = grid.radius * grid.scale * FIXED
+    lower_half = np.int32(2 * grid.lines + 1)
+    doubtful = 0
+    for i in range(n - 1):
+        dx = np.float64(room.x[i + 1] - room.x[i])
+        dy = np.float64(room.y[i + 1] - room.y[i])
+        unit = np.divide(reach, math.sqrt(max(dx * dx + dy * dy, 1.0)))
+        side_x, side_y = -dy * unit, dx * unit
+        whole_x, whole_y = np.rint(side_x), np.rint(side_y)
+        doubtful += int(max(abs(side_x - whole_x), abs(side_y - whole_y)) > 0.499999)
+        room.side_x[i], room.side_y[i] = np.int32(whole_x), np.int32(whole_y)
+        lower = dy < 0.0 or (dy == 0.0 and dx < 0.0)
+        room.sector[i] = lower_half if lower else np.int32(0)
+        room.dx[i], room.dy[i] = (-dx, -dy) if lower else (dx, dy)
+    for k in range(grid.lines):
+        ux, uy = pen.line_x[k], pen.line_y[k]
+        for i in range(n - 1):
+            turn = ux * room.dy[i] - uy * room.dx[i]
+            room.sector[i] += np.int32(turn > 0.0) + np.int32(turn >= 0.0)
+    if doubtful:
+        for i in range(n - 1):
+            ex, ey = int(room.x[i + 1] - room.x[i]), int(room.y[i + 1] - room.y[i])
+            if ex != 0 or ey != 0:
+                room.side_x[i], room.side_y[i] = side_of(ex, ey, grid)
+
+
+@kernel
+def side_of(dx: int, dy: int, grid: Grid) -> tuple[np.int32, np.int32]:
+    """Return the way from the middle of a segment to its left edge."""
+    x, y = _unit(dx / FIXED, dy / FIXED)
+    to_frame = 1.0 / grid.scale
+    x, y = _unit(x * to_frame, y * to_frame)
+    x, y = -y * grid.radius, x * grid.radius
+    return np.int32(np.rint(grid.scale * x * FIXED)), np.int32(np.rint(grid.scale * y * FIXED))
+
+
+@kernel
+def _unit(dx: float, dy: float) -> tuple[float, float]:
+    if dx == 0.0:
+        return 0.0, 1.0 if dy > 0.0 else -1.0
+    if dy == 0.0:
+        return 1.0 if dx > 0.0 else -1.0, 0.0
+    length = math.hypot(dx, dy)
+    return dx / length, dy / length
