@@ -83,6 +83,15 @@ def test_real_drawings_at_other_styles(real_data, style):
 
 
 @needs_cairo
+def test_stretches_that_touch_at_the_head_of_a_whole_row(real_data):
+    """A thin pen does it in one drawing of this file, number 35: one pixel depends on it."""
+    path = real_data / "quickdraw" / "simplified" / "hot dog.ndjson"
+    drawings = [[s.T.astype(np.float64) for s in drawing.strokes] for drawing in read_ndjson(path)]
+    assert len(drawings) > 35
+    assert differing(drawings, RasterStyle(side=64, line_diameter=1, padding=8)) == []
+
+
+@needs_cairo
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_twenty_thousand_hard_cases(seed):
