@@ -83,8 +83,8 @@ def test_real_drawings_at_other_styles(real_data, style):
 
 
 @needs_cairo
-def test_stretches_that_touch_at_the_head_of_a_whole_row(real_data):
-    """A thin pen does it in one drawing of this file, number 35: one pixel depends on it."""
+def test_edges_that_begin_at_one_place_keep_their_order(real_data):
+    """With a thin pen, one pixel of drawing 35 depends on how edges are merged into a list."""
     path = real_data / "quickdraw" / "simplified" / "hot dog.ndjson"
     drawings = [[s.T.astype(np.float64) for s in drawing.strokes] for drawing in read_ndjson(path)]
     assert len(drawings) > 35
