@@ -52,7 +52,7 @@ def rasterize(
     threads : int
         Threads to share the drawings among; the bytes do not depend on it.
     out : ndarray of uint8, shape (drawings, side, side), optional
-        Where to render to, C-contiguous; it is overwritten.
+        Where to render to, writable and C-contiguous; it is overwritten.
 
     Returns
     -------
@@ -83,9 +83,10 @@ def rasterize(
     shape = (len(batch), style.side, style.side)
     if out is None:
         images = np.empty(shape, np.uint8)
-    elif out.shape != shape or out.dtype != np.uint8 or not out.flags.c_contiguous:
+    elif out.shape != shape or out.dtype != np.uint8 or not out.flags.carray:
         raise UsageError(
-            f"out is {out.dtype} {out.shape}, expected a C-contiguous array of uint8 {shape}"
+            f"out is {out.dtype} {out.shape}, expected a writable, C-contiguous array of "
+            f"uint8 {shape}"
         )
     else:
         images = out
@@ -131,6 +132,9 @@ def _shares(batch: DrawingBatch, threads: int) -> list[int]:
 
 
 def _render_part(batch: DrawingBatch, grid: Grid, pen: Pen, images: npt.NDArray[np.uint8]) -> None:
+    if len(batch.x) == 0:
+        images[:] = 0
+        return
     blocks = np.append(np.arange(0, len(batch), _BLOCK), len(batch))
     strokes = batch.drawing_offsets[blocks]
     room = make_room(

@@ -119,6 +119,22 @@ def test_drawings_without_strokes_are_black():
     assert not rasterize(batch_of([[], []])).any()
 
 
+@pytest.mark.parametrize("threads", [1, 2, 7])
+@pytest.mark.parametrize("empty", [1, 9000])
+def test_a_share_of_the_drawings_may_be_without_strokes(threads, empty):
+    out = np.full((empty + 3, 28, 28), 77, np.uint8)
+    images = rasterize(batch_of([LINE] * 3 + [[]] * empty), threads=threads, out=out)
+    assert images[:3].any(axis=(1, 2)).all()
+    assert not images[3:].any()
+
+
+def test_out_that_is_read_only_is_refused():
+    out = np.zeros((1, 28, 28), np.uint8)
+    out.flags.writeable = False
+    with pytest.raises(UsageError, match="expected a writable"):
+        rasterize(batch_of([LINE]), out=out)
+
+
 def test_strokes_without_points_leave_no_trace():
     batch = batch_of([[LINE[0], ([3], [200])], [([9], [9])]])
     ends = [0, 0, *batch.stroke_offsets[1:-1], *[batch.stroke_offsets[-1]] * 2]
