@@ -62,15 +62,17 @@ class Model:
         architecture : str
             One of `NETWORKS`.
         label_names : tuple of str
-            At least two.
+            At least two, no two alike.
         side : int
             Side of the images, in pixels.
 
         Raises
         ------
         UsageError
-            As `build_network`.
+            As `build_network`, or if a name stands there twice.
         """
+        if len(set(label_names)) < len(label_names):
+            raise UsageError("a label name stands there twice: every label needs its own")
         network = build_network(architecture, len(label_names), side=side)
         return cls(network, architecture, label_names, side)
 
@@ -199,9 +201,14 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         raise DataError(f"{path} has no label names: {expected}")
     try:
         fields = json.loads(about)
-        names = tuple(fields["label_names"])
+        names = fields["label_names"]
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise TypeError("label_names are not a list of texts")
         with torch.device("meta"):  # shapes are compared before anything is allocated
-            model = Model.new(fields["architecture"], names, side=fields["side"])
+            model = Model.new(fields["architecture"], tuple(names), side=fields["side"])
+        for name, value in model.network.state_dict().items():
+            if name in tensors and tensors[name].dtype != value.dtype:
+                raise ValueError(f"{name} is {tensors[name].dtype}, expected {value.dtype}")
         model.network.load_state_dict(tensors, assign=True)
     except (KeyError, TypeError, ValueError, RuntimeError, UsageError) as error:
         raise DataError(f"{path} does not fit together ({error}): {expected}") from error

@@ -84,9 +84,10 @@ class TrainConfig:
             raise UsageError(f"threads is {self.threads}, expected at least 1")
         if not 0 < self.learning_rate <= 10:
             raise UsageError(f"learning_rate is {self.learning_rate}, expected over 0 to 10")
-        for name in ("weight_decay", "seed"):
-            if getattr(self, name) < 0:
-                raise UsageError(f"{name} is {getattr(self, name)}, expected at least 0")
+        if not 0 <= self.weight_decay < float("inf"):
+            raise UsageError(f"weight_decay is {self.weight_decay}, expected at least 0")
+        if not 0 <= self.seed < 1 << 64:
+            raise UsageError(f"seed is {self.seed}, expected 0 to 2**64 - 1")
         if not 0 <= self.label_smoothing < 1:
             raise UsageError(f"label_smoothing is {self.label_smoothing}, expected 0 to below 1")
 

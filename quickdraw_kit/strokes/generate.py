@@ -9,18 +9,16 @@ Drawing number i of a category depends on the seed, the category and i alone: an
 can be made by itself, in any order, and its bytes are the same on every machine.
 """
 
-import gzip
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 import numpy as np
 
 from quickdraw_kit.categories import check_categories, label_order
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.files import atomic_write
+from quickdraw_kit.files import atomic_write, compressing
 from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.strokes.dice import Dice
 from quickdraw_kit.strokes.hand import deform, fit_bytes, trace
@@ -142,8 +140,8 @@ def write_sample(
     Parameters
     ----------
     out : path-like
-        A folder, for a file per category; or a file whose name ends in ``.ndjson`` or
-        ``.ndjson.gz``, for all of them.
+        A folder, for a file per category; or a file whose name ends in ``.ndjson``,
+        ``.ndjson.gz`` or ``.ndjson.zst``, for all of them.
     drawings : int
         How many in all; they are dealt evenly to the categories.
     categories : iterable of str, optional
@@ -191,15 +189,15 @@ def write_sample(
                 progress(done, drawings)
 
     out = Path(out)
-    if out.name.endswith((".ndjson", ".ndjson.gz")):
-        with _sample_file(out) as file:
+    if out.name.endswith((".ndjson", ".ndjson.gz", ".ndjson.zst")):
+        with atomic_write(out) as whole, compressing(whole, out) as file:
             for category, count in zip(chosen, counts, strict=True):
                 write(file, category, count)
         return [out]
     out.mkdir(parents=True, exist_ok=True)
     paths = [out / f"{category}.ndjson" for category in chosen]
     for path, category, count in zip(paths, chosen, counts, strict=True):
-        with _sample_file(path) as file:
+        with atomic_write(path) as file:
             write(file, category, count)
     return paths
 
@@ -240,13 +238,3 @@ def _drawable(categories: Iterable[str]) -> tuple[str, ...]:
             f"only {', '.join(GENERATED)}"
         )
     return chosen
-
-
-@contextmanager
-def _sample_file(path: Path) -> Iterator[BinaryIO]:
-    with atomic_write(path) as file:
-        if path.suffix == ".gz":
-            with gzip.GzipFile(fileobj=file, mode="wb", filename="", mtime=0) as packed:
-                yield cast("BinaryIO", packed)
-        else:
-            yield file

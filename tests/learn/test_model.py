@@ -1,14 +1,15 @@
 """A model keeps its labels, survives the disk to the bit, and is never a pickle."""
 
 import json
-import pickle
+import os
 import struct
+from pickle import dumps, loads
 
 import numpy as np
 import pytest
 import torch
 
-from quickdraw_kit.errors import DataError
+from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.learn.model import Model, load_model, save_model
 from quickdraw_kit.learn.networks import NETWORKS
 
@@ -57,18 +58,24 @@ def test_images_of_another_size_are_refused(shape):
 
 
 class Trap:
-    """Runs when it is unpickled."""
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, folder):
+        self.folder = folder
 
     def __reduce__(self):
-        return (open, ("/tmp/quickdraw-kit-trap", "w"))
+        return os.mkdir, (str(self.folder),)
 
 
-def test_a_pickle_is_refused_and_not_run(tmp_path, monkeypatch):
-    path = tmp_path / "model.pt"
-    monkeypatch.setattr(pickle, "load", lambda *args: pytest.fail("unpickled"))
-    torch.save({"weights": torch.zeros(3)}, path)
+@pytest.mark.parametrize("save", [torch.save, lambda what, path: path.write_bytes(dumps(what))])
+def test_a_pickle_is_refused_and_not_run(tmp_path, save):
+    path, sprung = tmp_path / "model.pt", tmp_path / "sprung"
+    save(Trap(sprung), path)
     with pytest.raises(DataError, match="not a safetensors file"):
         load_model(path)
+    assert not sprung.exists()
+    torch.load(path, weights_only=False) if save is torch.save else loads(path.read_bytes())
+    assert sprung.exists(), "the trap works"
 
 
 def header_of(path):
@@ -96,7 +103,10 @@ def about(**changes):
         (lambda header: header.pop("__metadata__"), "has no label names"),
         (lambda header: header["__metadata__"].update(quickdraw_kit="{"), "does not fit together"),
         (lambda header: header["__metadata__"].update(quickdraw_kit="{}"), "'label_names'"),
-        (about(label_names=["cat"] * 4), "size mismatch"),
+        (about(label_names=["a", "b", "c", "d"]), "size mismatch"),
+        (about(label_names="abc"), "not a list of texts"),
+        (about(label_names=[1, 2, 3]), "not a list of texts"),
+        (about(label_names=["cat", "dog", "cat"]), "twice"),
         (about(side=1 << 20), "size mismatch"),
         (about(side="28"), "does not fit together"),
         (about(architecture="transformer"), "no network 'transformer'"),
@@ -110,6 +120,19 @@ def test_what_does_not_fit_is_refused(tmp_path, change, message):
     with_header(path, header, body)
     with pytest.raises(DataError, match=message):
         load_model(path)
+
+
+def test_two_labels_of_one_name_are_refused_before_training():
+    with pytest.raises(UsageError, match="every label needs its own"):
+        Model.new("tiny-cnn", ("cat", "dog", "cat"))
+
+
+def test_weights_of_another_type_are_refused(tmp_path):
+    model = Model.new("tiny-cnn", NAMES)
+    model.network.double()
+    save_model(model, tmp_path / "model.safetensors")
+    with pytest.raises(DataError, match=r"0\.weight is torch\.float64, expected torch\.float32"):
+        load_model(tmp_path / "model.safetensors")
 
 
 def test_files_cut_off_or_missing(tmp_path):

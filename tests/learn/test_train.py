@@ -126,8 +126,11 @@ def test_reads_the_shards_that_prepare_wrote(tmp_path):
         ({"batch_size": 0}, "batch_size is 0"),
         ({"learning_rate": 0}, "learning_rate is 0"),
         ({"weight_decay": -1}, "weight_decay is -1"),
+        ({"weight_decay": float("inf")}, "weight_decay is inf"),
+        ({"weight_decay": float("nan")}, "weight_decay is nan"),
         ({"label_smoothing": 1}, "label_smoothing is 1"),
         ({"seed": -1}, "seed is -1"),
+        ({"seed": 1 << 64}, r"expected 0 to 2\*\*64 - 1"),
         ({"threads": 0}, "threads is 0"),
     ],
 )

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from quickdraw_kit.categories import CATEGORIES
 from quickdraw_kit.errors import UsageError
+from quickdraw_kit.files import compression, open_source
 from quickdraw_kit.strokes import generate
 from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.strokes.generate import (
@@ -176,6 +177,24 @@ def test_sample_has_a_file_per_category(tmp_path):
 def test_sample_in_one_file(tmp_path):
     (path,) = write_sample(tmp_path / "all.ndjson", drawings=8, categories=["sun", "eye"], raw=True)
     assert read_ndjson(path).equals(generate_drawings(["eye", "sun"], 4))
+
+
+def test_compressed_sample_has_the_same_bytes_each_time(tmp_path, monkeypatch):
+    plain = write_sample(tmp_path / "a.ndjson", drawings=4, categories=["sun"])[0].read_bytes()
+    for suffix in (".gz", ".zst"):
+        one, other = (tmp_path / f"{name}.ndjson{suffix}" for name in "ab")
+        write_sample(one, drawings=4, categories=["sun"])
+        with monkeypatch.context() as patch:
+            patch.setattr("time.time", lambda: 2e9)
+            write_sample(other, drawings=4, categories=["sun"])
+        assert one.read_bytes() == other.read_bytes()
+        assert compression(one) == {".gz": "gzip", ".zst": "zstd"}[suffix]
+        with open_source(one) as file:
+            assert file.read() == plain
+
+
+def test_bundled_sample_names_no_time_and_no_file():
+    assert SAMPLE.read_bytes()[:8] == b"\x1f\x8b\x08\x00\0\0\0\0"
 
 
 def test_sample_that_fails_leaves_no_file(tmp_path, monkeypatch):
