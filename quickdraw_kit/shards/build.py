@@ -3,7 +3,6 @@
 import dataclasses
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -150,21 +149,20 @@ def build_shard(
         built = Built.load(outcome)
         if all((out / file.name).exists() for file in built.entry.files):
             return built.entry.rows
-    with ExitStack() as stack:
-        merge = _Merge.of(shard, runs, categories, stack, times=layout.strokes)
-        within = merge.within(limits, layout.salt)
-        rows = within[np.argsort(merge.order[within], kind="stable")]
-        again = np.zeros(len(rows), np.bool_)
-        again[1:] = merge.order[rows[1:]] == merge.order[rows[:-1]]
-        duplicates = merge.duplicates(rows, again)
-        rows = rows[~again]
-        files = _write(merge, rows, shard.stem, categories, layout, out)
-        built = Built(
-            entry=ShardEntry(SPLITS[shard.split], shard.index, len(rows), files),
-            histogram=merge.histogram(rows),
-            beyond_limit=len(merge.order) - len(within),
-            duplicates=duplicates,
-        )
+    merge = _Merge.of(shard, runs, categories, times=layout.strokes)
+    within = merge.within(limits, layout.salt)
+    rows = within[np.argsort(merge.order[within], kind="stable")]
+    again = np.zeros(len(rows), np.bool_)
+    again[1:] = merge.order[rows[1:]] == merge.order[rows[:-1]]
+    duplicates = merge.duplicates(rows, again)
+    rows = rows[~again]
+    files = _write(merge, rows, shard.stem, categories, layout, out)
+    built = Built(
+        entry=ShardEntry(SPLITS[shard.split], shard.index, len(rows), files),
+        histogram=merge.histogram(rows),
+        beyond_limit=len(merge.order) - len(within),
+        duplicates=duplicates,
+    )
     built.save(outcome)
     return len(rows)
 
@@ -188,18 +186,18 @@ class _Merge:
         shard: Shard,
         runs: Sequence[RunFile],
         categories: tuple[str, ...],
-        stack: ExitStack,
         *,
         times: bool,
     ) -> "_Merge":
         label_of = {name: label for label, name in enumerate(categories)}
         slices: list[tuple[int, pa.Table]] = []
         for run in runs:
-            table = stack.enter_context(open_run(run.path)).rows_in_order(shard.split, *shard.range)
-            if not times and "t" in table.column_names:
-                table = table.drop_columns("t")  # nothing is drawn with them
-            if table.num_rows:
-                slices.append((run.source, table))
+            with open_run(run.path) as opened:
+                table = opened.rows_in_order(shard.split, *shard.range)
+                if not times and "t" in table.column_names:
+                    table = table.drop_columns("t")  # nothing is drawn with them
+                if table.num_rows:
+                    slices.append((run.source, _copied(table)))
         tables = [table for _, table in slices]
         names = [_kind(table) for table in tables]
         kinds = sorted(set(names))
@@ -309,6 +307,14 @@ _METADATA = pa.schema(
         ("recognized", pa.bool_()),
     ]
 )
+
+
+def _copied(table: pa.Table) -> pa.Table:
+    """Copy a slice, so that its run can be closed: pages of a map count as memory until then."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return pa.ipc.open_stream(sink.getvalue()).read_all()
 
 
 def _kind(table: pa.Table) -> str:
