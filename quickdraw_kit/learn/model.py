@@ -6,8 +6,10 @@ label names are in the text, so that a model cannot be separated from its labels
 
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +42,9 @@ class Model:
         Names of the outputs.
     side : int
         Side of the images, in pixels.
+    about : mapping of str to anything that JSON can hold
+        How it came to be, as `train` fills it: ``raster_style``, ``normalisation``, ``metrics``,
+        ``config`` and ``data_sha256``, the checksum of the manifest of what it was trained on.
 
     Examples
     --------
@@ -52,9 +57,17 @@ class Model:
     architecture: str
     label_names: tuple[str, ...]
     side: int
+    about: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def new(cls, architecture: str, label_names: tuple[str, ...], *, side: int = 28) -> "Model":
+    def new(
+        cls,
+        architecture: str,
+        label_names: tuple[str, ...],
+        *,
+        side: int = 28,
+        about: Mapping[str, Any] | None = None,
+    ) -> "Model":
         """Build a model with random weights.
 
         Parameters
@@ -65,6 +78,8 @@ class Model:
             At least two, no two alike.
         side : int
             Side of the images, in pixels.
+        about : mapping, optional
+            How it came to be.
 
         Raises
         ------
@@ -74,7 +89,7 @@ class Model:
         if len(set(label_names)) < len(label_names):
             raise UsageError("a label name stands there twice: every label needs its own")
         network = build_network(architecture, len(label_names), side=side)
-        return cls(network, architecture, label_names, side)
+        return cls(network, architecture, label_names, side, dict(about or {}))
 
     def logits(self, images: Images) -> torch.Tensor:
         """Run the network on a batch, on the device where its weights are.
@@ -160,6 +175,7 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
             "architecture": model.architecture,
             "label_names": model.label_names,
             "side": model.side,
+            "about": dict(model.about),
         }
     )
     tensors = {name: value.contiguous() for name, value in model.network.state_dict().items()}
@@ -204,8 +220,16 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         names = fields["label_names"]
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise TypeError("label_names are not a list of texts")
+        told = fields.get("about", {})
+        if not isinstance(told, dict):
+            raise TypeError("about is not a table")
         with torch.device("meta"):  # shapes are compared before anything is allocated
-            model = Model.new(fields["architecture"], tuple(names), side=fields["side"])
+            model = Model.new(
+                fields["architecture"],
+                tuple(names),
+                side=fields["side"],
+                about=told,
+            )
         for name, value in model.network.state_dict().items():
             if name in tensors and tensors[name].dtype != value.dtype:
                 raise ValueError(f"{name} is {tensors[name].dtype}, expected {value.dtype}")

@@ -6,7 +6,6 @@ function of the configuration and the data: the same on the same machine with as
 """
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,76 +19,12 @@ from torch.optim.lr_scheduler import OneCycleLR
 
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.files import atomic_write
+from quickdraw_kit.learn.config import TrainConfig
 from quickdraw_kit.learn.dataset import ImageDataset
 from quickdraw_kit.learn.evaluate import evaluate
 from quickdraw_kit.learn.model import Model, save_model
 
 __all__ = ["EpochMetrics", "TrainConfig", "TrainResult", "train"]
-
-
-@dataclass(frozen=True, slots=True)
-class TrainConfig:
-    """What to train, on what and how.
-
-    Parameters
-    ----------
-    data : path-like, optional
-        Folder of a data set that `prepare` wrote; not needed when the splits are given to `train`.
-    out : path-like, optional
-        Folder for ``model.safetensors`` and ``metrics.jsonl``; by default nothing is written.
-    network : str
-        One of `NETWORKS`.
-    epochs, batch_size : int
-        Passes over the training split, and images of a step.
-    learning_rate : float
-        The highest of the one-cycle schedule.
-    weight_decay, label_smoothing : float
-        Of AdamW and of the cross entropy.
-    seed : int
-        For the first weights, the order of the images and dropout.
-    device : str
-        Such as ``cpu``, ``cuda`` or ``mps``; ``auto`` takes the best there is.
-    threads : int, optional
-        Of the processor; by default as PyTorch chooses. A small network is faster with one when
-        the machine is busy, and its weights are then the same however many cores there are.
-
-    Raises
-    ------
-    UsageError
-        If a value is out of its range.
-
-    Examples
-    --------
-    >>> TrainConfig(data="shards", network="quickdraw-cnn").learning_rate
-    0.003
-    """
-
-    data: str | os.PathLike[str] | None = None
-    out: str | os.PathLike[str] | None = None
-    network: str = "tiny-cnn"
-    epochs: int = 10
-    batch_size: int = 64
-    learning_rate: float = 3e-3
-    weight_decay: float = 1e-2
-    label_smoothing: float = 0.0
-    seed: int = 0
-    device: str = "auto"
-    threads: int | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} is {getattr(self, name)}, expected at least 1")
-        if self.threads is not None and self.threads < 1:
-            raise UsageError(f"threads is {self.threads}, expected at least 1")
-        if not 0 < self.learning_rate <= 10:
-            raise UsageError(f"learning_rate is {self.learning_rate}, expected over 0 to 10")
-        if not 0 <= self.weight_decay < float("inf"):
-            raise UsageError(f"weight_decay is {self.weight_decay}, expected at least 0")
-        if not 0 <= self.seed < 1 << 64:
-            raise UsageError(f"seed is {self.seed}, expected 0 to 2**64 - 1")
-        if not 0 <= self.label_smoothing < 1:
-            raise UsageError(f"label_smoothing is {self.label_smoothing}, expected 0 to below 1")
 
 
 @dataclass(frozen=True, slots=True)

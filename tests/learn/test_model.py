@@ -143,3 +143,14 @@ def test_files_cut_off_or_missing(tmp_path):
         load_model(path)
     with pytest.raises(FileNotFoundError, match=r"nothing\.safetensors"):
         load_model(tmp_path / "nothing.safetensors")
+
+
+def test_what_a_model_is_about_goes_with_it(tmp_path):
+    about = {
+        "raster_style": {"side": 28},
+        "metrics": {"validation_loss": 0.25},
+        "data_sha256": "ab",
+    }
+    model = Model.new("tiny-cnn", ("cat", "dog"), about=about)
+    save_model(model, tmp_path / "model.safetensors")
+    assert load_model(tmp_path / "model.safetensors").about == about
