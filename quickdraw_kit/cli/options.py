@@ -1,7 +1,9 @@
 """Arguments that several commands share, with their completion and parsing."""
 
+import contextlib
 import json
 import sys
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,12 +13,15 @@ from quickdraw_kit.categories import CATEGORIES
 from quickdraw_kit.errors import UsageError
 
 __all__ = [
+    "Address",
     "Categories",
+    "Engine",
     "Folder",
     "Json",
     "Sources",
     "Workers",
     "bounds",
+    "engine",
     "names",
     "print_json",
     "shares",
@@ -51,6 +56,34 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Workers = Annotated[
     int | None, typer.Option(min=1, help="Processes; as many as processors by default.")
 ]
+Engine = Annotated[
+    str, typer.Option("--executor", help="Where to work: processes of this machine, or ray.")
+]
+Address = Annotated[
+    str | None, typer.Option(help="Of the Ray cluster; by default RAY_ADDRESS, or a new one here.")
+]
+
+
+def engine(name: str, address: str | None) -> contextlib.AbstractContextManager[Executor | None]:
+    """Return what ``--executor`` names, to be opened; None stands for processes.
+
+    Examples
+    --------
+    >>> with engine("processes", None) as executor:
+    ...     print(executor)
+    None
+    """
+    if name == "processes" and address is None:
+        return contextlib.nullcontext()
+    if name != "ray":
+        raise UsageError(
+            f"--executor {name!r} with --address {address!r}: an address goes with ray"
+            if name == "processes"
+            else f"--executor {name!r}: expected processes or ray"
+        )
+    from quickdraw_kit.shards.cluster import ray_executor
+
+    return ray_executor(address)
 
 
 def names(text: str | None) -> tuple[str, ...] | None:

@@ -6,12 +6,15 @@ from typing import Annotated, Any
 import typer
 
 from quickdraw_kit.cli.options import (
+    Address,
     Categories,
+    Engine,
     Folder,
     Json,
     Sources,
     Workers,
     bounds,
+    engine,
     names,
     print_json,
     shares,
@@ -65,6 +68,8 @@ def prepare(
         float, typer.Option(help="Share of the drawings that may be refused.")
     ] = 0.01,
     workers: Workers = None,
+    executor: Engine = "processes",
+    address: Address = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace what 'prepare' left in the folder.")
     ] = False,
@@ -85,6 +90,8 @@ def prepare(
       quickdraw-kit prepare simplified/ -o pets -c cat,dog --limit 10000
 
       quickdraw-kit prepare mnist/ --out mnist-shards
+
+      quickdraw-kit prepare /data/simplified -o /data/shards --executor ray --address auto
     """
     from quickdraw_kit.acquire.cache import data_home
     from quickdraw_kit.raster.style import RasterStyle
@@ -114,7 +121,7 @@ def prepare(
         plan = plan_prepare(sources, out, selection=selection, layout=layout, home=data_home())
         _show_plan(plan, as_json)
         return
-    with progress_bar(quiet=as_json) as advance:
+    with progress_bar(quiet=as_json) as advance, engine(executor, address) as pool:
         rate = _Rate()
         manifest = room.prepare(
             sources,
@@ -124,6 +131,7 @@ def prepare(
             home=data_home(),
             max_rejects=max_rejects,
             workers=workers,
+            executor=pool,
             overwrite=overwrite,
             progress=lambda now: advance(
                 now.stage, now.done, now.total, rate(now.stage, now.drawings)

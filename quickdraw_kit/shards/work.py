@@ -92,7 +92,7 @@ def map_unordered(
             yield task, function(task)
         return
     queue = iter(tasks)
-    room = _AHEAD * (os.cpu_count() or 1)
+    room = _AHEAD * getattr(executor, "_max_workers", os.cpu_count() or 1)
     running = {}
     try:
         while True:

@@ -1,0 +1,117 @@
+"""Ray: the bytes of one machine from two nodes, one of which is killed on the way."""
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+
+from quickdraw_kit.errors import DataError, QuickdrawError, UsageError
+from quickdraw_kit.shards.cluster import ray_executor
+from quickdraw_kit.shards.prepare import prepare
+from quickdraw_kit.strokes.generate import write_sample
+
+pytest.importorskip("ray")
+# Ray leaves sockets and files of its own to the collector
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning:ray"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:ray"),
+]
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    from ray.cluster_utils import Cluster
+
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    yield made
+    made.shutdown()
+
+
+@pytest.fixture
+def executor(cluster):
+    with ray_executor(cluster.address) as made:
+        yield made
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def fail(kind: type[Exception]) -> None:
+    raise kind("as it was raised")
+
+
+def die_until(marks: Path, times: int) -> int:
+    tries = len(list(marks.iterdir()))
+    (marks / str(tries)).touch()
+    if tries < times:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return tries
+
+
+def count_tries(marks: Path) -> None:
+    (marks / str(len(list(marks.iterdir())))).touch()
+    raise OSError("the share is gone")
+
+
+def test_a_node_that_is_killed_changes_no_byte(cluster, tmp_path):
+    write_sample(tmp_path / "drawings", drawings=2700)
+    prepare([tmp_path / "drawings"], tmp_path / "here", workers=1)
+    node = cluster.add_node(num_cpus=1)
+    killers = []
+
+    def kill(progress):
+        if progress.done > progress.total // 4 and not killers:
+            killers.append(
+                threading.Thread(
+                    target=cluster.remove_node, args=(node,), kwargs={"allow_graceful": False}
+                )
+            )
+            killers[0].start()
+
+    with ray_executor(cluster.address) as executor:
+        prepare([tmp_path / "drawings"], tmp_path / "there", executor=executor, progress=kill)
+    killers[0].join()
+    assert content(tmp_path / "there") == content(tmp_path / "here")
+
+
+def test_relative_paths_mean_what_they_mean_to_the_caller(executor, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_sample("drawings", drawings=54)
+    assert prepare(["drawings"], "shards", executor=executor).counts.written == 54
+
+
+def test_errors_are_those_of_the_function(executor):
+    with pytest.raises(DataError, match="as it was raised"):
+        executor.submit(fail, DataError).result()
+
+
+def test_a_worker_that_dies_is_replaced(executor, tmp_path):
+    assert executor.submit(die_until, tmp_path, 2).result() == 2
+
+
+def test_a_unit_that_always_dies_is_an_error_that_says_what_is_kept(executor, tmp_path):
+    with pytest.raises(QuickdrawError, match="What is finished is kept"):
+        executor.submit(die_until, tmp_path, 99).result()
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_a_disk_that_fails_is_tried_again(executor, tmp_path):
+    with pytest.raises(OSError, match="the share is gone"):
+        executor.submit(count_tries, tmp_path).result()
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_a_cluster_that_is_not_there(tmp_path):
+    with pytest.raises(UsageError, match="no Ray cluster"), ray_executor("127.0.0.1:1"):
+        pass
