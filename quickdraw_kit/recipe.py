@@ -9,8 +9,9 @@ its note.
 import difflib
 import json
 import tomllib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,12 @@ import msgspec
 
 from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.files import atomic_write
+from quickdraw_kit.jobs import Job, JobResult, config_of, expand
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.shards.layout import Layout
 from quickdraw_kit.shards.selection import Selection
 
-__all__ = ["Recipe", "RecipeResult", "demo_recipe", "load_recipe", "run_recipe"]
+__all__ = ["Recipe", "RecipeResult", "demo_recipe", "load_recipe", "planned_jobs", "run_recipe"]
 
 Report = Callable[[str, float, float, str], None]
 """Takes what is being done, how much is done, how much there is, and a note."""
@@ -66,20 +68,6 @@ class PrepareStep(_Step, frozen=True):
     workers: int | None = None
 
 
-class TrainStep(_Step, frozen=True):
-    """``[train]``: train a network on the shards, into ``{out}/model``."""
-
-    network: str = "tiny-cnn"
-    epochs: int = 10
-    batch_size: int = 64
-    learning_rate: float = 3e-3
-    weight_decay: float = 1e-2
-    label_smoothing: float = 0.0
-    seed: int = 0
-    device: str = "auto"
-    threads: int | None = None
-
-
 class ReportStep(_Step, frozen=True):
     """``[report]``: a page with the pictures, ``{out}/index.html``."""
 
@@ -92,7 +80,12 @@ class Recipe(_Step, frozen=True):
     title: str = "A recipe"
     sample: SampleStep | None = None
     prepare: PrepareStep | None = None
-    train: TrainStep | None = None
+    train: dict[str, Any] | None = None
+    """Settings of `TrainConfig`: train a network on the shards, into ``{out}/model``."""
+    defaults: dict[str, Any] = msgspec.field(default_factory=dict)
+    """Settings that the jobs share."""
+    jobs: tuple[dict[str, Any], ...] | None = None
+    """Tables of `expand`: a batch of jobs, into ``{out}/jobs``."""
     report: ReportStep | None = None
 
 
@@ -108,20 +101,25 @@ class RecipeResult:
         What became of each step: a line for people.
     page : Path or None
         The page, when there is one.
+    jobs : tuple of JobResult
+        What became of each job.
     """
 
     out: Path
     steps: dict[str, str]
     page: Path | None
+    jobs: tuple[JobResult, ...] = ()
 
 
-def load_recipe(path: Path) -> Recipe:
+def load_recipe(path: Path, *, overrides: Iterable[str] = ()) -> Recipe:
     r"""Read and check a recipe.
 
     Parameters
     ----------
     path : Path
         A TOML file.
+    overrides : iterable of str
+        Settings such as ``epochs=2`` that all jobs take in place of their own.
 
     Returns
     -------
@@ -150,6 +148,10 @@ def load_recipe(path: Path) -> Recipe:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not TOML: {error}") from None
     _check_keys(path, document)
+    if changes := dict(map(_override, overrides)):
+        if "jobs" not in document:
+            raise UsageError(f"{path} has no [[jobs]] whose settings could be changed")
+        document["jobs"] = [{**table, **changes} for table in document["jobs"]]
     try:
         recipe = msgspec.convert(document, Recipe)
     except msgspec.ValidationError as error:
@@ -168,7 +170,7 @@ def demo_recipe() -> Recipe:
 
     Examples
     --------
-    >>> demo_recipe().train.network
+    >>> demo_recipe().train["network"]
     'tiny-cnn'
     """
     here = Path(__file__).parent
@@ -177,7 +179,14 @@ def demo_recipe() -> Recipe:
     return load_recipe(next(place for place in places if place.is_dir()) / "demo.toml")
 
 
-def run_recipe(recipe: Recipe, out: Path, *, report: Report | None = None) -> RecipeResult:
+def run_recipe(
+    recipe: Recipe,
+    out: Path,
+    *,
+    executor: Executor | None = None,
+    part: tuple[int, int] | None = None,
+    report: Report | None = None,
+) -> RecipeResult:
     """Run the steps of a recipe that are not done yet.
 
     Parameters
@@ -186,26 +195,38 @@ def run_recipe(recipe: Recipe, out: Path, *, report: Report | None = None) -> Re
         What to make.
     out : Path
         Folder for everything that it makes.
+    executor : concurrent.futures.Executor, optional
+        Where shards are prepared and jobs run; by default processes of this machine for shards,
+        and one job after the other in this one.
+    part : tuple of int, optional
+        Of (i, n): run only every n-th job from the i-th, counted from 1, and write no table, so
+        that n calls on n machines with one folder share the jobs. A call without it gathers.
     report : callable, optional
         Called as the work goes on.
 
     Returns
     -------
     RecipeResult
-        What became of each step.
+        What became of each step, and of each job.
 
     Raises
     ------
     QuickdrawError
-        As the steps do.
+        As the steps do. A job that fails is not an error but a result.
     """
     out.mkdir(parents=True, exist_ok=True)
-    tell: Report = report or (lambda *_: None)
+    run = _Run(out, executor, part, report or (lambda *_: None))
     lines: dict[str, str] = {}
     fresh = True  # whether all steps so far are those of the notes
-    for name in ("sample", "prepare", "train", "report"):
+    for name in _STEPS:
         step = getattr(recipe, name)
         if step is None:
+            continue
+        if name == "report" and part is not None:
+            continue  # it is for all jobs
+        if name == "jobs" or (name == "report" and recipe.jobs is not None):
+            # every job has a note of its own
+            lines[name] = _STEPS[name](step, recipe, run)
             continue
         note = out / f".{name}.done.json"
         settings = json.loads(msgspec.json.encode(step))
@@ -215,83 +236,153 @@ def run_recipe(recipe: Recipe, out: Path, *, report: Report | None = None) -> Re
                 lines[name] = left["line"]
                 continue
         fresh = False
-        lines[name] = _STEPS[name](step, recipe, out, tell)
+        lines[name] = _STEPS[name](step, recipe, run)
         with atomic_write(note) as file:
             file.write(json.dumps({"settings": settings, "line": lines[name]}).encode())
     page = out / "index.html"
-    return RecipeResult(out, lines, page if recipe.report is not None else None)
+    return RecipeResult(out, lines, page if recipe.report is not None else None, tuple(run.results))
 
 
-def _sample(step: SampleStep, recipe: Recipe, out: Path, tell: Report) -> str:
+@dataclass(slots=True)
+class _Run:
+    """What the steps of one run share."""
+
+    out: Path
+    executor: Executor | None
+    part: tuple[int, int] | None
+    tell: Report
+    results: list[JobResult] = field(default_factory=list)
+
+
+def _sample(step: SampleStep, recipe: Recipe, run: _Run) -> str:
     from quickdraw_kit.strokes.generate import write_sample
 
     paths = write_sample(
-        out / "sample",
+        run.out / "sample",
         drawings=step.drawings,
         categories=step.categories,
         seed=step.seed,
         raw=step.raw,
-        progress=lambda done, total: tell("sample", done, total, f"{done:,} drawings"),
+        progress=lambda done, total: run.tell("sample", done, total, f"{done:,} drawings"),
     )
     return f"{step.drawings:,} generated drawings in {len(paths)} files"
 
 
-def _prepare(step: PrepareStep, recipe: Recipe, out: Path, tell: Report) -> str:
+def _prepare(step: PrepareStep, recipe: Recipe, run: _Run) -> str:
     from quickdraw_kit.acquire.cache import data_home
     from quickdraw_kit.shards.prepare import prepare
 
     manifest = prepare(
-        [source.replace("{out}", str(out)) for source in step.sources],
-        out / "shards",
+        [source.replace("{out}", str(run.out)) for source in step.sources],
+        run.out / "shards",
         selection=_selection(step),
         layout=_layout(step),
         home=data_home(),
         max_rejects=step.max_rejects,
         workers=step.workers,
+        executor=run.executor,
         overwrite=True,
-        progress=lambda now: tell(now.stage, now.done, now.total, f"{now.drawings:,} drawings"),
+        progress=lambda now: run.tell(now.stage, now.done, now.total, f"{now.drawings:,} drawings"),
     )
     rows = ", ".join(f"{rows:,} {split}" for split, rows in manifest.rows.items())
     return f"{manifest.counts.written:,} drawings of {len(manifest.categories)} categories ({rows})"
 
 
-def _train(step: TrainStep, recipe: Recipe, out: Path, tell: Report) -> str:
-    from quickdraw_kit.learn.train import TrainConfig, train
+def _train(step: dict[str, Any], recipe: Recipe, run: _Run) -> str:
+    from quickdraw_kit.learn.train import train
 
-    config = TrainConfig(data=out / "shards", out=out / "model", **msgspec.structs.asdict(step))
+    config = config_of({**step, "data": str(run.out / "shards"), "out": str(run.out / "model")})
     result = train(
         config,
-        on_epoch=lambda row: tell(
-            "train", row.epoch, step.epochs, f"validation {row.validation_accuracy or 0:.1%}"
+        on_epoch=lambda row: run.tell(
+            "train", row.epoch, config.epochs, f"validation {row.validation_accuracy or 0:.1%}"
         ),
     )
     last = result.history[-1]
     return (
-        f"{step.network}, {step.epochs} epochs: accuracy {last.train_accuracy:.1%} in training, "
-        f"{last.validation_accuracy or 0:.1%} in validation"
+        f"{config.network}, {config.epochs} epochs: accuracy {last.train_accuracy:.1%} in "
+        f"training, {last.validation_accuracy or 0:.1%} in validation"
     )
 
 
-def _report(step: ReportStep, recipe: Recipe, out: Path, tell: Report) -> str:
-    from quickdraw_kit.show.report import write_report
+def _jobs(tables: tuple[dict[str, Any], ...], recipe: Recipe, run: _Run) -> str:
+    from quickdraw_kit.jobs import run_jobs, write_results
 
-    model = out / "model" if recipe.train is not None else None
-    write_report(out / "index.html", step.title or recipe.title, out / "shards", model)
-    return f"{out / 'index.html'}"
+    jobs = planned_jobs(recipe, run.out)
+    if run.part is not None:
+        first, step = run.part
+        jobs = jobs[first - 1 :: step]
+    run.results = run_jobs(jobs, run.out / "jobs", executor=run.executor, progress=run.tell)
+    failed = [result for result in run.results if result.failed]
+    line = f"{len(jobs) - len(failed)} of {len(jobs)} jobs done"
+    if run.part is None:
+        write_results(run.results, run.out)
+        line += f", see {run.out / 'summary.csv'}"
+    if failed:
+        first = failed[0]
+        line += f"; {len(failed)} failed, the first: {first.job.name}: {first.error}"
+    return line
 
 
-_STEPS: dict[str, Callable[[Any, Recipe, Path, Report], str]] = {
+def _report(step: ReportStep, recipe: Recipe, run: _Run) -> str:
+    title, page = step.title or recipe.title, run.out / "index.html"
+    if recipe.jobs is not None:
+        from quickdraw_kit.jobs import write_jobs_page
+
+        write_jobs_page(page, title, run.results)
+    else:
+        from quickdraw_kit.show.report import write_report
+
+        model = run.out / "model" if recipe.train is not None else None
+        write_report(page, title, run.out / "shards", model)
+    return f"{page}"
+
+
+_STEPS: dict[str, Callable[[Any, Recipe, _Run], str]] = {
     "sample": _sample,
     "prepare": _prepare,
     "train": _train,
+    "jobs": _jobs,
     "report": _report,
 }
 _SECTIONS: dict[str, type[_Step]] = {
     "sample": SampleStep,
     "prepare": PrepareStep,
-    "train": TrainStep,
     "report": ReportStep,
 }
+
+
+def planned_jobs(recipe: Recipe, out: Path) -> tuple[Job, ...]:
+    """List the jobs of a recipe.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        With ``[[jobs]]``.
+    out : Path
+        What ``{out}`` stands for.
+
+    Returns
+    -------
+    tuple of Job
+        In the order in which they run.
+
+    Examples
+    --------
+    >>> planned_jobs(demo_recipe(), Path("out"))
+    ()
+    """
+    from quickdraw_kit.acquire.cache import data_home
+
+    def placed(value: Any) -> Any:
+        if isinstance(value, list):
+            return [placed(each) for each in value]
+        if not isinstance(value, str):
+            return value
+        return value.replace("{out}", str(out)).replace("{home}", str(data_home()))
+
+    tables = [{k: placed(v) for k, v in table.items()} for table in recipe.jobs or ()]
+    return expand(tables, {k: placed(v) for k, v in recipe.defaults.items()})
 
 
 def _selection(step: PrepareStep) -> Selection:
@@ -317,9 +408,20 @@ def _layout(step: PrepareStep) -> Layout:
     )
 
 
+def _override(text: str) -> tuple[str, Any]:
+    """Read ``name=value``; the value is TOML, or text as it stands."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"--set {text!r}: expected name=value, such as epochs=2")
+    try:
+        return name.strip(), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return name.strip(), value.strip()
+
+
 def _check_keys(path: Path, document: dict[str, Any]) -> None:
     """Refuse keys that are not known, before types are looked at, and offer the nearest."""
-    known = {"title", *_SECTIONS}
+    known = {"title", "defaults", *_STEPS}
     _check_known(path, document, known, "")
     for section, content in document.items():
         if section in _SECTIONS and isinstance(content, dict):
@@ -341,9 +443,15 @@ def _check_values(path: Path, recipe: Recipe) -> None:
         if recipe.prepare is not None:
             _selection(recipe.prepare)
             _layout(recipe.prepare)
-        if recipe.train is not None and recipe.prepare is None:
-            raise UsageError("[train] needs [prepare], whose shards it trains on")
-        if recipe.report is not None and recipe.prepare is None:
-            raise UsageError("[report] needs [prepare], whose shards it shows")
+        if recipe.train is not None:
+            config_of(recipe.train)
+            if recipe.prepare is None:
+                raise UsageError("[train] needs [prepare], whose shards it trains on")
+        if recipe.jobs is not None:
+            planned_jobs(recipe, Path())
+        elif recipe.defaults:
+            raise UsageError("[defaults] are those of [[jobs]], and there are none")
+        if recipe.report is not None and recipe.prepare is None and recipe.jobs is None:
+            raise UsageError("[report] needs [prepare] or [[jobs]], which it shows")
     except (UsageError, DataError) as error:
         raise UsageError(f"{path}: {error}") from None

@@ -1,12 +1,16 @@
 """Commands that run recipes: `run`, `demo`."""
 
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from quickdraw_kit.cli.options import Json, print_json
+from quickdraw_kit.cli.options import Address, Engine, Json, engine, print_json
 from quickdraw_kit.cli.progress import progress_bar
+from quickdraw_kit.errors import UsageError
 
 __all__ = ["add_to"]
 
@@ -22,30 +26,70 @@ def run(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder; out/<name> by default.")
     ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Setting of all jobs in place of the recipe's: 'epochs=2'."),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Jobs that run at once.")] = 1,
+    part: Annotated[
+        str | None,
+        typer.Option(help="Only these jobs, for many machines: '3/8' is the third part."),
+    ] = None,
+    executor: Engine = "processes",
+    address: Address = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the recipe, show its steps, and stop.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Run a recipe; steps that are done already are passed over.
+    """Run a recipe; steps and jobs that are done already are passed over.
+
+    A job that fails does not stop the others; the exit code is then 1. Interrupted jobs go on
+    where they were when the same command is given again.
 
     Examples:
 
       quickdraw-kit run pipelines/demo.toml
 
-      quickdraw-kit run pipelines/quickdraw.toml --dry-run
-    """
-    from quickdraw_kit.recipe import load_recipe
+      quickdraw-kit run pipelines/sweep.toml --dry-run
 
-    loaded = load_recipe(recipe)
+      quickdraw-kit run pipelines/mnist.toml --set data=mnist/ --set seed=0
+    """
+    from quickdraw_kit.recipe import load_recipe, planned_jobs
+
+    loaded = load_recipe(recipe, overrides=settings or ())
     folder = out if out is not None else Path("out") / recipe.stem
     if dry_run:
         import msgspec
 
         steps = {name: step for name, step in msgspec.to_builtins(loaded).items() if step}
+        if loaded.jobs is not None:
+            steps["jobs"] = [job.name for job in planned_jobs(loaded, folder)]
         print_json({"out": str(folder), **steps})
         return
-    _run(loaded, folder, as_json)
+    with _pool(executor, address, workers) as pool:
+        _run(loaded, folder, as_json, pool, _part(part))
+
+
+def _part(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    first, slash, step = text.partition("/")
+    if not (slash and first.isdigit() and step.isdigit() and 1 <= int(first) <= int(step)):
+        raise UsageError(f"--part {text!r}: expected such as 3/8, the third of eight parts")
+    return int(first), int(step)
+
+
+@contextmanager
+def _pool(name: str, address: str | None, workers: int) -> Iterator[Executor | None]:
+    with engine(name, address) as pool:
+        if pool is not None or workers == 1:
+            yield pool
+            return
+        from quickdraw_kit.shards.work import process_pool
+
+        with process_pool(workers) as processes:
+            yield processes
 
 
 def demo(
@@ -63,13 +107,40 @@ def demo(
     _run(demo_recipe(), out, as_json)
 
 
-def _run(recipe: Any, out: Path, as_json: bool) -> None:
+def _run(
+    recipe: Any,
+    out: Path,
+    as_json: bool,
+    pool: Executor | None = None,
+    part: tuple[int, int] | None = None,
+) -> None:
     from quickdraw_kit.recipe import run_recipe
 
     with progress_bar(quiet=as_json) as advance:
-        result = run_recipe(recipe, out, report=advance)
+        result = run_recipe(recipe, out, executor=pool, part=part, report=advance)
     if as_json:
-        print_json({"out": str(out), "steps": result.steps})
+        jobs = [{"job": each.job.name, "error": each.error, **each.figures} for each in result.jobs]
+        print_json({"out": str(out), "steps": result.steps, "jobs": jobs})
+    else:
+        for step, line in result.steps.items():
+            typer.echo(f"{step + ':':<9} {line}")
+        _show_jobs(result.jobs)
+    if any(each.failed for each in result.jobs):
+        raise typer.Exit(1)
+
+
+def _show_jobs(results: Any) -> None:
+    if not results:
         return
-    for step, line in result.steps.items():
-        typer.echo(f"{step + ':':<9} {line}")
+    from quickdraw_kit.jobs import summarise
+
+    table = summarise(results)
+    width = max(map(len, table["group"]))
+    for row in table.to_dict("records"):
+        spread = row.get("test_top1_sd")
+        accuracy = (
+            f"test {row['test_top1_mean']:.2%}" if "test_top1_mean" in row else "no result"
+        ) + (f" ± {spread:.2%}" if spread is not None and spread == spread else "")
+        seeds = f"{row['seeds']} seed{'s' if row['seeds'] != 1 else ''}"
+        failed = f", {row['failed']} failed" if row["failed"] else ""
+        typer.echo(f"  {row['group']:<{width}}  {accuracy}, {seeds}{failed}")

@@ -1,0 +1,147 @@
+"""Batches of jobs: grids, notes, failures that stop nobody, and one table of results."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+
+from quickdraw_kit.errors import UsageError
+from quickdraw_kit.jobs import expand, run_jobs, summarise, write_jobs_page, write_results
+from quickdraw_kit.shards.prepare import prepare
+from quickdraw_kit.shards.work import process_pool
+from quickdraw_kit.strokes.generate import write_sample
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("jobs")
+    write_sample(folder / "sample", drawings=40, categories=["circle", "line"])
+    prepare([folder / "sample"], folder / "shards", workers=1)
+    return str(folder / "shards")
+
+
+@pytest.fixture
+def jobs(shards):
+    return expand(
+        [{"name": "net", "network": ["tiny-cnn", "mnist-cnn"], "seed": [0, 1]}],
+        {"data": shards, "epochs": 1, "threads": 1},
+    )
+
+
+def weights(folder, jobs):
+    return {job.name: (folder / job.name / "model.safetensors").read_bytes() for job in jobs}
+
+
+def test_lists_are_dimensions_and_tables_override_defaults():
+    jobs = expand(
+        [{"name": "a", "learning_rate": [1e-3, 1e-2], "seed": 7}, {"name": "b", "epochs": 2}],
+        {"epochs": 5, "seed": [0, 1]},
+    )
+    assert [job.name for job in jobs] == [
+        "a-learning_rate0.001-seed7",
+        "a-learning_rate0.01-seed7",
+        "b-seed0",
+        "b-seed1",
+    ]
+    assert [job.config.epochs for job in jobs] == [5, 5, 2, 2]
+    assert jobs[2].group == jobs[3].group == "b"
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"netwrk": "tiny-cnn"}, "did you mean network"),
+        ({"epochs": "five"}, r"epochs in \[jobs: tiny\]: Expected `int`"),
+        ({"epochs": [1, "five"]}, "Expected `int`"),
+        ({"epochs": 0}, "at least 1"),
+        ({"seed": []}, "empty list"),
+        ({"name": "../up"}, "cannot name a job"),
+        ({"seed": [1, 1]}, "two jobs are called"),
+        ({"data": 5}, "Expected `str`"),
+    ],
+)
+def test_a_mistake_is_said_before_anything_starts(table, message):
+    with pytest.raises(UsageError, match=message):
+        expand([{"name": "tiny", **table}])
+
+
+def test_jobs_leave_models_and_a_table(jobs, tmp_path):
+    results = run_jobs(jobs, tmp_path / "jobs")
+    assert not any(result.failed for result in results)
+    summary = write_results(results, tmp_path)
+    assert summary["group"].tolist() == ["net-tiny-cnn", "net-mnist-cnn"]
+    assert summary["seeds"].tolist() == [2, 2]
+    table = pd.read_parquet(tmp_path / "results.parquet")
+    again = pd.read_csv(tmp_path / "results.csv")
+    assert table["job"].tolist() == again["job"].tolist() == sorted(job.name for job in jobs)
+    both = [result.figures["test_top1"] for result in results[:2]]
+    assert summary["test_top1_mean"][0] == pytest.approx(sum(both) / 2)
+    assert summary["test_top1_sd"][0] == pytest.approx(abs(both[0] - both[1]) / 2**0.5)
+
+
+def test_what_is_done_is_not_done_again_and_a_new_setting_is(jobs, shards, tmp_path):
+    run_jobs(jobs, tmp_path)
+    before = {
+        name: os.stat(tmp_path / name / "result.json").st_mtime_ns for name in os.listdir(tmp_path)
+    }
+    run_jobs(jobs, tmp_path)
+    assert before == {
+        name: os.stat(tmp_path / name / "result.json").st_mtime_ns for name in os.listdir(tmp_path)
+    }
+    changed = expand(
+        [{"name": "net", "network": ["tiny-cnn", "mnist-cnn"], "seed": 0}],
+        {"data": shards, "epochs": 2, "threads": 1},
+    )
+    assert all(result.figures["epochs"] == 2 for result in run_jobs(changed, tmp_path))
+
+
+def test_a_job_that_fails_stops_no_other(shards, tmp_path):
+    jobs = expand(
+        [{"name": "gone", "data": str(tmp_path / "nowhere")}, {"name": "fine", "data": shards}],
+        {"epochs": 1, "threads": 1, "network": "tiny-cnn"},
+    )
+    results = run_jobs(jobs, tmp_path / "jobs")
+    assert [result.failed for result in results] == [True, False]
+    assert "nowhere" in results[0].error
+    assert "Traceback" in (tmp_path / "jobs" / "gone-seed0" / "error.txt").read_text()
+    assert summarise(results)["failed"].tolist() == [1, 0]
+    write_results(results, tmp_path)
+    write_jobs_page(tmp_path / "index.html", "One of two", results)
+    assert "nowhere" in (tmp_path / "index.html").read_text()
+
+
+def test_processes_give_the_same_weights(jobs, tmp_path):
+    run_jobs(jobs, tmp_path / "here")
+    with process_pool(2) as pool:
+        run_jobs(jobs, tmp_path / "there", executor=pool)
+    assert weights(tmp_path / "here", jobs) == weights(tmp_path / "there", jobs)
+
+
+@pytest.mark.slow
+def test_a_batch_that_was_killed_goes_on_and_ends_with_the_same_weights(shards, tmp_path):
+    recipe = tmp_path / "batch.toml"
+    recipe.write_text(
+        f"[defaults]\ndata = {json.dumps(shards)}\nthreads = 1\nepochs = 40\nseed = [0, 1]\n"
+        '[[jobs]]\nname = "net"\nnetwork = "tiny-cnn"\n'
+    )
+    command = [sys.executable, "-m", "quickdraw_kit", "run", recipe, "--out"]
+    subprocess.run([*command, tmp_path / "whole"], check=True, capture_output=True)
+    notes = tmp_path / "cut" / "jobs"
+    for wanted in (1, 2):  # killed once in each job, when it has begun to write
+        run = subprocess.Popen(
+            [*command, tmp_path / "cut"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        while run.poll() is None and len(list(notes.glob("*/metrics.jsonl"))) < wanted:
+            time.sleep(0.01)
+        run.send_signal(signal.SIGKILL)
+        run.wait()
+    subprocess.run([*command, tmp_path / "cut"], check=True, capture_output=True)
+    for seed in (0, 1):
+        name = f"jobs/net-seed{seed}/model.safetensors"
+        whole, cut = tmp_path / "whole" / name, tmp_path / "cut" / name
+        assert cut.read_bytes() == whole.read_bytes()
