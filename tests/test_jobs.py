@@ -1,7 +1,6 @@
 """Batches of jobs: grids, notes, failures that stop nobody, and one table of results."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -35,6 +34,10 @@ def jobs(shards):
 
 def weights(folder, jobs):
     return {job.name: (folder / job.name / "model.safetensors").read_bytes() for job in jobs}
+
+
+def notes(folder):
+    return {path: path.stat().st_mtime_ns for path in folder.glob("*/result.json")}
 
 
 def test_lists_are_dimensions_and_tables_override_defaults():
@@ -86,13 +89,9 @@ def test_jobs_leave_models_and_a_table(jobs, tmp_path):
 
 def test_what_is_done_is_not_done_again_and_a_new_setting_is(jobs, shards, tmp_path):
     run_jobs(jobs, tmp_path)
-    before = {
-        name: os.stat(tmp_path / name / "result.json").st_mtime_ns for name in os.listdir(tmp_path)
-    }
+    before = notes(tmp_path)
     run_jobs(jobs, tmp_path)
-    assert before == {
-        name: os.stat(tmp_path / name / "result.json").st_mtime_ns for name in os.listdir(tmp_path)
-    }
+    assert notes(tmp_path) == before
     changed = expand(
         [{"name": "net", "network": ["tiny-cnn", "mnist-cnn"], "seed": 0}],
         {"data": shards, "epochs": 2, "threads": 1},
