@@ -1,23 +1,35 @@
 """What the trainer asks of its data: images in whole batches, and labels with their names."""
 
-from collections.abc import Iterator
+import itertools
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from quickdraw_kit.errors import DataError
 
-__all__ = ["ArrayDataset", "Batch", "ImageDataset", "Images", "Labels"]
+__all__ = [
+    "ArrayDataset",
+    "Batch",
+    "BitmapDataset",
+    "Dataset",
+    "ImageDataset",
+    "Images",
+    "Labels",
+]
 
 Images: TypeAlias = npt.NDArray[np.uint8]
 Labels: TypeAlias = npt.NDArray[np.int64]
 Batch: TypeAlias = tuple[Images, Labels]
 
+_BLOCK = 1 << 14  # rows that are fetched at once
 
-class ImageDataset(Protocol):
-    """Images and labels in whole batches, as `open_shards` gives them."""
+
+class Dataset(Protocol):
+    """Rows and their labels in whole batches."""
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -27,7 +39,20 @@ class ImageDataset(Protocol):
     def side(self) -> int:
         """Side of the images, in pixels."""
 
+    @property
+    def labels(self) -> Labels:
+        """All labels, in the order of the data set."""
+
     def __len__(self) -> int: ...
+
+    def batches(
+        self, batch_size: int, *, shuffle: bool = False, seed: int = 0
+    ) -> Iterator[tuple[Any, Labels]]:
+        """Yield images or a DrawingBatch, and int64 labels of shape (n,)."""
+
+
+class ImageDataset(Dataset, Protocol):
+    """Images and labels in whole batches, as `open_shards` gives them."""
 
     def batches(self, batch_size: int, *, shuffle: bool = False, seed: int = 0) -> Iterator[Batch]:
         """Yield uint8 images of shape (n, side, side) and int64 labels of shape (n,)."""
@@ -111,3 +136,97 @@ class ArrayDataset:
             part = slice(start, start + batch_size)
             rows = part if order is None else order[part]
             yield self.images[rows], self.labels[rows]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BitmapDataset:
+    """Chosen rows of several files of bitmaps, each the file of a label, in memory maps.
+
+    The files are sorted by label, so an order that is drawn goes to all of them. Rows are fetched
+    for many batches at once, file by file, which costs a call a file and not a call a row.
+
+    Parameters
+    ----------
+    files : sequence of ndarray of uint8, shape (rows, side * side)
+        One a label, as `read_bitmaps` gives them.
+    rows : sequence of ndarray of int64
+        Which rows of each file.
+    label_names : tuple of str
+        Names in the order of the files.
+
+    Raises
+    ------
+    DataError
+        If the files are not one a label or their bitmaps differ in size.
+
+    Examples
+    --------
+    >>> files = [np.full((4, 784), label, np.uint8) for label in (0, 1)]
+    >>> dataset = BitmapDataset(files, [np.arange(3), np.array([2])], ("cat", "dog"))
+    >>> [(images[:, 0, 0], labels) for images, labels in dataset.batches(9)]
+    [(array([0, 0, 0, 1], dtype=uint8), array([0, 0, 0, 1]))]
+    """
+
+    files: Sequence[Images]
+    rows: Sequence[Labels]
+    label_names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not len(self.files) == len(self.rows) == len(self.label_names) > 0:
+            raise DataError(
+                f"{len(self.files)} files, {len(self.rows)} choices of rows and "
+                f"{len(self.label_names)} labels: expected as many of each"
+            )
+        sizes = sorted({file.shape[1] for file in self.files})
+        if len(sizes) > 1:
+            raise DataError(f"the files hold bitmaps of {sizes} pixels: expected one size")
+
+    def __len__(self) -> int:
+        return sum(len(rows) for rows in self.rows)
+
+    @property
+    def side(self) -> int:
+        """Side of the images, in pixels."""
+        return math.isqrt(self.files[0].shape[1])
+
+    @property
+    def labels(self) -> Labels:
+        """All labels, in the order of the files."""
+        return np.repeat(np.arange(len(self.rows)), [len(rows) for rows in self.rows])
+
+    def batches(self, batch_size: int, *, shuffle: bool = False, seed: int = 0) -> Iterator[Batch]:
+        """Yield whole batches.
+
+        Parameters
+        ----------
+        batch_size : int
+            Rows of a batch; the last one may have fewer.
+        shuffle : bool
+            Draw an order.
+        seed : int
+            What the order is drawn with: the same seed gives the same order.
+
+        Yields
+        ------
+        images : ndarray of uint8, shape (n, side, side)
+        labels : ndarray of int64, shape (n,)
+        """
+        labels, rows = self.labels, np.concatenate(self.rows)
+        if shuffle:
+            order = np.random.default_rng(seed).permutation(len(rows))
+            labels, rows = labels[order], rows[order]
+        block = max(_BLOCK // batch_size, 1) * batch_size
+        for first in range(0, len(rows), block):
+            images = self._fetch(labels[first : first + block], rows[first : first + block])
+            for start in range(0, len(images), batch_size):
+                part = slice(start, start + batch_size)
+                yield images[part], labels[first : first + block][part]
+
+    def _fetch(self, labels: Labels, rows: Labels) -> Images:
+        flat = np.empty((len(rows), self.files[0].shape[1]), np.uint8)
+        order = np.lexsort((rows, labels))  # front to back through each file
+        bounds = np.searchsorted(labels[order], np.arange(len(self.files) + 1))
+        for file, (start, stop) in zip(self.files, itertools.pairwise(bounds), strict=True):
+            places = order[start:stop]
+            flat[places] = np.asarray(file)[rows[places]]
+        return flat.reshape(len(rows), self.side, self.side)

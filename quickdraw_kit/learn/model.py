@@ -21,7 +21,9 @@ from torch import nn
 from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.files import atomic_write
 from quickdraw_kit.learn.dataset import Images
-from quickdraw_kit.learn.networks import build_network
+from quickdraw_kit.learn.networks import STROKE_NETWORKS, build_network
+from quickdraw_kit.learn.sequence import pack_strokes
+from quickdraw_kit.strokes.batch import DrawingBatch
 
 __all__ = ["Model", "load_model", "save_model"]
 
@@ -35,7 +37,8 @@ class Model:
     Parameters
     ----------
     network : torch.nn.Module
-        Maps float (n, 1, side, side), ink 1 and paper 0, to logits (n, classes).
+        Maps float (n, 1, side, side), ink 1 and paper 0, or strokes that `pack_strokes` packed, to
+        logits (n, classes).
     architecture : str
         Its name in `NETWORKS`.
     label_names : tuple of str
@@ -91,14 +94,52 @@ class Model:
         network = build_network(architecture, len(label_names), side=side)
         return cls(network, architecture, label_names, side, dict(about or {}))
 
-    def logits(self, images: Images) -> torch.Tensor:
+    @property
+    def reads(self) -> str:
+        """What the network reads: ``images`` or ``strokes``."""
+        return "strokes" if self.architecture in STROKE_NETWORKS else "images"
+
+    def inputs(self, batch: Images | DrawingBatch) -> Any:
+        """Turn a batch into what the network takes, on the device where its weights are.
+
+        Parameters
+        ----------
+        batch : ndarray of uint8, shape (n, side, side), or DrawingBatch
+            What the network reads. Images are copied, for they may be a view of a memory map;
+            they travel as bytes and become numbers from 0 to 1 on the device.
+
+        Returns
+        -------
+        torch.Tensor of float32, shape (n, 1, side, side), or PackedSequence
+            Images, or strokes as `pack_strokes` makes them.
+
+        Raises
+        ------
+        DataError
+            If the network reads the other kind, or the images have another size.
+        """
+        device = next(self.network.parameters()).device
+        if isinstance(batch, DrawingBatch):
+            if self.reads == "images":
+                raise DataError(f"{self.architecture} reads images, not strokes: rasterize them")
+            return pack_strokes(batch, device)
+        if self.reads == "strokes":
+            raise DataError(f"{self.architecture} reads strokes, not images: give a DrawingBatch")
+        if batch.dtype != np.uint8 or batch.shape[1:] != (self.side, self.side):
+            raise DataError(
+                f"images are {batch.dtype} {batch.shape}, expected uint8 "
+                f"(n, {self.side}, {self.side}), as the model was trained on"
+            )
+        images = torch.from_numpy(np.array(batch)).to(device, non_blocking=True)
+        return images.unsqueeze(1).float().div_(255.0)
+
+    def logits(self, batch: Images | DrawingBatch) -> torch.Tensor:
         """Run the network on a batch, on the device where its weights are.
 
         Parameters
         ----------
-        images : ndarray of uint8, shape (n, side, side)
-            Copied: the array may be a view of a memory map. They travel as bytes and become
-            numbers from 0 to 1 on the device.
+        batch : ndarray of uint8, shape (n, side, side), or DrawingBatch
+            What the network reads.
 
         Returns
         -------
@@ -107,27 +148,22 @@ class Model:
         Raises
         ------
         DataError
-            If the images have another size.
+            As `inputs`.
         """
-        if images.dtype != np.uint8 or images.shape[1:] != (self.side, self.side):
-            raise DataError(
-                f"images are {images.dtype} {images.shape}, expected uint8 "
-                f"(n, {self.side}, {self.side}), as the model was trained on"
-            )
-        device = next(self.network.parameters()).device
-        batch = torch.from_numpy(np.array(images)).to(device, non_blocking=True)
-        logits: torch.Tensor = self.network(batch.unsqueeze(1).float().div_(255.0))
+        logits: torch.Tensor = self.network(self.inputs(batch))
         return logits
 
-    def probabilities(self, images: Images, *, batch_size: int = 512) -> npt.NDArray[np.float32]:
-        """Say how likely each label is for each image.
+    def probabilities(
+        self, batch: Images | DrawingBatch, *, batch_size: int = 512
+    ) -> npt.NDArray[np.float32]:
+        """Say how likely each label is for each image or drawing.
 
         Parameters
         ----------
-        images : ndarray of uint8, shape (n, side, side)
-            Ink is bright, paper is 0.
+        batch : ndarray of uint8, shape (n, side, side), or DrawingBatch
+            What the network reads; of images, ink is bright and paper is 0.
         batch_size : int
-            Images that are on the device at once.
+            Rows that are on the device at once.
 
         Returns
         -------
@@ -137,13 +173,13 @@ class Model:
         Raises
         ------
         DataError
-            If the images have another size.
+            As `inputs`.
         """
         self.network.eval()
         parts = [np.zeros((0, len(self.label_names)), np.float32)]
         with torch.inference_mode():
-            for start in range(0, len(images), batch_size):
-                logits = self.logits(images[start : start + batch_size])
+            for start in range(0, len(batch), batch_size):
+                logits = self.logits(batch[start : start + batch_size])
                 parts.append(torch.softmax(logits, dim=1).cpu().numpy())
         return np.concatenate(parts)
 

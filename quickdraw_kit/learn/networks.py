@@ -1,16 +1,22 @@
 """The networks, by name; the counts of their parameters are part of the contract.
 
 `mnist-cnn` and `quickdraw-cnn` are the layouts that courses and papers on these data sets use, so
-that results can be compared. `tiny-cnn` learns the bundled sample in seconds on one core.
+that results can be compared. `mnist-tiny` and `quickdraw-resnet` do better with less: small
+kernels, batch normalisation, and an average over the last map in place of a wide dense layer, which
+is where the layouts above have most of their parameters. `stroke-gru` reads points in place of
+pixels. `tiny-cnn` learns the bundled sample in seconds on one core.
 """
 
 from collections.abc import Callable
 
+import torch
 from torch import nn
+from torch.nn.functional import relu
 
 from quickdraw_kit.errors import UsageError
+from quickdraw_kit.learn.sequence import StrokeNetwork
 
-__all__ = ["NETWORKS", "build_network", "count_parameters"]
+__all__ = ["NETWORKS", "STROKE_NETWORKS", "Residual", "build_network", "count_parameters"]
 
 
 def _mnist_cnn(classes: int, side: int) -> nn.Sequential:
@@ -69,15 +75,100 @@ def _tiny_cnn(classes: int, side: int) -> nn.Sequential:
     )
 
 
-NETWORKS: dict[str, Callable[[int, int], nn.Sequential]] = {
+class Residual(nn.Module):
+    """A 3 x 3 convolution whose result is added to what it was given.
+
+    Parameters
+    ----------
+    channels : int
+        In and out.
+
+    Examples
+    --------
+    >>> Residual(8)(torch.zeros(1, 8, 7, 7)).shape
+    torch.Size([1, 8, 7, 7])
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.normalisation = nn.BatchNorm2d(channels)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Return maps of the same shape.
+
+        Parameters
+        ----------
+        images : torch.Tensor of float32, shape (n, channels, height, width)
+
+        Returns
+        -------
+        torch.Tensor of float32, shape (n, channels, height, width)
+        """
+        return relu(images + self.normalisation(self.convolution(images)))
+
+
+def _convolution(before: int, after: int) -> list[nn.Module]:
+    """Return a 3 x 3 convolution with batch normalisation."""
+    return [
+        nn.Conv2d(before, after, 3, padding=1, bias=False),
+        nn.BatchNorm2d(after),
+        nn.ReLU(),
+    ]
+
+
+def _mnist_tiny(classes: int, side: int) -> nn.Sequential:
+    return nn.Sequential(
+        *_convolution(1, 8),
+        *_convolution(8, 12),
+        nn.MaxPool2d(2),
+        *_convolution(12, 16),
+        *_convolution(16, 16),
+        nn.MaxPool2d(2),
+        *_convolution(16, 16),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(16, classes),
+    )
+
+
+def _quickdraw_resnet(classes: int, side: int) -> nn.Sequential:
+    return nn.Sequential(
+        *_convolution(1, 32),
+        nn.MaxPool2d(2),
+        *_convolution(32, 64),
+        Residual(64),
+        nn.MaxPool2d(2),
+        *_convolution(64, 128),
+        Residual(128),
+        Residual(128),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Dropout(0.1),
+        nn.Linear(128, classes),
+    )
+
+
+def _stroke_gru(classes: int, side: int) -> nn.Module:
+    return StrokeNetwork(classes)
+
+
+NETWORKS: dict[str, Callable[[int, int], nn.Module]] = {
     "mnist-cnn": _mnist_cnn,
+    "mnist-tiny": _mnist_tiny,
     "quickdraw-cnn": _quickdraw_cnn,
+    "quickdraw-resnet": _quickdraw_resnet,
+    "stroke-gru": _stroke_gru,
     "tiny-cnn": _tiny_cnn,
 }
+STROKE_NETWORKS = frozenset({"stroke-gru"})
+"""Those that read strokes; the others read images."""
 
 
-def build_network(name: str, classes: int, *, side: int = 28) -> nn.Sequential:
-    """Build a network that maps (n, 1, side, side) to (n, classes), with random weights.
+def build_network(
+    name: str, classes: int, *, side: int = 28, dropout: float | None = None
+) -> nn.Module:
+    """Build a network with random weights that maps a batch to (n, classes).
 
     Parameters
     ----------
@@ -86,11 +177,13 @@ def build_network(name: str, classes: int, *, side: int = 28) -> nn.Sequential:
     classes : int
         How many labels there are.
     side : int
-        Side of the images, at least 16 pixels.
+        Side of the images, at least 16 pixels; networks that read strokes do not care.
+    dropout : float, optional
+        Share that its dropout layers drop; by default as the network says.
 
     Returns
     -------
-    torch.nn.Sequential
+    torch.nn.Module
         On the processor, in training mode.
 
     Raises
@@ -109,7 +202,11 @@ def build_network(name: str, classes: int, *, side: int = 28) -> nn.Sequential:
         raise UsageError(
             f"{classes} classes of {side} x {side} pixels: expected at least 2 of at least 16 x 16"
         )
-    return NETWORKS[name](classes, side)
+    network = NETWORKS[name](classes, side)
+    for module in network.modules():
+        if isinstance(module, nn.Dropout) and dropout is not None:
+            module.p = dropout
+    return network
 
 
 def count_parameters(network: nn.Module) -> int:

