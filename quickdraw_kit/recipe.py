@@ -310,8 +310,8 @@ def _jobs(tables: tuple[dict[str, Any], ...], recipe: Recipe, run: _Run) -> str:
 
     jobs = planned_jobs(recipe, run.out)
     if run.part is not None:
-        first, step = run.part
-        jobs = jobs[first - 1 :: step]
+        mine, of = run.part
+        jobs = jobs[mine - 1 :: of]
     run.results = run_jobs(jobs, run.out / "jobs", executor=run.executor, progress=run.tell)
     failed = [result for result in run.results if result.failed]
     line = f"{len(jobs) - len(failed)} of {len(jobs)} jobs done"

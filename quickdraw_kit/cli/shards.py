@@ -32,7 +32,9 @@ def add_to(app: typer.Typer) -> None:
 
 def prepare(
     sources: Sources,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the data set.")],
+    out: Annotated[
+        str, typer.Option("--out", "-o", help="Folder of the data set, or a URL: s3://bucket/set.")
+    ],
     categories: Categories = None,
     recognized_only: Annotated[
         bool, typer.Option("--recognized-only", help="Only drawings that the game recognised.")
@@ -92,6 +94,8 @@ def prepare(
       quickdraw-kit prepare mnist/ --out mnist-shards
 
       quickdraw-kit prepare /data/simplified -o /data/shards --executor ray --address auto
+
+      quickdraw-kit prepare simplified/ --out s3://bucket/shards
     """
     from quickdraw_kit.acquire.cache import data_home
     from quickdraw_kit.raster.style import RasterStyle
@@ -150,7 +154,7 @@ def prepare(
     for what, reasons in (("filtered", counts.filtered), ("refused", counts.rejected)):
         if reasons:
             parts = ", ".join(f"{number:,} {name}" for name, number in reasons.items())
-            where = f" (see {out / 'rejects.ndjson'})" if what == "refused" else ""
+            where = f" (see {out}/rejects.ndjson)" if what == "refused" else ""
             typer.echo(f"{what}: {parts}{where}")
 
 

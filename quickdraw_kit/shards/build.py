@@ -147,7 +147,8 @@ def build_shard(
     outcome = folder / f"{shard.stem}.json"
     if outcome.exists():
         built = Built.load(outcome)
-        if all((out / file.name).exists() for file in built.entry.files):
+        sent = outcome.with_suffix(".sent").exists()
+        if sent or all((out / file.name).exists() for file in built.entry.files):
             return built.entry.rows
     merge = _Merge.of(shard, runs, categories, times=layout.strokes)
     within = merge.within(limits, layout.salt)

@@ -9,33 +9,63 @@ a window of memory, reading the disk from front to back.
 
 import bisect
 import functools
+import itertools
 import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from quickdraw_kit.errors import DataError, IntegrityError, UsageError
-from quickdraw_kit.shards.manifest import Manifest, ShardEntry, load_manifest
+from quickdraw_kit.shards.manifest import (
+    MANIFEST_NAME,
+    FileEntry,
+    Manifest,
+    ShardEntry,
+    load_manifest,
+    parse_manifest,
+)
 from quickdraw_kit.shards.order import SPLITS
+from quickdraw_kit.shards.store import (
+    CACHE_BYTES,
+    CachedFiles,
+    LocalFiles,
+    ObjectStore,
+    is_url,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["ShardDataset", "open_shards"]
 
+Files: TypeAlias = LocalFiles | CachedFiles
+_Stretch: TypeAlias = tuple[int, npt.NDArray[np.uint8], npt.NDArray[np.int64]]
+"""The row of the pass at which it begins, its images and its labels."""
 
-def open_shards(path: str | os.PathLike[str], *, split: str | None = None) -> "ShardDataset":
-    """Open a data set that `prepare` wrote.
+
+def open_shards(
+    path: str | os.PathLike[str],
+    *,
+    split: str | None = None,
+    cache: str | os.PathLike[str] | None = None,
+    cache_bytes: int = CACHE_BYTES,
+) -> "ShardDataset":
+    """Open a data set that `prepare` wrote, here or in an object store.
 
     Parameters
     ----------
     path : str or path-like
-        Folder of the data set.
+        Folder of the data set, or a URL such as ``s3://bucket/shards``.
     split : {"train", "validation", "test"}, optional
         Only this split; by default all, one behind the other.
+    cache : path-like, optional
+        Folder for local copies of shards of a store; by default one in the folder of downloads.
+    cache_bytes : int
+        What the copies may take; those that were not used for the longest time go first.
 
     Returns
     -------
@@ -45,9 +75,11 @@ def open_shards(path: str | os.PathLike[str], *, split: str | None = None) -> "S
     Raises
     ------
     UsageError
-        If there is no such split.
+        If there is no such split, or the driver of the store is not installed.
     DataError
         If the folder is not a finished data set.
+    QuickdrawError
+        If the store fails.
 
     Examples
     --------
@@ -58,9 +90,15 @@ def open_shards(path: str | os.PathLike[str], *, split: str | None = None) -> "S
     """
     if split is not None and split not in SPLITS:
         raise UsageError(f"no split {split!r}, expected {', '.join(SPLITS)}")
-    folder = Path(path)
-    manifest = load_manifest(folder)
-    return ShardDataset(folder, manifest, split)
+    if not is_url(path):
+        folder = Path(path)
+        return ShardDataset(load_manifest(folder), LocalFiles(folder), split)
+    from quickdraw_kit.acquire.cache import data_home
+
+    store = ObjectStore(str(path))
+    manifest = parse_manifest(store.read(MANIFEST_NAME), f"{store.url}/{MANIFEST_NAME}")
+    copies = Path(cache) if cache is not None else data_home() / "shards"
+    return ShardDataset(manifest, CachedFiles(store, copies, cache_bytes), split)
 
 
 class ShardDataset:
@@ -68,10 +106,10 @@ class ShardDataset:
 
     Parameters
     ----------
-    folder : Path
-        Where it lies.
     manifest : Manifest
         What it is.
+    files : LocalFiles or CachedFiles
+        Where its files are.
     split : str, optional
         Only this split.
 
@@ -99,9 +137,9 @@ class ShardDataset:
     True
     """
 
-    def __init__(self, folder: Path, manifest: Manifest, split: str | None = None) -> None:
-        self.folder = folder
+    def __init__(self, manifest: Manifest, files: Files, split: str | None = None) -> None:
         self.manifest = manifest
+        self.files = files
         self.split = split
         self.label_names = manifest.categories
         self.side = manifest.layout.style.side
@@ -129,19 +167,21 @@ class ShardDataset:
     @functools.cached_property
     def _open(self):  # type: ignore[no-untyped-def]
         """Open a shard: images of shape (rows, side, side), uint8, and labels, int64."""
-        # NPY shards are maps and cost nothing to keep; decoded Parquet ones are memory
-        keep = None if self.manifest.layout.form == "npy" else 2
+        # maps of local files cost nothing to keep; decoded Parquet is memory, and the map of a
+        # copy that was dropped holds its bytes on the disk
+        local = isinstance(self.files, LocalFiles)
+        keep = None if local and self.manifest.layout.form == "npy" else 2
         return functools.lru_cache(keep)(
             lambda number: (
-                images_of(self.folder, self.manifest, self._shards[number]),
-                labels_of(self.folder, self.manifest, self._shards[number]),
+                images_of(self.files, self.manifest, self._shards[number]),
+                labels_of(self.files, self.manifest, self._shards[number]),
             )
         )
 
     @property
     def labels(self) -> npt.NDArray[np.int64]:
         """All labels, int64, shape (len,)."""
-        parts = [self._open(number)[1] for number in range(len(self._shards))]
+        parts = [labels_of(self.files, self.manifest, shard) for shard in self._shards]
         return np.concatenate([np.zeros(0, np.int64), *parts])
 
     def batches(
@@ -152,6 +192,9 @@ class ShardDataset:
         seed: int = 0,
         drop_last: bool = False,
         window: int = 1 << 18,
+        skip: int = 0,
+        rank: int = 0,
+        ranks: int = 1,
     ) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]]:
         """Yield whole batches, each a pair of arrays.
 
@@ -166,7 +209,14 @@ class ShardDataset:
         drop_last : bool
             Leave out a last batch that is not full.
         window : int
-            Rows that are shuffled together; memory for a copy of them is needed.
+            Rows that are shuffled together; memory for two copies of them is needed, for the next
+            ones are read while these are used.
+        skip : int
+            Leave out so many batches at the beginning, without reading them: the rest are those of
+            a pass that was interrupted there.
+        rank, ranks : int
+            Yield only the rows of one of several processes: of every batch each takes its part, so
+            that together they see the batches of a single one, in any number.
 
         Yields
         ------
@@ -178,17 +228,26 @@ class ShardDataset:
         Raises
         ------
         UsageError
-            If a size is below 1.
+            If a size is below 1, or there is no such rank.
         """
-        if batch_size < 1 or window < 1:
-            raise UsageError(f"batch_size {batch_size} and window {window} must be at least 1")
+        if batch_size < 1 or window < 1 or skip < 0:
+            raise UsageError(
+                f"batch_size {batch_size} and window {window} must be at least 1, skip {skip} 0"
+            )
+        if not 0 <= rank < ranks:
+            raise UsageError(f"rank {rank} of {ranks}, expected 0 to {ranks - 1}")
         window = max(window // batch_size, 1) * batch_size
-        stretches = self._stretches(batch_size, shuffle, seed, window)
-        for images, labels in stretches:
-            for start in range(0, len(labels), batch_size):
-                part = slice(start, start + batch_size)
-                if drop_last and len(labels) - start < batch_size:
+        first = skip * batch_size
+        for begin, images, labels in _ahead(
+            self._stretches(batch_size, shuffle, seed, window, first)
+        ):
+            for start in range(max(first - begin, 0), len(labels), batch_size):
+                part = slice(start, min(start + batch_size, len(labels)))
+                rows = part.stop - part.start
+                if drop_last and rows < batch_size:
                     return
+                if ranks > 1:
+                    part = slice(start + rows * rank // ranks, start + rows * (rank + 1) // ranks)
                 yield images[part], labels[part]
 
     def to_pandas(self) -> "pd.DataFrame":
@@ -205,71 +264,78 @@ class ShardDataset:
         import pyarrow.parquet as pq
 
         tables = []
-        for number, shard in enumerate(self._shards):
-            path = self.folder / _named(shard, ".parquet").name
+        for shard in self._shards:
+            path = self.files.path(_named(shard, ".parquet"))
             table = pq.read_table(path, columns=_metadata_columns(path))
             splits = pa.array([shard.split] * shard.rows, pa.string()).dictionary_encode()
-            labels = pa.array(np.asarray(self._open(number)[1]))
+            labels = pa.array(labels_of(self.files, self.manifest, shard))
             table = table.append_column("split", splits).append_column("label", labels)
             tables.append(table.replace_schema_metadata())
         if not tables:
-            raise DataError(f"{self.folder} has no drawing in split {self.split!r}")
+            raise DataError(f"the data set has no drawing in split {self.split!r}")
         frame: pd.DataFrame = pa.concat_tables(tables).to_pandas(types_mapper=pd.ArrowDtype)
         return frame
 
     def _stretches(
-        self, batch_size: int, shuffle: bool, seed: int, window: int
-    ) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]]:
-        """Yield runs of rows whose length is a multiple of batch_size, but for the last."""
-        rng = np.random.default_rng(seed)
-        numbers = rng.permutation(len(self._shards)) if shuffle else range(len(self._shards))
-        held: list[tuple[Any, Any]] = []
-        rows = 0
-        for number in numbers:
-            images, labels = self._open(int(number))
-            start = 0
-            while start < len(labels):
-                stop = min(start + window - rows, len(labels))
-                held.append((images[start:stop], labels[start:stop]))
-                rows += stop - start
-                start = stop
-                # without shuffling there is nothing to gain by holding more than it takes
-                # to fill batches that straddle two shards
-                whole = (
-                    rows if rows == window else (0 if shuffle else rows // batch_size * batch_size)
-                )
-                if whole:
-                    yield from self._release(held, whole, rng if shuffle else None)
-                    rows -= whole
-        if rows:
-            yield from self._release(held, rows, rng if shuffle else None)
+        self, batch_size: int, shuffle: bool, seed: int, window: int, first: int
+    ) -> Iterator[_Stretch]:
+        """Yield stretches of the pass, cut between batches, from the one with row `first` on.
 
-    @staticmethod
-    def _release(
-        held: list[tuple[Any, Any]], rows: int, rng: np.random.Generator | None
-    ) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]]:
-        if len(held) > 1:
-            parts = [np.concatenate(column) for column in zip(*held, strict=True)]
-        else:
-            parts = list(held[0])
-        images, labels = parts
-        held.clear()
-        if rows < len(labels):
-            held.append((images[rows:], labels[rows:]))
-        images, labels = images[:rows], labels[:rows]
-        if rng is not None:
-            order = rng.permutation(rows)
-            images, labels = np.asarray(images)[order], np.asarray(labels)[order]
-        yield images, labels
+        What is in a stretch depends on its place alone, so that any of them can be made first.
+        """
+        numbers = np.arange(len(self._shards))
+        if shuffle:
+            numbers = np.random.default_rng(seed).permutation(numbers)
+        ends = np.cumsum([self._shards[number].rows for number in numbers], dtype=np.int64)
+        for begin, stop in _cuts(ends, batch_size, window if shuffle else None):
+            if stop <= first:
+                continue
+            parts = []
+            here = int(np.searchsorted(ends, begin, side="right"))
+            row = begin
+            while row < stop:
+                images, labels = self._open(int(numbers[here]))
+                start = row - (int(ends[here]) - len(labels))
+                upto = min(stop - row, len(labels) - start) + start
+                parts.append((images[start:upto], labels[start:upto]))
+                row += upto - start
+                here += 1
+            images, labels = (
+                parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))
+            )
+            if shuffle:
+                order = np.random.default_rng([seed, begin]).permutation(len(labels))
+                images, labels = np.take(images, order, axis=0), np.take(labels, order)
+            yield begin, images, labels
 
 
-def labels_of(folder: Path, manifest: Manifest, shard: ShardEntry) -> npt.NDArray[np.int64]:
+def _cuts(ends: npt.NDArray[np.int64], batch_size: int, window: int | None) -> Iterator[Any]:
+    """Yield (begin, stop) of the stretches; `window` is a multiple of the batch size."""
+    total = int(ends[-1]) if len(ends) else 0
+    if window is not None:
+        cuts = {*range(0, total, window), total}
+    else:  # whole batches of one shard are views; only those that straddle two are copied
+        whole = ends // batch_size * batch_size
+        cuts = {0, total, *whole.tolist(), *np.minimum(whole + batch_size, total).tolist()}
+    return itertools.pairwise(sorted(cuts))
+
+
+def _ahead(stretches: Iterator[_Stretch]) -> Iterator[_Stretch]:
+    """Make the next stretch, in a thread, while this one is used."""
+    with ThreadPoolExecutor(1, thread_name_prefix="shards-ahead") as thread:
+        coming = thread.submit(next, stretches, None)
+        while (stretch := coming.result()) is not None:
+            coming = thread.submit(next, stretches, None)
+            yield stretch
+
+
+def labels_of(files: Files, manifest: Manifest, shard: ShardEntry) -> npt.NDArray[np.int64]:
     """Return the labels of a shard.
 
     Parameters
     ----------
-    folder : Path
-        Folder of the data set.
+    files : LocalFiles or CachedFiles
+        Where the files of the data set are.
     manifest : Manifest
         What it is.
     shard : ShardEntry
@@ -286,21 +352,21 @@ def labels_of(folder: Path, manifest: Manifest, shard: ShardEntry) -> npt.NDArra
         If the file is missing or not what the manifest says.
     """
     if manifest.layout.form == "npy":
-        return _map(folder / _named(shard, ".labels.npy").name, np.dtype("<i8"), (shard.rows,))
+        return _map(files.path(_named(shard, ".labels.npy")), np.dtype("<i8"), (shard.rows,))
     import pyarrow.parquet as pq
 
-    path = folder / _named(shard, ".parquet").name
+    path = files.path(_named(shard, ".parquet"))
     labels: npt.NDArray[np.int64] = pq.read_table(path, columns=["label"])["label"].to_numpy()
     return labels
 
 
-def images_of(folder: Path, manifest: Manifest, shard: ShardEntry) -> npt.NDArray[np.uint8]:
+def images_of(files: Files, manifest: Manifest, shard: ShardEntry) -> npt.NDArray[np.uint8]:
     """Return the images of a shard: a memory map of NPY, decoded from Parquet.
 
     Parameters
     ----------
-    folder : Path
-        Folder of the data set.
+    files : LocalFiles or CachedFiles
+        Where the files of the data set are.
     manifest : Manifest
         What it is.
     shard : ShardEntry
@@ -318,14 +384,14 @@ def images_of(folder: Path, manifest: Manifest, shard: ShardEntry) -> npt.NDArra
     """
     side = manifest.layout.style.side
     if manifest.layout.form == "npy":
-        path = folder / _named(shard, ".images.npy").name
+        path = files.path(_named(shard, ".images.npy"))
         return _map(path, np.dtype(np.uint8), (shard.rows, side, side))
     import io
 
     import pyarrow.parquet as pq
     from PIL import Image
 
-    path = folder / _named(shard, ".parquet").name
+    path = files.path(_named(shard, ".parquet"))
     column = pq.read_table(path, columns=["image"])["image"].combine_chunks()
     images = np.empty((shard.rows, side, side), np.uint8)
     for row, encoded in enumerate(column.field("bytes")):
@@ -334,7 +400,7 @@ def images_of(folder: Path, manifest: Manifest, shard: ShardEntry) -> npt.NDArra
     return images
 
 
-def _named(shard: ShardEntry, suffix: str) -> Any:
+def _named(shard: ShardEntry, suffix: str) -> FileEntry:
     return next(file for file in shard.files if file.name.endswith(suffix))
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "ShardEntry",
     "SourceEntry",
     "load_manifest",
+    "parse_manifest",
 ]
 
 MANIFEST_NAME = "manifest.json"
@@ -193,7 +194,38 @@ def load_manifest(folder: Path) -> Manifest:
             f"{path} does not exist: {folder} is not a finished data set. "
             "If 'prepare' was interrupted there, run the same command again."
         )
-    text = path.read_bytes()
+    return parse_manifest(path.read_bytes(), str(path))
+
+
+def parse_manifest(text: bytes, path: str = MANIFEST_NAME) -> Manifest:
+    """Check the text of a manifest.
+
+    Parameters
+    ----------
+    text : bytes
+        What stands in the file.
+    path : str
+        Its place, for errors.
+
+    Returns
+    -------
+    Manifest
+        As it was written.
+
+    Raises
+    ------
+    DataError
+        If it has another format.
+    IntegrityError
+        If it is not the one that was written.
+
+    Examples
+    --------
+    >>> parse_manifest(b"{}")
+    Traceback (most recent call last):
+    ...
+    quickdraw_kit.errors.IntegrityError: manifest.json is damaged: it is not a manifest (...)
+    """
     try:
         document = json.loads(text)
         version = document.pop("format_version")

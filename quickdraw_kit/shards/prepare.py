@@ -8,12 +8,14 @@ The price is a scratch copy of the strokes beside the shards, a seventh of their
 """
 
 import functools
+import hashlib
 import os
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -21,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quickdraw_kit import __version__
+from quickdraw_kit.acquire.cache import data_home
 from quickdraw_kit.acquire.sources import Source
 from quickdraw_kit.categories import label_order
 from quickdraw_kit.errors import DataError, UsageError
@@ -30,12 +33,21 @@ from quickdraw_kit.shards.claim import claim
 from quickdraw_kit.shards.collect import BadLine, Collected, collect_unit
 from quickdraw_kit.shards.histogram import write_histogram
 from quickdraw_kit.shards.layout import Layout
-from quickdraw_kit.shards.manifest import Counts, Manifest, SourceEntry, load_manifest
+from quickdraw_kit.shards.manifest import (
+    MANIFEST_NAME,
+    Counts,
+    Manifest,
+    SourceEntry,
+    load_manifest,
+    parse_manifest,
+)
 from quickdraw_kit.shards.order import keyed_hash
 from quickdraw_kit.shards.plan import Plan, plan_prepare
 from quickdraw_kit.shards.rejects import write_rejects
 from quickdraw_kit.shards.runs import column, distinct_rank, open_run
 from quickdraw_kit.shards.selection import Selection
+from quickdraw_kit.shards.sending import sending
+from quickdraw_kit.shards.store import ObjectStore, is_url
 from quickdraw_kit.shards.units import Unit
 from quickdraw_kit.shards.work import map_unordered, process_pool
 from quickdraw_kit.strokes.ndjson import sniff_kind
@@ -89,7 +101,8 @@ def prepare(
         Files, folders, globs or categories, see `find_sources`.
     out : str or path-like
         Folder of the data set; new, empty, or left by an interrupted run of the same call, which
-        is then finished.
+        is then finished. Or a URL such as ``s3://bucket/shards``: shards are then built in the
+        folder of downloads, sent while others are built, and not kept.
     selection : Selection, optional
         The filters; by default everything is kept.
     layout : Layout, optional
@@ -134,7 +147,14 @@ def prepare(
     """
     if not 0 <= max_rejects <= 1:
         raise UsageError(f"max_rejects is {max_rejects}, expected a share from 0 to 1")
+    store = ObjectStore(str(out)) if is_url(out) else None
+    if store is not None:
+        out = _staging(store, home)
+        _check_store(store, overwrite)
+        overwrite = False
     plan = plan_prepare(sources, out, selection=selection, layout=layout, home=home)
+    if store is not None:
+        plan = replace(plan, output_bytes=0)  # they are not kept
     with claim(plan, overwrite=overwrite) as work:
         if work is None:
             return load_manifest(plan.out)
@@ -145,18 +165,51 @@ def prepare(
         report = progress or (lambda _: None)
         own = process_pool(workers) if executor is None else nullcontext(executor)
         with own as pool:
-            manifest = _Run(plan, work, pool, report).finish(max_rejects)
-        manifest.save(plan.out)
+            manifest = _Run(plan, work, pool, report, store).finish(max_rejects)
+        if store is None:
+            manifest.save(plan.out)
+        else:
+            for entry in manifest.files:
+                store.put(plan.out / entry.name, entry.name)
+            store.write(MANIFEST_NAME, manifest.dumps().encode())
+    if store is not None:
+        shutil.rmtree(plan.out)
     return manifest
+
+
+def _staging(store: ObjectStore, home: Path | None) -> Path:
+    name = hashlib.sha256(store.url.encode()).hexdigest()[:16]
+    return data_home(home) / "staging" / name
+
+
+def _check_store(store: ObjectStore, overwrite: bool) -> None:
+    """Refuse to write over a data set, or take it away: its manifest first."""
+    if store.size(MANIFEST_NAME) is None:
+        return
+    if not overwrite:
+        raise UsageError(
+            f"{store.url} holds a data set already. Pass overwrite to replace it, or name "
+            "another place."
+        )
+    old = parse_manifest(store.read(MANIFEST_NAME), f"{store.url}/{MANIFEST_NAME}")
+    store.delete(MANIFEST_NAME)
+    for entry in old.all_files():
+        store.delete(entry.name)
 
 
 class _Run:
     """One run: the state that the steps share is the plan and what lies in the work folder."""
 
     def __init__(
-        self, plan: Plan, work: Path, pool: Executor | None, report: ProgressCallback
+        self,
+        plan: Plan,
+        work: Path,
+        pool: Executor | None,
+        report: ProgressCallback,
+        store: ObjectStore | None,
     ) -> None:
         self.plan = plan
+        self.store = store
         self.units = work / "units"
         self.shards = work / "shards"
         self.pool = pool
@@ -265,9 +318,13 @@ class _Run:
         )
         done, total = 0, int(totals.sum())
         self.report(Progress("write", 0, total, 0))
-        for _, rows in map_unordered(self.pool, build, shards):
-            done += rows
-            self.report(Progress("write", done, total, done))
+        where = sending(self.store, plan.out, self.shards) if self.store else nullcontext()
+        with where as sent:
+            for shard, rows in map_unordered(self.pool, build, shards):
+                if sent is not None:
+                    sent.take(shard.stem)
+                done += rows
+                self.report(Progress("write", done, total, done))
         return [Built.load(self.shards / f"{shard.stem}.json") for shard in shards]
 
     def _bad_lines(self, collected: list[Collected]) -> dict[int, list[BadLine]]:

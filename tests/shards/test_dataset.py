@@ -50,6 +50,41 @@ def test_batches_hold_each_row_once(folder, batch_size, shuffle, seed, window, d
     assert rows == singles
 
 
+def bytes_of(batches):
+    return [(images.tobytes(), labels.tolist()) for images, labels in batches]
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    batch_size=st.integers(1, 200),
+    shuffle=st.booleans(),
+    window=st.integers(1, 400),
+    skip=st.integers(0, 12),
+)
+def test_a_pass_that_is_taken_up_again_is_the_rest_of_it(folder, batch_size, shuffle, window, skip):
+    dataset = open_shards(folder, split="train")
+    options = {"shuffle": shuffle, "seed": 3, "window": window}
+    whole = bytes_of(dataset.batches(batch_size, **options))
+    assert bytes_of(dataset.batches(batch_size, skip=skip, **options)) == whole[skip:]
+
+
+@settings(max_examples=30, deadline=None)
+@given(batch_size=st.integers(1, 200), shuffle=st.booleans(), ranks=st.integers(1, 5))
+def test_any_number_of_ranks_sees_the_batches_of_one(folder, batch_size, shuffle, ranks):
+    dataset = open_shards(folder, split="train")
+    options = {"shuffle": shuffle, "seed": 3}
+    whole = bytes_of(dataset.batches(batch_size, **options))
+    parts = [
+        bytes_of(dataset.batches(batch_size, rank=rank, ranks=ranks, **options))
+        for rank in range(ranks)
+    ]
+    joined = [
+        (b"".join(images for images, _ in step), [x for _, labels in step for x in labels])
+        for step in zip(*parts, strict=True)
+    ]
+    assert joined == whole
+
+
 def test_batches_in_order_are_the_rows_in_order(folder):
     dataset = open_shards(folder)
     images = np.concatenate([images for images, _ in dataset.batches(64)])
