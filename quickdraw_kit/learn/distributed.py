@@ -76,6 +76,11 @@ class Team:
             dist.broadcast(vector, 0)
             self._spread(vector, tensors)
 
+    def wait(self) -> None:
+        """Wait until all processes are here."""
+        if self.size > 1:
+            dist.barrier()
+
     @staticmethod
     def _spread(vector: torch.Tensor, tensors: Sequence[torch.Tensor]) -> None:
         start = 0

@@ -70,6 +70,7 @@ class Model:
         *,
         side: int = 28,
         about: Mapping[str, Any] | None = None,
+        dropout: float | None = None,
     ) -> "Model":
         """Build a model with random weights.
 
@@ -83,6 +84,8 @@ class Model:
             Side of the images, in pixels.
         about : mapping, optional
             How it came to be.
+        dropout : float, optional
+            In training, in networks that have it; by default as the network says.
 
         Raises
         ------
@@ -91,7 +94,7 @@ class Model:
         """
         if len(set(label_names)) < len(label_names):
             raise UsageError("a label name stands there twice: every label needs its own")
-        network = build_network(architecture, len(label_names), side=side)
+        network = build_network(architecture, len(label_names), side=side, dropout=dropout)
         return cls(network, architecture, label_names, side, dict(about or {}))
 
     @property

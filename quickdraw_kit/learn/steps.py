@@ -42,6 +42,8 @@ class Training:
     ----------
     step : int
         How many steps are done.
+    device : torch.device
+        Where all of it is.
     precision : {"float32", "bfloat16"}
         Of the arithmetic in the network.
     """
@@ -52,15 +54,15 @@ class Training:
         self.model = model
         self.step = 0
         self._config, self._steps, self._team = config, steps, team
-        self._device = next(model.network.parameters()).device
-        self.precision = resolve_precision(config.precision, self._device, model.reads)
+        self.device = next(model.network.parameters()).device
+        self.precision = resolve_precision(config.precision, self.device, model.reads)
         self._network = copy.deepcopy(model.network)
-        if model.reads == "images" and self._device.type != "mps":
+        if model.reads == "images" and self.device.type != "mps":
             self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         weights = list(self._network.parameters())
         team.follow([value.detach() for value in weights])
         self._augment = Augmentation.of(config, model.label_names)
-        self._weight = class_weights(counts, config.balance).to(self._device)
+        self._weight = class_weights(counts, config.balance).to(self.device)
         self._optimizer = torch.optim.AdamW(
             [
                 {"params": [w for w in weights if w.ndim > 1], "weight_decay": config.weight_decay},
@@ -89,10 +91,10 @@ class Training:
         torch.manual_seed(int(seed.generate_state(1, np.uint64)[0]))
         self._network.train()
         self._optimizer.zero_grad(set_to_none=True)
-        tally = torch.zeros(2, device=self._device)
+        tally = torch.zeros(2, device=self.device)
         rows = labels[team.rows]
         if len(rows):
-            target = torch.from_numpy(np.array(rows)).to(self._device, non_blocking=True)
+            target = torch.from_numpy(np.array(rows)).to(self.device, non_blocking=True)
             batch = self.model.inputs(inputs if team.size == 1 else inputs[team.rows])
             logits = self._forward(self._augment(batch, target))
             losses = cross_entropy(
@@ -158,10 +160,10 @@ class Training:
         self.step = step
 
     def _forward(self, inputs: Any) -> torch.Tensor:
-        if isinstance(inputs, torch.Tensor) and self._device.type != "mps":
+        if isinstance(inputs, torch.Tensor) and self.device.type != "mps":
             inputs = inputs.contiguous(memory_format=torch.channels_last)
         half = self.precision == "bfloat16"
-        with torch.autocast(self._device.type, torch.bfloat16) if half else nullcontext():
+        with torch.autocast(self.device.type, torch.bfloat16) if half else nullcontext():
             logits: torch.Tensor = self._network(inputs)
         return logits.float()
 

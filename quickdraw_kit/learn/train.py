@@ -1,30 +1,39 @@
 """`train`: a network learns a data set.
 
-One loop: AdamW under a one-cycle schedule, batches sliced whole from memory maps and turned into
-numbers on the device, a line of metrics and the model on disk after every epoch. The weights are a
-function of the configuration and the data: the same on the same machine with as many threads.
+One loop: whole batches sliced from memory maps, turned into numbers and augmented on the device, a
+step of AdamW, and after every epoch a line of metrics, the model and a checkpoint on disk. The
+weights are a function of the configuration and the data: the same on the same machine with as many
+threads, whether or not the run was killed on the way and continued.
 """
 
+import importlib.util
+import itertools
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
-from torch.nn.functional import cross_entropy
-from torch.optim.lr_scheduler import OneCycleLR
 
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.files import atomic_write
+from quickdraw_kit.learn.checkpoint import load_checkpoint, save_checkpoint
 from quickdraw_kit.learn.config import TrainConfig
-from quickdraw_kit.learn.dataset import ImageDataset
+from quickdraw_kit.learn.dataset import Dataset, ImageDataset
+from quickdraw_kit.learn.distributed import Team, join_team
 from quickdraw_kit.learn.evaluate import evaluate
 from quickdraw_kit.learn.model import Model, save_model
+from quickdraw_kit.learn.networks import count_parameters
+from quickdraw_kit.learn.sources import Splits, fingerprint, open_splits
+from quickdraw_kit.learn.steps import Training
 
 __all__ = ["EpochMetrics", "TrainConfig", "TrainResult", "train"]
+
+_CHECKPOINT = "checkpoint.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +45,7 @@ class EpochMetrics:
     epoch : int
         From 1.
     train_loss, train_accuracy : float
-        Means over the steps, while the weights were changing.
+        Means over the steps, while the weights were changing, on augmented images.
     validation_loss, validation_accuracy : float or None
         After the epoch; None without a validation split.
     learning_rate : float
@@ -66,9 +75,12 @@ class TrainResult:
     Parameters
     ----------
     model : Model
-        With the weights of the last epoch, which the schedule makes the best one.
+        With the weights of the last epoch, which the schedule makes the best one; with early
+        stopping, of the epoch with the lowest validation loss.
     history : tuple of EpochMetrics
         One for each epoch.
+    resumed : int
+        How many steps of it a run before this one had made.
 
     See Also
     --------
@@ -77,34 +89,39 @@ class TrainResult:
 
     model: Model
     history: tuple[EpochMetrics, ...]
+    resumed: int = 0
 
 
 def train(
     config: TrainConfig,
-    splits: Mapping[str, ImageDataset] | None = None,
+    splits: Mapping[str, Dataset] | None = None,
     *,
     on_epoch: Callable[[EpochMetrics], None] | None = None,
+    resume: bool | None = None,
 ) -> TrainResult:
-    """Train a network.
+    """Train a network; under ``torchrun``, together with the other processes.
 
     Parameters
     ----------
     config : TrainConfig
         What and how.
-    splits : mapping of str to ImageDataset, optional
+    splits : mapping of str to Dataset, optional
         ``train`` and, if there is one, ``validation``; by default those of ``config.data``.
     on_epoch : callable, optional
-        Called with the metrics of each epoch.
+        Called with the metrics of each epoch, in the process that leads.
+    resume : bool, optional
+        True continues the unfinished run in ``config.out`` and fails if there is none of this
+        configuration and data; False starts over; by default it is continued if there is one.
 
     Returns
     -------
     TrainResult
-        The model and its history.
+        The model and its history; those of a run that was never interrupted.
 
     Raises
     ------
     UsageError
-        If there is no data or no such network or device.
+        If there is no data, no such network or device, or nothing to continue.
     DataError
         If the data set is not finished or its images do not fit.
 
@@ -118,47 +135,211 @@ def train(
     >>> [row.epoch for row in result.history], result.history[-1].train_accuracy
     ([1, 2, 3, 4], 1.0)
     """
-    splits = _open(config) if splits is None else splits
-    data, validation = splits["train"], splits.get("validation")
-    if len(data) == 0:
+    if splits is None:
+        splits = open_splits(config)
+    if len(splits["train"]) == 0:
         raise UsageError("the training split is empty: prepare more drawings")
-    device = _device(config.device)
-    history: list[EpochMetrics] = []
-    with _settings(config, device):
-        model = Model.new(config.network, tuple(data.label_names), side=data.side)
-        model.network.to(device)
-        optimizer = torch.optim.AdamW(
-            model.network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+    if config.patience is not None and not splits.get("validation"):
+        raise UsageError("patience watches the validation loss: there is no validation split")
+    if config.tensorboard:
+        _check_tensorboard()
+    with join_team(_device(config.device)) as (team, device), _settings(config, device):
+        data = splits["train"]
+        model = Model.new(
+            config.network, tuple(data.label_names), side=data.side, dropout=config.dropout
         )
-        steps = config.epochs * -(-len(data) // config.batch_size)
-        schedule = OneCycleLR(optimizer, config.learning_rate, total_steps=steps)
-        for epoch in range(1, config.epochs + 1):
-            start = time.perf_counter()
-            loss, accuracy = _epoch(model, data, optimizer, schedule, config, epoch)
-            checked = evaluate(model, validation) if validation else None
-            metrics = EpochMetrics(
-                epoch=epoch,
-                train_loss=loss,
-                train_accuracy=accuracy,
-                validation_loss=checked.loss if checked else None,
-                validation_accuracy=checked.top1 if checked else None,
-                learning_rate=float(schedule.get_last_lr()[0]),
-                seconds=time.perf_counter() - start,
-            )
-            history.append(metrics)
-            if config.out is not None:
-                _save(Path(config.out), model, history)
-            if on_epoch is not None:
+        model.network.to(device)
+        run = _Run(config, splits, model, team)
+        if resume is not False:
+            run.resume(must=resume is True)
+        return run.go(on_epoch)
+
+
+class _Run:
+    """A run between two steps: the training, the metrics so far, and where it stands."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        splits: Mapping[str, Dataset],
+        model: Model,
+        team: Team,
+    ) -> None:
+        self.config, self.team = config, team
+        self.data, self.validation = splits["train"], splits.get("validation")
+        self.per_epoch = -(-len(self.data) // config.batch_size)
+        counts = np.bincount(self.data.labels, minlength=len(model.label_names))
+        self.training = Training(config, model, config.epochs * self.per_epoch, counts, team)
+        self.history: list[EpochMetrics] = []
+        self.best: dict[str, torch.Tensor] = {}
+        self.tally = torch.zeros(2, self.per_epoch, device=self.training.device)
+        self.spent = 0.0  # seconds of the epoch that a run before this one has taken
+        self.resumed = 0
+        if isinstance(splits, Splits):
+            self.about = splits.about
+        else:
+            self.about = {"data": None, "data_sha256": fingerprint(self.data)}
+        # what must agree for a run to be continued
+        self.identity = {
+            **config.described(),
+            "precision": self.training.precision,
+            "device": self.training.device.type,
+            "processes": team.size,
+            "data_sha256": self.about["data_sha256"],
+        }
+
+    def go(self, on_epoch: Callable[[EpochMetrics], None] | None) -> TrainResult:
+        """Train from where the run stands to the end."""
+        for epoch in range(len(self.history) + 1, self.config.epochs + 1):
+            if self._patience_is_over():
+                break
+            metrics = self._epoch(epoch)
+            self.history.append(metrics)
+            self._keep_best()
+            self.tally.zero_()
+            self.spent = 0.0
+            self._save(model=True)
+            if on_epoch is not None and self.team.leads:
                 on_epoch(metrics)
-    model.network.eval()
-    return TrainResult(model, tuple(history))
+        model = self._finish()
+        return TrainResult(model, tuple(self.history), self.resumed)
+
+    def resume(self, *, must: bool) -> None:
+        """Go on from the checkpoint, if there is one of this run."""
+        path = None if self.config.out is None else Path(self.config.out) / _CHECKPOINT
+        if path is None or not path.exists():
+            if must:
+                raise UsageError(f"there is no unfinished run in {self.config.out}: {_CHECKPOINT}")
+            return
+        tensors, state = load_checkpoint(path)
+        theirs = state["identity"]
+        other = sorted(name for name in self.identity if theirs.get(name) != self.identity[name])
+        if other:
+            if must:
+                changes = ", ".join(
+                    f"{name} was {theirs.get(name)!r} and is {self.identity[name]!r}"
+                    for name in other
+                )
+                raise UsageError(f"{path} is of another run: {changes}")
+            return
+        self.training.restore(tensors, state["step"])
+        self.tally.copy_(tensors["metrics"]["tally"])
+        self.best = tensors["best"]
+        self.history = [EpochMetrics(**row) for row in state["history"]]
+        self.spent, self.resumed = state["spent"], state["step"]
+
+    def _epoch(self, epoch: int) -> EpochMetrics:
+        """Pass over the rest of the training split, and measure."""
+        config, training = self.config, self.training
+        start = time.perf_counter() - self.spent
+        order = int(np.random.SeedSequence([config.seed, epoch]).generate_state(1)[0])
+        done = training.step - (epoch - 1) * self.per_epoch
+        batches = self.data.batches(config.batch_size, shuffle=True, seed=order)
+        for number, (inputs, labels) in enumerate(itertools.islice(batches, done, None), done):
+            self.tally[:, number] = training.learn(inputs, labels)
+            every = config.checkpoint_steps
+            if every and training.step % every == 0 and number + 1 < self.per_epoch:
+                self.spent = time.perf_counter() - start
+                self._save(model=False)
+        self.team.add([self.tally])
+        sums = self.tally.cpu().double().sum(dim=1) / len(self.data)
+        loss, accuracy = self._measure()
+        return EpochMetrics(
+            epoch=epoch,
+            train_loss=float(sums[0]),
+            train_accuracy=float(sums[1]),
+            validation_loss=loss,
+            validation_accuracy=accuracy,
+            learning_rate=training.learning_rate,
+            seconds=time.perf_counter() - start,
+        )
+
+    def _measure(self) -> tuple[float | None, float | None]:
+        """Return loss and accuracy in validation: the leader measures, the others listen."""
+        model = self.training.settle()
+        if not self.validation:
+            return None, None
+        found = torch.zeros(2, dtype=torch.float64)
+        if self.team.leads:
+            result = evaluate(model, cast("ImageDataset", self.validation))
+            found = torch.tensor([result.loss, result.top1], dtype=torch.float64)
+        if self.team.size > 1:
+            found = found.to(self.training.device)
+            self.team.follow([found])
+        return float(found[0]), float(found[1])
+
+    def _losses(self) -> list[float]:
+        return [row.validation_loss for row in self.history if row.validation_loss is not None]
+
+    def _keep_best(self) -> None:
+        if self.config.patience is not None and self._losses()[-1] == min(self._losses()):
+            state = self.training.model.network.state_dict()
+            self.best = {name: value.clone() for name, value in state.items()}
+
+    def _patience_is_over(self) -> bool:
+        losses = self._losses()
+        if self.config.patience is None or not losses:
+            return False
+        return len(losses) - 1 - losses.index(min(losses)) >= self.config.patience
+
+    def _finish(self) -> Model:
+        model = self.training.settle()
+        if self.best:
+            model.network.load_state_dict(self.best)
+        model = self._described(model)
+        if self.config.out is not None and self.team.leads:
+            folder = Path(self.config.out)
+            save_model(model, folder / "model.safetensors")
+            (folder / _CHECKPOINT).unlink(missing_ok=True)
+        self.team.wait()
+        return model
+
+    def _described(self, model: Model) -> Model:
+        """Say in the model how it came to be; nothing that differs from run to run."""
+        last = asdict(self.history[-1])
+        if self.best:
+            losses = self._losses()
+            last = asdict(self.history[losses.index(min(losses))])
+        del last["seconds"]
+        return replace(
+            model,
+            about={
+                **self.about,
+                "normalisation": {"mean": 0.0, "scale": 255.0} if model.reads == "images" else None,
+                "metrics": last,
+                "config": self.config.described(),
+                "precision": self.training.precision,
+                "parameters": count_parameters(model.network),
+            },
+        )
+
+    def _save(self, *, model: bool) -> None:
+        if self.config.out is None or not self.team.leads:
+            return
+        folder = Path(self.config.out)
+        folder.mkdir(parents=True, exist_ok=True)
+        if model:
+            save_model(self._described(self.training.model), folder / "model.safetensors")
+            with atomic_write(folder / "metrics.jsonl") as file:
+                for metrics in self.history:
+                    file.write(json.dumps(asdict(metrics)).encode() + b"\n")
+            if self.config.tensorboard:
+                _write_events(folder / "tensorboard", self.history[-1])
+        tensors = {**self.training.tensors(), "best": self.best, "metrics": {"tally": self.tally}}
+        state = {
+            "identity": self.identity,
+            "step": self.training.step,
+            "spent": self.spent,
+            "history": [asdict(metrics) for metrics in self.history],
+        }
+        save_checkpoint(folder / _CHECKPOINT, tensors, state)
 
 
 @contextmanager
-def _settings(config: TrainConfig, device: torch.device) -> Iterator[None]:
+def _settings(config: TrainConfig, device: str) -> Iterator[None]:
     """Seed and threads for the while; callers get their own back."""
     threads = torch.get_num_threads()
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+    with torch.random.fork_rng([device] if device.startswith("cuda") else []):
         torch.manual_seed(config.seed)
         if config.threads is not None:
             torch.set_num_threads(config.threads)
@@ -168,55 +349,29 @@ def _settings(config: TrainConfig, device: torch.device) -> Iterator[None]:
             torch.set_num_threads(threads)
 
 
-def _epoch(
-    model: Model,
-    data: ImageDataset,
-    optimizer: torch.optim.Optimizer,
-    schedule: OneCycleLR,
-    config: TrainConfig,
-    epoch: int,
-) -> tuple[float, float]:
-    """Pass over the training split once; return the mean loss and the accuracy."""
-    model.network.train()
-    order = int(np.random.SeedSequence([config.seed, epoch]).generate_state(1)[0])
-    losses, right = [], []  # they stay on the device: reading one would wait for it
-    for images, labels in data.batches(config.batch_size, shuffle=True, seed=order):
-        logits = model.logits(images)
-        target = torch.from_numpy(np.array(labels)).to(logits.device)
-        loss = cross_entropy(logits, target, label_smoothing=config.label_smoothing)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        schedule.step()
-        losses.append(loss.detach() * len(labels))
-        right.append((logits.detach().argmax(dim=1) == target).sum())
-    return float(sum(losses)) / len(data), float(sum(right)) / len(data)
-
-
-def _open(config: TrainConfig) -> dict[str, ImageDataset]:
-    from quickdraw_kit.shards.dataset import open_shards
-
-    if config.data is None:
-        raise UsageError("there is no data to train on: give the folder of a data set")
-    return {name: open_shards(config.data, split=name) for name in ("train", "validation")}
-
-
-def _device(name: str) -> torch.device:
+def _device(name: str) -> str:
     if name == "auto":
         if torch.cuda.is_available():
-            name = "cuda"
-        else:
-            name = "mps" if torch.backends.mps.is_available() else "cpu"
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
     try:
-        return torch.empty(0, device=name).device
+        return str(torch.empty(0, device=name).device)
     except (AssertionError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise UsageError(f"device {name!r} is not there ({reason}): try auto or cpu") from error
 
 
-def _save(folder: Path, model: Model, history: list[EpochMetrics]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    save_model(model, folder / "model.safetensors")
-    with atomic_write(folder / "metrics.jsonl") as file:
-        for metrics in history:
-            file.write(json.dumps(asdict(metrics)).encode() + b"\n")
+def _check_tensorboard() -> None:
+    if importlib.util.find_spec("tensorboard") is None:
+        raise UsageError("tensorboard is not here: run: pip install 'quickdraw-kit[tensorboard]'")
+
+
+def _write_events(folder: Path, metrics: EpochMetrics) -> None:
+    from torch.utils.tensorboard import SummaryWriter
+
+    values = asdict(metrics)
+    epoch = values.pop("epoch")
+    with SummaryWriter(str(folder)) as writer:
+        for name, value in values.items():
+            if value is not None:
+                writer.add_scalar(name.replace("_", "/", 1), value, epoch)

@@ -12,6 +12,7 @@ import torch
 from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.learn.model import Model, load_model, save_model
 from quickdraw_kit.learn.networks import NETWORKS
+from quickdraw_kit.strokes.generate import generate_drawings
 
 NAMES = ("The Eiffel Tower", "café", "cat")
 
@@ -24,6 +25,8 @@ def images():
 @pytest.mark.parametrize("architecture", NETWORKS)
 def test_survives_the_disk(tmp_path, images, architecture):
     model = Model.new(architecture, NAMES)
+    if model.reads == "strokes":
+        images = generate_drawings(["star"], 5, raw=False)
     save_model(model, tmp_path / "model.safetensors")
     loaded = load_model(tmp_path / "model.safetensors")
     assert (loaded.architecture, loaded.label_names, loaded.side) == (architecture, NAMES, 28)
@@ -109,6 +112,7 @@ def about(**changes):
         (about(label_names=["cat", "dog", "cat"]), "twice"),
         (about(side=1 << 20), "size mismatch"),
         (about(side="28"), "does not fit together"),
+        (about(about=[1]), "about is not a table"),
         (about(architecture="transformer"), "no network 'transformer'"),
     ],
 )
@@ -154,3 +158,11 @@ def test_what_a_model_is_about_goes_with_it(tmp_path):
     model = Model.new("tiny-cnn", ("cat", "dog"), about=about)
     save_model(model, tmp_path / "model.safetensors")
     assert load_model(tmp_path / "model.safetensors").about == about
+
+
+def test_each_network_reads_its_own_kind(images):
+    drawings = generate_drawings(["star"], 2, raw=False)
+    with pytest.raises(DataError, match="reads images, not strokes"):
+        Model.new("tiny-cnn", NAMES).logits(drawings)
+    with pytest.raises(DataError, match="reads strokes, not images"):
+        Model.new("stroke-gru", NAMES).logits(images)

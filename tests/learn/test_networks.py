@@ -4,7 +4,12 @@ import pytest
 import torch
 
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.learn.networks import NETWORKS, build_network, count_parameters
+from quickdraw_kit.learn.networks import (
+    NETWORKS,
+    STROKE_NETWORKS,
+    build_network,
+    count_parameters,
+)
 
 
 @pytest.mark.parametrize(
@@ -21,12 +26,21 @@ def test_counts_of_parameters(name, classes, parts):
     assert count_parameters(network) == sum(parts) == {10: 37_610, 345: 500_985}[classes]
 
 
-def test_tiny_is_tiny():
-    assert count_parameters(build_network("tiny-cnn", 12)) < 30_000
+@pytest.mark.parametrize(
+    ("name", "classes", "most"),
+    [
+        ("tiny-cnn", 12, 30_000),
+        ("mnist-tiny", 10, 8_000),
+        ("quickdraw-resnet", 345, 500_000),
+        ("stroke-gru", 345, 500_000),
+    ],
+)
+def test_small_ones_are_small(name, classes, most):
+    assert count_parameters(build_network(name, classes)) < most
 
 
 @pytest.mark.parametrize("side", [16, 28, 33, 64])
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", sorted(set(NETWORKS) - STROKE_NETWORKS))
 def test_images_in_logits_out(name, side):
     network = build_network(name, 7, side=side)
     assert network(torch.zeros(3, 1, side, side)).shape == (3, 7)
@@ -43,3 +57,8 @@ def test_images_in_logits_out(name, side):
 def test_wrong_usage(name, classes, side, message):
     with pytest.raises(UsageError, match=message):
         build_network(name, classes, side=side)
+
+
+def test_dropout_is_what_was_asked_for():
+    layers = [m for m in build_network("mnist-cnn", 10, dropout=0.25).modules()]
+    assert [m.p for m in layers if isinstance(m, torch.nn.Dropout)] == [0.25]

@@ -1,0 +1,104 @@
+"""`Augmentation`: maps are what was asked for, images and strokes move by the same."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from quickdraw_kit.learn.augment import Augmentation, mirrors
+from quickdraw_kit.learn.config import TrainConfig
+from quickdraw_kit.learn.sequence import pack_strokes, transform_strokes
+from quickdraw_kit.strokes.generate import generate_drawings
+
+MANY = torch.zeros(2000, dtype=torch.int64)
+
+
+def blob(x: int, y: int) -> torch.Tensor:
+    image = torch.zeros(1, 1, 28, 28)
+    image[..., y - 1 : y + 2, x - 1 : x + 2] = 1
+    return image
+
+
+def centre(images: torch.Tensor) -> torch.Tensor:
+    """Centre of mass of each image, in pixels from its middle."""
+    axis = torch.arange(28) - 13.5
+    mass = images[:, 0].sum(dim=(1, 2))
+    x = (images[:, 0] * axis).sum(dim=(1, 2)) / mass
+    y = (images[:, 0] * axis[:, None]).sum(dim=(1, 2)) / mass
+    return torch.stack((x, y), dim=1)
+
+
+def test_nothing_asked_for_nothing_done():
+    nothing = Augmentation.of(TrainConfig(), ("cat", "dog"))
+    images = torch.rand(3, 1, 28, 28)
+    assert not nothing
+    assert nothing(images, MANY[:3]) is images
+
+
+def test_shift_goes_as_far_as_it_may_and_no_further():
+    torch.manual_seed(0)
+    moved = centre(Augmentation(shift=0.1)(blob(14, 14).expand(2000, -1, -1, -1), MANY))
+    away = moved - centre(blob(14, 14))
+    assert away.abs().max() <= 2.8 + 1e-3
+    assert away.abs().max() > 2.7
+    assert away.mean(dim=0).abs().max() < 0.1
+    assert away.std(dim=0) == pytest.approx(np.full(2, 2.8 / math.sqrt(3)), rel=0.05)
+
+
+def test_rotation_keeps_the_distance_from_the_middle():
+    torch.manual_seed(0)
+    moved = centre(Augmentation(rotate=20)(blob(20, 14).expand(500, -1, -1, -1), MANY[:500]))
+    start = centre(blob(20, 14))
+    torch.testing.assert_close(moved.norm(dim=1), start.norm(dim=1).expand(500), atol=0.1, rtol=0)
+    angles = torch.atan2(moved[:, 1], moved[:, 0]) - torch.atan2(start[:, 1], start[:, 0])
+    assert 19 < math.degrees(angles.max()) < 20.5
+    assert -20.5 < math.degrees(angles.min()) < -19
+
+
+def test_scale_is_even_handed():
+    torch.manual_seed(0)
+    maps = Augmentation(scale=0.25).maps(MANY)
+    sizes = maps[:, 0, 0]
+    assert sizes.min() >= 1 / 1.25
+    assert sizes.max() <= 1.25
+    assert sizes.log().mean().abs() < 0.01  # as often half as double
+
+
+def test_only_labels_that_may_be_mirrored_are():
+    torch.manual_seed(0)
+    flips = Augmentation(flips=mirrors(("cat", "7")))
+    labels = torch.tensor([0, 1]).repeat(500)
+    mirrored = flips.maps(labels)[:, 0, 0] < 0
+    assert mirrored[labels == 0].float().mean() == pytest.approx(0.5, abs=0.1)
+    assert not mirrored[labels == 1].any()
+    assert not Augmentation(flips=mirrors(("2", "3")))
+
+
+def test_same_random_numbers_same_images():
+    augment = Augmentation(shift=0.1, rotate=10, scale=0.1, shear=10, flips=(True,))
+    images = torch.rand(4, 1, 28, 28)
+    results = []
+    for _ in range(2):
+        torch.manual_seed(3)
+        results.append(augment(images, MANY[:4]))
+    assert torch.equal(*results)
+
+
+def test_strokes_move_by_their_own_maps():
+    drawings = generate_drawings(["star", "line", "sun"], 2, raw=False)
+    packed = pack_strokes(drawings)
+    maps = torch.zeros(len(drawings), 2, 3)
+    factors = torch.arange(1.0, len(drawings) + 1)
+    maps[:, 0, 0] = maps[:, 1, 1] = factors
+    moved = transform_strokes(packed, maps)
+    for number, factor in enumerate(factors):
+        ours = pack_strokes(drawings[number : number + 1]).data
+        ours[:, :4] *= factor
+        points = unpacked(moved, number)
+        torch.testing.assert_close(points, ours)
+
+
+def unpacked(packed, number: int) -> torch.Tensor:
+    padded, lengths = torch.nn.utils.rnn.pad_packed_sequence(packed, batch_first=True)
+    return padded[number, : lengths[number]]

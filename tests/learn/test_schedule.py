@@ -1,0 +1,53 @@
+"""`rate_at`: rises for the warm-up, falls to nothing, and is PyTorch's one-cycle."""
+
+import warnings
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quickdraw_kit.errors import UsageError
+from quickdraw_kit.learn.schedule import SCHEDULES, rate_at
+
+
+@pytest.mark.parametrize(("steps", "warmup"), [(100, 0.3), (37, 0.5)])
+def test_one_cycle_is_that_of_pytorch(steps, warmup):
+    # its corners lie half a step elsewhere: pct_start is made to put the peak where ours is
+    optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    theirs = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer,
+        0.1,
+        total_steps=steps,
+        pct_start=(warmup * (steps - 1) + 1) / steps,
+        final_div_factor=1e6 / 25,
+    )
+    for step in range(steps):
+        rate, momentum = rate_at(step, steps, schedule="one-cycle", warmup=warmup)
+        assert 0.1 * rate == pytest.approx(theirs.get_last_lr()[0], rel=1e-6, abs=1e-9)
+        assert momentum == pytest.approx(optimizer.param_groups[0]["betas"][0])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # it misses the optimizer's step
+            theirs.step()
+
+
+@given(
+    schedule=st.sampled_from(SCHEDULES),
+    steps=st.integers(1, 300),
+    warmup=st.floats(0, 0.99),
+)
+def test_rises_then_falls(schedule, steps, warmup):
+    rates = [rate_at(n, steps, schedule=schedule, warmup=warmup)[0] for n in range(steps)]
+    assert all(0 < rate <= 1 for rate in rates)
+    peak = rates.index(max(rates))
+    assert rates[: peak + 1] == sorted(rates[: peak + 1])
+    assert rates[peak:] == sorted(rates[peak:], reverse=True)
+    if schedule == "constant":
+        assert rates[-1] == 1 or peak == steps - 1
+    elif steps > 1 and warmup * (steps - 1) <= steps - 2:
+        assert rates[-1] < 1e-5
+
+
+def test_unknown_schedules_are_refused():
+    with pytest.raises(UsageError, match="no schedule 'linear', expected one of one-cycle"):
+        rate_at(0, 1, schedule="linear", warmup=0)
