@@ -11,7 +11,19 @@ import quickdraw_kit
 
 PACKAGE = Path(quickdraw_kit.__file__).parent
 GROUND = ["errors", "categories", "files", "kernels"]
-ROOMS = ["acquire", "strokes", "raster", "shards", "learn", "show", "jobs", "conversion", "recipe", "cli"]
+ROOMS = [
+    "acquire",
+    "strokes",
+    "raster",
+    "trace",
+    "shards",
+    "learn",
+    "show",
+    "jobs",
+    "conversion",
+    "recipe",
+    "cli",
+]
 HEAVY = ("torch", "pandas", "pyarrow", "numba", "matplotlib")
 
 

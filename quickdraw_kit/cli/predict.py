@@ -1,0 +1,97 @@
+"""The command that asks a model what drawings are."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from quickdraw_kit.cli.options import Json, print_json
+
+if TYPE_CHECKING:
+    from quickdraw_kit.learn.model import Model
+    from quickdraw_kit.learn.predict import Prediction
+
+__all__ = ["add_to"]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command(rich_help_panel="Models and recipes")(predict)
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(help="Folder or file of a model.", show_default=False)],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            help="Pictures, photos, SVG, ndjson or .npy files; - is standard input.",
+            show_default=False,
+        ),
+    ],
+    top: Annotated[int, typer.Option("--top", "-k", min=1, help="Labels to name.")] = 3,
+    figure: Annotated[
+        Path | None, typer.Option(help="Show what was given and what the model sees, .png or .svg.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Ask a model what drawings are, from strokes, pictures or photos of paper.
+
+    Examples:
+
+      quickdraw-kit predict model photo.jpg
+
+      quickdraw-kit predict model cats.ndjson drawing.svg --top 5 --json
+
+      quickdraw-kit predict model - --figure seen.png < drawing.png
+    """
+    from quickdraw_kit.errors import QuickdrawError, UsageError
+    from quickdraw_kit.learn.model import load_model
+
+    file = model / "model.safetensors" if model.is_dir() else model
+    loaded = load_model(file)
+    answers: list[Prediction] = []
+    failures: list[dict[str, str]] = []
+    for source in inputs:
+        try:
+            answers.extend(_ask(loaded, source, top))
+        except UsageError:
+            raise
+        except (QuickdrawError, OSError) as error:  # the other inputs may still be good
+            failures.append({"source": source, "error": str(error)})
+    if as_json:
+        print_json([*map(_plain, answers), *failures])
+    elif answers:
+        _print_table(answers)
+    if figure is not None and answers:
+        from quickdraw_kit.show.predictions import prediction_figure
+
+        prediction_figure(answers, figure)
+    for failure in failures:
+        sys.stderr.write(f"quickdraw-kit: {failure['error']}\n")
+    if failures:
+        raise typer.Exit(1)
+
+
+def _ask(model: "Model", source: str, top: int) -> "list[Prediction]":
+    from quickdraw_kit.learn.predict import predict as ask
+
+    return ask(model, source, top)
+
+
+def _plain(answer: "Prediction") -> dict[str, Any]:
+    pairs = zip(answer.labels, answer.probabilities, strict=True)
+    return {
+        "source": answer.source,
+        "predictions": [
+            {"label": label, "probability": round(chance, 6)} for label, chance in pairs
+        ],
+    }
+
+
+def _print_table(answers: "list[Prediction]") -> None:
+    width = max(len(answer.source) for answer in answers)
+    for answer in answers:
+        pairs = zip(answer.labels, answer.probabilities, strict=True)
+        named = "".join(f"  {chance:>6.1%} {label:<14}" for label, chance in pairs)
+        typer.echo(f"{answer.source:<{width}}{named}".rstrip())

@@ -1,0 +1,53 @@
+"""`trace_image`: a picture of a drawing becomes strokes."""
+
+import numpy as np
+import numpy.typing as npt
+
+from quickdraw_kit.errors import DataError
+from quickdraw_kit.strokes.batch import DrawingBatch
+from quickdraw_kit.trace.ink import find_ink
+from quickdraw_kit.trace.skeleton import centre_lines
+
+__all__ = ["trace_image"]
+
+_SIDES = (300, 600)  # pixels of the longer side of a drawing that is traced
+_LARGEST = 1536
+
+
+def trace_image(picture: npt.NDArray[np.uint8], *, word: str = "") -> DrawingBatch:
+    """Trace the drawing in a picture.
+
+    Parameters
+    ----------
+    picture : ndarray of uint8, shape (h, w), (h, w, 3) or (h, w, 4)
+        Grey, RGB or RGB with opacity; dark on light or light on dark.
+    word : str
+        Its category, if known.
+
+    Returns
+    -------
+    DrawingBatch
+        One drawing, real-valued; `quickdraw_kit.strokes.simplify` takes it on from there.
+    """
+    from PIL import Image
+
+    if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or 0 in picture.shape:
+        raise DataError(f"the picture is {picture.dtype} {picture.shape}, expected uint8 (h, w)")
+    longest = max(picture.shape[:2])
+    if longest > _LARGEST:
+        part = _LARGEST / longest
+        size = (max(round(picture.shape[1] * part), 1), max(round(picture.shape[0] * part), 1))
+        picture = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
+    ink = find_ink(picture)
+    rows, columns = np.flatnonzero(ink.max(axis=1)), np.flatnonzero(ink.max(axis=0))
+    ink = np.pad(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], 1)
+    longest = max(ink.shape)
+    part = np.clip(longest, *_SIDES) / longest
+    if part != 1:
+        size = (max(round(ink.shape[1] * part), 1), max(round(ink.shape[0] * part), 1))
+        way = Image.Resampling.BICUBIC if part > 1 else Image.Resampling.BOX
+        ink = np.asarray(Image.fromarray(ink).resize(size, way))
+    strokes, _ = centre_lines(ink > 0.5)
+    return DrawingBatch.from_strokes(
+        [[stroke.T for stroke in strokes]], words=[word], dtype=np.float32
+    )

@@ -1,0 +1,156 @@
+"""Where the ink is in a picture: polarity, light and noise are taken out.
+
+Pictures come black on white, white on black, coloured, transparent, or as photographs of paper on
+which the light falls unevenly. Here they all become one thing: a map that is 1 where there is ink,
+0 where there is paper, and between them at the soft edges of a line.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from quickdraw_kit.errors import DataError
+
+__all__ = ["find_ink"]
+
+Map = npt.NDArray[np.float32]
+
+_SMALL = 160  # longer side of the picture in which the light is estimated
+_CLOSING = 31  # pixels of it: wider than any line, narrower than the light changes
+_SPREAD = 8.0  # pixels of it, over which the light is averaged
+_FAINTEST = 0.06  # share of the light that the faintest ink takes away
+
+
+def find_ink(picture: npt.NDArray[np.uint8]) -> Map:
+    """Find the ink in a picture.
+
+    Parameters
+    ----------
+    picture : ndarray of uint8, shape (h, w), (h, w, 3) or (h, w, 4)
+        Grey, RGB or RGB with opacity.
+
+    Returns
+    -------
+    ndarray of float32, shape (h, w)
+        1 where there is ink, 0 where there is paper.
+
+    Raises
+    ------
+    DataError
+        If there is no ink, or no paper to tell it from.
+
+    Examples
+    --------
+    >>> picture = np.full((40, 40), 230, np.uint8)
+    >>> picture[10:30, 18:22] = 40
+    >>> ink = find_ink(picture)
+    >>> ink[20, 20].round(1), ink[5, 5]
+    (np.float32(1.0), np.float32(0.0))
+    """
+    from scipy import ndimage
+
+    light = _bright_paper(_opaque(picture))
+    paper = _paper(light)
+    dark = (1 - light / np.maximum(paper, 1.0)).max(axis=2)
+    level = np.median(dark)
+    noise = 1.4826 * float(np.median(np.abs(dark - level)))
+    if noise > 0.004:
+        dark = ndimage.gaussian_filter(dark, 0.8)
+        level = np.median(dark)
+        noise = 1.4826 * float(np.median(np.abs(dark - level)))
+    dark -= level
+    least = max(_FAINTEST, 5 * noise)
+    found = dark[dark > least]
+    if found.size == 0:
+        raise DataError("the picture is empty: no line stands out from its background")
+    full = float(np.median(found[found >= found.mean()]))
+    ink = np.clip(dark / full, 0, 1)
+    weak = max(0.35, 3 * noise / full)
+    areas, count = ndimage.label(ink > weak, np.ones((3, 3)))
+    strongest = ndimage.maximum(ink, areas, np.arange(count + 1))
+    keep = strongest > max(0.6, least / full)
+    keep[0] = False
+    keep &= ~_frames(areas, count)
+    if not keep.any():
+        raise DataError("the picture is empty: no line stands out from its background")
+    ink[~keep[areas]] = 0
+    return np.asarray(ink, np.float32)
+
+
+def _frames(areas: npt.NDArray[np.int32], count: int) -> npt.NDArray[np.bool_]:
+    """Tell which areas run along the picture's border: what lies round the paper."""
+    border = np.concatenate([areas[0], areas[-1], areas[1:-1, 0], areas[1:-1, -1]])
+    along = np.bincount(border, minlength=count + 1)
+    return np.asarray(along > 0.2 * len(border))
+
+
+def _opaque(picture: npt.NDArray[np.uint8]) -> Map:
+    """Return (h, w, channels); what is transparent becomes paper."""
+    values = picture.astype(np.float32)
+    if values.ndim == 2:
+        return values[:, :, None]
+    if values.shape[2] == 3:
+        return values
+    colour, opacity = values[:, :, :3], values[:, :, 3:] / 255
+    solid = opacity[:, :, 0] > 0.5
+    if not solid.any():
+        raise DataError("the picture is empty: it is transparent all over")
+    if solid.mean() > 0.5:  # a page with see-through surroundings
+        paper = np.median(colour[solid], axis=0)
+    else:  # lines on nothing
+        paper = np.full(3, 255.0 if colour[solid].mean() < 128 else 0.0)
+    return np.asarray(colour * opacity + paper * (1 - opacity), np.float32)
+
+
+def _bright_paper(light: Map) -> Map:
+    """Turn the picture into its negative if the ink is brighter than the paper."""
+    from scipy import ndimage
+
+    grey = _shrunk(light).mean(axis=2)
+    away = grey - np.median(grey)
+    away -= ndimage.gaussian_filter(away, len(away) / 4)
+    ring = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    lean = float((away**3).sum()) / max(float((np.abs(away) ** 3).sum()), 1e-9)
+    if abs(lean) < 0.05:  # about as much ink as paper: the border is paper
+        lean = float(grey.mean() - np.median(ring))
+    return 255 - light if lean > 0 else light
+
+
+def _paper(light: Map) -> Map:
+    """Estimate how bright the paper would be everywhere, were there no ink."""
+    from PIL import Image
+    from scipy import ndimage
+
+    small = _shrunk(light)
+    size = (_CLOSING, _CLOSING, 1)
+    spread = (_SPREAD, _SPREAD, 0)
+    rough = ndimage.gaussian_filter(ndimage.grey_closing(small, size), spread)
+    dark = (1 - small / np.maximum(rough, 1.0)).max(axis=2)
+    bare = ~ndimage.binary_dilation(dark > _threshold(dark), np.ones((3, 3)))
+    weight = ndimage.gaussian_filter(bare.astype(np.float32), _SPREAD)[:, :, None] + 1e-3
+    evened = ndimage.gaussian_filter(small * bare[:, :, None], spread) + 1e-3 * rough
+    evened /= weight
+    high, wide = light.shape[:2]
+    planes = [
+        Image.fromarray(plane).resize((wide, high), Image.Resampling.BILINEAR)
+        for plane in np.moveaxis(evened, 2, 0).astype(np.float32)
+    ]
+    return np.stack([np.asarray(plane) for plane in planes], axis=2)
+
+
+def _threshold(dark: Map) -> float:
+    from skimage.filters import threshold_otsu
+
+    return max(float(threshold_otsu(dark)), _FAINTEST) if np.ptp(dark) > 0 else _FAINTEST
+
+
+def _shrunk(light: Map) -> Map:
+    from PIL import Image
+
+    high, wide = light.shape[:2]
+    part = min(_SMALL / max(high, wide), 1.0)
+    size = (max(round(wide * part), 1), max(round(high * part), 1))
+    planes = [
+        Image.fromarray(np.ascontiguousarray(plane)).resize(size, Image.Resampling.BOX)
+        for plane in np.moveaxis(light, 2, 0)
+    ]
+    return np.stack([np.asarray(plane) for plane in planes], axis=2)
