@@ -10,10 +10,9 @@ from typing import Any
 
 import torch
 from torch.nn.functional import affine_grid, grid_sample
-from torch.nn.utils.rnn import PackedSequence
 
 from quickdraw_kit.learn.config import TrainConfig
-from quickdraw_kit.learn.sequence import transform_strokes
+from quickdraw_kit.learn.sequence import PackedStrokes, transform_strokes
 
 __all__ = ["Augmentation", "mirrors"]
 
@@ -105,19 +104,19 @@ class Augmentation:
 
         Parameters
         ----------
-        inputs : torch.Tensor or PackedSequence
+        inputs : torch.Tensor or PackedStrokes
             What `Model.inputs` returned.
         labels : torch.Tensor of int64, shape (n,)
             They say which may be mirrored.
 
         Returns
         -------
-        torch.Tensor or PackedSequence
+        torch.Tensor or PackedStrokes
             Of the same kind.
         """
         if not self:
             return inputs
-        if isinstance(inputs, PackedSequence):
+        if isinstance(inputs, PackedStrokes):
             return transform_strokes(inputs, self.maps(labels))
         return self.images(inputs, labels)
 

@@ -74,8 +74,6 @@ def describe_network(name: str, classes: int, *, side: int = 28) -> tuple[Layer,
     def note(name: str) -> Callable[..., None]:
         def see(module: nn.Module, _: object, result: object) -> None:
             shape = tuple(result.shape[1:]) if isinstance(result, torch.Tensor) else ()
-            if isinstance(result, tuple):  # of a recurrent layer: the packed points come first
-                shape = (len(result[0].data), result[0].data.shape[1])
             layers.append(Layer(name, _kind(module), shape, count_parameters(module)))
 
         return see
@@ -107,9 +105,6 @@ def _kind(module: nn.Module) -> str:
             return f"{kind} {module.in_channels} -> {module.out_channels}, {size}"
         case nn.Linear():
             return f"{kind} {module.in_features} -> {module.out_features}"
-        case nn.GRU():
-            ways = " both ways" if module.bidirectional else ""
-            return f"{kind} {module.input_size} -> {module.hidden_size}{ways}"
         case nn.MaxPool2d():
             return f"{kind} {module.kernel_size} x {module.kernel_size}"
         case nn.Dropout():

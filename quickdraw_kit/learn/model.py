@@ -113,7 +113,7 @@ class Model:
 
         Returns
         -------
-        torch.Tensor of float32, shape (n, 1, side, side), or PackedSequence
+        torch.Tensor of float32, shape (n, 1, side, side), or PackedStrokes
             Images, or strokes as `pack_strokes` makes them.
 
         Raises

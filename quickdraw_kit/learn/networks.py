@@ -3,7 +3,7 @@
 `mnist-cnn` and `quickdraw-cnn` are the layouts that courses and papers on these data sets use, so
 that results can be compared. `mnist-tiny` and `quickdraw-resnet` do better with less: small
 kernels, batch normalisation, and an average over the last map in place of a wide dense layer, which
-is where the layouts above have most of their parameters. `stroke-gru` reads points in place of
+is where the layouts above have most of their parameters. `stroke-cnn` reads points in place of
 pixels. `tiny-cnn` learns the bundled sample in seconds on one core.
 """
 
@@ -149,7 +149,7 @@ def _quickdraw_resnet(classes: int, side: int) -> nn.Sequential:
     )
 
 
-def _stroke_gru(classes: int, side: int) -> nn.Module:
+def _stroke_cnn(classes: int, side: int) -> nn.Module:
     return StrokeNetwork(classes)
 
 
@@ -158,10 +158,10 @@ NETWORKS: dict[str, Callable[[int, int], nn.Module]] = {
     "mnist-tiny": _mnist_tiny,
     "quickdraw-cnn": _quickdraw_cnn,
     "quickdraw-resnet": _quickdraw_resnet,
-    "stroke-gru": _stroke_gru,
+    "stroke-cnn": _stroke_cnn,
     "tiny-cnn": _tiny_cnn,
 }
-STROKE_NETWORKS = frozenset({"stroke-gru"})
+STROKE_NETWORKS = frozenset({"stroke-cnn"})
 """Those that read strokes; the others read images."""
 
 

@@ -55,7 +55,7 @@ class Training:
         self.step = 0
         self._config, self._steps, self._team = config, steps, team
         self.device = next(model.network.parameters()).device
-        self.precision = resolve_precision(config.precision, self.device, model.reads)
+        self.precision = resolve_precision(config.precision, self.device)
         self._network = copy.deepcopy(model.network)
         if model.reads == "images" and self.device.type != "mps":
             self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -226,7 +226,7 @@ def class_weights(counts: Labels, balance: float) -> torch.Tensor:
     return torch.from_numpy(weights * counts.sum() / (weights * counts).sum()).float()
 
 
-def resolve_precision(precision: str, device: torch.device, reads: str) -> str:
+def resolve_precision(precision: str, device: torch.device) -> str:
     """Say what ``auto`` means here.
 
     Parameters
@@ -235,8 +235,6 @@ def resolve_precision(precision: str, device: torch.device, reads: str) -> str:
         What was asked for.
     device : torch.device
         Where the network is.
-    reads : {"images", "strokes"}
-        What it reads; recurrent networks gain nothing from bfloat16 on processors.
 
     Returns
     -------
@@ -245,14 +243,14 @@ def resolve_precision(precision: str, device: torch.device, reads: str) -> str:
 
     Examples
     --------
-    >>> resolve_precision("auto", torch.device("cpu"), "strokes")
+    >>> resolve_precision("float32", torch.device("cpu"))
     'float32'
     """
     if precision != "auto":
         return precision
     if device.type == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
-    if device.type != "cpu" or reads != "images":
+    if device.type != "cpu":
         return "float32"
     tests = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # private: may go away
     fast = any(getattr(torch.cpu, name, bool)() for name in tests)

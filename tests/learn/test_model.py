@@ -165,4 +165,4 @@ def test_each_network_reads_its_own_kind(images):
     with pytest.raises(DataError, match="reads images, not strokes"):
         Model.new("tiny-cnn", NAMES).logits(drawings)
     with pytest.raises(DataError, match="reads strokes, not images"):
-        Model.new("stroke-gru", NAMES).logits(images)
+        Model.new("stroke-cnn", NAMES).logits(images)

@@ -32,7 +32,7 @@ def test_counts_of_parameters(name, classes, parts):
         ("tiny-cnn", 12, 30_000),
         ("mnist-tiny", 10, 8_000),
         ("quickdraw-resnet", 345, 500_000),
-        ("stroke-gru", 345, 500_000),
+        ("stroke-cnn", 345, 500_000),
     ],
 )
 def test_small_ones_are_small(name, classes, most):
@@ -60,5 +60,5 @@ def test_wrong_usage(name, classes, side, message):
 
 
 def test_dropout_is_what_was_asked_for():
-    layers = [m for m in build_network("mnist-cnn", 10, dropout=0.25).modules()]
+    layers = list(build_network("mnist-cnn", 10, dropout=0.25).modules())
     assert [m.p for m in layers if isinstance(m, torch.nn.Dropout)] == [0.25]
