@@ -20,6 +20,7 @@ ROOMS = [
     "learn",
     "show",
     "jobs",
+    "serve",
     "conversion",
     "recipe",
     "cli",

@@ -184,6 +184,39 @@ class ShardDataset:
         parts = [labels_of(self.files, self.manifest, shard) for shard in self._shards]
         return np.concatenate([np.zeros(0, np.int64), *parts])
 
+    def take(
+        self, rows: npt.ArrayLike
+    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+        """Copy some rows, in any order.
+
+        Parameters
+        ----------
+        rows : array_like of int, shape (n,)
+            From 0.
+
+        Returns
+        -------
+        images : ndarray of uint8, shape (n, side, side)
+        labels : ndarray of int64, shape (n,)
+
+        Raises
+        ------
+        IndexError
+            If there is no such row.
+        """
+        wanted = np.asarray(rows, np.int64)
+        if len(wanted) and not 0 <= wanted.min() <= wanted.max() < len(self):
+            raise IndexError(f"rows {wanted.min()} to {wanted.max()} of {len(self)} drawings")
+        images = np.empty((len(wanted), self.side, self.side), np.uint8)
+        labels = np.empty(len(wanted), np.int64)
+        numbers = np.searchsorted(np.asarray(self._ends), wanted, side="right")
+        for number in np.unique(numbers).tolist():
+            here = numbers == number
+            inside = wanted[here] - (self._ends[number - 1] if number else 0)
+            shard_images, shard_labels = self._open(number)
+            images[here], labels[here] = shard_images[inside], shard_labels[inside]
+        return images, labels
+
     def batches(
         self,
         batch_size: int,

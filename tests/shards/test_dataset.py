@@ -93,6 +93,18 @@ def test_batches_in_order_are_the_rows_in_order(folder):
     assert np.array_equal(labels, dataset.labels)
 
 
+def test_rows_are_taken_in_any_order(folder):
+    dataset = open_shards(folder)
+    rows = np.random.default_rng(0).integers(0, len(dataset), 200)
+    images, labels = dataset.take(rows)
+    for row, image, label in zip(rows.tolist(), images, labels, strict=True):
+        assert np.array_equal(image, dataset[row][0])
+        assert label == dataset[row][1]
+    assert len(dataset.take([])[0]) == 0
+    with pytest.raises(IndexError, match=f"of {len(dataset)} drawings"):
+        dataset.take([len(dataset)])
+
+
 def test_a_seed_gives_an_order_and_another_seed_another(folder):
     dataset = open_shards(folder, split="train")
 

@@ -1,0 +1,288 @@
+"""Drawings to browse: a set of shards or a folder of ndjson, filtered, seen and compared."""
+
+import functools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from quickdraw_kit.acquire.sources import find_sources
+from quickdraw_kit.categories import label_order
+from quickdraw_kit.errors import DataError
+from quickdraw_kit.raster.render import rasterize
+from quickdraw_kit.shards.dataset import open_shards
+from quickdraw_kit.shards.manifest import MANIFEST_NAME
+from quickdraw_kit.shards.order import SPLITS
+from quickdraw_kit.strokes.batch import DrawingBatch
+from quickdraw_kit.strokes.ndjson import iter_ndjson
+from quickdraw_kit.strokes.simplify import simplify
+
+__all__ = ["Choice", "Collection", "open_collection"]
+
+Images = npt.NDArray[np.uint8]
+Rows = npt.NDArray[np.int64]
+
+_MOST_DRAWINGS = 200_000  # of ndjson, which is held in memory
+_PORTION = 16_384
+_CHOICES_KEPT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which drawings are wanted; what is None does not matter.
+
+    Parameters
+    ----------
+    category, country, split : str, optional
+        Names.
+    recognized : bool, optional
+        Whether the game recognised it.
+    flag : str, optional
+        Name of a quality flag that is set.
+
+    Examples
+    --------
+    >>> Choice(category="cat").split is None
+    True
+    """
+
+    category: str | None = None
+    country: str | None = None
+    split: str | None = None
+    recognized: bool | None = None
+    flag: str | None = None
+
+
+class _Drawings(Protocol):
+    """Where the drawings of a collection come from."""
+
+    columns: dict[str, tuple[npt.NDArray[Any], tuple[str, ...]]]
+
+    def images(self, rows: Rows) -> Images: ...
+
+    def describe(self, row: int) -> dict[str, Any]: ...
+
+
+class Collection:
+    """Drawings with their metadata in columns of codes.
+
+    Parameters
+    ----------
+    name : str
+        What it is called.
+    drawings : object
+        Where they come from.
+
+    Examples
+    --------
+    >>> from quickdraw_kit.strokes.generate import write_sample
+    >>> _ = write_sample(getfixture("tmp_path") / "sample", drawings=54)
+    >>> collection = open_collection(getfixture("tmp_path") / "sample")
+    >>> len(collection), len(collection.choose(Choice(category="star")))
+    (54, 2)
+    """
+
+    def __init__(self, name: str, drawings: _Drawings) -> None:
+        self.name = name
+        self._drawings = drawings
+        self._columns = drawings.columns
+        self.choose = functools.lru_cache(_CHOICES_KEPT)(self._choose)
+
+    def __len__(self) -> int:
+        return len(self._columns["category"][0])
+
+    def facets(self) -> dict[str, dict[str, int]]:
+        """Count the drawings of each category, country, split and flag."""
+        return {
+            name: {
+                value: int(count)
+                for value, count in zip(
+                    values, np.bincount(codes, minlength=len(values)), strict=True
+                )
+            }
+            for name, (codes, values) in self._columns.items()
+        }
+
+    def _choose(self, choice: Choice) -> Rows:
+        """Return the rows of a choice, in order; unknown names choose none."""
+        chosen = np.ones(len(self), np.bool_)
+        wanted = {
+            "category": choice.category,
+            "country": choice.country,
+            "split": choice.split,
+            "recognized": None if choice.recognized is None else str(choice.recognized).lower(),
+        }
+        for name, value in wanted.items():
+            if value is None:
+                continue
+            codes, values = self._columns.get(name, (None, ()))
+            if codes is None or value not in values:
+                return np.zeros(0, np.int64)
+            chosen &= codes == values.index(value)
+        if choice.flag is not None:
+            chosen &= self._flagged(choice.flag)
+        return np.flatnonzero(chosen)
+
+    def _flagged(self, flag: str) -> npt.NDArray[np.bool_]:
+        flags: dict[str, npt.NDArray[np.bool_]] = getattr(self._drawings, "flags", {})
+        return flags.get(flag, np.zeros(len(self), np.bool_))
+
+    @property
+    def flags(self) -> dict[str, int]:
+        """Count the drawings of each quality flag."""
+        flags: dict[str, npt.NDArray[np.bool_]] = getattr(self._drawings, "flags", {})
+        return {name: int(mask.sum()) for name, mask in flags.items()}
+
+    def images(self, rows: Rows) -> Images:
+        """Return the bitmaps of some rows, uint8, shape (n, side, side)."""
+        return self._drawings.images(rows)
+
+    def describe(self, row: int) -> dict[str, Any]:
+        """Return the metadata of a row, and its strokes where there are any."""
+        if not 0 <= row < len(self):
+            raise DataError(f"drawing {row} of {len(self)}")
+        return self._drawings.describe(row)
+
+    def neighbours(self, row: int, count: int) -> list[tuple[int, float]]:
+        """Find the drawings whose bitmaps are nearest, without the one itself.
+
+        Parameters
+        ----------
+        row : int
+            Of the drawing.
+        count : int
+            How many.
+
+        Returns
+        -------
+        list of tuple of int and float
+            Rows and the root mean square difference of their pixels, nearest first.
+        """
+        if not 0 <= row < len(self):
+            raise DataError(f"drawing {row} of {len(self)}")
+        wanted = self.images(np.array([row]))[0].astype(np.float32).ravel()
+        distances = np.empty(len(self), np.float32)
+        for start in range(0, len(self), _PORTION):
+            rows = np.arange(start, min(start + _PORTION, len(self)))
+            pixels = self.images(rows).reshape(len(rows), -1).astype(np.float32)
+            distances[rows] = np.square(pixels - wanted).mean(axis=1)
+        distances[row] = np.inf
+        count = min(count, len(self) - 1)
+        nearest = np.argsort(distances, kind="stable")[:count]
+        return [(int(other), float(np.sqrt(distances[other]))) for other in nearest]
+
+
+def open_collection(path: Path) -> Collection:
+    """Open a folder of shards, or files of drawings.
+
+    Parameters
+    ----------
+    path : Path
+        Folder of a data set, or a folder or file of ndjson.
+
+    Returns
+    -------
+    Collection
+        Of ndjson at most the first 200,000 drawings.
+
+    Raises
+    ------
+    DataError
+        If there are no drawings.
+    UsageError
+        If there is nothing of the kind.
+    """
+    if (path / MANIFEST_NAME).exists():
+        return Collection(path.name, _Shards(path))
+    return Collection(path.name, _Lines(path))
+
+
+class _Shards:
+    def __init__(self, path: Path) -> None:
+        self._data = open_shards(path)
+        frame = self._data.to_pandas()
+        self._frame = frame
+        names = self._data.label_names
+        country = _coded(frame["countrycode"].astype(str).tolist())
+        recognized = frame["recognized"].to_numpy(dtype=np.bool_)
+        splits = frame["split"].astype(str).to_numpy()
+        self.columns = {
+            "category": (frame["label"].to_numpy(dtype=np.int64), names),
+            "country": country,
+            "split": (np.searchsorted(sorted(SPLITS), splits), tuple(sorted(SPLITS))),
+            "recognized": (recognized.astype(np.int64), ("false", "true")),
+        }
+        self.flags: dict[str, npt.NDArray[np.bool_]] = {}
+
+    def images(self, rows: Rows) -> Images:
+        return self._data.take(rows)[0]
+
+    def describe(self, row: int) -> dict[str, Any]:
+        record = self._frame.iloc[row]
+        told = {
+            "word": str(record["word"]),
+            "key_id": str(record["key_id"]),
+            "country": str(record["countrycode"]),
+            "time": str(record["timestamp"]),
+            "recognized": bool(record["recognized"]),
+            "split": str(record["split"]),
+            "strokes": None,
+        }
+        if "x" in self._frame.columns:
+            parts = [
+                [np.asarray(stroke).tolist() for stroke in record[axis]]
+                for axis in ("x", "y", "t")
+                if axis in self._frame.columns and record[axis] is not None
+            ]
+            told["strokes"] = [list(rows) for rows in zip(*parts, strict=True)]
+        return told
+
+
+class _Lines:
+    def __init__(self, path: Path) -> None:
+        batch = self._batch = _read(path)
+        self._simple = simplify(batch) if batch.is_raw else batch
+        order = label_order(set(batch.words_of_drawings()))
+        place = np.array([order.index(w) if w in order else 0 for w in batch.words], np.int64)
+        self.columns = {
+            "category": (place[batch.word_code], tuple(order)),
+            "country": _coded(batch.countrycode.astype(str).tolist()),
+            "recognized": (batch.recognized.astype(np.int64), ("false", "true")),
+        }
+
+    def images(self, rows: Rows) -> Images:
+        return rasterize(self._simple.take(rows))
+
+    def describe(self, row: int) -> dict[str, Any]:
+        drawing = self._batch[row]
+        return {
+            "word": drawing.word,
+            "key_id": str(drawing.key_id),
+            "country": drawing.countrycode,
+            "time": str(drawing.timestamp),
+            "recognized": drawing.recognized,
+            "split": None,
+            "strokes": [stroke.T.tolist() for stroke in drawing.strokes],
+        }
+
+
+def _read(path: Path) -> DrawingBatch:
+    parts: list[DrawingBatch] = []
+    for source in find_sources([path]):
+        if source.form != "ndjson":
+            continue
+        for batch in iter_ndjson(source.path):
+            parts.append(batch)
+            if sum(map(len, parts)) >= _MOST_DRAWINGS:
+                return DrawingBatch.concat(parts)[:_MOST_DRAWINGS]
+    if not parts:
+        raise DataError(f"{path} holds no drawings: expected shards or .ndjson files")
+    return DrawingBatch.concat(parts)
+
+
+def _coded(values: Iterable[str]) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
+    names, codes = np.unique(np.array(list(values), dtype=object).astype(str), return_inverse=True)
+    return codes.astype(np.int64), tuple(names.tolist())

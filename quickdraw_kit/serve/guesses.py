@@ -1,0 +1,159 @@
+"""Guesses for many players at once: what arrives while the model works is its next batch."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from quickdraw_kit.errors import QuickdrawError
+from quickdraw_kit.learn.model import Model
+from quickdraw_kit.raster.render import rasterize
+from quickdraw_kit.raster.style import RasterStyle
+from quickdraw_kit.strokes.batch import DrawingBatch
+from quickdraw_kit.strokes.simplify import simplify
+
+__all__ = ["BusyError", "Guess", "Guesser"]
+
+_MOST_WAITING = 1024
+_MOST_AT_ONCE = 128
+
+
+class BusyError(QuickdrawError):
+    """More drawings are waiting than the server takes.
+
+    Examples
+    --------
+    >>> issubclass(BusyError, QuickdrawError)
+    True
+    """
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Guess:
+    """What the model makes of a drawing.
+
+    Parameters
+    ----------
+    probabilities : ndarray of float32, shape (classes,)
+        In label order.
+    image : ndarray of uint8, shape (side, side)
+        What it saw.
+
+    Examples
+    --------
+    >>> Guess(np.array([0.2, 0.8], np.float32), np.zeros((28, 28), np.uint8)).best(1)
+    [(1, 0.8)]
+    """
+
+    probabilities: npt.NDArray[np.float32]
+    image: npt.NDArray[np.uint8]
+
+    def best(self, count: int) -> list[tuple[int, float]]:
+        """Return the most likely labels and how likely they are."""
+        order = np.argsort(-self.probabilities, kind="stable")[:count]
+        return [(int(label), round(float(self.probabilities[label]), 4)) for label in order]
+
+
+class Guesser:
+    """A model that guesses drawings for whoever asks.
+
+    Parameters
+    ----------
+    model : Model
+        On any device.
+
+    Examples
+    --------
+    >>> async def ask() -> int:
+    ...     guesser = Guesser(Model.new("tiny-cnn", ("cat", "dog")))
+    ...     line = [([0, 9], [0, 9], [0, 16])]
+    ...     async with guesser.working():
+    ...         batch = DrawingBatch.from_strokes([line], words=["cat"], dtype=np.float32)
+    ...         return len((await guesser.guess(batch)).probabilities)
+    >>> asyncio.run(ask())
+    2
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        told = model.about.get("raster_style")
+        self._style = RasterStyle(**told) if told else RasterStyle(side=model.side)
+        self._waiting: asyncio.Queue[tuple[DrawingBatch, asyncio.Future[Guess]]] | None = None
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """Answer while the block runs."""
+        self._waiting = asyncio.Queue(_MOST_WAITING)
+        worker = asyncio.create_task(self._answer(self._waiting))
+        try:
+            yield
+        finally:
+            worker.cancel()
+            await asyncio.gather(worker, return_exceptions=True)
+            self._waiting = None
+
+    async def guess(self, drawing: DrawingBatch) -> Guess:
+        """Guess one raw drawing.
+
+        Parameters
+        ----------
+        drawing : DrawingBatch
+            One raw drawing.
+
+        Returns
+        -------
+        Guess
+
+        Raises
+        ------
+        BusyError
+            If too many are waiting.
+        """
+        if self._waiting is None:
+            raise RuntimeError("the guesser is not working: use `async with guesser.working()`")
+        future: asyncio.Future[Guess] = asyncio.get_running_loop().create_future()
+        try:
+            self._waiting.put_nowait((drawing, future))
+        except asyncio.QueueFull:
+            raise BusyError(f"{_MOST_WAITING} drawings are waiting: try again") from None
+        return await future
+
+    async def _answer(
+        self, waiting: "asyncio.Queue[tuple[DrawingBatch, asyncio.Future[Guess]]]"
+    ) -> None:
+        while True:
+            asked = [await waiting.get()]
+            while len(asked) < _MOST_AT_ONCE and not waiting.empty():
+                asked.append(waiting.get_nowait())
+            try:
+                guesses = await asyncio.to_thread(self.look, [drawing for drawing, _ in asked])
+            except Exception as error:  # every one of them must hear of it
+                for _, future in asked:
+                    if not future.done():
+                        future.set_exception(error)
+                continue
+            for (_, future), guess in zip(asked, guesses, strict=True):
+                if not future.done():  # the browser may be gone
+                    future.set_result(guess)
+
+    def look(self, drawings: list[DrawingBatch]) -> list[Guess]:
+        """Guess raw drawings, here and now.
+
+        Parameters
+        ----------
+        drawings : list of DrawingBatch
+            Each one drawing.
+
+        Returns
+        -------
+        list of Guess
+            One for each.
+        """
+        simple = simplify(DrawingBatch.concat(drawings))
+        images = rasterize(simple, self._style)
+        seen = simple if self.model.reads == "strokes" else images
+        probabilities = self.model.probabilities(seen)
+        return [Guess(*pair) for pair in zip(probabilities, images, strict=True)]

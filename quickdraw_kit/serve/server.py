@@ -1,0 +1,69 @@
+"""Run the application under uvicorn, with everything compiled before the first visitor."""
+
+import socket
+from collections.abc import Callable
+
+import numpy as np
+
+from quickdraw_kit.errors import UsageError
+from quickdraw_kit.serve.app import Rooms, build_app
+from quickdraw_kit.serve.guesses import Guesser
+from quickdraw_kit.strokes.batch import DrawingBatch
+
+__all__ = ["serve"]
+
+
+def serve(
+    rooms: Rooms,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    started: Callable[[str], None] | None = None,
+) -> None:
+    """Serve until interrupted.
+
+    Parameters
+    ----------
+    rooms : Rooms
+        What there is to see.
+    host : str
+        Address to bind to.
+    port : int
+        Number of the port; 0 takes a free one.
+    started : callable, optional
+        Called with the address when the server listens.
+
+    Raises
+    ------
+    UsageError
+        If the address cannot be bound.
+    """
+    import uvicorn
+
+    if rooms.model is not None:
+        _warm(Guesser(rooms.model))
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise UsageError(
+            f"{host}:{port} cannot be bound ({error.strerror}): choose another --port"
+        ) from error
+    bound = listening.getsockname()[1]
+    config = uvicorn.Config(
+        build_app(rooms), log_level="warning", access_log=False, server_header=False,
+        limit_concurrency=2000, timeout_keep_alive=30,
+    )  # fmt: skip
+    if started is not None:
+        shown = f"[{host}]" if ":" in host else host
+        started(f"http://{shown}:{bound}/")
+    with listening:
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+def _warm(guesser: Guesser) -> None:
+    line = [([0.0, 9.5], [0.0, 9.5], [0, 16])]
+    guesser.look([DrawingBatch.from_strokes([line], words=["line"], dtype=np.float32)])

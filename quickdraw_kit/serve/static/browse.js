@@ -1,0 +1,305 @@
+// The room for browsing: a grid of which only what is in view exists, and one drawing at a time.
+
+import { ask, bytes, paint } from "./app.js";
+
+const TILE = 58; // pixels of a place in the grid
+const SIDE = 56; // of the bitmap in it
+const PAGE = 400; // bitmaps that are fetched at once
+const PAGES_KEPT = 40;
+const LONGEST = 8_000_000; // pixels of scrolling; browsers have a limit
+
+const form = document.querySelector("#filters");
+const grid = document.querySelector("#grid");
+const length = document.querySelector("#length");
+const tiles = document.querySelector("#tiles");
+const found = document.querySelector("#found");
+const selected = document.querySelector("#selected");
+const detail = document.querySelector("#detail");
+const replay = document.querySelector("#replay");
+const context = tiles.getContext("2d");
+
+let total = 0;
+let pages = new Map(); // number -> promise of {rows, images}, or what it gave
+let chosen = 0; // place in the grid
+let generation = 0;
+let playing = 0;
+let current = null;
+
+export async function openBrowse(about) {
+  if (!about.collections.length) {
+    found.textContent = "Nothing to browse: name shards or a folder of .ndjson files when you start the server.";
+    form.hidden = grid.hidden = true;
+    return;
+  }
+  fill(form.collection, about.collections.map((c, i) => [i, `${c.name} (${c.drawings.toLocaleString("en")})`]));
+  form.collection.addEventListener("change", openCollection);
+  for (const name of ["category", "country", "recognized", "split", "flag"]) {
+    form[name].addEventListener("change", filter);
+  }
+  form.addEventListener("submit", (event) => event.preventDefault());
+  grid.addEventListener("scroll", () => requestAnimationFrame(draw));
+  grid.addEventListener("keydown", key);
+  tiles.addEventListener("click", (event) => {
+    const at = index(event);
+    if (at < total) { chosen = at; draw(); openTile(at); }
+  });
+  new ResizeObserver(() => { measure(); draw(); }).observe(grid);
+  document.querySelector("#close").addEventListener("click", () => detail.close());
+  document.querySelector("#play").addEventListener("click", () => play(current));
+  detail.addEventListener("close", () => { playing += 1; grid.focus({ preventScroll: true }); });
+  await openCollection();
+}
+
+function fill(select, options) {
+  select.replaceChildren(...options.map(([value, text]) => new Option(text, value)));
+}
+
+async function openCollection() {
+  const told = await (await ask(`/api/collections/${form.collection.value}`)).json();
+  for (const name of ["category", "country", "recognized", "split"]) {
+    const counts = Object.entries(told.facets[name] ?? {}).filter(([, count]) => count);
+    fill(form[name], [["", "all"], ...counts.map(([value, count]) => [value, `${value || "none"} (${count.toLocaleString("en")})`])]);
+    form[name].parentElement.hidden = counts.length === 0;
+  }
+  const flags = Object.entries(told.flags).filter(([, count]) => count);
+  fill(form.flag, [["", "any"], ...flags.map(([name, count]) => [name, `${name} (${count})`])]);
+  form.flag.parentElement.hidden = flags.length === 0;
+  await filter();
+}
+
+function query(start, count) {
+  const parts = new URLSearchParams({ start, count });
+  for (const name of ["category", "country", "recognized", "split", "flag"]) {
+    if (form[name].value) parts.set(name, form[name].value);
+  }
+  return `/api/collections/${form.collection.value}/tiles?${parts}`;
+}
+
+async function filter() {
+  generation += 1;
+  pages = new Map();
+  chosen = 0;
+  grid.scrollTop = 0;
+  await page(0);
+  found.textContent = `${total.toLocaleString("en")} drawing${total === 1 ? "" : "s"}`;
+  grid.dataset.ready = generation;
+  draw();
+}
+
+function page(number) {
+  if (!pages.has(number)) {
+    const mine = generation;
+    const promise = ask(query(number * PAGE, PAGE)).then(async (answer) => {
+      const content = await answer.arrayBuffer();
+      if (mine !== generation) return null;
+      total = Number(answer.headers.get("x-total"));
+      const side = Number(answer.headers.get("x-side"));
+      const count = content.byteLength / (4 + side * side);
+      const made = {
+        rows: new Int32Array(content, 0, count),
+        images: await bitmaps(new Uint8Array(content, 4 * count), side, count),
+      };
+      pages.set(number, made);
+      measure();
+      draw();
+      return made;
+    });
+    promise.catch(() => pages.delete(number));
+    pages.set(number, promise);
+    if (pages.size > PAGES_KEPT) pages.delete(pages.keys().next().value);
+  }
+  return pages.get(number);
+}
+
+// All bitmaps of a page as one picture, one below the other.
+function bitmaps(pixels, side, count) {
+  if (!count) return null;
+  const image = new ImageData(side, side * count);
+  const words = new Uint32Array(image.data.buffer);
+  for (let i = 0; i < words.length; i++) words[i] = 0xff000000 | (pixels[i] * 0x010101);
+  return createImageBitmap(image);
+}
+
+function columns() {
+  return Math.max(Math.floor(grid.clientWidth / TILE), 1);
+}
+
+function measure() {
+  const lines = Math.ceil(total / columns());
+  length.style.height = `${Math.max(Math.min(lines * TILE, LONGEST), grid.clientHeight)}px`;
+  const ratio = devicePixelRatio || 1;
+  const [width, height] = [grid.clientWidth, grid.clientHeight];
+  if (tiles.width !== width * ratio || tiles.height !== height * ratio) {
+    tiles.width = width * ratio;
+    tiles.height = height * ratio;
+    tiles.style.width = `${width}px`;
+    tiles.style.height = `${height}px`;
+  }
+}
+
+// Where the view begins, in lines; beyond the browser's limit scrolling is stretched.
+function top_() {
+  const lines = Math.ceil(total / columns());
+  const hidden = Math.max(lines * TILE - grid.clientHeight, 0);
+  const scrolled = Math.max(length.clientHeight - grid.clientHeight, 1);
+  return (hidden > scrolled ? (grid.scrollTop / scrolled) * hidden : grid.scrollTop) / TILE;
+}
+
+function draw() {
+  const ratio = devicePixelRatio || 1;
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, tiles.width, tiles.height);
+  context.imageSmoothingEnabled = false;
+  const wide = columns();
+  const begin = top_();
+  const first = Math.floor(begin);
+  const last = Math.min(first + Math.ceil(grid.clientHeight / TILE) + 1, Math.ceil(total / wide));
+  for (let line = first; line < last; line++) {
+    for (let column = 0; column < wide; column++) {
+      const at = line * wide + column;
+      if (at >= total) break;
+      const [x, y] = [column * TILE + 1, (line - begin) * TILE + 1];
+      const here = page(Math.floor(at / PAGE));
+      if (here?.rows) {
+        const side = here.images.width;
+        context.drawImage(here.images, 0, (at % PAGE) * side, side, side, x, y, SIDE, SIDE);
+      }
+      if (at === chosen) {
+        context.lineWidth = 3;
+        context.strokeStyle = "#e3a13b";
+        context.strokeRect(x, y, SIDE, SIDE);
+      }
+    }
+  }
+}
+
+function index(event) {
+  const line = Math.floor(event.offsetY / TILE + top_());
+  return line * columns() + Math.min(Math.floor(event.offsetX / TILE), columns() - 1);
+}
+
+function key(event) {
+  const wide = columns();
+  const steps = {
+    ArrowLeft: -1, ArrowRight: 1, ArrowUp: -wide, ArrowDown: wide,
+    PageUp: -wide * Math.floor(grid.clientHeight / TILE),
+    PageDown: wide * Math.floor(grid.clientHeight / TILE), Home: -total, End: total,
+  };
+  if (event.key in steps) {
+    event.preventDefault();
+    chosen = Math.min(Math.max(chosen + steps[event.key], 0), total - 1);
+    reveal();
+    draw();
+    selected.textContent = `Drawing ${chosen + 1} of ${total.toLocaleString("en")}`;
+  } else if (event.key === "Enter" || event.key === " ") {
+    event.preventDefault();
+    openTile(chosen);
+  }
+}
+
+function reveal() {
+  const line = Math.floor(chosen / columns());
+  const visible = Math.floor(grid.clientHeight / TILE) - 1;
+  const begin = top_();
+  let wanted = begin;
+  if (line < begin) wanted = line;
+  else if (line > begin + visible) wanted = line - visible;
+  else return;
+  const hidden = Math.max(Math.ceil(total / columns()) * TILE - grid.clientHeight, 0);
+  const scrolled = Math.max(length.clientHeight - grid.clientHeight, 1);
+  grid.scrollTop = hidden > scrolled ? (wanted * TILE / hidden) * scrolled : wanted * TILE;
+}
+
+async function openTile(at) {
+  const here = await page(Math.floor(at / PAGE));
+  if (here) await openRow(here.rows[at % PAGE]);
+}
+
+async function openRow(row) {
+  const path = `/api/collections/${form.collection.value}/drawings/${row}`;
+  const told = await (await ask(path)).json();
+  current = { ...told, row };
+  document.querySelector("#detail-title").textContent = told.word;
+  const facts = {
+    "key_id": told.key_id, "country": told.country, "time": told.time,
+    "recognised": told.recognized ? "yes" : "no", "split": told.split,
+    "strokes": told.strokes?.length, "points": told.strokes?.reduce((n, s) => n + s[0].length, 0),
+    "flags": told.flags?.join(", "),
+  };
+  document.querySelector("#metadata").replaceChildren(...Object.entries(facts)
+    .filter(([, value]) => value !== null && value !== undefined && value !== "")
+    .flatMap(([name, value]) => {
+      const [term, text] = [document.createElement("dt"), document.createElement("dd")];
+      term.textContent = name;
+      text.textContent = value;
+      return [term, text];
+    }));
+  document.querySelector("#play").hidden = !told.strokes;
+  const near = document.querySelector("#near");
+  near.replaceChildren();
+  if (!detail.open) detail.showModal();
+  play(current);
+  const answer = await (await ask(`${path}/near`)).json();
+  if (current.row !== row) return;
+  near.replaceChildren(...answer.near.map((each) => {
+    const [item, button, canvas] = ["li", "button", "canvas"].map((n) => document.createElement(n));
+    button.type = "button";
+    button.setAttribute("aria-label", `Neighbour, difference ${each.difference}`);
+    button.append(canvas);
+    button.addEventListener("click", () => openRow(each.row));
+    paint(canvas, answer.side, bytes(each.image));
+    item.append(button);
+    return item;
+  }));
+}
+
+// Draw the strokes in the time they took; without times at 300 units a second.
+async function play(told) {
+  playing += 1;
+  const mine = playing;
+  const pen = replay.getContext("2d");
+  pen.fillStyle = "#fff";
+  pen.fillRect(0, 0, replay.width, replay.height);
+  if (!told.strokes) {
+    const answer = await ask(`/api/collections/${form.collection.value}/drawings/${told.row}/image`);
+    const side = Number(answer.headers.get("x-side"));
+    const small = document.createElement("canvas");
+    paint(small, side, new Uint8Array(await answer.arrayBuffer()));
+    pen.imageSmoothingEnabled = false;
+    pen.drawImage(small, 0, 0, replay.width, replay.height);
+    return;
+  }
+  const xs = told.strokes.flatMap((s) => s[0]);
+  const ys = told.strokes.flatMap((s) => s[1]);
+  const [left, top] = [xs.reduce((a, b) => Math.min(a, b)), ys.reduce((a, b) => Math.min(a, b))];
+  const extent = Math.max(xs.reduce((a, b) => Math.max(a, b)) - left, ys.reduce((a, b) => Math.max(a, b)) - top, 1);
+  const scale = (replay.width - 24) / extent;
+  let clock = 0;
+  const segments = told.strokes.flatMap(([x, y, t]) => x.map((_, i) => {
+    if (t) clock = t[i];
+    else if (i) clock += Math.hypot(x[i] - x[i - 1], y[i] - y[i - 1]) / 0.3;
+    return { from: [x[Math.max(i - 1, 0)], y[Math.max(i - 1, 0)]], to: [x[i], y[i]], time: clock };
+  }));
+  const zero = segments[0].time;
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const start = performance.now();
+  let next = 0;
+  pen.lineWidth = 4;
+  pen.lineCap = pen.lineJoin = "round";
+  pen.strokeStyle = "#111";
+  replay.dataset.played = "";
+  const frame = (now) => {
+    if (mine !== playing) return;
+    while (next < segments.length && (still || segments[next].time - zero <= now - start)) {
+      const { from, to } = segments[next];
+      pen.beginPath();
+      pen.moveTo((from[0] - left) * scale + 12, (from[1] - top) * scale + 12);
+      pen.lineTo((to[0] - left) * scale + 12, (to[1] - top) * scale + 12);
+      pen.stroke();
+      next += 1;
+    }
+    if (next < segments.length) requestAnimationFrame(frame);
+    else replay.dataset.played = "yes";
+  };
+  frame(performance.now());
+}

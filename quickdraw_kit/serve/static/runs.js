@@ -1,0 +1,100 @@
+// The room for training runs: a table, and the curves and reports of those that are compared.
+
+import { ask } from "./app.js";
+
+const head = document.querySelector("#runs thead");
+const body = document.querySelector("#runs tbody");
+const empty = document.querySelector("#no-runs");
+const compared = document.querySelector("#compared");
+
+export async function openRuns() {
+  const runs = await (await ask("/api/runs")).json();
+  empty.textContent = runs.length ? `${runs.length} run${runs.length === 1 ? "" : "s"}; choose some to see them side by side.`
+    : "No runs: start the server with --runs and the folder of your models.";
+  head.replaceChildren(row("th", ["", "run", "epochs", "training loss", "training accuracy", "validation loss", "validation accuracy", "test accuracy"]));
+  body.replaceChildren(...runs.map((run) => {
+    const last = run.history.at(-1) ?? {};
+    const test = run.about.result?.figures?.test_top1 ?? run.about.evaluation?.test?.top1;
+    const line = row("td", ["", run.name, run.history.length, number(last.train_loss), percent(last.train_accuracy),
+      number(last.validation_loss), percent(last.validation_accuracy), percent(test)]);
+    const box = document.createElement("input");
+    box.type = "checkbox";
+    box.setAttribute("aria-label", `Compare ${run.name}`);
+    box.addEventListener("change", () => compare(runs));
+    line.firstChild.append(box);
+    return line;
+  }));
+  compared.replaceChildren();
+}
+
+function row(kind, texts) {
+  const line = document.createElement("tr");
+  line.append(...texts.map((text) => {
+    const cell = document.createElement(kind);
+    cell.textContent = text ?? "";
+    return cell;
+  }));
+  return line;
+}
+
+const number = (value) => (typeof value === "number" ? value.toFixed(3) : "");
+const percent = (value) => (typeof value === "number" ? `${(100 * value).toFixed(2)} %` : "");
+
+function compare(runs) {
+  const boxes = [...body.querySelectorAll("input")];
+  compared.replaceChildren(...runs.filter((_, i) => boxes[i].checked).map((run) => {
+    const part = document.createElement("section");
+    const title = document.createElement("h3");
+    title.textContent = run.name;
+    part.append(title, curves(run, "loss"), curves(run, "accuracy"));
+    if (run.report) {
+      const link = document.createElement("a");
+      link.href = run.report;
+      link.textContent = "The report";
+      const frame = document.createElement("iframe");
+      frame.src = run.report;
+      frame.title = `Report of ${run.name}`;
+      frame.setAttribute("sandbox", "");
+      part.append(link, frame);
+    }
+    return part;
+  }));
+}
+
+function curves(run, what) {
+  const space = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(space, "svg");
+  svg.setAttribute("viewBox", "0 0 400 190");
+  svg.setAttribute("role", "img");
+  const series = { training: `train_${what}`, validation: `validation_${what}` };
+  const values = Object.values(series).flatMap((name) => run.history.map((h) => h[name])).filter(Number.isFinite);
+  if (!values.length) return svg;
+  const [low, high] = what === "accuracy" ? [Math.min(...values), 1] : [0, Math.max(...values)];
+  const x = (i) => 40 + (350 * i) / Math.max(run.history.length - 1, 1);
+  const y = (v) => 165 - (140 * (v - low)) / Math.max(high - low, 1e-9);
+  const text = (at, up, content, anchor) => {
+    const label = document.createElementNS(space, "text");
+    for (const [name, value] of Object.entries({ x: at, y: up, "font-size": 11, fill: "currentColor", "text-anchor": anchor })) label.setAttribute(name, value);
+    label.textContent = content;
+    svg.append(label);
+  };
+  text(8, 14, what, "start");
+  text(36, y(high) + 4, high.toFixed(2), "end");
+  text(36, y(low) + 4, low.toFixed(2), "end");
+  const said = [];
+  for (const [name, column] of Object.entries(series)) {
+    const points = run.history.map((h, i) => [i, h[column]]).filter(([, v]) => Number.isFinite(v));
+    if (!points.length) continue;
+    const line = document.createElementNS(space, "polyline");
+    line.setAttribute("points", points.map(([i, v]) => `${x(i)},${y(v)}`).join(" "));
+    line.setAttribute("fill", "none");
+    line.setAttribute("stroke", "currentColor");
+    line.setAttribute("stroke-width", 2);
+    if (name === "validation") line.setAttribute("stroke-dasharray", "6 4");
+    svg.append(line);
+    said.push(`${name} ${points.at(-1)[1].toFixed(3)}${name === "validation" ? " (dashed)" : ""}`);
+  }
+  text(390, 14, said.join(", "), "end");
+  svg.setAttribute("aria-label", `${what} of ${run.name}: ${said.join(", ")} at the end`);
+  return svg;
+}
