@@ -1,0 +1,191 @@
+"""A run that was killed, wherever it was, ends with the weights of one that was not."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+
+from quickdraw_kit.errors import DataError, UsageError
+from quickdraw_kit.learn.dataset import ArrayDataset
+from quickdraw_kit.learn.model import load_model
+from quickdraw_kit.learn.train import TrainConfig, train
+
+# everything that has a state, or draws at random
+FULL = TrainConfig(
+    network="mnist-cnn",
+    epochs=4,
+    batch_size=32,
+    ema=0.9,
+    label_smoothing=0.1,
+    clip_norm=1.0,
+    balance=0.5,
+    shift=0.1,
+    rotate=10.0,
+    scale=0.1,
+    shear=5.0,
+    flip=True,
+    dropout=0.5,
+    patience=4,
+    threads=1,
+    checkpoint_steps=3,
+)
+CONFIGS = {
+    "everything": FULL,
+    "plain": TrainConfig(network="tiny-cnn", epochs=3, batch_size=32, threads=1),
+    "float32": replace(FULL, network="quickdraw-resnet", epochs=2, precision="float32"),
+}
+
+
+class KilledError(Exception):
+    pass
+
+
+class Fragile(ArrayDataset):
+    """Fails when so many batches have been taken from it."""
+
+    def batches(self, batch_size, *, shuffle=False, seed=0):
+        for batch in super().batches(batch_size, shuffle=shuffle, seed=seed):
+            left[0] -= 1
+            if left[0] < 0:
+                raise KilledError
+            yield batch
+
+
+left = [0]
+
+
+def weights(model):
+    return {name: value.numpy() for name, value in model.network.state_dict().items()}
+
+
+def story(result):
+    return [{k: v for k, v in asdict(row).items() if k != "seconds"} for row in result.history]
+
+
+def assert_same(one, other):
+    ours, theirs = weights(one.model), weights(other.model)
+    for name in ours:
+        np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
+    assert story(one) == story(other)
+
+
+@pytest.fixture(scope="module")
+def whole(splits):
+    return {name: train(config, splits) for name, config in CONFIGS.items()}
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_killed_again_and_again(name, splits, whole, tmp_path):
+    config = replace(CONFIGS[name], out=tmp_path)
+    part = splits["train"]
+    fragile = {**splits, "train": Fragile(part.images, part.labels, part.label_names)}
+    attempts = 0
+    while True:
+        attempts += 1
+        left[0] = 17  # batches, those that are passed over included: more than an epoch
+        try:
+            result = train(config, fragile, resume=None if attempts == 1 else True)
+            break
+        except KilledError:
+            assert (tmp_path / "checkpoint.safetensors").exists()
+    assert attempts > 1
+    assert result.resumed > 0
+    assert_same(result, whole[name])
+    assert not (tmp_path / "checkpoint.safetensors").exists()
+    saved = load_model(tmp_path / "model.safetensors")
+    assert all((weights(saved)[k] == v).all() for k, v in weights(whole[name].model).items())
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in lines] == [row.epoch for row in result.history]
+
+
+def test_kill_dash_nine(tmp_path):
+    from quickdraw_kit.shards.prepare import prepare
+    from quickdraw_kit.strokes.generate import write_sample
+
+    paths = write_sample(tmp_path / "drawings", drawings=600, categories=["sun", "ladder", "fish"])
+    prepare(paths, tmp_path / "shards", workers=1)
+    config = replace(FULL, data=str(tmp_path / "shards"), out=str(tmp_path / "killed"), epochs=5)
+    code = (
+        "import json, sys\n"
+        "from quickdraw_kit.learn.train import TrainConfig, train\n"
+        "train(TrainConfig(**json.loads(sys.argv[1])))\n"
+    )
+    command = [sys.executable, "-c", code, json.dumps(asdict(config))]
+    metrics = tmp_path / "killed/metrics.jsonl"
+    process = subprocess.Popen(command)
+    while not metrics.exists() and process.poll() is None:
+        time.sleep(0.001)
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert (tmp_path / "killed/checkpoint.safetensors").exists()
+    subprocess.run(command, check=True)
+    again = load_model(tmp_path / "killed/model.safetensors")
+    expected = train(replace(config, out=None))
+    for name, value in weights(again).items():
+        np.testing.assert_array_equal(value, weights(expected.model)[name], err_msg=name)
+    losses = [json.loads(line)["train_loss"] for line in metrics.read_text().splitlines()]
+    assert losses == [row.train_loss for row in expected.history]
+
+
+def stop_after(epoch):
+    def stop(metrics):
+        if metrics.epoch == epoch:
+            raise KilledError
+
+    return stop
+
+
+@pytest.fixture
+def unfinished(splits, tmp_path):
+    config = replace(CONFIGS["plain"], out=tmp_path)
+    with pytest.raises(KilledError):
+        train(config, splits, on_epoch=stop_after(2))
+    return config
+
+
+def test_only_what_is_left_is_done(unfinished, splits, whole):
+    seen = []
+    result = train(unfinished, splits, on_epoch=seen.append)
+    assert [row.epoch for row in seen] == [3]
+    assert result.resumed == 2 * -(-len(splits["train"]) // 32)
+    assert_same(result, whole["plain"])
+
+
+def test_one_may_start_over(unfinished, splits, whole):
+    result = train(unfinished, splits, resume=False)
+    assert result.resumed == 0
+    assert_same(result, whole["plain"])
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"learning_rate": 1e-3}, {"epochs": 4}])
+def test_another_run_is_not_continued(unfinished, splits, change):
+    other = replace(unfinished, **change)
+    name = next(iter(change))
+    with pytest.raises(UsageError, match=f"is of another run: {name} was"):
+        train(other, splits, resume=True)
+    assert train(other, splits).resumed == 0
+
+
+def test_other_data_is_another_run(unfinished, splits):
+    part = splits["train"]
+    fewer = ArrayDataset(part.images[:-1], part.labels[:-1], part.label_names)
+    with pytest.raises(UsageError, match="data_sha256 was"):
+        train(unfinished, {**splits, "train": fewer}, resume=True)
+
+
+def test_nothing_to_continue(splits, tmp_path):
+    with pytest.raises(UsageError, match="no unfinished run"):
+        train(replace(CONFIGS["plain"], out=tmp_path), splits, resume=True)
+
+
+def test_a_damaged_checkpoint_is_refused(unfinished, splits):
+    path = unfinished.out / "checkpoint.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(DataError, match="remove it to start over"):
+        train(unfinished, splits)

