@@ -1,6 +1,8 @@
 """`evaluate`: how good a model is on a data set, in one pass over it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -8,10 +10,25 @@ import torch
 from torch.nn.functional import cross_entropy, softmax
 
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.learn.dataset import ImageDataset, Labels
+from quickdraw_kit.learn.config import TrainConfig
+from quickdraw_kit.learn.dataset import Dataset, Labels
+from quickdraw_kit.learn.metrics import (
+    ClassScores,
+    Reliability,
+    class_scores,
+    confused_pairs,
+    mean_average_precision,
+    ranks_of,
+    reliability,
+    top_k_accuracy,
+)
 from quickdraw_kit.learn.model import Model
+from quickdraw_kit.learn.sequence import StrokeDataset
+from quickdraw_kit.shards.dataset import ShardDataset
 
-__all__ = ["Evaluation", "evaluate"]
+__all__ = ["Evaluation", "Group", "evaluate", "groups_of", "metadata_of", "settings_for"]
+
+_PAIRS = 20  # confused pairs in a summary
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,31 +39,61 @@ class Evaluation:
     ----------
     label_names : tuple of str
         Names in label order.
-    loss : float
-        Mean cross entropy, in nats.
-    top1, top3 : float
-        Share of the images whose label is the first, or among the first three, of the answers.
     labels, predictions : ndarray of int64, shape (n,)
         The truth and the first answer, in the order of the data set.
     confidence : ndarray of float32, shape (n,)
         Probability of the first answer.
+    ranks : ndarray of int64, shape (n,)
+        Place of the truth among the answers, from 0.
+    losses : ndarray of float32, shape (n,)
+        Cross entropy of each row, in nats.
 
     Examples
     --------
-    >>> truth, answers = np.array([0, 0, 1]), np.array([0, 1, 1])
-    >>> sure = np.full(3, 0.9, np.float32)
-    >>> Evaluation(("cat", "dog"), 0.3, 2 / 3, 1.0, truth, answers, sure).confusion
+    >>> truth, answers, ranks = np.array([0, 0, 1]), np.array([0, 1, 1]), np.array([0, 1, 0])
+    >>> sure, losses = np.full(3, 0.9, np.float32), np.array([0.1, 2.2, 0.1], np.float32)
+    >>> result = Evaluation(("cat", "dog"), truth, answers, sure, ranks, losses)
+    >>> result.confusion
     array([[1, 1],
            [0, 1]])
+    >>> round(result.top1, 3), result.top3, round(result.macro_f1, 3)
+    (0.667, 1.0, 0.667)
     """
 
     label_names: tuple[str, ...]
-    loss: float
-    top1: float
-    top3: float
     labels: Labels
     predictions: Labels
     confidence: npt.NDArray[np.float32]
+    ranks: Labels
+    losses: npt.NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def loss(self) -> float:
+        """Mean cross entropy, in nats."""
+        return float(self.losses.mean(dtype=np.float64))
+
+    @property
+    def top1(self) -> float:
+        """Share of the rows whose label is the first of the answers."""
+        return top_k_accuracy(self.ranks, 1)
+
+    @property
+    def top3(self) -> float:
+        """Share of the rows whose label is among the first three of the answers."""
+        return top_k_accuracy(self.ranks, 3)
+
+    @property
+    def top5(self) -> float:
+        """Share of the rows whose label is among the first five of the answers."""
+        return top_k_accuracy(self.ranks, 5)
+
+    @property
+    def map3(self) -> float:
+        """Mean average precision at 3."""
+        return mean_average_precision(self.ranks, 3)
 
     @property
     def confusion(self) -> npt.NDArray[np.int64]:
@@ -55,23 +102,119 @@ class Evaluation:
         cells = self.labels * classes + self.predictions
         return np.bincount(cells, minlength=classes * classes).reshape(classes, classes)
 
+    @property
+    def classes(self) -> ClassScores:
+        """Precision, recall, F1 and support of each label."""
+        return class_scores(self.confusion)
 
-def evaluate(model: Model, dataset: ImageDataset, *, batch_size: int = 512) -> Evaluation:
+    @property
+    def macro_f1(self) -> float:
+        """Mean F1 of the labels that occur."""
+        return self.classes.macro_f1
+
+    @property
+    def reliability(self) -> Reliability:
+        """Confidence against accuracy, in 15 bins."""
+        return reliability(self.confidence, self.ranks == 0)
+
+    @property
+    def calibration_error(self) -> float:
+        """Mean gap between confidence and accuracy: 0 for a model that knows how sure to be."""
+        return self.reliability.error
+
+    def figures(self) -> dict[str, float]:
+        """Return the measures by their names.
+
+        Returns
+        -------
+        dict of str to float
+            ``loss``, ``top1``, ``top3``, ``top5``, ``map3``, ``macro_f1``, ``calibration_error``.
+        """
+        names = ("loss", "top1", "top3", "top5", "map3", "macro_f1", "calibration_error")
+        return {name: getattr(self, name) for name in names}
+
+    def summary(self) -> dict[str, Any]:
+        """Return everything but the single answers, as JSON can hold it.
+
+        Returns
+        -------
+        dict
+            ``drawings``, the measures, ``per_class``, ``reliability`` (bins that are not empty)
+            and the most frequent ``confused_pairs``.
+        """
+        scores, bins = self.classes, self.reliability
+        return {
+            "drawings": len(self),
+            **self.figures(),
+            "per_class": [
+                {
+                    "label": name,
+                    "precision": float(scores.precision[label]),
+                    "recall": float(scores.recall[label]),
+                    "f1": float(scores.f1[label]),
+                    "support": int(scores.support[label]),
+                }
+                for label, name in enumerate(self.label_names)
+            ],
+            "reliability": [
+                {
+                    "from": float(bins.edges[place]),
+                    "to": float(bins.edges[place + 1]),
+                    "answers": int(bins.counts[place]),
+                    "confidence": float(bins.confidence[place]),
+                    "accuracy": float(bins.accuracy[place]),
+                }
+                for place in np.flatnonzero(bins.counts)
+            ],
+            "confused_pairs": [
+                asdict(pair)
+                for pair in confused_pairs(self.confusion, self.label_names, most=_PAIRS)
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """How good a model is on the rows that have something in common.
+
+    Parameters
+    ----------
+    name : str
+        What they have in common.
+    drawings : int
+        How many there are.
+    loss, top1, top3 : float
+        As of `Evaluation`.
+
+    Examples
+    --------
+    >>> Group("DE", 120, 0.31, 0.9, 0.97).name
+    'DE'
+    """
+
+    name: str
+    drawings: int
+    loss: float
+    top1: float
+    top3: float
+
+
+def evaluate(model: Model, dataset: Dataset, *, batch_size: int = 512) -> Evaluation:
     """Run a model over a data set.
 
     Parameters
     ----------
     model : Model
         On any device.
-    dataset : ImageDataset
-        With the labels of the model.
+    dataset : Dataset
+        With the labels of the model, of images or of strokes, as the model reads.
     batch_size : int
-        Images that are on the device at once.
+        Rows that are on the device at once.
 
     Returns
     -------
     Evaluation
-        The figures, and every answer.
+        Every answer, and the measures.
 
     Raises
     ------
@@ -96,29 +239,125 @@ def evaluate(model: Model, dataset: ImageDataset, *, batch_size: int = 512) -> E
             f"the model knows {_some(model.label_names)}, but the data set has "
             f"{_some(dataset.label_names)}: labels must be the same, in the same order"
         )
-    loss, near = 0.0, 0
-    labels, predictions, confidence = [], [], []
+    labels, predictions, confidence, ranks, losses = [], [], [], [], []
     model.network.eval()
     with torch.inference_mode():
-        for images, truth in dataset.batches(batch_size):
-            logits = model.logits(images)
+        for rows, truth in dataset.batches(batch_size):
+            logits = model.logits(rows).float()
             target = torch.from_numpy(np.array(truth)).to(logits.device)
-            loss += float(cross_entropy(logits, target, reduction="sum"))
-            best = logits.topk(min(3, logits.shape[1]), dim=1).indices
-            near += int((best == target[:, None]).sum())
-            labels.append(np.array(truth))
-            predictions.append(best[:, 0].cpu().numpy())
+            losses.append(cross_entropy(logits, target, reduction="none").cpu().numpy())
             confidence.append(softmax(logits, dim=1).amax(dim=1).cpu().numpy())
-    truths, answers = np.concatenate(labels), np.concatenate(predictions)
+            scores = logits.cpu().numpy()
+            labels.append(np.array(truth))
+            predictions.append(scores.argmax(axis=1))
+            ranks.append(ranks_of(scores, labels[-1]))
     return Evaluation(
         label_names=model.label_names,
-        loss=loss / len(truths),
-        top1=float((truths == answers).mean()),
-        top3=near / len(truths),
-        labels=truths,
-        predictions=answers,
+        labels=np.concatenate(labels),
+        predictions=np.concatenate(predictions),
         confidence=np.concatenate(confidence),
+        ranks=np.concatenate(ranks),
+        losses=np.concatenate(losses),
     )
+
+
+def metadata_of(dataset: Dataset) -> dict[str, npt.NDArray[np.str_]]:
+    """Return what is known of each row besides its label.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Shards and drawings know something, bitmaps nothing.
+
+    Returns
+    -------
+    dict of str to ndarray of str, shape (n,)
+        ``countrycode`` and ``recognized`` (``yes`` or ``no``), or nothing.
+
+    Examples
+    --------
+    >>> from quickdraw_kit.strokes.batch import DrawingBatch
+    >>> drawings = DrawingBatch.from_strokes([[([0, 255], [0, 9])]], words=["line"])
+    >>> metadata_of(StrokeDataset(drawings, np.zeros(1, np.int64), ("line",)))["recognized"]
+    array(['no'], dtype='<U3')
+    """
+    if isinstance(dataset, ShardDataset):
+        frame = dataset.to_pandas()
+        country = frame["countrycode"].to_numpy(np.str_)
+        recognized = frame["recognized"].to_numpy(np.bool_)
+    elif isinstance(dataset, StrokeDataset):
+        country = dataset.drawings.countrycode.astype(np.str_)
+        recognized = dataset.drawings.recognized
+    else:
+        return {}
+    return {"countrycode": country, "recognized": np.where(recognized, "yes", "no")}
+
+
+def groups_of(result: Evaluation, values: npt.NDArray[np.str_]) -> tuple[Group, ...]:
+    """Measure each group of rows by itself.
+
+    Parameters
+    ----------
+    result : Evaluation
+        Of all rows.
+    values : ndarray of str, shape (n,)
+        The group of each row, such as those of `metadata_of`.
+
+    Returns
+    -------
+    tuple of Group
+        The largest first.
+
+    Raises
+    ------
+    UsageError
+        If there is not one value for each row.
+
+    Examples
+    --------
+    >>> truth, ranks = np.array([0, 0, 1]), np.array([0, 1, 0])
+    >>> zeros = np.zeros(3, np.float32)
+    >>> result = Evaluation(("cat", "dog"), truth, truth, zeros, ranks, zeros)
+    >>> [(group.name, group.top1) for group in groups_of(result, np.array(["DE", "DE", "FR"]))]
+    [('DE', 0.5), ('FR', 1.0)]
+    """
+    if len(values) != len(result):
+        raise UsageError(f"{len(values)} values for {len(result)} rows, expected one for each")
+    names, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+
+    def means(numbers: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        return np.bincount(place, numbers.astype(np.float64), len(names)) / counts
+
+    columns = (counts, means(result.losses), means(result.ranks < 1), means(result.ranks < 3))
+    rows = zip(names.tolist(), *(column.tolist() for column in columns), strict=True)
+    return tuple(sorted((Group(*row) for row in rows), key=lambda g: (-g.drawings, g.name)))
+
+
+def settings_for(model: Model, data: Any) -> TrainConfig:
+    """Return the settings that open a data set as it was opened for the training of a model.
+
+    Parameters
+    ----------
+    model : Model
+        Its `about` says which shares were held out of data that is not split.
+    data : path-like or str
+        As of `TrainConfig`.
+
+    Returns
+    -------
+    TrainConfig
+        For `open_splits`: a row that was trained on is never in another split.
+
+    Examples
+    --------
+    >>> model = Model.new("tiny-cnn", ("a", "b"), about={"config": {"validation": 0.2}})
+    >>> settings_for(model, "bitmaps").validation
+    0.2
+    """
+    told = model.about.get("config")
+    told = told if isinstance(told, Mapping) else {}
+    shares = {name: told[name] for name in ("validation", "test") if name in told}
+    return TrainConfig(data=data, network=model.architecture, **shares)
 
 
 def _some(names: tuple[str, ...]) -> str:

@@ -1,14 +1,28 @@
 """`evaluate` counts what a plain loop over the answers counts."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics as oracle
 from torch import nn
 
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.learn.dataset import ArrayDataset
-from quickdraw_kit.learn.evaluate import evaluate
+from quickdraw_kit.learn.evaluate import (
+    Evaluation,
+    evaluate,
+    groups_of,
+    metadata_of,
+    settings_for,
+)
 from quickdraw_kit.learn.model import Model
+from quickdraw_kit.learn.sources import open_splits
+from quickdraw_kit.shards.dataset import open_shards
+from quickdraw_kit.shards.layout import Layout
 
 NAMES = ("a", "b", "c", "d")
 
@@ -53,6 +67,7 @@ def test_agrees_with_a_plain_loop(model, dataset, batch_size):
         assert result.confidence[row] == pytest.approx(probability.max(), rel=1e-4)
     assert result.loss == pytest.approx(loss / 50, rel=1e-4)
     assert (result.top1, result.top3) == (first / 50, three / 50)
+    assert result.top5 == 1.0
     assert result.confusion.tolist() == confusion.tolist()
     assert result.labels.tolist() == dataset.labels.tolist()
 
@@ -75,3 +90,104 @@ def test_other_labels_are_refused(model, dataset):
         evaluate(model, other)
     with pytest.raises(UsageError, match="empty"):
         evaluate(model, ArrayDataset(dataset.images[:0], dataset.labels[:0], NAMES))
+
+
+def result_of(truth, answers, classes):
+    """An evaluation of which only labels and answers matter."""
+    truth, answers = np.asarray(truth), np.asarray(answers)
+    ranks = (truth != answers).astype(np.int64)
+    half = np.full(len(truth), 0.5, np.float32)
+    names = tuple(f"label {label}" for label in range(classes))
+    return Evaluation(names, truth, answers, half, ranks, np.abs(truth - answers).astype("f4"))
+
+
+def test_measures_are_those_of_scikit_learn(model, dataset):
+    result = evaluate(model, dataset, batch_size=16)
+    logits = dataset.images[:, 0, :4] * 0.1
+    chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    truth, answers = dataset.labels, chances.argmax(axis=1)
+    assert result.loss == pytest.approx(oracle.log_loss(truth, chances), rel=1e-5)
+    assert result.top1 == oracle.accuracy_score(truth, answers)
+    assert result.top3 == oracle.top_k_accuracy_score(truth, chances, k=3)
+    assert result.macro_f1 == pytest.approx(oracle.f1_score(truth, answers, average="macro"))
+    assert result.confusion.tolist() == oracle.confusion_matrix(truth, answers).tolist()
+    assert result.figures() == {name: getattr(result, name) for name in result.figures()}
+
+
+def test_summary_is_json_without_nan(model, dataset):
+    summary = evaluate(model, dataset).summary()
+    assert json.loads(json.dumps(summary, allow_nan=False)) == summary
+    assert sum(row["support"] for row in summary["per_class"]) == summary["drawings"] == 50
+    assert sum(row["answers"] for row in summary["reliability"]) == 50
+    assert all(pair["truth"] != pair["answer"] for pair in summary["confused_pairs"])
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.sampled_from("abc")), min_size=1)
+)
+def test_groups_are_what_their_rows_are_alone(rows):
+    truth, answers, values = map(np.array, zip(*rows, strict=True))
+    result = result_of(truth, answers, 4)
+    groups = groups_of(result, values)
+    assert sum(group.drawings for group in groups) == len(rows)
+    assert [g.drawings for g in groups] == sorted((g.drawings for g in groups), reverse=True)
+    for group in groups:
+        alone = result_of(truth[values == group.name], answers[values == group.name], 4)
+        assert group.drawings == len(alone)
+        assert group.loss == pytest.approx(alone.loss)
+        assert (group.top1, group.top3) == pytest.approx((alone.top1, alone.top3))
+
+
+def test_groups_need_a_value_for_each_row():
+    with pytest.raises(UsageError, match="1 values for 2 rows"):
+        groups_of(result_of([0, 1], [0, 1], 2), np.array(["DE"]))
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory):
+    from quickdraw_kit.shards.prepare import prepare
+    from quickdraw_kit.strokes.generate import write_sample
+
+    folder = tmp_path_factory.mktemp("evaluate")
+    write_sample(folder / "sample", drawings=200, categories=["circle", "star", "line"])
+    prepare([folder / "sample"], folder / "npy", workers=1)
+    prepare(
+        [folder / "sample"],
+        folder / "parquet",
+        workers=1,
+        layout=Layout(form="parquet", strokes=True),
+    )
+    return folder
+
+
+@pytest.mark.parametrize("form", ["npy", "parquet"])
+def test_metadata_is_in_the_order_of_the_answers(shards, form):
+    dataset = open_shards(shards / form)
+    frame, known = dataset.to_pandas(), metadata_of(dataset)
+    assert frame["label"].tolist() == dataset.labels.tolist()
+    assert known["countrycode"].tolist() == frame["countrycode"].tolist()
+    assert (known["recognized"] == "yes").tolist() == frame["recognized"].tolist()
+    assert {"yes", "no"} == set(known["recognized"])
+
+
+def test_strokes_are_measured_as_images_are(shards):
+    model = Model.new("stroke-cnn", open_shards(shards / "parquet").label_names)
+    splits = open_splits(settings_for(model, shards / "parquet"))
+    result = evaluate(model, splits["train"])
+    images = open_shards(shards / "parquet", split="train")
+    assert result.labels.tolist() == images.labels.tolist()
+    known, expected = metadata_of(splits["train"]), metadata_of(images)
+    assert {name: values.tolist() for name, values in known.items()} == {
+        name: values.tolist() for name, values in expected.items()
+    }
+
+
+def test_bitmaps_have_no_metadata(dataset):
+    assert metadata_of(dataset) == {}
+
+
+def test_data_is_split_as_it_was_for_training():
+    model = Model.new("tiny-cnn", ("a", "b"), about={"config": {"validation": 0.3, "test": 0.2}})
+    settings = settings_for(model, "bitmaps")
+    assert (settings.validation, settings.test, settings.network) == (0.3, 0.2, "tiny-cnn")
+    assert settings_for(Model.new("tiny-cnn", ("a", "b")), "bitmaps").validation == 0.1

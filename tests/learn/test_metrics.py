@@ -1,0 +1,160 @@
+"""The measures are those of scikit-learn, and of plain loops where it has none."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from sklearn import metrics as oracle
+from sklearn.calibration import calibration_curve
+
+from quickdraw_kit.errors import UsageError
+from quickdraw_kit.learn.metrics import (
+    class_scores,
+    confused_pairs,
+    mean_average_precision,
+    ranks_of,
+    reliability,
+    top_k_accuracy,
+)
+
+
+@st.composite
+def answers(draw):
+    """Truth and answers of a few labels, of which some may not occur."""
+    count, size = draw(st.integers(1, 60)), draw(st.integers(2, 7))
+    labels = arrays.arrays(np.int64, count, elements=st.integers(0, size - 1))
+    return draw(labels), draw(labels), size
+
+
+@st.composite
+def scored(draw):
+    """Truth and scores, among which ties are frequent."""
+    count, size = draw(st.integers(1, 40)), draw(st.integers(2, 8))
+    labels = draw(arrays.arrays(np.int64, count, elements=st.integers(0, size - 1)))
+    values = st.integers(0, 6).map(lambda value: value / 6)
+    return labels, draw(arrays.arrays(np.float64, (count, size), elements=values))
+
+
+def confusion_of(truth, answer, size):
+    return oracle.confusion_matrix(truth, answer, labels=range(size))
+
+
+@given(answers())
+def test_class_scores(data):
+    truth, answer, size = data
+    scores = class_scores(confusion_of(truth, answer, size))
+    expected = oracle.precision_recall_fscore_support(
+        truth, answer, labels=range(size), zero_division=0
+    )
+    for found, wanted in zip(
+        (scores.precision, scores.recall, scores.f1, scores.support), expected, strict=True
+    ):
+        np.testing.assert_allclose(found, wanted, rtol=1e-12)
+    macro = oracle.f1_score(truth, answer, average="macro", zero_division=0)
+    assert scores.macro_f1 == pytest.approx(macro)
+
+
+@given(scored())
+def test_ranks_put_the_first_of_equal_scores_first(data):
+    labels, scores = data
+    ranking = np.argsort(-scores, axis=1, kind="stable")
+    expected = [list(row).index(label) for row, label in zip(ranking, labels, strict=True)]
+    assert ranks_of(scores, labels).tolist() == expected
+
+
+@given(scored(), st.integers(1, 5))
+def test_top_k(data, k):
+    labels, scores = data
+    # scikit-learn puts the last of equal scores first, so it is given none
+    scores = scores - np.arange(scores.shape[1]) * 1e-6
+    size = scores.shape[1]
+    if size == 2 or k >= size:  # which it refuses, or warns of
+        best = np.argsort(-scores, axis=1)[:, :k]
+        expected = (best == labels[:, None]).any(axis=1).mean()
+    else:
+        expected = oracle.top_k_accuracy_score(labels, scores, k=k, labels=range(size))
+    assert top_k_accuracy(ranks_of(scores, labels), k) == pytest.approx(expected)
+
+
+@given(scored())
+def test_map_over_all_places_is_the_mean_reciprocal_rank(data):
+    labels, scores = data
+    scores = scores - np.arange(scores.shape[1]) * 1e-6
+    truth = np.eye(scores.shape[1])[labels]
+    expected = oracle.label_ranking_average_precision_score(truth, scores)
+    ranks = ranks_of(scores, labels)
+    assert mean_average_precision(ranks, scores.shape[1]) == pytest.approx(expected)
+
+
+@given(scored(), st.integers(1, 5))
+def test_map_at_k_is_the_score_of_the_competition(data, k):
+    labels, scores = data
+    total = 0.0
+    for label, row in zip(labels, scores, strict=True):
+        for place, answer in enumerate(np.argsort(-row, kind="stable")[:k], start=1):
+            total += (answer == label) / place
+    assert mean_average_precision(ranks_of(scores, labels), k) == pytest.approx(total / len(labels))
+
+
+def test_an_answer_that_is_no_number_is_wrong():
+    scores = np.array([[np.nan, np.nan, np.nan], [0.9, np.nan, 0.1]])
+    ranks = ranks_of(scores, np.array([0, 0]))
+    assert ranks[0] == 3
+    assert ranks[1] > 0
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=80),
+    st.integers(1, 20),
+)
+def test_calibration_error_is_the_mean_gap(rows, bins):
+    confidence = np.array([sure for sure, _ in rows])
+    right = np.array([mark for _, mark in rows])
+    result = reliability(confidence, right, bins=bins)
+    edges = np.linspace(0, 1, bins + 1)
+    total = 0.0
+    for place in range(bins):
+        low, high = edges[place], edges[place + 1]
+        inside = [
+            (sure, mark) for sure, mark in rows if low < sure <= high or (place == 0 and sure == 0)
+        ]
+        assert result.counts[place] == len(inside)
+        if inside:
+            sure, mark = np.mean(inside, axis=0)
+            total += len(inside) / len(rows) * abs(sure - mark)
+    assert result.error == pytest.approx(total)
+
+
+def test_bins_are_those_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    confidence = rng.uniform(size=2_000)
+    right = rng.uniform(size=2_000) < confidence**2
+    accuracy, means = calibration_curve(right, confidence, n_bins=15)
+    result = reliability(confidence, right, bins=15)
+    np.testing.assert_allclose(result.accuracy, accuracy)
+    np.testing.assert_allclose(result.confidence, means)
+    assert result.error > 0.1
+    assert reliability(confidence, rng.uniform(size=2_000) < confidence).error < 0.04
+
+
+def test_bins_that_make_no_sense():
+    with pytest.raises(UsageError, match="in 0 bins"):
+        reliability(np.ones(1), np.ones(1, bool), bins=0)
+    with pytest.raises(UsageError, match="2 confidences and 1 marks"):
+        reliability(np.ones(2), np.ones(1, bool))
+
+
+@given(answers(), st.integers(1, 6))
+def test_confused_pairs(data, most):
+    truth, answer, size = data
+    names = [f"label {label}" for label in range(size)]
+    pairs = confused_pairs(confusion_of(truth, answer, size), names, most=most)
+    wrong = {}
+    for one, other in zip(truth, answer, strict=True):
+        if one != other:
+            wrong[names[one], names[other]] = wrong.get((names[one], names[other]), 0) + 1
+    assert [pair.count for pair in pairs] == sorted(wrong.values(), reverse=True)[:most]
+    for pair in pairs:
+        assert wrong[pair.truth, pair.answer] == pair.count
+        assert pair.share == pair.count / (truth == names.index(pair.truth)).sum()
