@@ -18,7 +18,6 @@ from quickdraw_kit.shards.manifest import MANIFEST_NAME
 from quickdraw_kit.shards.order import SPLITS
 from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.strokes.ndjson import iter_ndjson
-from quickdraw_kit.strokes.simplify import simplify
 
 __all__ = ["Choice", "Collection", "open_collection"]
 
@@ -244,7 +243,6 @@ class _Shards:
 class _Lines:
     def __init__(self, path: Path) -> None:
         batch = self._batch = _read(path)
-        self._simple = simplify(batch) if batch.is_raw else batch
         order = label_order(set(batch.words_of_drawings()))
         place = np.array([order.index(w) if w in order else 0 for w in batch.words], np.int64)
         self.columns = {
@@ -254,7 +252,7 @@ class _Lines:
         }
 
     def images(self, rows: Rows) -> Images:
-        return rasterize(self._simple.take(rows))
+        return rasterize(self._batch.take(rows))
 
     def describe(self, row: int) -> dict[str, Any]:
         drawing = self._batch[row]

@@ -144,6 +144,7 @@ function wipe() {
 
 function changed() {
   changes += 1;
+  canvas.dataset.changes = changes;
   redraw();
   guess();
 }

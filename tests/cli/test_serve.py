@@ -1,0 +1,28 @@
+"""The command that serves, where it ends before it serves; tests/serve has the rest."""
+
+import json
+import socket
+
+import pytest
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model", json.dumps({}).encode()])
+def test_a_bad_model_is_said_before_anything_is_served(cli, tmp_path, content):
+    (tmp_path / "model.safetensors").write_bytes(content)
+    ran = cli("serve", "--model", tmp_path / "model.safetensors")
+    assert ran.code == 1
+    assert "model.safetensors" in ran.err
+
+
+def test_places_that_are_not_there(cli, tmp_path):
+    assert cli("serve", tmp_path / "nowhere").code == 2
+    assert "no such folder" in cli("serve", "--runs", tmp_path / "nowhere").err
+
+
+def test_a_port_that_is_taken(cli):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        ran = cli("serve", "--port", other.getsockname()[1])
+    assert ran.code == 2
+    assert "choose another --port" in ran.err
