@@ -1,0 +1,244 @@
+"""What leaves gives the answers that stay, and has its labels with it."""
+
+import json
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from quickdraw_kit.errors import DataError, IntegrityError, UsageError
+from quickdraw_kit.files import sha256_of
+from quickdraw_kit.learn import export
+from quickdraw_kit.learn.export import FORMS, config_of_model, export_model, open_model
+from quickdraw_kit.learn.model import Model, save_model
+
+NAMES = ("cat", "hot air balloon", "naïve 熊")
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    about = {
+        "raster_style": {"side": 28, "line_diameter": 16.0, "padding": 16.0},
+        "normalisation": {"mean": 0.0, "scale": 255.0},
+        "metrics": {"validation_accuracy": 0.5},
+        "data": "three drawings",
+        "data_sha256": "ab" * 32,
+        "config": {"epochs": 2},
+    }
+    return Model.new("tiny-cnn", NAMES, about=about)
+
+
+@pytest.fixture(scope="module")
+def folder(model, tmp_path_factory):
+    out = tmp_path_factory.mktemp("export") / "made" / "on the way"
+    paths = export_model(model, out)
+    assert [path.name for path in paths] == [*FORMS.values(), "config.json"]
+    assert {path.name for path in out.iterdir()} == {path.name for path in paths}
+    return out
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(1).integers(0, 256, (9, 28, 28), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def logits(model, images):
+    model.network.eval()
+    with torch.inference_mode():
+        return model.logits(images).numpy()
+
+
+def onnx_session(path):
+    import onnxruntime
+
+    return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+
+
+def test_config_says_what_one_has_to_know(model, folder):
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    assert config["architecture"] == "tiny-cnn"
+    assert config["label_names"] == list(NAMES)
+    assert (config["side"], config["reads"], config["parameters"]) == (28, "images", 6_811)
+    for name in ("raster_style", "normalisation", "metrics", "data_sha256"):
+        assert config[name] == model.about[name]
+    for name in FORMS.values():
+        assert config["files"][name]["sha256"] == sha256_of(folder / name)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 9])
+def test_onnx_answers_as_the_model_does(folder, images, logits, rows):
+    (found,) = onnx_session(folder / "model.onnx").run(None, {"images": images[:rows]})
+    np.testing.assert_allclose(found, logits[:rows], atol=1e-5)
+
+
+def test_onnx_takes_bytes_and_any_batch(folder):
+    session = onnx_session(folder / "model.onnx")
+    (taken,), (given,) = session.get_inputs(), session.get_outputs()
+    assert (taken.name, taken.type, taken.shape[1:]) == ("images", "tensor(uint8)", [28, 28])
+    assert isinstance(taken.shape[0], str)
+    assert (given.name, given.shape[1]) == ("logits", 3)
+
+
+@pytest.mark.parametrize("rows", [1, 9])
+def test_torch_export_answers_as_the_model_does(folder, images, logits, rows):
+    program = torch.export.load(folder / "model.pt2")
+    with torch.inference_mode():
+        found = program.module()(torch.from_numpy(images[:rows])).numpy()
+    np.testing.assert_allclose(found, logits[:rows], atol=1e-6)
+
+
+def test_safetensors_answers_as_the_model_does(model, folder, images):
+    loaded = open_model(folder)
+    assert loaded.about == model.about
+    assert np.array_equal(loaded.probabilities(images), model.probabilities(images))
+
+
+def test_labels_are_in_every_file(folder):
+    assert open_model(folder / "model.safetensors").label_names == NAMES
+    told = onnx_session(folder / "model.onnx").get_modelmeta().custom_metadata_map
+    assert tuple(json.loads(told["label_names"])) == NAMES
+    extra = {"config.json": ""}
+    torch.export.load(folder / "model.pt2", extra_files=extra)
+    assert tuple(json.loads(extra["config.json"])["label_names"]) == NAMES
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_labels_are_there_when_a_file_leaves_alone(model, tmp_path, form):
+    export_model(model, tmp_path, forms=[form])
+    assert {path.name for path in tmp_path.iterdir()} == {FORMS[form], "config.json"}
+    data = (tmp_path / FORMS[form]).read_bytes()
+    for name in NAMES:
+        once = json.dumps(name)[1:-1]
+        twice = json.dumps(once)[1:-1]  # the header of safetensors is JSON within JSON
+        assert once.encode() in data or twice.encode() in data
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_model_does_not_leave_without_its_labels(model, tmp_path, form):
+    for names in ((), NAMES[:2]):
+        bare = Model(model.network, model.architecture, names, model.side)
+        with pytest.raises(UsageError, match=f"{len(names)} label names for 3 outputs"):
+            export_model(bare, tmp_path / "out", forms=[form])
+    assert not (tmp_path / "out").exists()
+
+
+def test_files_tell_nothing_of_this_machine(folder):
+    here = export.__file__.rpartition("quickdraw_kit")[0].encode()
+    for path in folder.iterdir():
+        assert here not in path.read_bytes(), path
+
+
+def test_same_model_same_onnx(model, folder, tmp_path):
+    export_model(model, tmp_path, forms=["onnx", "safetensors"])
+    for name in ("model.onnx", "model.safetensors"):
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_the_model_stays_as_it_was(model):
+    assert next(model.network.parameters()).dtype == torch.float32
+    assert config_of_model(model)["label_names"] == list(NAMES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["mnist-cnn", "mnist-tiny", "quickdraw-cnn", "quickdraw-resnet"])
+def test_every_network_of_images_can_leave(name, tmp_path):
+    torch.manual_seed(0)
+    export_model(Model.new(name, NAMES), tmp_path)  # which holds onnxruntime to PyTorch
+    images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (3, 28, 28), np.uint8))
+    model = open_model(tmp_path)
+    with torch.inference_mode():
+        found = torch.export.load(tmp_path / "model.pt2").module()(images)
+        assert torch.allclose(found, model.logits(images.numpy()), atol=1e-5)
+
+
+def test_a_file_that_differs_is_not_written(model, tmp_path, monkeypatch):
+    class Off:
+        def run(self, names, inputs):
+            return [np.full((len(inputs["images"]), 3), 7, np.float32)]
+
+    import onnxruntime
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", lambda *_, **__: Off())
+    with pytest.raises(IntegrityError, match="onnxruntime and PyTorch differ"):
+        export_model(model, tmp_path, forms=["onnx"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_networks_of_strokes_leave_as_safetensors(tmp_path):
+    model = Model.new("stroke-cnn", NAMES)
+    with pytest.raises(UsageError, match="reads strokes"):
+        export_model(model, tmp_path)
+    export_model(model, tmp_path, forms=["safetensors"])
+    assert json.loads((tmp_path / "config.json").read_bytes())["reads"] == "strokes"
+    assert open_model(tmp_path).label_names == NAMES
+
+
+@pytest.mark.parametrize("forms", [[], ["onnx", "pickle"]])
+def test_other_forms(model, tmp_path, forms):
+    with pytest.raises(UsageError, match="expected some of safetensors, onnx, pt2"):
+        export_model(model, tmp_path, forms=forms)
+
+
+class Trap:
+    def __reduce__(self):
+        return (sys.exit, ("the pickle was run",))
+
+
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+def test_pickles_are_refused_by_their_content(tmp_path, protocol):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(pickle.dumps(Trap(), protocol))
+    for given in (path, tmp_path):
+        with pytest.raises(DataError, match="is a pickle, which can run any code"):
+            open_model(given)
+
+
+def test_archives_of_torch_are_refused(tmp_path):
+    torch.save({"weight": Trap()}, tmp_path / "model.pth")
+    with pytest.raises(DataError, match="is a pickle"):
+        open_model(tmp_path / "model.pth")
+
+
+def test_headers_of_any_length_are_no_pickles(model, tmp_path):
+    """The length of the header comes first; some begin as a pickle would."""
+    path, seen = tmp_path / "model.safetensors", set()
+    for number in range(40):
+        save_model(Model(model.network, "tiny-cnn", (*NAMES[:2], "x" * (number * 8)), 28), path)
+        seen.add(path.read_bytes()[0])
+        open_model(path)
+    assert 0x80 in seen
+
+
+def test_a_config_of_another_file_is_an_error(model, tmp_path):
+    export_model(model, tmp_path, forms=["safetensors"])
+    save_model(Model.new("tiny-cnn", NAMES), tmp_path / "model.safetensors")
+    with pytest.raises(IntegrityError, match=r"not the file that .*config\.json tells of"):
+        open_model(tmp_path)
+
+
+def test_folders_and_files_that_are_no_model(tmp_path):
+    with pytest.raises(DataError, match=r"has no model\.safetensors"):
+        open_model(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        open_model(tmp_path / "nowhere")
+    (tmp_path / "model.safetensors").write_bytes(b"PK not an archive")
+    with pytest.raises(DataError, match="not a safetensors file"):
+        open_model(tmp_path)
+
+
+def test_without_the_packages_for_onnx(tmp_path):
+    script = (
+        "import sys; sys.modules['onnxruntime'] = None\n"
+        "from quickdraw_kit.learn.export import export_model\n"
+        "from quickdraw_kit.learn.model import Model\n"
+        "export_model(Model.new('tiny-cnn', ('a', 'b')), sys.argv[1], forms=['onnx'])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert "onnxruntime is not here: run: pip install 'quickdraw-kit[onnx]'" in run.stderr
