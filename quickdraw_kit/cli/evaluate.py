@@ -1,13 +1,32 @@
 """The command that measures a model."""
 
+import csv
+import io
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quickdraw_kit.cli.options import Folder, Json, print_json
+from quickdraw_kit.cli.options import Json, print_json
+
+if TYPE_CHECKING:
+    from quickdraw_kit.learn.evaluate import Evaluation, Group
 
 __all__ = ["add_to"]
+
+_LISTED = 8  # rows of the tables below the first
+_MEASURES = {  # heading and form
+    "loss": ("loss", "{:.3f}"),
+    "top1": ("top-1", "{:.2%}"),
+    "top3": ("top-3", "{:.2%}"),
+    "top5": ("top-5", "{:.2%}"),
+    "map3": ("MAP@3", "{:.4f}"),
+    "macro_f1": ("macro F1", "{:.4f}"),
+    "calibration_error": ("calibration error", "{:.4f}"),
+}
+_GROUPS = {"countrycode": "country", "recognized": "recognized"}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -17,34 +36,180 @@ def add_to(app: typer.Typer) -> None:
 
 def evaluate(
     model: Annotated[Path, typer.Argument(help="Folder or file of a model.", show_default=False)],
-    data: Folder,
-    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    data: Annotated[
+        str,
+        typer.Argument(
+            help="Folder of shards, of MNIST's IDX files, of <category>.npy or of "
+            "<category>.ndjson; or mnist-5k.",
+            show_default=False,
+        ),
+    ],
+    split: Annotated[
+        str | None,
+        typer.Option(help="train, validation or test; by default all, side by side."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="CSV file for the measures of each label and split."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure a model on one split of a data set.
+    """Measure a model on the splits of a data set.
+
+    Loss, accuracy, macro F1 and calibration; the labels that are confused most often; and the
+    accuracy by country and by whether the game recognized the drawing, where the data tells.
 
     Examples:
 
       quickdraw-kit evaluate model shards
-    """
-    from quickdraw_kit.learn.evaluate import evaluate as measure
-    from quickdraw_kit.learn.model import load_model
-    from quickdraw_kit.shards.dataset import open_shards
 
-    file = model / "model.safetensors" if model.is_dir() else model
-    result = measure(load_model(file), open_shards(data, split=split))
+      quickdraw-kit evaluate model shards --split test --out labels.csv
+
+      quickdraw-kit evaluate model shards --json > measures.json
+    """
+    from quickdraw_kit.errors import UsageError
+    from quickdraw_kit.learn.evaluate import evaluate as measure
+    from quickdraw_kit.learn.evaluate import groups_of, metadata_of, settings_for
+    from quickdraw_kit.learn.export import open_model
+    from quickdraw_kit.learn.sources import open_splits
+
+    loaded = open_model(model)
+    splits = open_splits(settings_for(loaded, data))
+    if split is not None and split not in splits:
+        raise UsageError(f"--split {split!r}: {data} has {', '.join(splits)}")
+    chosen = {name: part for name, part in splits.items() if split in (None, name)}
+    results = {name: measure(loaded, part) for name, part in chosen.items()}
+    groups = {
+        name: {kind: groups_of(results[name], values) for kind, values in metadata_of(part).items()}
+        for name, part in chosen.items()
+    }
+    if out is not None:
+        _write_csv(out, results)
+    for line in _warnings(loaded.about, splits.about):
+        sys.stderr.write(f"quickdraw-kit: {line}\n")
     if as_json:
-        print_json(
-            {
-                "split": split,
-                "drawings": len(result.labels),
-                "loss": result.loss,
-                "top1": result.top1,
-                "top3": result.top3,
-            }
-        )
+        print_json(_document(str(model), data, results, groups))
     else:
-        typer.echo(
-            f"{split}: {len(result.labels):,} drawings, loss {result.loss:.3f}, "
-            f"top-1 {result.top1:.2%}, top-3 {result.top3:.2%}"
+        _print_tables(results, groups)
+        if out is not None:
+            typer.echo(f"wrote {out}")
+
+
+def _warnings(model: Mapping[str, Any], data: Mapping[str, Any]) -> list[str]:
+    lines = []
+    trained, given = model.get("raster_style"), data.get("raster_style")
+    if trained and given and trained != given:
+        lines.append(f"the model was trained on bitmaps of style {trained}, these are of {given}")
+    trained, given = model.get("data_sha256"), data.get("data_sha256")
+    if trained and given and trained != given:
+        lines.append(
+            "this is not the data that the model was trained on: what it learnt from may be in "
+            "any split"
         )
+    return lines
+
+
+def _document(
+    model: str,
+    data: str,
+    results: "Mapping[str, Evaluation]",
+    groups: "Mapping[str, Mapping[str, Sequence[Group]]]",
+) -> dict[str, Any]:
+    import dataclasses
+
+    return {
+        "model": model,
+        "data": data,
+        "splits": {
+            name: {
+                **result.summary(),
+                "groups": {
+                    kind: [dataclasses.asdict(group) for group in found]
+                    for kind, found in groups[name].items()
+                },
+            }
+            for name, result in results.items()
+        },
+    }
+
+
+def _print_tables(
+    results: "Mapping[str, Evaluation]",
+    groups: "Mapping[str, Mapping[str, Sequence[Group]]]",
+) -> None:
+    from quickdraw_kit.learn.metrics import confused_pairs
+
+    rows = [["drawings", *(f"{len(result):,}" for result in results.values())]]
+    for measure, (heading, form) in _MEASURES.items():
+        values = (getattr(result, measure) for result in results.values())
+        rows.append([heading, *(form.format(value) for value in values)])
+    _print_table("", ["", *results], rows)
+    last = next(reversed(results))
+    result = results[last]
+    pairs = confused_pairs(result.confusion, result.label_names, most=_LISTED)
+    if pairs:
+        _print_table(
+            f"Confused most often in {last}",
+            ["truth", "answer", "times", "share"],
+            [[p.truth, p.answer, f"{p.count:,}", f"{p.share:.1%}"] for p in pairs],
+            words=2,
+        )
+    if len(result.label_names) > 2:
+        scores = result.classes
+        there = [label for label in scores.f1.argsort(kind="stable") if scores.support[label]]
+        _print_table(
+            f"Weakest labels in {last}",
+            ["label", "precision", "recall", "F1", "drawings"],
+            [
+                [
+                    result.label_names[label],
+                    f"{scores.precision[label]:.1%}",
+                    f"{scores.recall[label]:.1%}",
+                    f"{scores.f1[label]:.3f}",
+                    f"{scores.support[label]:,}",
+                ]
+                for label in there[:_LISTED]
+            ],
+        )
+    for kind, found in groups[last].items():
+        _print_table(
+            f"By {_GROUPS[kind]} in {last}",
+            [_GROUPS[kind], "drawings", "loss", "top-1", "top-3"],
+            [
+                [g.name, f"{g.drawings:,}", f"{g.loss:.3f}", f"{g.top1:.2%}", f"{g.top3:.2%}"]
+                for g in found[:_LISTED]
+            ],
+        )
+
+
+def _print_table(
+    title: str, header: Sequence[str], rows: Sequence[Sequence[str]], *, words: int = 1
+) -> None:
+    """Print a table whose first columns are words and whose others are numbers."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for place, name in enumerate(header):
+        table.add_column(Text(name), justify="left" if place < words else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console = Console(highlight=False)
+    if title:
+        console.print()
+        console.print(Text(title, style="bold"))
+    console.print(table)
+
+
+def _write_csv(path: Path, results: "Mapping[str, Evaluation]") -> None:
+    from quickdraw_kit.files import atomic_write
+
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("split", "label", "precision", "recall", "f1", "support"))
+    for split, result in results.items():
+        for row in result.summary()["per_class"]:
+            writer.writerow((split, *row.values()))
+    with atomic_write(path) as file:
+        file.write(text.getvalue().encode())
