@@ -8,6 +8,7 @@ a window of memory, reading the disk from front to back.
 """
 
 import bisect
+import contextlib
 import functools
 import itertools
 import os
@@ -184,9 +185,7 @@ class ShardDataset:
         parts = [labels_of(self.files, self.manifest, shard) for shard in self._shards]
         return np.concatenate([np.zeros(0, np.int64), *parts])
 
-    def take(
-        self, rows: npt.ArrayLike
-    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    def take(self, rows: npt.ArrayLike) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
         """Copy some rows, in any order.
 
         Parameters
@@ -299,7 +298,8 @@ class ShardDataset:
         tables = []
         for shard in self._shards:
             path = self.files.path(_named(shard, ".parquet"))
-            table = pq.read_table(path, columns=_metadata_columns(path))
+            with _damage(path):
+                table = pq.read_table(path, columns=_metadata_columns(path))
             splits = pa.array([shard.split] * shard.rows, pa.string()).dictionary_encode()
             labels = pa.array(labels_of(self.files, self.manifest, shard))
             table = table.append_column("split", splits).append_column("label", labels)
@@ -389,7 +389,15 @@ def labels_of(files: Files, manifest: Manifest, shard: ShardEntry) -> npt.NDArra
     import pyarrow.parquet as pq
 
     path = files.path(_named(shard, ".parquet"))
-    labels: npt.NDArray[np.int64] = pq.read_table(path, columns=["label"])["label"].to_numpy()
+    with _damage(path):
+        table = pq.read_table(path, columns=["label"])
+        if table.num_rows != shard.rows:
+            raise ValueError(f"{table.num_rows} rows, expected {shard.rows}")
+        labels: npt.NDArray[np.int64] = table["label"].to_numpy()
+        if labels.dtype != np.int64 or (
+            len(labels) and not 0 <= labels.min() <= labels.max() < len(manifest.categories)
+        ):
+            raise ValueError("labels that the manifest does not know")
     return labels
 
 
@@ -425,12 +433,41 @@ def images_of(files: Files, manifest: Manifest, shard: ShardEntry) -> npt.NDArra
     from PIL import Image
 
     path = files.path(_named(shard, ".parquet"))
-    column = pq.read_table(path, columns=["image"])["image"].combine_chunks()
-    images = np.empty((shard.rows, side, side), np.uint8)
-    for row, encoded in enumerate(column.field("bytes")):
-        images[row] = np.asarray(Image.open(io.BytesIO(encoded.as_py())))
+    with _damage(path):
+        column = pq.read_table(path, columns=["image"])["image"].combine_chunks()
+        if len(column) != shard.rows:
+            raise ValueError(f"{len(column)} rows, expected {shard.rows}")
+        images = np.empty((shard.rows, side, side), np.uint8)
+        for row, encoded in enumerate(column.field("bytes")):
+            image = Image.open(io.BytesIO(encoded.as_py()))
+            if image.size != (side, side) or image.mode != "L":
+                raise ValueError(
+                    f"an image is {image.size} {image.mode}, expected {side} pixels, L"
+                )
+            images[row] = np.asarray(image)
     images.flags.writeable = False
     return images
+
+
+@contextlib.contextmanager
+def _damage(path: Path) -> Iterator[None]:
+    """Say of whatever Arrow and Pillow raise that the file is not what was written."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (
+        pa.ArrowException,
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        SyntaxError,
+        MemoryError,
+    ) as error:
+        raise IntegrityError(
+            f"{path} cannot be read: {error}. Run: quickdraw-kit verify"
+        ) from error
 
 
 def _named(shard: ShardEntry, suffix: str) -> FileEntry:

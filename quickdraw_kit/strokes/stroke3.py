@@ -310,7 +310,10 @@ def _member(archive: zipfile.ZipFile, path: Path, name: str) -> bytes:
         )
     if info.compress_size > path.stat().st_size:
         raise DataError(f"{path}, {name} declares more bytes than the file has: it is cut off")
-    return archive.read(info)
+    try:
+        return archive.read(info)
+    except OSError as error:  # a place that the file does not have, such as one before its start
+        raise DataError(f"{path}, {name} is damaged: {error}") from error
 
 
 def _check(rows: Rows, offsets: Rows, key_id: Rows, codes: Rows, words: Rows, where: str) -> None:
