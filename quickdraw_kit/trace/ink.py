@@ -16,6 +16,7 @@ Map = npt.NDArray[np.float32]
 
 _SMALL = 160  # longer side of the picture in which the light is estimated
 _CLOSING = 31  # pixels of it: wider than any line, narrower than the light changes
+_DEGREE = 4  # of the polynomial through the light
 _SPREAD = 8.0  # pixels of it, over which the light is averaged
 _FAINTEST = 0.06  # share of the light that the faintest ink takes away
 
@@ -51,13 +52,10 @@ def find_ink(picture: npt.NDArray[np.uint8]) -> Map:
     light = _bright_paper(_opaque(picture))
     paper = _paper(light)
     dark = (1 - light / np.maximum(paper, 1.0)).max(axis=2)
-    level = np.median(dark)
-    noise = 1.4826 * float(np.median(np.abs(dark - level)))
-    if noise > 0.004:
+    if _noise(dark) > 0.004:
         dark = ndimage.gaussian_filter(dark, 0.8)
-        level = np.median(dark)
-        noise = 1.4826 * float(np.median(np.abs(dark - level)))
-    dark -= level
+    noise = _noise(dark)
+    dark -= np.median(dark)
     least = max(_FAINTEST, 5 * noise)
     found = dark[dark > least]
     if found.size == 0:
@@ -116,31 +114,54 @@ def _bright_paper(light: Map) -> Map:
 
 
 def _paper(light: Map) -> Map:
-    """Estimate how bright the paper would be everywhere, were there no ink."""
+    """Estimate how bright the paper would be everywhere, were there no ink.
+
+    First a smooth surface through the paper, which takes the fall of the light away to the very
+    corners; then what is left, such as shadows, averaged over the paper close by.
+    """
     from PIL import Image
     from scipy import ndimage
 
     small = _shrunk(light)
-    size = (_CLOSING, _CLOSING, 1)
+    surface = np.maximum(_surface(small), 1.0)
+    even = small / surface
+    rough = ndimage.grey_closing(even, (_CLOSING, _CLOSING, 1))
+    dark = (1 - even / rough).max(axis=2)
+    bare = ~ndimage.binary_dilation(dark > max(_FAINTEST, 4 * _noise(dark)), np.ones((3, 3)))
     spread = (_SPREAD, _SPREAD, 0)
-    rough = ndimage.gaussian_filter(ndimage.grey_closing(small, size), spread)
-    dark = (1 - small / np.maximum(rough, 1.0)).max(axis=2)
-    bare = ~ndimage.binary_dilation(dark > _threshold(dark), np.ones((3, 3)))
     weight = ndimage.gaussian_filter(bare.astype(np.float32), _SPREAD)[:, :, None] + 1e-3
-    evened = ndimage.gaussian_filter(small * bare[:, :, None], spread) + 1e-3 * rough
-    evened /= weight
+    paper = ndimage.gaussian_filter(even * bare[:, :, None], spread) + 1e-3 * rough
+    paper *= surface / weight
     high, wide = light.shape[:2]
     planes = [
-        Image.fromarray(plane).resize((wide, high), Image.Resampling.BILINEAR)
-        for plane in np.moveaxis(evened, 2, 0).astype(np.float32)
+        Image.fromarray(plane).resize((wide, high), Image.Resampling.BICUBIC)
+        for plane in np.moveaxis(paper, 2, 0).astype(np.float32)
     ]
     return np.stack([np.asarray(plane) for plane in planes], axis=2)
 
 
-def _threshold(dark: Map) -> float:
-    from skimage.filters import threshold_otsu
+def _surface(small: Map) -> Map:
+    """Fit a polynomial in x and y to the paper; ink, far below it, loses its weight."""
+    high, wide, channels = small.shape
+    y, x = np.meshgrid(np.linspace(-1, 1, high), np.linspace(-1, 1, wide), indexing="ij")
+    terms = np.stack(
+        [x**i * y**j for i in range(_DEGREE + 1) for j in range(_DEGREE + 1 - i)], axis=-1
+    ).reshape(high * wide, -1)
+    values = small.reshape(high * wide, channels).astype(np.float64)
+    grey = values.mean(axis=1)
+    weight = (grey >= np.median(grey) - 3 * _noise(grey)).astype(np.float64)
+    for _ in range(6):
+        weighted = terms * weight[:, None]
+        fitted = terms @ np.linalg.lstsq(weighted.T @ terms, weighted.T @ values, rcond=None)[0]
+        below = fitted.mean(axis=1) - grey
+        scale = max(_noise(below), 1.0)
+        weight = 1 / (1 + (np.where(below > 0, below, 0.3 * below) / (2 * scale)) ** 4)
+    return np.asarray(fitted.reshape(small.shape), np.float32)
 
-    return max(float(threshold_otsu(dark)), _FAINTEST) if np.ptp(dark) > 0 else _FAINTEST
+
+def _noise(values: Map | npt.NDArray[np.float64]) -> float:
+    """Return the standard deviation of what most values are, whatever the others may be."""
+    return 1.4826 * float(np.median(np.abs(values - np.median(values))))
 
 
 def _shrunk(light: Map) -> Map:
