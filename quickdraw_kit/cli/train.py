@@ -27,7 +27,7 @@ def add_to(app: typer.Typer) -> None:
 
 def train(
     folder: Annotated[
-        str | None, typer.Argument(metavar="[DATA]", help="As --data.", show_default=False)
+        str | None, typer.Argument(metavar="DATA", help="As --data.", show_default=False)
     ] = None,
     data: Annotated[
         str | None,
