@@ -26,7 +26,35 @@ from quickdraw_kit.acquire.session import Patience, Session
 from quickdraw_kit.acquire.transfer import adopt, fetch, locate
 from quickdraw_kit.errors import QuickdrawError
 
-__all__ = ["download", "iter_download"]
+__all__ = ["DownloadOptions", "Fetcher", "download", "fetching", "iter_download"]
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadOptions:
+    """How files are had that a longer work needs one after the other.
+
+    Parameters
+    ----------
+    mirror : str, optional
+        Where to get them instead; see `remote_files`.
+    keep : bool
+        Whether they stay in the folder of downloads; if not, they pass through the work's own
+        folder, and what is in the folder of downloads already is used and stays.
+    workers : int
+        Files that are fetched side by side.
+    patience : Patience, optional
+        How long to bear with a server.
+
+    Examples
+    --------
+    >>> DownloadOptions(keep=False).workers
+    2
+    """
+
+    mirror: str | None = None
+    keep: bool = True
+    workers: int = 2
+    patience: Patience | None = None
 
 
 def download(
@@ -159,6 +187,62 @@ def iter_download(
 
 
 @contextmanager
+def fetching(
+    root: Path,
+    planned: Iterable[DownloadedFile],
+    *,
+    workers: int = 2,
+    at_once: int | None = None,
+    patience: Patience | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Iterator["Fetcher"]:
+    """Fetch files that a dry run of `download` has found, each when it is asked for.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of the files.
+    planned : iterable of DownloadedFile
+        All that may be asked for, for the sums of `progress`.
+    workers : int
+        Files that are fetched side by side.
+    at_once : int, optional
+        How many of them are there at a time, when they do not stay.
+    patience : Patience, optional
+        How long to bear with a server.
+    progress : callable, optional
+        As of `download`.
+
+    Yields
+    ------
+    Fetcher
+        Whose `start` begins a file. When the block ends, so does all that is under way.
+
+    Raises
+    ------
+    QuickdrawError
+        If the disk is too small.
+
+    Examples
+    --------
+    >>> mirror, home = getfixture("tmp_path") / "mirror", getfixture("tmp_path") / "home"
+    >>> (mirror / "binary").mkdir(parents=True)
+    >>> _ = (mirror / "binary" / "cat.bin").write_bytes(bytes(100))
+    >>> options = {"kind": "binary", "home": home, "mirror": str(mirror)}
+    >>> planned = download(["cat"], dry_run=True, **options).files
+    >>> with fetching(home, planned) as fetcher:
+    ...     fetcher.start(planned[0]).result().state
+    'fetched'
+    """
+    planned = list(planned)
+    files = [RemoteFile(file.name, (file.url,)) for file in planned]
+    with _run(files, root, workers, False, progress, patience) as fetcher:
+        fetcher.sums.begin(planned)
+        fetcher.check_space(planned, at_once)
+        yield fetcher
+
+
+@contextmanager
 def _run(
     files: Sequence[RemoteFile],
     root: Path,
@@ -166,7 +250,7 @@ def _run(
     verify: bool,
     progress: Callable[[Progress], None] | None,
     patience: Patience | None,
-) -> Iterator["_Run"]:
+) -> Iterator["Fetcher"]:
     """Open the connections and the threads of a run, and end them whatever happens."""
     from quickdraw_kit.acquire.web import new_client
 
@@ -175,14 +259,16 @@ def _run(
         session = Session(client, patience)
         pool = ThreadPoolExecutor(max(1, workers), thread_name_prefix="download")
         try:
-            yield _Run(files, root, session, pool, max(1, workers), verify, Sums(progress))
+            yield Fetcher(files, root, session, pool, max(1, workers), verify, Sums(progress))
         finally:
             session.stop.set()
             pool.shutdown(cancel_futures=True)
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class Fetcher:
+    """A run: its files, connections, threads and sums."""
+
     files: Sequence[RemoteFile]
     root: Path
     session: Session
@@ -220,12 +306,11 @@ class _Run:
         """Fetch the planned files, `workers` at once, and yield every file when it is final."""
         waiting = iter([file for file in planned if file.state == "planned"])
         running: set[Future[DownloadedFile]] = set()
-        catalog = {file.name: file for file in self.files}
 
         def start_next() -> None:
             file = next(waiting, None)
             if file is not None:
-                running.add(self.pool.submit(self._fetch, catalog[file.name], file))
+                running.add(self.start(file))
 
         for _ in range(self.workers):
             start_next()
@@ -236,6 +321,11 @@ class _Run:
                 running.discard(future)
                 start_next()
                 yield future.result()
+
+    def start(self, planned: DownloadedFile) -> Future[DownloadedFile]:
+        """Begin to fetch one of the files; the result tells what became of it."""
+        file = next(file for file in self.files if file.name == planned.name)
+        return self.pool.submit(self._fetch, file, planned)
 
     def _look(self, file: RemoteFile) -> DownloadedFile:
         place = Place(self.root / file.name)

@@ -2,11 +2,13 @@
 
 import glob
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from quickdraw_kit.acquire.catalog import Kind, remote_files
+from quickdraw_kit.acquire.report import DownloadedFile
 from quickdraw_kit.categories import check_categories
 from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.files import compression
@@ -43,6 +45,9 @@ class Source:
         Time of the last change, in nanoseconds.
     compression : {"gzip", "zstd", None}
         How it is compressed.
+    remote : DownloadedFile, optional
+        What is to be fetched, for a source that comes when its turn is; until then `size` is what
+        the server says and `mtime_ns` is 0.
 
     Examples
     --------
@@ -58,6 +63,7 @@ class Source:
     size: int
     mtime_ns: int
     compression: str | None
+    remote: DownloadedFile | None = field(default=None, compare=False)
 
     @property
     def word(self) -> str:
@@ -108,7 +114,11 @@ def word_of(path: Path) -> str:
 
 
 def find_sources(
-    specs: Iterable[str | os.PathLike[str]], *, home: Path | None = None
+    specs: Iterable[str | os.PathLike[str]],
+    *,
+    home: Path | None = None,
+    kind: Kind = "simplified",
+    look: Callable[[Sequence[str]], Sequence[DownloadedFile]] | None = None,
 ) -> list[Source]:
     """Find the files that a person means.
 
@@ -116,9 +126,14 @@ def find_sources(
     ----------
     specs : iterable of str or path-like
         Files, folders (their readable files, not their subfolders), glob patterns, or names of
-        categories, which stand for ``home/simplified/<category>.ndjson``.
+        categories, which stand for their files in the folder of downloads, such as
+        ``home/simplified/<category>.ndjson``.
     home : Path, optional
         Folder of downloaded data, for categories.
+    kind : {"simplified", "raw", "binary", "numpy_bitmap", "sketchrnn"}
+        Form of the categories' files.
+    look : callable, optional
+        Says of categories where their files are or will be; with it they need not be there yet.
 
     Returns
     -------
@@ -140,18 +155,27 @@ def find_sources(
     >>> [source.name for source in find_sources([folder / "dog.ndjson", folder])]
     ['cat.ndjson', 'dog.ndjson']
     """
-    found: dict[Path, Path] = {}
+    found: dict[Path, DownloadedFile | None] = {}
+    categories: list[str] = []
     for spec in specs:
-        for path in _expand(os.fspath(spec), home):
-            found.setdefault(path.resolve(), path)
+        files = _expand(os.fspath(spec))
+        if files is None:
+            categories += check_categories([os.fspath(spec)])
+        else:
+            found.update((path.resolve(), None) for path in files)
+    if categories and look is not None:
+        found.update((file.path.resolve(), file) for file in look(categories))
+    elif categories:
+        found.update((path.resolve(), None) for path in _downloaded(categories, kind, home))
     if not found:
         raise UsageError("no source is named: give files, folders, globs or categories")
     paths = sorted(found)
     names = _shortest_names(paths)
-    return sorted(_source(path, name) for path, name in zip(paths, names, strict=True))
+    return sorted(_source(path, name, found[path]) for path, name in zip(paths, names, strict=True))
 
 
-def _expand(spec: str, home: Path | None) -> list[Path]:
+def _expand(spec: str) -> list[Path] | None:
+    """Return the files that are meant; None when it can only be a category."""
     path = Path(spec)
     if path.is_dir():
         files = [child for child in sorted(path.iterdir()) if _form(child) and child.is_file()]
@@ -173,19 +197,21 @@ def _expand(spec: str, home: Path | None) -> list[Path]:
         return files
     if path.parent != Path() or path.suffix:
         raise UsageError(f"{spec} does not exist")
-    return [_downloaded(check_categories([spec])[0], home)]
+    return None
 
 
-def _downloaded(category: str, home: Path | None) -> Path:
+def _downloaded(categories: Sequence[str], kind: Kind, home: Path | None) -> list[Path]:
     if home is None:
-        raise UsageError(f"{category!r} is a category, and no folder of downloads is given")
-    path = home / "simplified" / f"{category}.ndjson"
-    if not path.exists():
-        raise UsageError(
-            f"{category!r} is not downloaded: {path} does not exist. "
-            f"Run: quickdraw-kit download {category!r}"
-        )
-    return path
+        raise UsageError(f"{categories[0]!r} is a category, and no folder of downloads is given")
+    paths = [home / file.name for file in remote_files(categories, kind)]
+    for path in paths:
+        if not path.exists():
+            option = "" if kind == "simplified" else f" --kind {kind}"
+            raise UsageError(
+                f"{path.stem!r} is not downloaded: {path} does not exist. "
+                f"Run: quickdraw-kit download{option} {path.stem!r}, or pass --download"
+            )
+    return paths
 
 
 def _bare(path: Path) -> Path:
@@ -199,13 +225,20 @@ def _form(path: Path) -> SourceForm | None:
     return _FORMS.get(bare.suffix)
 
 
-def _source(path: Path, name: str) -> Source:
+def _source(path: Path, name: str, remote: DownloadedFile | None) -> Source:
     form = _form(path)
     if form is None:
         raise DataError(
             f"{path} is of no known form: expected .ndjson, .jsonl, .bin, .npy or "
             "*-images-idx3-ubyte, as it is or with .gz or .zst"
         )
+    if remote is not None:
+        if remote.size is None:
+            raise DataError(
+                f"{remote.url}: the server does not tell its size, so that it cannot be planned "
+                "for. Download it first."
+            )
+        return Source(name, path, form, remote.size, 0, None, remote)
     status = path.stat()
     return Source(name, path, form, status.st_size, status.st_mtime_ns, compression(path))
 

@@ -19,6 +19,7 @@ __all__ = [
     "Folder",
     "Json",
     "Sources",
+    "SourcesOrAll",
     "Workers",
     "bounds",
     "engine",
@@ -34,14 +35,13 @@ def _complete_category(incomplete: str) -> list[str]:
     return [start + name for name in CATEGORIES if name.casefold().startswith(last.casefold())]
 
 
-Sources = Annotated[
-    list[str],
-    typer.Argument(
-        help="Files, folders, globs, or categories that are downloaded.",
-        autocompletion=_complete_category,
-        show_default=False,
-    ),
-]
+_SOURCES = typer.Argument(
+    help="Files, folders, globs, or categories that are downloaded.",
+    autocompletion=_complete_category,
+    show_default=False,
+)
+Sources = Annotated[list[str], _SOURCES]
+SourcesOrAll = Annotated[list[str] | None, _SOURCES]
 Folder = Annotated[Path, typer.Argument(help="Folder of a data set.", show_default=False)]
 Categories = Annotated[
     str | None,

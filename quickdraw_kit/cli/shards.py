@@ -1,7 +1,7 @@
 """Commands on shards: `prepare`, `histogram`, `verify`."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,7 +11,7 @@ from quickdraw_kit.cli.options import (
     Engine,
     Folder,
     Json,
-    Sources,
+    SourcesOrAll,
     Workers,
     bounds,
     engine,
@@ -20,6 +20,9 @@ from quickdraw_kit.cli.options import (
     shares,
 )
 from quickdraw_kit.cli.progress import progress_bar
+
+if TYPE_CHECKING:
+    from quickdraw_kit.shards.intake import Progress
 
 __all__ = ["add_to"]
 
@@ -31,10 +34,31 @@ def add_to(app: typer.Typer) -> None:
 
 
 def prepare(
-    sources: Sources,
     out: Annotated[
         str, typer.Option("--out", "-o", help="Folder of the data set, or a URL: s3://bucket/set.")
     ],
+    sources: SourcesOrAll = None,
+    every: Annotated[bool, typer.Option("--all", help="All 345 categories.")] = False,
+    kind: Annotated[
+        str, typer.Option("--kind", "-k", help="Form of categories: simplified, raw, binary, ...")
+    ] = "simplified",
+    download: Annotated[
+        bool, typer.Option("--download", help="Fetch categories while others are worked on.")
+    ] = False,
+    keep_source: Annotated[
+        bool,
+        typer.Option(
+            "--keep-source/--no-keep-source",
+            help="Keep what is downloaded, or delete each file when it is set down.",
+        ),
+    ] = True,
+    mirror: Annotated[
+        str | None,
+        typer.Option(
+            help="Download from here: http(s)://, file://, gs://, s3:// or a folder.",
+            envvar="QUICKDRAW_KIT_MIRROR",
+        ),
+    ] = None,
     categories: Categories = None,
     recognized_only: Annotated[
         bool, typer.Option("--recognized-only", help="Only drawings that the game recognised.")
@@ -91,6 +115,8 @@ def prepare(
 
       quickdraw-kit prepare simplified/ -o pets -c cat,dog --limit 10000
 
+      quickdraw-kit prepare cat dog --download --no-keep-source --out shards
+
       quickdraw-kit prepare mnist/ --out mnist-shards
 
       quickdraw-kit prepare /data/simplified -o /data/shards --executor ray --address auto
@@ -98,12 +124,28 @@ def prepare(
       quickdraw-kit prepare simplified/ --out s3://bucket/shards
     """
     from quickdraw_kit.acquire.cache import data_home
+    from quickdraw_kit.acquire.catalog import KINDS
+    from quickdraw_kit.acquire.download import DownloadOptions
+    from quickdraw_kit.categories import CATEGORIES
+    from quickdraw_kit.errors import UsageError
     from quickdraw_kit.raster.style import RasterStyle
     from quickdraw_kit.shards import prepare as room
     from quickdraw_kit.shards.layout import Layout
     from quickdraw_kit.shards.plan import plan_prepare
     from quickdraw_kit.shards.selection import Selection
 
+    if bool(sources) == every:
+        raise UsageError("name files, folders, globs or categories, or pass --all")
+    if kind not in KINDS:
+        raise UsageError(f"unknown --kind {kind!r}: expected one of {', '.join(KINDS)}")
+    if not (keep_source or download):
+        raise UsageError("--no-keep-source is about what --download fetches: pass both")
+    given: dict[str, Any] = {
+        "sources": list(CATEGORIES) if sources is None else sources,
+        "home": data_home(),
+        "kind": kind,
+        "download": DownloadOptions(mirror, keep_source) if download else None,
+    }
     selection = Selection(
         categories=names(categories),
         recognized_only=recognized_only,
@@ -122,24 +164,21 @@ def prepare(
         strokes=keep_strokes,
     )
     if dry_run:
-        plan = plan_prepare(sources, out, selection=selection, layout=layout, home=data_home())
+        plan = plan_prepare(out=out, selection=selection, layout=layout, **given)
         _show_plan(plan, as_json)
         return
     with progress_bar(quiet=as_json) as advance, engine(executor, address) as pool:
         rate = _Rate()
         manifest = room.prepare(
-            sources,
-            out,
+            out=out,
             selection=selection,
             layout=layout,
-            home=data_home(),
+            **given,
             max_rejects=max_rejects,
             workers=workers,
             executor=pool,
             overwrite=overwrite,
-            progress=lambda now: advance(
-                now.stage, now.done, now.total, rate(now.stage, now.drawings)
-            ),
+            progress=lambda now: advance(now.stage, now.done, now.total, rate(now)),
         )
     counts = manifest.counts
     if as_json:
@@ -159,23 +198,31 @@ def prepare(
 
 
 class _Rate:
-    """Drawings per second of each stage, as text."""
+    """Drawings, or bytes that are fetched, and their number per second, as text."""
 
     def __init__(self) -> None:
         self._started: dict[str, float] = {}
 
-    def __call__(self, stage: str, drawings: int) -> str:
+    def __call__(self, step: "Progress") -> str:
         import time
 
-        now = time.monotonic()
-        seconds = now - self._started.setdefault(stage, now)
+        if step.stage == "fetch":
+            return f"{step.done / 1e6:,.0f} of {step.total / 1e6:,.0f} MB"
+        now, drawings = time.monotonic(), step.drawings
+        seconds = now - self._started.setdefault(step.stage, now)
         rate = f"{drawings / seconds:,.0f} drawings/s" if seconds > 0.2 else ""
         return f"{drawings:,} drawings {rate}".strip()
 
 
 def _show_plan(plan: Any, as_json: bool) -> None:
     files = [
-        {"name": source.name, "form": source.form, "bytes": source.size} for source in plan.sources
+        {
+            "name": source.name,
+            "form": source.form,
+            "bytes": source.size,
+            "download": source.remote is not None and source.remote.state == "planned",
+        }
+        for source in plan.sources
     ]
     size = sum(source.size for source in plan.sources)
     if as_json:
@@ -184,6 +231,7 @@ def _show_plan(plan: Any, as_json: bool) -> None:
                 "out": str(plan.out),
                 "sources": files,
                 "bytes": size,
+                "to_fetch": plan.to_fetch,
                 "drawings": plan.drawings,
                 "output_bytes": plan.output_bytes,
                 "scratch_bytes": plan.scratch_bytes,
@@ -191,9 +239,11 @@ def _show_plan(plan: Any, as_json: bool) -> None:
         )
         return
     for file in files:
-        typer.echo(f"{file['bytes']:>14,}  {file['form']:<8} {file['name']}")
+        note = "  to fetch" if file["download"] else ""
+        typer.echo(f"{file['bytes']:>14,}  {file['form']:<8} {file['name']}{note}")
+    fetch = f", of which {plan.to_fetch / 1e6:,.1f} MB to fetch" if plan.to_fetch else ""
     typer.echo(
-        f"{len(files)} files, {size / 1e6:,.1f} MB: about {plan.drawings:,} drawings before "
+        f"{len(files)} files, {size / 1e6:,.1f} MB{fetch}: about {plan.drawings:,} drawings before "
         f"filters, {plan.output_bytes / 1e6:,.1f} MB of shards and {plan.scratch_bytes / 1e6:,.1f} "
         f"MB of scratch in {plan.out}"
     )

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from quickdraw_kit.acquire.sources import Source
 from quickdraw_kit.errors import QuickdrawError, UsageError
 from quickdraw_kit.files import atomic_write, sha256_of
-from quickdraw_kit.shards.manifest import MANIFEST_NAME, Manifest, load_manifest
+from quickdraw_kit.shards.manifest import MANIFEST_NAME, Manifest, SourceEntry, load_manifest
 from quickdraw_kit.shards.plan import Plan
 
 __all__ = ["claim"]
@@ -90,7 +91,7 @@ def _take_up(plan: Plan, work: Path, overwrite: bool) -> bool:
                 "one again to finish it, pass overwrite to drop it, or name another folder."
             )
     _remove(plan.out, lambda name: _OURS.fullmatch(name) is not None)
-    for folder in (work / "units", work / "shards"):
+    for folder in (work / "units", work / "shards", work / "sources"):
         shutil.rmtree(folder, ignore_errors=True)
     with atomic_write(note) as file:
         file.write(json.dumps(wanted).encode())
@@ -116,10 +117,17 @@ def _check_free_of_strangers(out: Path) -> None:
 
 
 def _check_same(manifest: Manifest, plan: Plan) -> None:
-    ours = [(source.name, source.bytes, source.sha256) for source in manifest.sources]
-    same = (manifest.layout, manifest.selection) == (plan.layout, plan.selection) and ours == [
-        (source.name, source.size, sha256_of(source.path)) for source in plan.sources
-    ]
+    def is_same(entry: SourceEntry, source: Source) -> bool:
+        if (entry.name, entry.bytes) != (source.name, source.size):
+            return False
+        gone = source.remote is not None and not source.path.exists()  # it was not kept
+        return gone or entry.sha256 == sha256_of(source.path)
+
+    same = (
+        (manifest.layout, manifest.selection) == (plan.layout, plan.selection)
+        and len(manifest.sources) == len(plan.sources)
+        and all(map(is_same, manifest.sources, plan.sources))
+    )
     if not same:
         raise UsageError(
             f"{plan.out} holds another data set already ({sum(manifest.rows.values())} drawings, "

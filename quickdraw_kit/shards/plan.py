@@ -1,13 +1,18 @@
 """What `prepare` would do: its sources, its units, and about how much disk it takes."""
 
 import dataclasses
+import functools
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from quickdraw_kit import __version__
+from quickdraw_kit.acquire.catalog import Kind
+from quickdraw_kit.acquire.download import DownloadOptions
+from quickdraw_kit.acquire.download import download as fetch
+from quickdraw_kit.acquire.report import DownloadedFile
 from quickdraw_kit.acquire.sources import Source, find_sources
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.files import open_source
@@ -18,7 +23,8 @@ from quickdraw_kit.shards.units import Unit, cut_units
 __all__ = ["Plan", "plan_prepare"]
 
 _LOOK = 256 << 10
-_BINARY_DRAWING = 110  # bytes, on the average of the official files
+# bytes of a drawing, on the average of the official files
+_BINARY_DRAWING, _SIMPLIFIED_DRAWING, _RAW_DRAWING = 110, 460, 3860
 _GZIP_RATIO = 4
 
 
@@ -42,6 +48,8 @@ class Plan:
         About how many drawings there are, from the first lines of each source.
     scratch_bytes, output_bytes : int
         About how much disk the run takes beside the result, and the result.
+    download : DownloadOptions, optional
+        How sources are had that are fetched in the course of the run.
     """
 
     out: Path
@@ -52,6 +60,12 @@ class Plan:
     drawings: int
     scratch_bytes: int
     output_bytes: int
+    download: DownloadOptions | None = None
+
+    @property
+    def to_fetch(self) -> int:
+        """Bytes of the sources that are not here yet."""
+        return sum(s.size for s in self.sources if s.remote and s.remote.state == "planned")
 
     def describe(self) -> dict[str, Any]:
         """Return what must be the same for a run to go on where another one stopped."""
@@ -73,6 +87,8 @@ def plan_prepare(
     selection: Selection | None = None,
     layout: Layout | None = None,
     home: Path | None = None,
+    kind: Kind = "simplified",
+    download: DownloadOptions | None = None,
 ) -> Plan:
     """Find the sources and estimate what `prepare` would read and write, writing nothing.
 
@@ -88,6 +104,10 @@ def plan_prepare(
         Form, style and splits.
     home : Path, optional
         Folder of downloaded data, for categories.
+    kind : {"simplified", "raw", "binary", "numpy_bitmap", "sketchrnn"}
+        Form of the categories' files.
+    download : DownloadOptions, optional
+        How to fetch categories that are not there; by default they must be there.
 
     Returns
     -------
@@ -98,10 +118,16 @@ def plan_prepare(
     ------
     UsageError, DataError
         As `find_sources`.
+    DownloadError
+        If a file is not to be had.
     """
     selection = Selection() if selection is None else selection
     layout = Layout() if layout is None else layout
-    found = find_sources(sources, home=home)
+
+    look = None
+    if download is not None:
+        look = functools.partial(_look, download=download, kind=kind, home=home)
+    found = find_sources(sources, home=home, kind=kind, look=look)
     if layout.strokes and any(source.form in ("bitmaps", "idx") for source in found):
         raise UsageError("strokes are asked for, and some sources are bitmaps, which have none")
     drawings = sum(_estimate_drawings(source) for source in found)
@@ -118,7 +144,17 @@ def plan_prepare(
         drawings=drawings,
         scratch_bytes=size // 2 + 100 * drawings,
         output_bytes=drawings * (row + 40) + (size // 3 if layout.strokes else 0),
+        download=download,
     )
+
+
+def _look(
+    categories: Sequence[str], *, download: DownloadOptions, kind: Kind, home: Path | None
+) -> Sequence[DownloadedFile]:
+    mirror, patience = download.mirror, download.patience
+    return fetch(
+        categories, kind=kind, home=home, mirror=mirror, dry_run=True, patience=patience
+    ).files
 
 
 def _estimate_drawings(source: Source) -> int:
@@ -128,6 +164,9 @@ def _estimate_drawings(source: Source) -> int:
             return unpacked // _BINARY_DRAWING
         case "bitmaps" | "idx":
             return unpacked // (28 * 28)
+        case "ndjson" if source.remote is not None:
+            raw = source.path.parent.name == "raw"
+            return unpacked // (_RAW_DRAWING if raw else _SIMPLIFIED_DRAWING)
         case "ndjson":
             with open_source(source.path) as file:
                 head = file.read(_LOOK)

@@ -12,30 +12,32 @@ import hashlib
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from quickdraw_kit import __version__
 from quickdraw_kit.acquire.cache import data_home
+from quickdraw_kit.acquire.catalog import Kind
+from quickdraw_kit.acquire.download import DownloadOptions
 from quickdraw_kit.acquire.sources import Source
 from quickdraw_kit.categories import label_order
 from quickdraw_kit.errors import DataError, UsageError
-from quickdraw_kit.files import atomic_write, sha256_of
 from quickdraw_kit.shards.build import Built, RunFile, Shard, build_shard
 from quickdraw_kit.shards.claim import claim
-from quickdraw_kit.shards.collect import BadLine, Collected, collect_unit
+from quickdraw_kit.shards.collect import BadLine, Collected
 from quickdraw_kit.shards.histogram import write_histogram
+from quickdraw_kit.shards.intake import Intake, Progress, ProgressCallback
 from quickdraw_kit.shards.layout import Layout
 from quickdraw_kit.shards.manifest import (
     MANIFEST_NAME,
     Counts,
+    FileEntry,
     Manifest,
     SourceEntry,
     load_manifest,
@@ -48,36 +50,11 @@ from quickdraw_kit.shards.runs import column, distinct_rank, open_run
 from quickdraw_kit.shards.selection import Selection
 from quickdraw_kit.shards.sending import sending
 from quickdraw_kit.shards.store import ObjectStore, is_url
-from quickdraw_kit.shards.units import Unit
 from quickdraw_kit.shards.work import map_unordered, process_pool
-from quickdraw_kit.strokes.ndjson import sniff_kind
 
 __all__ = ["Progress", "prepare"]
 
 _POOL_WORTH = 16 << 20  # bytes of input; less is done before a worker has started
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a run is.
-
-    Parameters
-    ----------
-    stage : {"read", "write"}
-        First or second pass.
-    done, total : int
-        Bytes of the sources in the first pass, drawings in the second.
-    drawings : int
-        Drawings read or written in this pass so far.
-    """
-
-    stage: str
-    done: int
-    total: int
-    drawings: int
-
-
-ProgressCallback: TypeAlias = Callable[[Progress], None]
 
 
 def prepare(
@@ -87,6 +64,8 @@ def prepare(
     selection: Selection | None = None,
     layout: Layout | None = None,
     home: Path | None = None,
+    kind: Kind = "simplified",
+    download: DownloadOptions | None = None,
     max_rejects: float = 0.01,
     workers: int | None = None,
     executor: Executor | None = None,
@@ -109,6 +88,11 @@ def prepare(
         Form, style and splits.
     home : Path, optional
         Folder of downloaded data, for categories.
+    kind : {"simplified", "raw", "binary", "numpy_bitmap", "sketchrnn"}
+        Form of the categories' files.
+    download : DownloadOptions, optional
+        How to fetch categories that are not there, each while others are worked on; by default
+        they must be there.
     max_rejects : float
         Share of the drawings that may be refused before the run fails.
     workers : int, optional
@@ -131,6 +115,9 @@ def prepare(
         If a setting is out of range, or `out` holds something else.
     DataError
         If a source cannot be read or changes, too many drawings are refused, or none is left.
+    DownloadError
+        If some categories are not to be had; the others are set down by then, and the same call
+        goes on.
     QuickdrawError
         If the disk is too small, another run writes into `out`, or a worker dies.
 
@@ -152,7 +139,15 @@ def prepare(
         out = _staging(store, home)
         _check_store(store, overwrite)
         overwrite = False
-    plan = plan_prepare(sources, out, selection=selection, layout=layout, home=home)
+    plan = plan_prepare(
+        sources,
+        out,
+        selection=selection,
+        layout=layout,
+        home=home,
+        kind=kind,
+        download=download,
+    )
     if store is not None:
         plan = replace(plan, output_bytes=0)  # they are not kept
     with claim(plan, overwrite=overwrite) as work:
@@ -212,14 +207,14 @@ class _Run:
         self.store = store
         self.units = work / "units"
         self.shards = work / "shards"
+        self.shards.mkdir(exist_ok=True)
+        self.intake = Intake(plan, work, pool, report)
         self.pool = pool
         self.report = report
-        for folder in (self.units, self.shards):
-            folder.mkdir(exist_ok=True)
 
     def finish(self, max_rejects: float) -> Manifest:
         plan = self.plan
-        digests = self._read()
+        digests = self.intake.run()
         collected = [Collected.load(self.units / f"{u.number:05d}.json") for u in plan.units]
         bad = self._bad_lines(collected)
         read = sum(unit.read for unit in collected)
@@ -230,7 +225,8 @@ class _Run:
         categories = plan.selection.categories or label_order(words)
         built = self._write(collected, categories)
         self._add_duplicates(bad, built)
-        self._check_rejects(bad, read, max_rejects)
+        twins = {twin.source for shard in built for twin in shard.duplicates}
+        self._check_rejects(bad, read, max_rejects, twins)
         rejected = Counter(line.kind for lines in bad.values() for line in lines)
         filtered: Counter[str] = Counter()
         for outcome in collected:
@@ -255,7 +251,7 @@ class _Run:
             categories,
             [(shard.entry.split, *cell) for shard in built for cell in shard.histogram],
         )
-        rejects = write_rejects(plan.out, plan.sources, bad)
+        rejects = self._write_rejects(bad, twins)
         return Manifest(
             library_version=__version__,
             categories=categories,
@@ -269,25 +265,6 @@ class _Run:
             files=(*histogram, rejects),
             counts=counts,
         )
-
-    def _read(self) -> dict[int, str]:
-        """First pass; return the checksum of each source."""
-        plan = self.plan
-        raw = [
-            source.form == "ndjson" and sniff_kind(source.path) == "raw" for source in plan.sources
-        ]
-        collect = functools.partial(
-            _collect, plan.sources, raw, plan.selection, plan.layout, self.units
-        )
-        total = sum(unit.stop - unit.start for unit in plan.units)
-        done = drawings = 0
-        self.report(Progress("read", 0, total, 0))
-        for unit, read in map_unordered(self.pool, collect, plan.units):
-            done += unit.stop - unit.start
-            drawings += read
-            self.report(Progress("read", done, total, drawings))
-        digest = functools.partial(_digest, plan.sources, self.units)
-        return dict(map_unordered(self.pool, digest, range(len(plan.sources))))
 
     def _write(self, collected: list[Collected], categories: tuple[str, ...]) -> list[Built]:
         """Second pass."""
@@ -344,11 +321,32 @@ class _Run:
                 )
                 bad[twin.source].append(BadLine(twin.offset, "duplicate", reason))
 
-    def _check_rejects(self, bad: dict[int, list[BadLine]], read: int, max_rejects: float) -> None:
+    def _write_rejects(
+        self, bad: dict[int, list[BadLine]], with_duplicates: Collection[int] = ()
+    ) -> FileEntry:
+        """Write the file of rejects, also of sources that were let go."""
+        sources = list(self.intake.sources)
+        written: dict[int, Path] = {}
+        for index, lines in bad.items():
+            if lines and sources[index].remote is not None and not sources[index].path.exists():
+                kept = None if index in with_duplicates else self.intake.refused_of(index)
+                if kept is not None:
+                    written[index] = kept
+                else:
+                    sources[index] = self.intake.bring_back(index)
+        return write_rejects(self.plan.out, sources, bad, written)
+
+    def _check_rejects(
+        self,
+        bad: dict[int, list[BadLine]],
+        read: int,
+        max_rejects: float,
+        with_duplicates: Collection[int] = (),
+    ) -> None:
         number = sum(map(len, bad.values()))
         if number <= max_rejects * read:
             return
-        entry = write_rejects(self.plan.out, self.plan.sources, bad)
+        entry = self._write_rejects(bad, with_duplicates)
         source, first = next(
             (self.plan.sources[index], lines[0]) for index, lines in sorted(bad.items()) if lines
         )
@@ -358,36 +356,6 @@ class _Run:
             f"{first.offset}: {first.reason}. All are in {self.plan.out / entry.name}. "
             "If they may go, run again with a larger max_rejects; what is done is kept."
         )
-
-
-def _collect(
-    sources: Sequence[Source],
-    raw: Sequence[bool],
-    selection: Selection,
-    layout: Layout,
-    folder: Path,
-    unit: Unit,
-) -> int:
-    return collect_unit(
-        sources[unit.source],
-        unit,
-        raw=raw[unit.source],
-        selection=selection,
-        layout=layout,
-        folder=folder,
-    )
-
-
-def _digest(sources: Sequence[Source], folder: Path, index: int) -> str:
-    known = folder / f"source-{index:05d}.sha256"
-    if known.exists():
-        return known.read_text("ascii")
-    source = sources[index]
-    digest = sha256_of(source.path)
-    source.check_unchanged()
-    with atomic_write(known, sync=False) as out:
-        out.write(digest.encode())
-    return digest
 
 
 def _limits(

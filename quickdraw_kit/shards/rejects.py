@@ -4,7 +4,7 @@ import codecs
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 from quickdraw_kit.acquire.sources import Source
 from quickdraw_kit.files import open_source
@@ -12,14 +12,19 @@ from quickdraw_kit.shards.collect import BadLine
 from quickdraw_kit.shards.forms import HashedFile, hashed_write
 from quickdraw_kit.shards.manifest import FileEntry
 
-__all__ = ["REJECTS_NAME", "write_rejects"]
+__all__ = ["REJECTS_NAME", "write_refused", "write_rejects"]
+
+Sink: TypeAlias = HashedFile | BinaryIO
 
 REJECTS_NAME = "rejects.ndjson"
 _BLOCK = 4 << 20
 
 
 def write_rejects(
-    folder: Path, sources: Sequence[Source], bad: Mapping[int, Iterable[BadLine]]
+    folder: Path,
+    sources: Sequence[Source],
+    bad: Mapping[int, Iterable[BadLine]],
+    written: Mapping[int, Path] | None = None,
 ) -> FileEntry:
     """Write ``rejects.ndjson``, fetching each line from its source again.
 
@@ -34,34 +39,57 @@ def write_rejects(
         The sources, in order.
     bad : mapping of int to iterable of BadLine
         The refused lines of each source, by its position.
+    written : mapping of int to Path, optional
+        What `write_refused` wrote of sources that are gone.
 
     Returns
     -------
     FileEntry
         For the manifest.
     """
+    written = written or {}
     with hashed_write(folder, REJECTS_NAME) as out:
         for index, source in enumerate(sources):
-            lines = sorted(bad.get(index, ()), key=lambda line: line.offset)
-            if not lines:
-                continue
-            if source.form != "ndjson":
-                for line in lines:
-                    _write_head(out, source, line, row=line.offset + 1)
-                    out.write(b"}\n")
-                continue
-            with open_source(source.path) as file:
-                reader = _LineReader(file)
-                for line in lines:
-                    reader.seek(line.offset)
-                    _write_head(out, source, line, line=reader.line, offset=line.offset)
-                    out.write(b', "text": "')
-                    reader.copy_line(out)
-                    out.write(b'"}\n')
+            if index in written:
+                with written[index].open("rb") as file:
+                    while block := file.read(_BLOCK):
+                        out.write(block)
+            else:
+                write_refused(out, source, bad.get(index, ()))
     return out.entry
 
 
-def _write_head(out: HashedFile, source: Source, refused: BadLine, **place: int) -> None:
+def write_refused(out: Sink, source: Source, bad: Iterable[BadLine]) -> None:
+    """Write the refused lines of one source, as they stand in ``rejects.ndjson``.
+
+    Parameters
+    ----------
+    out : file
+        Where to.
+    source : Source
+        It must be there.
+    bad : iterable of BadLine
+        Its refused lines.
+    """
+    lines = sorted(bad, key=lambda line: line.offset)
+    if not lines:
+        return
+    if source.form != "ndjson":
+        for line in lines:
+            _write_head(out, source, line, row=line.offset + 1)
+            out.write(b"}\n")
+        return
+    with open_source(source.path) as file:
+        reader = _LineReader(file)
+        for line in lines:
+            reader.seek(line.offset)
+            _write_head(out, source, line, line=reader.line, offset=line.offset)
+            out.write(b', "text": "')
+            reader.copy_line(out)
+            out.write(b'"}\n')
+
+
+def _write_head(out: Sink, source: Source, refused: BadLine, **place: int) -> None:
     head = {"source": source.name, **place, "kind": refused.kind, "reason": refused.reason}
     out.write(json.dumps(head)[:-1].encode())
 
@@ -84,7 +112,7 @@ class _LineReader:
         self.line += self._block.count(b"\n", self._at, offset - self._start)
         self._at = offset - self._start
 
-    def copy_line(self, out: HashedFile) -> None:
+    def copy_line(self, out: Sink) -> None:
         decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         while True:
             end = self._block.find(b"\n", self._at)

@@ -11,7 +11,7 @@ from typing import ParamSpec, TypeVar
 
 from quickdraw_kit.errors import QuickdrawError
 
-__all__ = ["map_unordered", "process_pool"]
+__all__ = ["deaths_explained", "map_unordered", "process_pool", "width"]
 
 _Params = ParamSpec("_Params")
 _Task = TypeVar("_Task")
@@ -92,27 +92,52 @@ def map_unordered(
             yield task, function(task)
         return
     queue = iter(tasks)
-    room = _AHEAD * getattr(executor, "_max_workers", os.cpu_count() or 1)
+    room = _AHEAD * width(executor)
     running = {}
     try:
-        while True:
-            for task in queue:
-                running[executor.submit(function, task)] = task
-                if len(running) >= room:
-                    break
-            if not running:
-                return
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield running.pop(future), future.result()
+        with deaths_explained():
+            while True:
+                for task in queue:
+                    running[executor.submit(function, task)] = task
+                    if len(running) >= room:
+                        break
+                if not running:
+                    return
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield running.pop(future), future.result()
+    finally:
+        for future in running:
+            future.cancel()
+
+
+def width(executor: Executor | None) -> int:
+    """Return how many tasks an executor runs side by side, as far as it says.
+
+    Examples
+    --------
+    >>> width(None)
+    1
+    """
+    return 1 if executor is None else getattr(executor, "_max_workers", os.cpu_count() or 1)
+
+
+@contextlib.contextmanager
+def deaths_explained() -> Iterator[None]:
+    """Say what to do when a worker process has died.
+
+    Raises
+    ------
+    QuickdrawError
+        In place of the executor's own error.
+    """
+    try:
+        yield
     except BrokenProcessPool as error:
         raise QuickdrawError(
             "a worker process died, perhaps for want of memory. What is finished is kept: "
             "run the same command again to go on, with fewer workers if it dies again."
         ) from error
-    finally:
-        for future in running:
-            future.cancel()
 
 
 def _end_with_parent() -> None:

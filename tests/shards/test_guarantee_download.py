@@ -1,0 +1,265 @@
+"""Guarantee: prepared while it is downloaded, a data set has the bytes it would have had otherwise.
+
+Whatever the number of workers, whether the sources are kept, and however often the run was killed;
+and what is set down is not downloaded again.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from quickdraw_kit.acquire.download import DownloadOptions, download
+from quickdraw_kit.acquire.report import DownloadError
+from quickdraw_kit.errors import DataError, UsageError
+from quickdraw_kit.shards.layout import Layout
+from quickdraw_kit.shards.plan import plan_prepare
+from quickdraw_kit.shards.prepare import prepare
+from quickdraw_kit.shards.verify import verify
+from tests.acquire.bucket import Bucket, Fault
+from tests.acquire.conftest import QUICK
+from tests.conftest import official_line
+
+WORDS = ("ant", "bee", "cat", "dog")
+SETTINGS = {"layout": Layout(shard_rows=500), "max_rejects": 0.1}
+
+
+def path_of(word):
+    return f"full/simplified/{word}.ndjson"
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def visible(home):
+    files = home.rglob("*") if home.exists() else ()
+    return sorted(file.name for file in files if file.is_file() and not file.name.startswith("."))
+
+
+@pytest.fixture(autouse=True)
+def _small_units(monkeypatch):
+    monkeypatch.setattr("quickdraw_kit.shards.units.cut_units.__defaults__", (50_000,))
+
+
+@pytest.fixture
+def bucket():
+    bucket = Bucket()
+    for number, word in enumerate(WORDS):
+        lines = [official_line(number * 10_000 + i, word) for i in range(1000)]
+        lines[77] = b'{"word": "cut off\n'
+        bucket.put(path_of(word), b"".join(lines))
+    yield bucket
+    bucket.close()
+
+
+@pytest.fixture
+def run(bucket, tmp_path):
+    """Prepare from the bucket."""
+
+    def run(name="out", home="home", keep=True, words=WORDS, workers=1, **options):
+        return prepare(
+            words,
+            tmp_path / name,
+            home=tmp_path / home,
+            download=DownloadOptions(bucket.url, keep, patience=QUICK),
+            workers=workers,
+            **SETTINGS,
+            **options,
+        )
+
+    return run
+
+
+@pytest.fixture
+def expected(bucket, tmp_path):
+    """Return what comes out when all is downloaded first."""
+
+    def make():
+        home = tmp_path / "first"
+        download(WORDS, home=home, mirror=bucket.url, patience=QUICK)
+        prepare(WORDS, tmp_path / "expected", home=home, workers=1, **SETTINGS)
+        bucket.log.clear()
+        return contents(tmp_path / "expected")
+
+    return make
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("keep", [True, False])
+def test_the_bytes_are_those_of_a_download_before(run, expected, bucket, tmp_path, workers, keep):
+    whole = expected()
+    run(keep=keep, workers=workers)
+    assert contents(tmp_path / "out") == whole
+    assert visible(tmp_path / "home") == ([f"{word}.ndjson" for word in WORDS] if keep else [])
+    assert {len(bucket.gets(path_of(word))) for word in WORDS} == {1}
+    assert verify(tmp_path / "out").ok
+    run(keep=keep)  # what is finished is left as it is
+    assert contents(tmp_path / "out") == whole
+    assert len(bucket.gets()) == len(WORDS)
+
+
+def test_the_lines_of_a_source_that_is_gone_are_fetched_again_for_a_duplicate(
+    run, expected, bucket, tmp_path
+):
+    twin = official_line(5, "zebra")  # key_id 5 is the sixth ant
+    bucket.put(path_of("dog"), bucket.objects[path_of("dog")].data + twin)
+    whole = expected()
+    assert b'"duplicate"' in whole["rejects.ndjson"]
+    run(keep=False)
+    assert contents(tmp_path / "out") == whole
+    assert [len(bucket.gets(path_of(word))) for word in WORDS] == [1, 1, 1, 2]
+
+
+def test_sources_that_were_there_before_stay(run, expected, bucket, tmp_path):
+    whole = expected()
+    download(["bee"], home=tmp_path / "home", mirror=bucket.url, patience=QUICK)
+    bucket.log.clear()
+    run(keep=False)
+    assert contents(tmp_path / "out") == whole
+    assert visible(tmp_path / "home") == ["bee.ndjson"]
+    assert not bucket.gets(path_of("bee"))
+
+
+def test_offline_with_everything_present_is_a_success(run, expected, bucket, tmp_path):
+    whole = expected()
+    bucket.objects.clear()
+    run(home="first")
+    assert contents(tmp_path / "out") == whole
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_after_a_server_that_fails_only_the_rest_is_fetched(run, expected, bucket, tmp_path, keep):
+    whole = expected()
+    size = len(bucket.objects[path_of("bee")].data)
+    # the head of the plan is answered, and then the server fails in the middle of the file
+    bucket.fail(path_of("bee"), Fault(cut=100_000), Fault(status=403, always=True))
+    with pytest.raises(DownloadError, match=r"(?s)1 of 4 files.*bee.*403"):
+        run(keep=keep)
+    assert not (tmp_path / "out" / "manifest.json").exists()
+    assert {len(bucket.gets(path_of(word))) for word in ("ant", "cat", "dog")} == {1}
+    bucket.faults.clear()
+    bucket.log.clear()
+    run(keep=keep)
+    assert contents(tmp_path / "out") == whole
+    (rest,) = bucket.gets()
+    assert (rest.path, rest.sent) == (path_of("bee"), size - 100_000)
+
+
+def test_files_are_let_go_before_the_last_has_come(run, bucket, tmp_path):
+    most = 0
+
+    def count(_bucket):
+        nonlocal most
+        most = max(most, len(visible(tmp_path / "out" / ".prepare" / "sources")))
+
+    words = [*WORDS, "bat", "cow", "ear", "eye"]
+    for word in words[4:]:
+        bucket.put(path_of(word), b"".join(official_line(i + hash(word) % 99999) for i in range(9)))
+    for word in words:
+        bucket.fail(path_of(word), Fault(before=count))
+    run(keep=False, words=words)
+    assert 1 <= most <= 3
+
+
+def test_a_file_that_changed_since_part_of_it_was_set_down_is_refused(
+    run, bucket, tmp_path, monkeypatch
+):
+    from quickdraw_kit.shards import intake
+
+    collect, done = intake.collect_unit, []
+
+    def fails_at_the_second(*arguments, **options):
+        if len(done) == 1:
+            raise OSError("the disk is gone")
+        done.append(collect(*arguments, **options))
+        return done[-1]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(intake, "collect_unit", fails_at_the_second)
+        with pytest.raises(OSError, match="gone"):
+            run(words=["cat"], keep=True)
+    data = bucket.objects[path_of("cat")].data
+    bucket.put(path_of("cat"), data.replace(b'"US"', b'"BR"'))
+    (tmp_path / "home" / "simplified" / "cat.ndjson").unlink()
+    with pytest.raises(DataError, match="changed at http"):
+        run(words=["cat"])
+    run(words=["cat"], overwrite=True)
+
+
+def test_a_plan_says_what_is_to_fetch(bucket, tmp_path):
+    download(["cat"], home=tmp_path, mirror=bucket.url, patience=QUICK)
+    plan = plan_prepare(
+        WORDS,
+        tmp_path / "out",
+        home=tmp_path,
+        download=DownloadOptions(bucket.url, patience=QUICK),
+    )
+    sizes = [len(bucket.objects[path_of(word)].data) for word in WORDS]
+    assert [source.size for source in plan.sources] == sizes
+    assert plan.to_fetch == sum(sizes) - sizes[2]
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_not_to_be_had_or_known_is_said_before_anything_is_fetched(run, bucket, tmp_path):
+    with pytest.raises(DownloadError, match="bat"):
+        run(words=["cat", "bat"])
+    with pytest.raises(UsageError, match="did you mean cat"):
+        run(words=["catt"])
+    assert not bucket.gets()
+    assert not (tmp_path / "out").exists()
+
+
+def test_progress_tells_of_both(run, bucket):
+    steps = []
+    run(progress=steps.append)
+    size = sum(len(stored.data) for stored in bucket.objects.values())
+    for stage in ("fetch", "read"):
+        last = [step for step in steps if step.stage == stage][-1]
+        assert (last.done, last.total) == (size, size)
+    assert steps[-1].stage == "write"
+
+
+RUN = """
+import sys
+from pathlib import Path
+import quickdraw_kit.shards.units as units
+units.cut_units.__defaults__ = (50_000,)
+from quickdraw_kit.acquire.download import DownloadOptions
+from quickdraw_kit.shards.prepare import prepare
+from quickdraw_kit.shards.layout import Layout
+if __name__ == "__main__":
+    out, home, url, keep, workers = sys.argv[1:]
+    prepare(["ant", "bee", "cat", "dog"], out, home=Path(home), layout=Layout(shard_rows=500),
+            max_rejects=0.1, workers=int(workers), download=DownloadOptions(url, keep == "keep"))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("keep", "workers"), [("keep", 2), ("let go", 1), ("let go", 2)])
+def test_killed_at_any_point_and_started_again(expected, bucket, tmp_path, keep, workers):
+    whole = expected()
+    for word in WORDS:
+        bucket.fail(path_of(word), Fault(slow=0.03, always=True))
+    total = sum(len(stored.data) for stored in bucket.objects.values())
+    script = tmp_path / "run.py"
+    script.write_text(RUN)
+    out, home = tmp_path / "out", tmp_path / "home"
+    command = [sys.executable, str(script), str(out), str(home), bucket.url, keep, str(workers)]
+    for share in (0.1, 0.4, 0.7, 0.95):
+        process = subprocess.Popen(command, start_new_session=True)
+        while bucket.sent() < share * total:
+            assert process.poll() is None
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    bucket.faults.clear()
+    subprocess.run(command, check=True)
+    assert contents(out) == whole
+    for word in WORDS:  # only what was under way to the killed run is sent twice
+        size = len(bucket.objects[path_of(word)].data)
+        assert sum(line.sent == size for line in bucket.gets(path_of(word))) <= 1
+        assert bucket.sent(path_of(word)) < 2 * size
