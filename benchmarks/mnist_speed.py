@@ -148,7 +148,8 @@ def main():
     precision = resolve_precision("auto", torch.device("cpu"))
     print(
         f"Python {platform.python_version()}, torch {torch.__version__}, "
-        f"{options.threads} thread(s), {options.workers} workers, auto is {precision}, batches of {options.batch_size}"
+        f"{options.threads} thread(s), {options.workers} workers, "
+        f"auto is {precision}, batches of {options.batch_size}"
     )
     ways = {
         "plain DataLoader loop": lambda: plain_loop(
