@@ -6,9 +6,7 @@ weights are a function of the configuration and the data: the same on the same m
 threads, whether or not the run was killed on the way and continued.
 """
 
-import importlib.util
 import itertools
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,12 +18,17 @@ import numpy as np
 import torch
 
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.files import atomic_write
 from quickdraw_kit.learn.checkpoint import load_checkpoint, save_checkpoint
 from quickdraw_kit.learn.config import TrainConfig
 from quickdraw_kit.learn.dataset import Dataset, ImageDataset
 from quickdraw_kit.learn.distributed import Team, join_team
 from quickdraw_kit.learn.evaluate import evaluate
+from quickdraw_kit.learn.history import (
+    EpochMetrics,
+    check_tensorboard,
+    write_events,
+    write_history,
+)
 from quickdraw_kit.learn.model import Model, save_model
 from quickdraw_kit.learn.networks import count_parameters
 from quickdraw_kit.learn.sources import Splits, fingerprint, open_splits
@@ -34,38 +37,6 @@ from quickdraw_kit.learn.steps import Training
 __all__ = ["EpochMetrics", "TrainConfig", "TrainResult", "train"]
 
 _CHECKPOINT = "checkpoint.safetensors"
-
-
-@dataclass(frozen=True, slots=True)
-class EpochMetrics:
-    """How an epoch went.
-
-    Parameters
-    ----------
-    epoch : int
-        From 1.
-    train_loss, train_accuracy : float
-        Means over the steps, while the weights were changing, on augmented images.
-    validation_loss, validation_accuracy : float or None
-        After the epoch; None without a validation split.
-    learning_rate : float
-        At its end.
-    seconds : float
-        How long it took, validation included.
-
-    Examples
-    --------
-    >>> EpochMetrics(1, 0.7, 0.5, None, None, 0.003, 2.0).train_accuracy
-    0.5
-    """
-
-    epoch: int
-    train_loss: float
-    train_accuracy: float
-    validation_loss: float | None
-    validation_accuracy: float | None
-    learning_rate: float
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,7 +113,7 @@ def train(
     if config.patience is not None and not splits.get("validation"):
         raise UsageError("patience watches the validation loss: there is no validation split")
     if config.tensorboard:
-        _check_tensorboard()
+        check_tensorboard()
     with join_team(_device(config.device)) as (team, device), _settings(config, device):
         data = splits["train"]
         model = Model.new(
@@ -320,11 +291,9 @@ class _Run:
         folder.mkdir(parents=True, exist_ok=True)
         if model:
             save_model(self._described(self.training.model), folder / "model.safetensors")
-            with atomic_write(folder / "metrics.jsonl") as file:
-                for metrics in self.history:
-                    file.write(json.dumps(asdict(metrics)).encode() + b"\n")
+            write_history(folder, self.history)
             if self.config.tensorboard:
-                _write_events(folder / "tensorboard", self.history[-1])
+                write_events(folder / "tensorboard", self.history[-1])
         tensors = {**self.training.tensors(), "best": self.best, "metrics": {"tally": self.tally}}
         state = {
             "identity": self.identity,
@@ -359,19 +328,3 @@ def _device(name: str) -> str:
     except (AssertionError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise UsageError(f"device {name!r} is not there ({reason}): try auto or cpu") from error
-
-
-def _check_tensorboard() -> None:
-    if importlib.util.find_spec("tensorboard") is None:
-        raise UsageError("tensorboard is not here: run: pip install 'quickdraw-kit[tensorboard]'")
-
-
-def _write_events(folder: Path, metrics: EpochMetrics) -> None:
-    from torch.utils.tensorboard import SummaryWriter
-
-    values = asdict(metrics)
-    epoch = values.pop("epoch")
-    with SummaryWriter(str(folder)) as writer:
-        for name, value in values.items():
-            if value is not None:
-                writer.add_scalar(name.replace("_", "/", 1), value, epoch)

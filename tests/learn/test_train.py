@@ -108,6 +108,121 @@ def test_smoothing_and_decay_are_used(splits):
         assert not same(plain, train(replace(QUICK, **change), splits))
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ema": 0.9},
+        {"clip_norm": 0.1},
+        {"shift": 0.1},
+        {"rotate": 5.0},
+        {"scale": 0.1},
+        {"shear": 5.0},
+        {"flip": True},
+        {"schedule": "cosine"},
+        {"warmup": 0.1},
+        {"precision": "float32"},
+    ],
+)
+def test_settings_are_used(change, splits, plain):
+    # where the processor has no bfloat16, auto is float32
+    if "precision" in change and plain.model.about["precision"] == "float32":
+        change = {"precision": "bfloat16"}
+    assert not same(plain, train(replace(QUICK, **change), splits))
+
+
+@pytest.fixture(scope="module")
+def plain(splits):
+    return train(QUICK, splits)
+
+
+def test_dropout_is_used(splits):
+    config = replace(QUICK, network="mnist-cnn", epochs=1)
+    assert not same(train(config, splits), train(replace(config, dropout=0.0), splits))
+
+
+def test_the_averaged_weights_lag_behind(splits):
+    one_step = TrainConfig(epochs=1, batch_size=10_000, schedule="constant", warmup=0.0, threads=1)
+    last = train(one_step, splits)
+    # after a step, the average has moved a tenth of the way or as much as `ema` says
+    slow = train(replace(one_step, ema=0.999), splits)
+    torch.manual_seed(0)
+    from quickdraw_kit.learn.model import Model
+
+    start = Model.new("tiny-cnn", last.model.label_names).network.state_dict()
+    for name, value in slow.model.network.named_parameters():
+        moved = start[name] + 0.9 * (last.model.network.state_dict()[name] - start[name])
+        torch.testing.assert_close(value.detach(), moved, rtol=1e-4, atol=1e-6)
+
+
+def test_balance_makes_up_for_rare_labels():
+    # images that tell nothing: what is learnt is how frequent the labels count as
+    blank = np.zeros((1, 28, 28), np.uint8)
+    few = ArrayDataset(blank.repeat(300, axis=0), np.arange(300) % 10 // 9, ("often", "rare"))
+    config = TrainConfig(epochs=5, batch_size=30, threads=1, learning_rate=1e-2)
+
+    def rare(balance):
+        result = train(replace(config, balance=balance), {"train": few})
+        return result.model.probabilities(blank)[0, 1]
+
+    assert rare(0.0) == pytest.approx(0.1, abs=0.05)
+    assert rare(1.0) == pytest.approx(0.5, abs=0.1)
+
+
+def test_stops_early_and_takes_the_best_weights_back(splits, tmp_path):
+    # at this rate, and without a schedule that falls, the loss goes up and down
+    config = TrainConfig(
+        out=tmp_path,
+        epochs=30,
+        batch_size=16,
+        learning_rate=0.1,
+        schedule="constant",
+        warmup=0.0,
+        patience=2,
+        threads=1,
+    )
+    result = train(config, splits)
+    losses = [row.validation_loss for row in result.history]
+    best = losses.index(min(losses))
+    assert len(losses) == best + 3 < 30
+    measured = evaluate(result.model, splits["validation"])
+    assert measured.loss == pytest.approx(losses[best], rel=1e-4)
+    assert load_model(tmp_path / "model.safetensors").about["metrics"]["epoch"] == best + 1
+    with pytest.raises(UsageError, match="no validation split"):
+        train(config, {"train": splits["train"]})
+
+
+def test_the_model_says_how_it_came_to_be(trained, splits):
+    config, result, _ = trained
+    about = load_model(config.out / "model.safetensors").about
+    assert about == json.loads(json.dumps(dict(result.model.about)))
+    assert about["config"]["epochs"] == 6
+    assert about["metrics"]["validation_accuracy"] == result.history[-1].validation_accuracy
+    assert about["parameters"] == sum(v.numel() for v in result.model.network.parameters())
+    assert len(about["data_sha256"]) == 64
+    again = train(replace(config, out=None), splits)
+    assert again.model.about == result.model.about  # nothing of this run only
+
+
+def test_tensorboard(splits, tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    result = train(replace(QUICK, out=tmp_path, tensorboard=True), splits)
+    found = []
+    for path in (tmp_path / "tensorboard").iterdir():
+        events = EventAccumulator(str(path)).Reload()
+        found += [(event.step, event.value) for event in events.Scalars("train/loss")]
+    assert sorted(found) == [
+        (row.epoch, pytest.approx(row.train_loss, rel=1e-6)) for row in result.history
+    ]
+
+
+def test_tensorboard_is_an_extra(splits, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"quickdraw-kit\[tensorboard\]"):
+        train(replace(QUICK, tensorboard=True), splits)
+
+
 def test_reads_the_shards_that_prepare_wrote(tmp_path):
     from quickdraw_kit.shards.prepare import prepare
     from quickdraw_kit.strokes.generate import write_sample
@@ -132,6 +247,14 @@ def test_reads_the_shards_that_prepare_wrote(tmp_path):
         ({"seed": -1}, "seed is -1"),
         ({"seed": 1 << 64}, r"expected 0 to 2\*\*64 - 1"),
         ({"threads": 0}, "threads is 0"),
+        ({"patience": 0}, "patience is 0"),
+        ({"schedule": "step"}, "schedule is 'step', expected one of one-cycle"),
+        ({"precision": "float16"}, "precision is 'float16'"),
+        ({"ema": 1.0}, "ema is 1.0, expected at least 0 and below 1"),
+        ({"clip_norm": 0.0}, "clip_norm is 0.0, expected over 0"),
+        ({"balance": 2.0}, "balance is 2.0, expected at least 0 and at most 1"),
+        ({"rotate": float("nan")}, "rotate is nan"),
+        ({"validation": 0.6, "test": 0.4}, "leave nothing to train on"),
     ],
 )
 def test_wrong_settings_are_refused(fields, message):
