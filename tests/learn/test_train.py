@@ -158,7 +158,7 @@ def test_balance_makes_up_for_rare_labels():
     # images that tell nothing: what is learnt is how frequent the labels count as
     blank = np.zeros((1, 28, 28), np.uint8)
     few = ArrayDataset(blank.repeat(300, axis=0), np.arange(300) % 10 // 9, ("often", "rare"))
-    config = TrainConfig(epochs=5, batch_size=30, threads=1, learning_rate=1e-2)
+    config = TrainConfig(epochs=15, batch_size=30, threads=1, learning_rate=5e-2)
 
     def rare(balance):
         result = train(replace(config, balance=balance), {"train": few})
