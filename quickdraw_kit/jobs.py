@@ -297,6 +297,7 @@ def _figures(task: _Task) -> dict[str, float]:
             figures[f"{split}_loss"] = measured.loss
             figures[f"{split}_top1"] = measured.top1
             figures[f"{split}_top3"] = measured.top3
+            figures[f"{split}_top5"] = measured.top5
     figures["seconds_in_all"] = time.perf_counter() - start
     return figures
 
