@@ -8,8 +8,10 @@ import pytest
 
 from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.learn.config import TrainConfig
-from quickdraw_kit.learn.dataset import BitmapDataset
+from quickdraw_kit.learn.dataset import ArrayDataset, BitmapDataset
+from quickdraw_kit.learn.evaluate import evaluate
 from quickdraw_kit.learn.sources import hash_rows, open_splits
+from quickdraw_kit.learn.train import train
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.strokes.generate import generate_drawings, write_sample
 from quickdraw_kit.strokes.ndjson import write_ndjson
@@ -182,3 +184,29 @@ def test_what_is_no_data_is_refused(tmp_path, bitmaps):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="nothing to train on"):
         open_splits(TrainConfig(data=tmp_path / "empty"))
+
+
+def test_the_real_official_bitmaps(real_data):
+    splits = open_splits(TrainConfig(data=real_data / "quickdraw/numpy_bitmap"))
+    sizes = {name: len(part) for name, part in splits.items()}
+    assert sum(sizes.values()) == 59_994
+    assert sizes["test"] == pytest.approx(6000, abs=300)
+    assert len(splits["train"].label_names) == 22
+    hashes = {
+        name: hash_rows(np.concatenate([i for i, _ in part.batches(4096)]).reshape(-1, 784))
+        for name, part in splits.items()
+    }
+    for one, other in (("train", "validation"), ("train", "test"), ("validation", "test")):
+        assert not np.isin(hashes[one], hashes[other]).any()
+
+
+def test_real_digits_are_learnt_in_one_epoch(real_data):
+    splits = open_splits(TrainConfig(data=real_data / "mnist", validation=0.0))
+    assert {name: len(part) for name, part in splits.items()} == {"train": 60_000, "test": 10_000}
+    part = splits["train"]
+    fewer = ArrayDataset(part.images[:10_000], part.labels[:10_000], part.label_names)
+    config = TrainConfig(
+        network="mnist-cnn", epochs=1, learning_rate=4e-3, dropout=0.0, ema=0.99, threads=1
+    )
+    result = train(config, {"train": fewer})
+    assert evaluate(result.model, splits["test"]).top1 > 0.95
