@@ -13,15 +13,16 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
+from quickdraw_kit.acquire.catalog import KINDS
 from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.files import atomic_write
 from quickdraw_kit.jobs import Job, JobResult, config_of, expand
 from quickdraw_kit.raster.style import RasterStyle
-from quickdraw_kit.shards.layout import Layout
+from quickdraw_kit.shards.layout import Layout, SplitRule
 from quickdraw_kit.shards.selection import Selection
 
 __all__ = ["Recipe", "RecipeResult", "demo_recipe", "load_recipe", "planned_jobs", "run_recipe"]
@@ -47,6 +48,10 @@ class PrepareStep(_Step, frozen=True):
     """``[prepare]``: make shards in ``{out}/shards``."""
 
     sources: tuple[str, ...]
+    kind: str = "simplified"
+    download: bool = False
+    keep_source: bool = True
+    mirror: str | None = None
     categories: tuple[str, ...] | None = None
     recognized_only: bool = False
     countries: tuple[str, ...] | None = None
@@ -58,9 +63,11 @@ class PrepareStep(_Step, frozen=True):
     side: int = 28
     line_diameter: float = 16.0
     padding: float = 16.0
-    split: dict[str, float] = msgspec.field(
+    split: dict[str, float] | Literal["sketch-rnn"] = msgspec.field(
         default_factory=lambda: {"train": 0.8, "validation": 0.1, "test": 0.1}
     )
+    split_ids: str | None = None
+    unlisted: str = "filter"
     salt: str = ""
     shard_rows: int | None = None
     keep_strokes: bool = False
@@ -270,6 +277,7 @@ def _sample(step: SampleStep, recipe: Recipe, run: _Run) -> str:
 
 def _prepare(step: PrepareStep, recipe: Recipe, run: _Run) -> str:
     from quickdraw_kit.acquire.cache import data_home
+    from quickdraw_kit.acquire.download import DownloadOptions
     from quickdraw_kit.shards.prepare import prepare
 
     manifest = prepare(
@@ -278,6 +286,9 @@ def _prepare(step: PrepareStep, recipe: Recipe, run: _Run) -> str:
         selection=_selection(step),
         layout=_layout(step),
         home=data_home(),
+        kind=step.kind,  # type: ignore[arg-type]
+        download=DownloadOptions(step.mirror, step.keep_source) if step.download else None,
+        split_ids=step.split_ids and step.split_ids.replace("{out}", str(run.out)),
         max_rejects=step.max_rejects,
         workers=step.workers,
         executor=run.executor,
@@ -401,7 +412,8 @@ def _layout(step: PrepareStep) -> Layout:
     return Layout(
         form=step.form,  # type: ignore[arg-type]
         style=RasterStyle(step.side, step.line_diameter, step.padding),
-        fractions=step.split,
+        **({} if step.split == "sketch-rnn" else {"fractions": step.split}),
+        rule=SplitRule("sketch-rnn" if step.split == "sketch-rnn" else "hash", step.unlisted),
         salt=step.salt,
         shard_rows=step.shard_rows,
         strokes=step.keep_strokes,
@@ -441,6 +453,8 @@ def _check_values(path: Path, recipe: Recipe) -> None:
     """Make what the steps will make of their settings, so that a mistake shows before a start."""
     try:
         if recipe.prepare is not None:
+            if recipe.prepare.kind not in KINDS:
+                raise UsageError(f"kind {recipe.prepare.kind!r}: expected {', '.join(KINDS)}")
             _selection(recipe.prepare)
             _layout(recipe.prepare)
         if recipe.train is not None:

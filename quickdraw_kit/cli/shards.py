@@ -78,8 +78,19 @@ def prepare(
     ] = False,
     form: Annotated[str, typer.Option(help="npy or parquet.")] = "npy",
     split: Annotated[
-        str, typer.Option(help="Shares of the splits.")
+        str,
+        typer.Option(
+            help="Shares of the splits, or sketch-rnn: the first 70,000 of each file for training, "
+            "then 2,500 for validation and 2,500 for testing."
+        ),
     ] = "train=0.8,validation=0.1,test=0.1",
+    split_ids: Annotated[
+        Path | None,
+        typer.Option(help="Splits by a list: .csv with key_id and split, or .json."),
+    ] = None,
+    unlisted: Annotated[
+        str, typer.Option(help="What becomes of the rest: filter, train, validation or test.")
+    ] = "filter",
     salt: Annotated[str, typer.Option(help="Another salt, another split and order.")] = "",
     side: Annotated[int, typer.Option(help="Pixels of a side.")] = 28,
     line_diameter: Annotated[float, typer.Option(help="Pen, in units of the 256 frame.")] = 16,
@@ -130,7 +141,7 @@ def prepare(
     from quickdraw_kit.errors import UsageError
     from quickdraw_kit.raster.style import RasterStyle
     from quickdraw_kit.shards import prepare as room
-    from quickdraw_kit.shards.layout import Layout
+    from quickdraw_kit.shards.layout import Layout, SplitRule
     from quickdraw_kit.shards.plan import plan_prepare
     from quickdraw_kit.shards.selection import Selection
 
@@ -140,6 +151,8 @@ def prepare(
         raise UsageError(f"unknown --kind {kind!r}: expected one of {', '.join(KINDS)}")
     if not (keep_source or download):
         raise UsageError("--no-keep-source is about what --download fetches: pass both")
+    if unlisted != "filter" and split_ids is None:
+        raise UsageError("--unlisted is about key_ids that --split-ids does not list: pass both")
     given: dict[str, Any] = {
         "sources": list(CATEGORIES) if sources is None else sources,
         "home": data_home(),
@@ -158,7 +171,8 @@ def prepare(
     layout = Layout(
         form=form,  # type: ignore[arg-type]
         style=RasterStyle(side, line_diameter, padding),
-        fractions=shares(split),
+        **({} if split == "sketch-rnn" else {"fractions": shares(split)}),
+        rule=SplitRule("sketch-rnn" if split == "sketch-rnn" else "hash", unlisted),
         salt=salt,
         shard_rows=shard_rows,
         strokes=keep_strokes,
@@ -174,6 +188,7 @@ def prepare(
             selection=selection,
             layout=layout,
             **given,
+            split_ids=split_ids,
             max_rejects=max_rejects,
             workers=workers,
             executor=pool,

@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from quickdraw_kit.acquire.sources import Source
 from quickdraw_kit.categories import CATEGORIES, search_categories
-from quickdraw_kit.errors import DataError, UsageError
+from quickdraw_kit.errors import UsageError
 from quickdraw_kit.files import atomic_write
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.shards.layout import Layout
-from quickdraw_kit.shards.order import SPLITS, assign_split, keyed_hash
+from quickdraw_kit.shards.order import SPLITS, keyed_hash
 from quickdraw_kit.shards.portions import Portion, read_unit
 from quickdraw_kit.shards.runs import distinct_rank, write_run
 from quickdraw_kit.shards.selection import Selection
+from quickdraw_kit.shards.splits import NO_SPLIT, split_of
 from quickdraw_kit.shards.units import Unit
 from quickdraw_kit.strokes.ndjson import Reject
 
@@ -140,14 +140,19 @@ def collect_unit(
     def set_down() -> None:
         portion = Portion.concat(held)
         held.clear()
+        split = split_of(source, portion, layout, folder)
+        if (outside := split == NO_SPLIT).any():
+            filtered["split"] += int(np.count_nonzero(outside))
+            portion, split = portion.filter(~outside), split[~outside]
         if selection.limit is not None:
             lot = keyed_hash(portion.batch.key_id, layout.salt, "lot")
             within = distinct_rank(portion.batch.word_code, lot) < selection.limit
             filtered["limit"] += len(within) - int(np.count_nonzero(within))
-            portion = portion.filter(within)
+            portion, split = portion.filter(within), split[within]
+        if not len(portion.batch):
+            return
         words.update(portion.batch.words[code] for code in np.unique(portion.batch.word_code))
         runs.append(f"{unit.number:05d}-{len(runs):03d}.arrow")
-        split = _splits(source, portion, layout)
         splits[:] += write_run(folder / runs[-1], portion, split, layout.salt)
 
     for portion in read_unit(source, unit, raw=raw, on_reject=refuse):
@@ -211,18 +216,6 @@ def _why_unknown(word: str) -> str:
     near = search_categories(word)[:1]
     hint = f", nearest is {near[0]!r}" if near else ""
     return f"word {word!r} is not one of the 345 categories{hint}"
-
-
-def _splits(source: Source, portion: Portion, layout: Layout) -> npt.NDArray[np.uint8]:
-    fractions = layout.fractions
-    if source.form == "idx":  # MNIST has a test set of its own
-        if source.word.startswith(("t10k", "test")):
-            return np.full(len(portion.batch), SPLITS.index("test"), np.uint8)
-        rest = 1 - fractions["test"]
-        if rest == 0:
-            raise DataError(f"{source.path} is the training half, and only a test split is asked")
-        fractions = {**{name: fractions[name] / rest for name in SPLITS}, "test": 0.0}
-    return assign_split(portion.batch.key_id, fractions, layout.salt)
 
 
 _OFFICIAL = frozenset(CATEGORIES)

@@ -5,13 +5,50 @@ from typing import Literal, TypeAlias
 
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.raster.style import RasterStyle
-from quickdraw_kit.shards.order import check_fractions
+from quickdraw_kit.shards.order import SPLITS, check_fractions
 
-__all__ = ["Layout", "ShardForm"]
+__all__ = ["Layout", "ShardForm", "SplitRule"]
 
 ShardForm: TypeAlias = Literal["npy", "parquet"]
 
 _SHARD_PIXELS = 65536 * 28 * 28
+
+
+@dataclass(frozen=True, slots=True)
+class SplitRule:
+    """What decides into which split a drawing goes.
+
+    Parameters
+    ----------
+    by : {"hash", "sketch-rnn", "ids"}
+        The hash of its key_id; its position in the file of its category, as Sketch-RNN's data is
+        divided: 70,000 for training, 2,500 for validation, 2,500 for testing, the rest left out;
+        or a list of key_ids. Positions are counted over all lines (rows), whatever is filtered.
+    unlisted : {"filter", "train", "validation", "test"}
+        What becomes of drawings that are not in the list.
+    sha256 : str, optional
+        Checksum of the list.
+
+    Raises
+    ------
+    UsageError
+        If a value is not one of these.
+
+    Examples
+    --------
+    >>> SplitRule("sketch-rnn").by
+    'sketch-rnn'
+    """
+
+    by: Literal["hash", "sketch-rnn", "ids"] = "hash"
+    unlisted: str = "filter"
+    sha256: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.by not in ("hash", "sketch-rnn", "ids"):
+            raise UsageError(f"split by {self.by!r}: expected hash, sketch-rnn or ids")
+        if self.unlisted not in ("filter", *SPLITS):
+            raise UsageError(f"unlisted is {self.unlisted!r}, expected filter, {', '.join(SPLITS)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +63,7 @@ class Layout:
     style : RasterStyle
         How drawings are rendered.
     fractions : dict of str to float
-        Share of each split.
+        Share of each split, when a hash decides.
     salt : str
         Another salt gives another split and another order.
     shard_rows : int, optional
@@ -34,6 +71,8 @@ class Layout:
     strokes : bool
         Whether the strokes stand in the metadata too, as columns ``x``, ``y`` and, for raw
         drawings, ``t``.
+    rule : SplitRule
+        What decides into which split a drawing goes.
 
     Raises
     ------
@@ -54,6 +93,7 @@ class Layout:
     salt: str = ""
     shard_rows: int | None = None
     strokes: bool = False
+    rule: SplitRule = field(default_factory=SplitRule)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fractions", check_fractions(self.fractions))

@@ -16,7 +16,7 @@ from typing import Any
 from quickdraw_kit.errors import DataError, IntegrityError
 from quickdraw_kit.files import atomic_write
 from quickdraw_kit.raster.style import RasterStyle
-from quickdraw_kit.shards.layout import Layout
+from quickdraw_kit.shards.layout import Layout, SplitRule
 from quickdraw_kit.shards.order import SPLITS
 from quickdraw_kit.shards.selection import Selection
 
@@ -146,6 +146,8 @@ class Manifest:
     def dumps(self) -> str:
         """Return the text of ``manifest.json``, with the digest of all the rest in it."""
         document = {"format_version": FORMAT_VERSION, **dataclasses.asdict(self)}
+        if self.layout.rule == SplitRule():
+            del document["layout"]["rule"]  # as it was before there were others
         digest = hashlib.sha256(_canonical(document)).hexdigest()
         return _canonical({**document, "sha256": digest}).decode()
 
@@ -254,9 +256,7 @@ def _from_document(document: dict[str, Any]) -> Manifest:
         **{
             **document,
             "categories": tuple(document["categories"]),
-            "layout": Layout(
-                **{**document["layout"], "style": RasterStyle(**document["layout"]["style"])}
-            ),
+            "layout": _layout(document["layout"]),
             "selection": _selection(document["selection"]),
             "sources": tuple(SourceEntry(**entry) for entry in document["sources"]),
             "shards": tuple(
@@ -267,6 +267,11 @@ def _from_document(document: dict[str, Any]) -> Manifest:
             "counts": Counts(**document["counts"]),
         }
     )
+
+
+def _layout(entry: dict[str, Any]) -> Layout:
+    style, rule = RasterStyle(**entry["style"]), SplitRule(**entry.get("rule", {}))
+    return Layout(**{**entry, "style": style, "rule": rule})
 
 
 def _selection(entry: dict[str, Any]) -> Selection:

@@ -33,7 +33,7 @@ from quickdraw_kit.shards.claim import claim
 from quickdraw_kit.shards.collect import BadLine, Collected
 from quickdraw_kit.shards.histogram import write_histogram
 from quickdraw_kit.shards.intake import Intake, Progress, ProgressCallback
-from quickdraw_kit.shards.layout import Layout
+from quickdraw_kit.shards.layout import Layout, SplitRule
 from quickdraw_kit.shards.manifest import (
     MANIFEST_NAME,
     Counts,
@@ -49,6 +49,7 @@ from quickdraw_kit.shards.rejects import write_rejects
 from quickdraw_kit.shards.runs import column, distinct_rank, open_run
 from quickdraw_kit.shards.selection import Selection
 from quickdraw_kit.shards.sending import sending
+from quickdraw_kit.shards.splits import read_split_ids
 from quickdraw_kit.shards.store import ObjectStore, is_url
 from quickdraw_kit.shards.work import map_unordered, process_pool
 
@@ -66,6 +67,7 @@ def prepare(
     home: Path | None = None,
     kind: Kind = "simplified",
     download: DownloadOptions | None = None,
+    split_ids: str | os.PathLike[str] | None = None,
     max_rejects: float = 0.01,
     workers: int | None = None,
     executor: Executor | None = None,
@@ -93,6 +95,9 @@ def prepare(
     download : DownloadOptions, optional
         How to fetch categories that are not there, each while others are worked on; by default
         they must be there.
+    split_ids : str or path-like, optional
+        List of key_ids and their splits, see `read_split_ids`, in place of the rule in `layout`,
+        of which only `unlisted` counts then.
     max_rejects : float
         Share of the drawings that may be refused before the run fails.
     workers : int, optional
@@ -139,6 +144,12 @@ def prepare(
         out = _staging(store, home)
         _check_store(store, overwrite)
         overwrite = False
+    layout, ids = layout or Layout(), None
+    if split_ids is not None:
+        ids = read_split_ids(Path(split_ids))
+        layout = replace(layout, rule=SplitRule("ids", layout.rule.unlisted, ids.sha256))
+    elif layout.rule.by == "ids":
+        raise UsageError("the split is to be by a list of key_ids, and none is given")
     plan = plan_prepare(
         sources,
         out,
@@ -160,7 +171,10 @@ def prepare(
         report = progress or (lambda _: None)
         own = process_pool(workers) if executor is None else nullcontext(executor)
         with own as pool:
-            manifest = _Run(plan, work, pool, report, store).finish(max_rejects)
+            run = _Run(plan, work, pool, report, store)
+            if ids is not None:
+                ids.save(run.units)
+            manifest = run.finish(max_rejects)
         if store is None:
             manifest.save(plan.out)
         else:
@@ -222,6 +236,8 @@ class _Run:
             raise DataError(f"the sources hold no drawings: {_names(plan.sources)}")
         self._check_rejects(bad, read, max_rejects)
         words = {word for unit in collected for word in unit.words}
+        if plan.layout.rule.by == "sketch-rnn":
+            self._check_words(collected)
         categories = plan.selection.categories or label_order(words)
         built = self._write(collected, categories)
         self._add_duplicates(bad, built)
@@ -303,6 +319,17 @@ class _Run:
                 done += rows
                 self.report(Progress("write", done, total, done))
         return [Built.load(self.shards / f"{shard.stem}.json") for shard in shards]
+
+    def _check_words(self, collected: list[Collected]) -> None:
+        of: dict[int, set[str]] = {}
+        for unit, outcome in zip(self.plan.units, collected, strict=True):
+            of.setdefault(unit.source, set()).update(outcome.words)
+        mixed = next((index for index, words in of.items() if len(words) > 1), None)
+        if mixed is not None:
+            raise UsageError(
+                f"{self.plan.sources[mixed].name} holds {len(of[mixed])} categories, and positions "
+                "are those in the file of one: give a file for each, or split by a hash"
+            )
 
     def _bad_lines(self, collected: list[Collected]) -> dict[int, list[BadLine]]:
         bad: dict[int, list[BadLine]] = {}

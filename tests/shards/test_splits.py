@@ -1,0 +1,209 @@
+"""Splits by position and by a list: the same for any cut and any number of workers."""
+
+import gzip
+import itertools
+import json
+
+import hypothesis.strategies as st
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from quickdraw_kit.errors import DataError, UsageError
+from quickdraw_kit.shards import splits
+from quickdraw_kit.shards.layout import Layout, SplitRule
+from quickdraw_kit.shards.manifest import load_manifest
+from quickdraw_kit.shards.order import SPLITS
+from quickdraw_kit.shards.prepare import prepare
+from quickdraw_kit.shards.splits import read_split_ids
+from quickdraw_kit.shards.verify import verify
+from quickdraw_kit.strokes.binary import write_binary
+from quickdraw_kit.strokes.ndjson import read_ndjson
+from tests.conftest import official_line
+
+BY_POSITION = Layout(rule=SplitRule("sketch-rnn"))
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """Seventy for training, then five for each of the others."""
+    monkeypatch.setattr(splits, "_SKETCH_RNN", (70, 75, 80))
+
+
+def members(folder):
+    """The key_ids of each split."""
+    found = {name: set() for name in SPLITS}
+    for shard in load_manifest(folder).shards:
+        table = pq.read_table(folder / shard.files[-1].name)
+        found[shard.split] |= set(table["key_id"].to_pylist())
+    return found
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def test_the_numbers_are_those_of_sketch_rnn():
+    assert np.diff([0, *splits._SKETCH_RNN]).tolist() == [70_000, 2_500, 2_500]
+
+
+@pytest.mark.parametrize("suffix", [".ndjson", ".ndjson.gz", ".bin"])
+def test_positions_are_those_in_the_file_of_the_category(few, tmp_path, write_lines, suffix):
+    lines = [official_line(i, "cat", recognized=i % 3 > 0) for i in range(100)]
+    lines[10] = b"{}\n"  # counts as a line
+    path = write_lines(f"cat{'.ndjson' if suffix == '.bin' else suffix}", lines)
+    if suffix == ".ndjson.gz":
+        path.write_bytes(gzip.compress(path.read_bytes()))
+    if suffix == ".bin":
+        lines[10] = official_line(10, "cat")
+        path.write_bytes(b"".join(lines))
+        write_binary(read_ndjson(path), tmp_path / "cat.bin")
+        path = tmp_path / "cat.bin"
+    manifest = prepare([path], tmp_path / "out", layout=BY_POSITION, workers=1, max_rejects=0.1)
+    bad = {10} - ({10} if suffix == ".bin" else set())
+    assert members(tmp_path / "out") == {
+        "train": set(range(70)) - bad,
+        "validation": set(range(70, 75)),
+        "test": set(range(75, 80)),
+    }
+    assert manifest.counts.filtered == {"split": 20}
+    assert manifest.layout.rule.by == "sketch-rnn"
+    assert load_manifest(tmp_path / "out") == manifest
+    assert verify(tmp_path / "out").ok
+
+
+def test_filters_and_limits_move_nothing(few, tmp_path, write_lines):
+    from quickdraw_kit.shards.selection import Selection
+
+    path = write_lines("cat.ndjson", [official_line(i, recognized=i % 3 > 0) for i in range(100)])
+    prepare([path], tmp_path / "all", layout=BY_POSITION, workers=1)
+    everything = members(tmp_path / "all")
+    for number, selection in enumerate((Selection(recognized_only=True), Selection(limit=30))):
+        out = tmp_path / str(number)
+        manifest = prepare([path], out, selection=selection, layout=BY_POSITION, workers=1)
+        assert all(ids <= everything[name] for name, ids in members(out).items())
+        assert selection.limit in (None, manifest.counts.written)
+
+
+def test_a_file_of_several_categories_has_no_positions(tmp_path, write_lines):
+    path = write_lines("pets.ndjson", [official_line(i, ["cat", "dog"][i % 2]) for i in range(9)])
+    with pytest.raises(UsageError, match="holds several categories"):
+        prepare([path], tmp_path / "out", layout=BY_POSITION, workers=1)
+
+
+@given(
+    cut=st.integers(150, 40_000),
+    block=st.integers(100, 50_000),
+    lengths=st.lists(st.integers(1, 30), min_size=90, max_size=110),
+    end=st.sampled_from([b"\n", b""]),
+)
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_neither_how_files_are_cut_nor_blocks_matter(tmp_path_factory, cut, block, lengths, end):
+    folder = tmp_path_factory.mktemp("cut")
+    drawings = [[[list(range(n)), list(range(n))]] for n in lengths]
+    lines = [official_line(i, drawing=drawing) for i, drawing in enumerate(drawings)]
+    (folder / "cat.ndjson").write_bytes(b"".join(lines).removesuffix(b"\n") + end)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(splits, "_SKETCH_RNN", (70, 75, 80))
+        patch.setattr(splits, "_BLOCK", block)
+        prepare([folder / "cat.ndjson"], folder / "a", layout=BY_POSITION, workers=1)
+        splits._line_starts.cache_clear()
+        patch.setattr(splits, "_BLOCK", 4 << 20)
+        patch.setattr("quickdraw_kit.shards.units.cut_units.__defaults__", (cut,))
+        prepare([folder / "cat.ndjson"], folder / "b", layout=BY_POSITION, workers=1)
+    assert contents(folder / "a") == contents(folder / "b")
+    assert members(folder / "a")["test"] == set(range(75, 80))
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+@pytest.mark.parametrize("unlisted", ["filter", "train"])
+def test_a_list_decides_and_workers_do_not(tmp_path, write_lines, form, unlisted, monkeypatch):
+    path = write_lines("cat.ndjson", [official_line(i) for i in range(100)])
+    ids = tmp_path / f"ids.{form}"
+    if form == "csv":
+        rows = ["50,test", "7,valid", *(f"{i},train" for i in range(20, 40)), "12345,train"]
+        ids.write_text("\n".join(["key_id,split", *rows]))
+    else:
+        ids.write_text(json.dumps({"test": ["50"], "valid": [7], "train": list(range(20, 40))}))
+    monkeypatch.setattr("quickdraw_kit.shards.units.cut_units.__defaults__", (3_000,))
+    layout = Layout(rule=SplitRule(unlisted=unlisted))
+    for workers in (1, 2):
+        out = tmp_path / f"out{workers}"
+        manifest = prepare([path], out, layout=layout, split_ids=ids, workers=workers)
+        rest = set() if unlisted == "filter" else set(range(100)) - {50, 7}
+        assert members(out) == {
+            "train": set(range(20, 40)) | rest,
+            "validation": {7},
+            "test": {50},
+        }
+    assert contents(tmp_path / "out1") == contents(tmp_path / "out2")
+    assert manifest.layout.rule == SplitRule("ids", unlisted, read_split_ids(ids).sha256)
+    assert manifest.counts.filtered == ({"split": 78} if unlisted == "filter" else {})
+    assert verify(out).ok
+
+
+def test_another_list_is_another_data_set(tmp_path, write_lines):
+    path = write_lines("cat.ndjson", [official_line(i) for i in range(10)])
+    for number, name in enumerate(("train", "test")):
+        (tmp_path / f"{number}.json").write_text(json.dumps({name: list(range(10))}))
+    prepare([path], tmp_path / "out", split_ids=tmp_path / "0.json")
+    with pytest.raises(UsageError, match="holds another data set"):
+        prepare([path], tmp_path / "out", split_ids=tmp_path / "1.json")
+
+
+@given(st.dictionaries(st.integers(0, 2**64 - 1), st.sampled_from(SPLITS), min_size=1))
+@settings(max_examples=30)
+def test_both_forms_of_a_list_say_the_same(tmp_path_factory, wanted):
+    folder = tmp_path_factory.mktemp("ids")
+    rows = [f"{split},{key_id},x" for key_id, split in wanted.items()]
+    (folder / "ids.csv").write_text("\n".join(["split,key_id,note", *rows, rows[0]]) + "\n")
+    lists = {name: [str(k) for k, split in wanted.items() if split == name] for name in SPLITS}
+    (folder / "ids.json").write_text(json.dumps(lists))
+    for name in ("ids.csv", "ids.json"):
+        ids = read_split_ids(folder / name)
+        found = dict(zip(ids.key_id.tolist(), (SPLITS[s] for s in ids.split), strict=True))
+        assert found == wanted
+        assert (ids.key_id[1:] > ids.key_id[:-1]).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.csv", "id,split\n1,train\n", "key_id"),
+        ("a.csv", "key_id,split\n1,train\nx,test\n", "x"),
+        ("a.csv", "key_id,split\n-1,train\n", "-1"),
+        ("a.csv", "key_id,split\n1,trian\n", "unknown split 'trian'"),
+        ("a.csv", "key_id,split\n1,train\n1,test\n", "key_id 1 is in train and in test"),
+        ("a.csv", "", "Empty"),
+        ("a.json", "{", "not JSON"),
+        ("a.json", "[1]", "expected a list for each split"),
+        ("a.json", '{"train": [1.5]}', "1.5 in train is no key_id"),
+        ("a.json", '{"train": [true]}', "True in train is no key_id"),
+        ("a.json", '{"test": ["18446744073709551616"]}', "is no key_id"),
+    ],
+)
+def test_what_is_wrong_with_a_list_is_said(tmp_path, name, text, message):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(DataError, match=message):
+        read_split_ids(tmp_path / name)
+
+
+def test_lists_of_other_forms_and_rules_without_one_are_refused(tmp_path, write_lines):
+    path = write_lines("cat.ndjson", [official_line(1)])
+    for ids in (tmp_path / "a.txt", tmp_path / "a.csv"):
+        with pytest.raises(UsageError, match=r"a\.(txt|csv)"):
+            read_split_ids(ids)
+    with pytest.raises(UsageError, match="none is given"):
+        prepare([path], tmp_path / "out", layout=Layout(rule=SplitRule("ids")))
+    for wrong in ({"by": "chance"}, {"unlisted": "drop"}):
+        with pytest.raises(UsageError, match="expected"):
+            SplitRule(**wrong)
+
+
+def test_the_manifest_of_a_split_by_hash_is_as_it_always_was(tmp_path, write_lines):
+    path = write_lines("cat.ndjson", [official_line(i) for i in range(30)])
+    prepare([path], tmp_path / "out")
+    assert "rule" not in json.loads((tmp_path / "out" / "manifest.json").read_text())["layout"]
+    assert load_manifest(tmp_path / "out").layout.rule == SplitRule()
+    assert sum(map(len, itertools.chain(members(tmp_path / "out").values()))) == 30
