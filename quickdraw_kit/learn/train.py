@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
@@ -20,7 +19,7 @@ import torch
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.learn.checkpoint import load_checkpoint, save_checkpoint
 from quickdraw_kit.learn.config import TrainConfig
-from quickdraw_kit.learn.dataset import Dataset, ImageDataset
+from quickdraw_kit.learn.dataset import Dataset
 from quickdraw_kit.learn.distributed import Team, join_team
 from quickdraw_kit.learn.evaluate import evaluate
 from quickdraw_kit.learn.history import (
@@ -177,6 +176,16 @@ class _Run:
 
     def resume(self, *, must: bool) -> None:
         """Go on from the checkpoint, if there is one of this run."""
+        self._restore(must)
+        theirs = torch.tensor([float(self.training.step)], device=self.training.device)
+        self.team.follow([theirs])
+        if int(theirs) != self.training.step:
+            raise UsageError(
+                f"process {self.team.rank} sees another {self.config.out} than process 0: "
+                "give a folder that all machines share"
+            )
+
+    def _restore(self, must: bool) -> None:
         path = None if self.config.out is None else Path(self.config.out) / _CHECKPOINT
         if path is None or not path.exists():
             if must:
@@ -194,7 +203,8 @@ class _Run:
                 raise UsageError(f"{path} is of another run: {changes}")
             return
         self.training.restore(tensors, state["step"])
-        self.tally.copy_(tensors["metrics"]["tally"])
+        if self.team.leads:
+            self.tally.copy_(tensors["metrics"]["tally"])
         self.best = tensors["best"]
         self.history = [EpochMetrics(**row) for row in state["history"]]
         self.spent, self.resumed = state["spent"], state["step"]
@@ -211,8 +221,10 @@ class _Run:
             every = config.checkpoint_steps
             if every and training.step % every == 0 and number + 1 < self.per_epoch:
                 self.spent = time.perf_counter() - start
+                self._gather_tally()
                 self._save(model=False)
-        self.team.add([self.tally])
+        self._gather_tally()
+        self.team.follow([self.tally])
         sums = self.tally.cpu().double().sum(dim=1) / len(self.data)
         loss, accuracy = self._measure()
         return EpochMetrics(
@@ -225,6 +237,12 @@ class _Run:
             seconds=time.perf_counter() - start,
         )
 
+    def _gather_tally(self) -> None:
+        """Put what all processes have counted into the tally of the leader."""
+        self.team.add([self.tally])
+        if not self.team.leads:
+            self.tally.zero_()
+
     def _measure(self) -> tuple[float | None, float | None]:
         """Return loss and accuracy in validation: the leader measures, the others listen."""
         model = self.training.settle()
@@ -232,7 +250,7 @@ class _Run:
             return None, None
         found = torch.zeros(2, dtype=torch.float64)
         if self.team.leads:
-            result = evaluate(model, cast("ImageDataset", self.validation))
+            result = evaluate(model, self.validation)
             found = torch.tensor([result.loss, result.top1], dtype=torch.float64)
         if self.team.size > 1:
             found = found.to(self.training.device)
@@ -257,7 +275,11 @@ class _Run:
         model = self.training.settle()
         if self.best:
             model.network.load_state_dict(self.best)
-        model = self._described(model)
+        row = self.history[-1]
+        if self.best:
+            losses = self._losses()
+            row = self.history[losses.index(min(losses))]
+        model = self._described(model, row)
         if self.config.out is not None and self.team.leads:
             folder = Path(self.config.out)
             save_model(model, folder / "model.safetensors")
@@ -265,19 +287,16 @@ class _Run:
         self.team.wait()
         return model
 
-    def _described(self, model: Model) -> Model:
+    def _described(self, model: Model, row: EpochMetrics) -> Model:
         """Say in the model how it came to be; nothing that differs from run to run."""
-        last = asdict(self.history[-1])
-        if self.best:
-            losses = self._losses()
-            last = asdict(self.history[losses.index(min(losses))])
-        del last["seconds"]
+        metrics = asdict(row)
+        del metrics["seconds"]
         return replace(
             model,
             about={
                 **self.about,
                 "normalisation": {"mean": 0.0, "scale": 255.0} if model.reads == "images" else None,
-                "metrics": last,
+                "metrics": metrics,
                 "config": self.config.described(),
                 "precision": self.training.precision,
                 "parameters": count_parameters(model.network),
@@ -290,7 +309,9 @@ class _Run:
         folder = Path(self.config.out)
         folder.mkdir(parents=True, exist_ok=True)
         if model:
-            save_model(self._described(self.training.model), folder / "model.safetensors")
+            save_model(
+                self._described(self.training.model, self.history[-1]), folder / "model.safetensors"
+            )
             write_history(folder, self.history)
             if self.config.tensorboard:
                 write_events(folder / "tensorboard", self.history[-1])

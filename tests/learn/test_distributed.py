@@ -31,7 +31,7 @@ def shards(tmp_path_factory):
     return folder / "shards"
 
 
-def run(config: TrainConfig, folder: Path, processes: int = 1) -> None:
+def run(config: TrainConfig, folder: Path, processes: int = 1, *, kill_at: int = 0) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -39,7 +39,7 @@ def run(config: TrainConfig, folder: Path, processes: int = 1) -> None:
     if processes > 1:
         start += ["-m", "torch.distributed.run", "--nproc-per-node", str(processes)]
         start += ["--master-addr", "127.0.0.1", "--master-port", str(port)]
-    arguments = [str(CASE), json.dumps(asdict(config)), str(folder)]
+    arguments = [str(CASE), json.dumps(asdict(config)), str(folder), str(kill_at)]
     subprocess.run([*start, *arguments], check=True, timeout=200, capture_output=True)
 
 
@@ -94,6 +94,34 @@ def test_with_everything_that_differs_between_processes(shards, tmp_path):
     assert not (tmp_path / "model/checkpoint.safetensors").exists()
     run(replace(config, out=None), tmp_path)
     assert not torch.equal(first["0.weight"], results(tmp_path, "alone")[0]["0.weight"])
+
+
+@pytest.mark.slow
+def test_two_processes_that_were_killed_go_on(shards, tmp_path):
+    config = TrainConfig(
+        data=str(shards),
+        out=str(tmp_path / "model"),
+        network="tiny-cnn",
+        epochs=3,
+        batch_size=32,
+        shift=0.1,
+        ema=0.9,
+        threads=1,
+        checkpoint_steps=3,
+    )
+    with pytest.raises(subprocess.CalledProcessError):
+        run(config, tmp_path, 2, kill_at=13)  # within the second epoch
+    assert not (tmp_path / "0.json").exists()
+    run(config, tmp_path, 2)
+    (first, losses), (second, others) = results(tmp_path, 0), results(tmp_path, 1)
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    run(replace(config, out=None), whole, 2)
+    expected, never_killed = results(whole, 0)
+    assert losses == others == never_killed
+    for name, value in expected.items():
+        assert torch.equal(first[name], value), name
+        assert torch.equal(second[name], value), name
 
 
 @pytest.mark.parametrize(("rows", "size"), [(10, 2), (7, 3), (1, 4)])
