@@ -71,6 +71,8 @@ class PrepareStep(_Step, frozen=True):
     salt: str = ""
     shard_rows: int | None = None
     keep_strokes: bool = False
+    quality: bool = False
+    exclude_flags: tuple[str, ...] = ()
     max_rejects: float = 0.01
     workers: int | None = None
 
@@ -405,6 +407,7 @@ def _selection(step: PrepareStep) -> Selection:
         strokes=step.strokes,
         points=step.points,
         any_word=step.any_word,
+        exclude_flags=step.exclude_flags,
     )
 
 
@@ -417,6 +420,7 @@ def _layout(step: PrepareStep) -> Layout:
         salt=step.salt,
         shard_rows=step.shard_rows,
         strokes=step.keep_strokes,
+        quality=step.quality or bool(step.exclude_flags),
     )
 
 

@@ -2,10 +2,14 @@
 
 import json
 import os
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import hypothesis
 import pytest
+
+from quickdraw_kit.cli import main
 
 # The first example compiles kernels, and the machine may be busy: no example is judged by its time.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -51,3 +55,32 @@ def official_line(
         "drawing": drawing,
     }
     return json.dumps(document, separators=(",", ":")).encode() + b"\n"
+
+
+@dataclass
+class Ran:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def cli(monkeypatch, capfd):
+    """Call the command line with arguments and return its exit code and what it printed."""
+
+    def run(*arguments) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["quickdraw-kit", *map(str, arguments)])
+        monkeypatch.setenv("NO_COLOR", "1")
+        monkeypatch.setenv("COLUMNS", "100")
+        capfd.readouterr()
+        try:
+            main()
+            code = 0
+        except SystemExit as stop:
+            code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+        out, err = capfd.readouterr()
+        return Ran(code, out, err)
+
+    return run

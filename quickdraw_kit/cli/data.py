@@ -86,6 +86,9 @@ def inspect(
     sheet: Annotated[
         Path | None, typer.Option(help="Write a contact sheet, ten drawings of each category.")
     ] = None,
+    quality: Annotated[
+        bool, typer.Option("--quality", help="Look for flawed drawings; the sheet shows those.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Say what is in some files: drawings, strokes, points, countries, bad lines.
@@ -95,10 +98,15 @@ def inspect(
       quickdraw-kit inspect cat.ndjson
 
       quickdraw-kit inspect simplified/ --sheet sheet.png
+
+      quickdraw-kit inspect cat.ndjson --quality --sheet flawed.png
     """
     from quickdraw_kit.acquire.cache import data_home
     from quickdraw_kit.shards import inspect as room
 
+    if quality:
+        _inspect_quality(sources, sheet, as_json)
+        return
     with progress_bar(quiet=as_json) as advance:
         found = room.inspect(
             sources,
@@ -124,6 +132,32 @@ def inspect(
         typer.echo(gallery(found.examples[: preview * 12], found.example_words[: preview * 12]))
     if sheet is not None:
         typer.echo(f"wrote {sheet}")
+
+
+def _inspect_quality(sources: list[str], sheet: Path | None, as_json: bool) -> None:
+    from quickdraw_kit.acquire.cache import data_home
+    from quickdraw_kit.shards.inspect import inspect_quality
+
+    with progress_bar(quiet=as_json) as advance:
+        counts, images, flags = inspect_quality(
+            sources,
+            home=data_home(),
+            progress=lambda done, total, drawings: advance(
+                "read", done, total, f"{drawings:,} drawings"
+            ),
+        )
+    if sheet is not None and flags:
+        from quickdraw_kit.show.sheet import contact_sheet
+
+        names = tuple(counts)
+        contact_sheet(images, [names.index(flag) for flag in flags], names, sheet)
+    if as_json:
+        print_json({"flags": counts})
+        return
+    for name, number in counts.items():
+        typer.echo(f"{name:<15} {number:>9,}")
+    if sheet is not None:
+        typer.echo(f"wrote {sheet}" if flags else "no drawing has a flag: there is no sheet")
 
 
 def _document(found: Any) -> dict[str, Any]:

@@ -33,6 +33,14 @@ def add_to(app: typer.Typer) -> None:
         app.command(rich_help_panel="Shards")(command)
 
 
+def _complete_flag(incomplete: str) -> list[str]:
+    from quickdraw_kit.shards.quality import QUALITY_FLAGS
+
+    *before, last = incomplete.split(",")
+    start = "".join(f"{name}," for name in before)
+    return [start + name for name in QUALITY_FLAGS if name.startswith(last)]
+
+
 def prepare(
     out: Annotated[
         str, typer.Option("--out", "-o", help="Folder of the data set, or a URL: s3://bucket/set.")
@@ -101,6 +109,17 @@ def prepare(
     keep_strokes: Annotated[
         bool, typer.Option("--keep-strokes", help="Put the strokes into the metadata too.")
     ] = False,
+    quality: Annotated[
+        bool, typer.Option("--quality", help="Add a column of quality flags; renders twice.")
+    ] = False,
+    exclude_flag: Annotated[
+        str | None,
+        typer.Option(
+            help="Leave out drawings with one of these flags: dot, scribble, many-points, "
+            "time-limit, unknown-word, duplicate, near-duplicate.",
+            autocompletion=_complete_flag,
+        ),
+    ] = None,
     max_rejects: Annotated[
         float, typer.Option(help="Share of the drawings that may be refused.")
     ] = 0.01,
@@ -167,6 +186,7 @@ def prepare(
         strokes=bounds(strokes, "strokes"),
         points=bounds(points, "points"),
         any_word=any_word,
+        exclude_flags=names(exclude_flag) or (),
     )
     layout = Layout(
         form=form,  # type: ignore[arg-type]
@@ -176,6 +196,7 @@ def prepare(
         salt=salt,
         shard_rows=shard_rows,
         strokes=keep_strokes,
+        quality=quality or bool(selection.exclude_flags),
     )
     if dry_run:
         plan = plan_prepare(out=out, selection=selection, layout=layout, **given)
@@ -205,7 +226,12 @@ def prepare(
     typer.echo(
         f"{out}: {counts.written:,} drawings of {len(manifest.categories)} categories ({rows})"
     )
-    for what, reasons in (("filtered", counts.filtered), ("refused", counts.rejected)):
+    told = (
+        ("filtered", counts.filtered),
+        ("refused", counts.rejected),
+        ("flagged", {name: number for name, number in counts.flags.items() if number}),
+    )
+    for what, reasons in told:
         if reasons:
             parts = ", ".join(f"{number:,} {name}" for name, number in reasons.items())
             where = f" (see {out}/rejects.ndjson)" if what == "refused" else ""

@@ -16,6 +16,7 @@ from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.shards.dataset import open_shards
 from quickdraw_kit.shards.manifest import MANIFEST_NAME
 from quickdraw_kit.shards.order import SPLITS
+from quickdraw_kit.shards.quality import QUALITY_FLAGS
 from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.strokes.ndjson import iter_ndjson
 
@@ -215,6 +216,9 @@ class _Shards:
             "recognized": (recognized.astype(np.int64), ("false", "true")),
         }
         self.flags: dict[str, npt.NDArray[np.bool_]] = {}
+        if "quality" in frame.columns:
+            masks = frame["quality"].to_numpy(dtype=np.uint8)
+            self.flags = {name: masks & bit != 0 for name, bit in QUALITY_FLAGS.items()}
 
     def images(self, rows: Rows) -> Images:
         return self._data.take(rows)[0]
@@ -228,6 +232,7 @@ class _Shards:
             "time": str(record["timestamp"]),
             "recognized": bool(record["recognized"]),
             "split": str(record["split"]),
+            "flags": [name for name, mask in self.flags.items() if mask[row]],
             "strokes": None,
         }
         if "x" in self._frame.columns:

@@ -14,11 +14,14 @@ import pyarrow as pa
 from quickdraw_kit.files import atomic_write
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.raster.style import RasterStyle
+from quickdraw_kit.shards.duplicates import DuplicateIds
 from quickdraw_kit.shards.forms import write_npy_shard, write_parquet_shard
 from quickdraw_kit.shards.layout import Layout
 from quickdraw_kit.shards.manifest import FileEntry, ShardEntry
 from quickdraw_kit.shards.order import SPLITS, keyed_hash
+from quickdraw_kit.shards.quality import QUALITY_FLAGS
 from quickdraw_kit.shards.runs import column, open_run
+from quickdraw_kit.shards.selection import Selection
 from quickdraw_kit.strokes.batch import DrawingBatch
 
 __all__ = ["Built", "Duplicate", "RunFile", "Shard", "build_shard"]
@@ -84,12 +87,18 @@ class Built:
         Drawings that the limit left out.
     duplicates : tuple of Duplicate
         Drawings that were refused.
+    excluded : dict of str to int
+        Drawings that a quality flag left out.
+    flags : dict of str to int
+        How many of the written ones have each quality flag.
     """
 
     entry: ShardEntry
     histogram: tuple[tuple[int, int, int], ...]
     beyond_limit: int
     duplicates: tuple[Duplicate, ...]
+    excluded: dict[str, int] = dataclasses.field(default_factory=dict)
+    flags: dict[str, int] = dataclasses.field(default_factory=dict)
 
     def save(self, path: Path) -> None:
         """Write the outcome; with it the shard is done."""
@@ -107,6 +116,8 @@ class Built:
             histogram=tuple(tuple(row) for row in document["histogram"]),
             beyond_limit=document["beyond_limit"],
             duplicates=tuple(Duplicate(**entry) for entry in document["duplicates"]),
+            excluded=document["excluded"],
+            flags=document["flags"],
         )
 
 
@@ -119,6 +130,8 @@ def build_shard(
     limits: npt.NDArray[np.uint64] | None,
     folder: Path,
     out: Path,
+    selection: Selection | None = None,
+    duplicates: DuplicateIds | None = None,
 ) -> int:
     """Merge, render and write a shard; when that is done already, do nothing.
 
@@ -138,6 +151,10 @@ def build_shard(
         Where the outcome goes.
     out : Path
         Folder of the data set.
+    selection : Selection, optional
+        The filters, for the flags that are excluded.
+    duplicates : DuplicateIds, optional
+        The duplicates among all drawings, when there are quality flags.
 
     Returns
     -------
@@ -155,14 +172,22 @@ def build_shard(
     rows = within[np.argsort(merge.order[within], kind="stable")]
     again = np.zeros(len(rows), np.bool_)
     again[1:] = merge.order[rows[1:]] == merge.order[rows[:-1]]
-    duplicates = merge.duplicates(rows, again)
+    twins = merge.duplicates(rows, again)
     rows = rows[~again]
-    files = _write(merge, rows, shard.stem, categories, layout, out)
+    flags: npt.NDArray[np.uint8] | None = None
+    excluded: dict[str, int] = {}
+    if duplicates is not None:
+        flags = merge.flags(rows, duplicates)
+        keep, excluded = (selection or Selection()).keep_unflagged(flags)
+        rows, flags = rows[keep], flags[keep]
+    files = _write(merge, rows, shard.stem, categories, layout, out, flags)
     built = Built(
         entry=ShardEntry(SPLITS[shard.split], shard.index, len(rows), files),
         histogram=merge.histogram(rows),
         beyond_limit=len(merge.order) - len(within),
-        duplicates=duplicates,
+        duplicates=twins,
+        excluded=excluded,
+        flags=_count_flags(flags),
     )
     built.save(outcome)
     return len(rows)
@@ -178,6 +203,7 @@ class _Merge:
     offset: npt.NDArray[np.int64]
     kind: npt.NDArray[np.int64]
     place: npt.NDArray[np.int64]  # of a row among those of its kind
+    quality: npt.NDArray[np.uint8]
     pixels: tuple[DrawingBatch | npt.NDArray[np.uint8], ...]  # by kind
     metadata: pa.Table
 
@@ -215,6 +241,7 @@ class _Merge:
             offset=_joined([column(table, "offset") for table in tables], np.int64),
             kind=kind,
             place=place,
+            quality=_joined([_quality(table) for table in tables], np.uint8),
             pixels=tuple(
                 _pixels([table for table, own in zip(tables, names, strict=True) if own == name])
                 for name in kinds
@@ -247,6 +274,10 @@ class _Merge:
             )
             for row, original in zip(rows[again], rows[first[again]], strict=True)
         )
+
+    def flags(self, rows: npt.NDArray[np.int64], duplicates: DuplicateIds) -> npt.NDArray[np.uint8]:
+        own: npt.NDArray[np.uint8] = self.quality[rows]
+        return own | duplicates.flags(column(self.metadata, "key_id")[rows])
 
     def histogram(self, rows: npt.NDArray[np.int64]) -> tuple[tuple[int, int, int], ...]:
         recognized = self.metadata.column("recognized").cast(pa.int8()).fill_null(2).to_numpy()
@@ -281,12 +312,15 @@ def _write(
     categories: tuple[str, ...],
     layout: Layout,
     out: Path,
+    flags: npt.NDArray[np.uint8] | None,
 ) -> tuple[FileEntry, ...]:
     labels = merge.label[rows]
     words = pa.DictionaryArray.from_arrays(
         pa.array(labels.astype(np.int32)), pa.array(categories, pa.string())
     )
     metadata = merge.metadata.take(pa.array(rows)).add_column(1, "word", words.cast(pa.string()))
+    if flags is not None:
+        metadata = metadata.append_column("quality", pa.array(flags))
     if layout.strokes:
         drawings = [pixels for pixels in merge.pixels if isinstance(pixels, DrawingBatch)]
         if drawings:
@@ -346,6 +380,19 @@ def _labels(table: pa.Table, label_of: dict[str, int]) -> npt.NDArray[np.int64]:
     labels = np.array([label_of.get(word, -1) for word in words.dictionary.to_pylist()], np.int64)
     codes: npt.NDArray[np.int32] = words.indices.to_numpy()
     return labels[codes]
+
+
+def _quality(table: pa.Table) -> npt.NDArray[np.uint8]:
+    if "quality" in table.column_names:
+        flags: npt.NDArray[np.uint8] = column(table, "quality")
+        return flags
+    return np.zeros(table.num_rows, np.uint8)
+
+
+def _count_flags(flags: npt.NDArray[np.uint8] | None) -> dict[str, int]:
+    if flags is None:
+        return {}
+    return {name: int(np.count_nonzero(flags & bit)) for name, bit in QUALITY_FLAGS.items()}
 
 
 def _plain(table: pa.Table) -> pa.Table:

@@ -13,10 +13,13 @@ from quickdraw_kit.acquire.sources import Source
 from quickdraw_kit.categories import CATEGORIES, search_categories
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.files import atomic_write
+from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.raster.style import RasterStyle
+from quickdraw_kit.shards.duplicates import save_prints
 from quickdraw_kit.shards.layout import Layout
 from quickdraw_kit.shards.order import SPLITS, keyed_hash
 from quickdraw_kit.shards.portions import Portion, read_unit
+from quickdraw_kit.shards.quality import fingerprints, quality_flags
 from quickdraw_kit.shards.runs import distinct_rank, write_run
 from quickdraw_kit.shards.selection import Selection
 from quickdraw_kit.shards.splits import NO_SPLIT, split_of
@@ -65,6 +68,8 @@ class Collected:
         Names of the runs, in order.
     bad : tuple of BadLine
         Bad lines, in order.
+    prints : tuple of str
+        Names of files of fingerprints.
     """
 
     read: int
@@ -73,6 +78,7 @@ class Collected:
     words: tuple[str, ...]
     runs: tuple[str, ...]
     bad: tuple[BadLine, ...]
+    prints: tuple[str, ...] = ()
 
     def save(self, path: Path) -> None:
         """Write the outcome; with it the unit is done."""
@@ -83,7 +89,7 @@ class Collected:
     def load(cls, path: Path) -> "Collected":
         """Read what `save` wrote."""
         document: dict[str, Any] = json.loads(path.read_bytes())
-        for name in ("splits", "words", "runs"):
+        for name in ("splits", "words", "runs", "prints"):
             document[name] = tuple(document[name])
         document["bad"] = tuple(BadLine(**entry) for entry in document["bad"])
         return cls(**document)
@@ -127,6 +133,7 @@ def collect_unit(
     source.check_unchanged()
     bad: list[BadLine] = []
     runs: list[str] = []
+    prints: list[str] = []
     words: set[str] = set()
     filtered: Counter[str] = Counter()
     splits = np.zeros(len(SPLITS), np.int64)
@@ -144,16 +151,29 @@ def collect_unit(
         if (outside := split == NO_SPLIT).any():
             filtered["split"] += int(np.count_nonzero(outside))
             portion, split = portion.filter(~outside), split[~outside]
-        if selection.limit is not None:
+        flags = None
+        if layout.quality:
+            images = portion.images
+            if images is None:
+                images = rasterize(portion.batch, layout.style)
+            flags = quality_flags(portion.batch, images)
+            keep, left_out = selection.keep_unflagged(flags)
+            filtered.update(left_out)
+            portion, split, flags = portion.filter(keep), split[keep], flags[keep]
+            prints.append(f"{unit.number:05d}-{len(prints):03d}.prints.npy")
+            save_prints(fingerprints(portion.batch, images[keep]), folder / prints[-1])
+        # which drawings are within the limit is known after the duplicates among all are
+        if selection.limit is not None and not selection.excludes_duplicates:
             lot = keyed_hash(portion.batch.key_id, layout.salt, "lot")
             within = distinct_rank(portion.batch.word_code, lot) < selection.limit
             filtered["limit"] += len(within) - int(np.count_nonzero(within))
             portion, split = portion.filter(within), split[within]
+            flags = None if flags is None else flags[within]
         if not len(portion.batch):
             return
         words.update(portion.batch.words[code] for code in np.unique(portion.batch.word_code))
         runs.append(f"{unit.number:05d}-{len(runs):03d}.arrow")
-        splits[:] += write_run(folder / runs[-1], portion, split, layout.salt)
+        splits[:] += write_run(folder / runs[-1], portion, split, layout.salt, flags)
 
     for portion in read_unit(source, unit, raw=raw, on_reject=refuse):
         read += len(portion.batch)
@@ -179,6 +199,7 @@ def collect_unit(
         words=tuple(sorted(words)),
         runs=tuple(runs),
         bad=tuple(bad),
+        prints=tuple(prints),
     ).save(outcome)
     return read + malformed
 

@@ -2,21 +2,28 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from quickdraw_kit.acquire.sources import find_sources
+from quickdraw_kit.acquire.sources import Source, find_sources
 from quickdraw_kit.categories import label_order
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.shards.portions import Portion, read_unit
+from quickdraw_kit.shards.quality import (
+    QUALITY_FLAGS,
+    Fingerprints,
+    find_duplicates,
+    fingerprints,
+    quality_flags,
+)
 from quickdraw_kit.shards.units import Unit
 from quickdraw_kit.strokes.ndjson import Reject, sniff_kind
 
-__all__ = ["Distribution", "Inspection", "inspect"]
+__all__ = ["Distribution", "Inspection", "inspect", "inspect_quality"]
 
 _QUANTILES = (0, 5, 25, 50, 75, 95, 100)
 
@@ -185,6 +192,30 @@ def inspect(
     return found
 
 
+def _portions(files: Iterable[Source]) -> Iterator[tuple[int, Portion]]:
+    """Yield the bytes of the files that are done, and the drawings; bad lines are passed over."""
+    done = 0
+    for file in files:
+        raw = file.form == "ndjson" and sniff_kind(file.path) == "raw"
+        unit = Unit(0, 0, 0, file.size)
+        for portion in read_unit(file, unit, raw=raw, on_reject=lambda reject: None):
+            yield done, portion
+        done += file.size
+
+
+def _show_flagged(
+    flags: npt.NDArray[np.uint8],
+    images: npt.NDArray[np.uint8],
+    shown: dict[str, list[npt.NDArray[np.uint8]]],
+    counts: Counter[str],
+    most: int,
+) -> None:
+    for name, bit in QUALITY_FLAGS.items():
+        rows = np.flatnonzero(flags & bit)
+        counts[name] += len(rows)
+        shown[name].extend(images[rows[: max(most - len(shown[name]), 0)]])
+
+
 def _count(counter: Counter, values: npt.NDArray) -> None:  # type: ignore[type-arg]
     for value, number in zip(*np.unique(values, return_counts=True), strict=True):
         counter[value.item()] += int(number)
@@ -211,3 +242,88 @@ def _examples(
     return [
         (batch.words[batch.word_code[row]], image) for row, image in zip(rows, images, strict=True)
     ]
+
+
+def inspect_quality(
+    sources: Iterable[str | os.PathLike[str]],
+    *,
+    examples: int = 10,
+    home: Path | None = None,
+    progress: Callable[[int, int, int], None] | None = None,
+) -> tuple[dict[str, int], npt.NDArray[np.uint8], list[str]]:
+    """Look for drawings with quality flags, duplicates among all sources included.
+
+    Every drawing is rendered, and 57 bytes of it are kept in memory.
+
+    Parameters
+    ----------
+    sources : iterable of str or path-like
+        Files, folders, globs or categories, see `find_sources`.
+    examples : int
+        How many drawings of each flag to show.
+    home : Path, optional
+        Folder of downloaded data, for categories.
+    progress : callable, optional
+        Called with the bytes read, the bytes in all, and the drawings read.
+
+    Returns
+    -------
+    counts : dict of str to int
+        Drawings with each of `QUALITY_FLAGS`.
+    images : ndarray of uint8, shape (n, 28, 28)
+        Some of them.
+    flags : list of str
+        The flag for which each is shown.
+
+    Raises
+    ------
+    UsageError, DataError
+        As `find_sources`.
+
+    Examples
+    --------
+    >>> from quickdraw_kit.strokes.batch import DrawingBatch
+    >>> from quickdraw_kit.strokes.ndjson import write_ndjson
+    >>> path = getfixture("tmp_path") / "line.ndjson"
+    >>> write_ndjson(DrawingBatch.from_strokes([[([9], [9])]], words=["line"]), path)
+    >>> counts, _, flags = inspect_quality([path])
+    >>> counts["dot"], flags
+    (1, ['dot'])
+    """
+    files = find_sources(sources, home=home)
+    total = sum(file.size for file in files)
+    counts = Counter(dict.fromkeys(QUALITY_FLAGS, 0))
+    shown: dict[str, list[npt.NDArray[np.uint8]]] = {name: [] for name in QUALITY_FLAGS}
+    prints: list[Fingerprints] = []
+    drawings = 0
+    for done, portion in _portions(files):
+        images = rasterize(portion.batch) if portion.images is None else portion.images
+        flags = quality_flags(portion.batch, images)
+        _show_flagged(flags, images, shown, counts, examples)
+        prints.append(fingerprints(portion.batch, images))
+        drawings += len(portion.batch)
+        if progress is not None:
+            progress(done, total, drawings)
+    if not prints:
+        return dict(counts), np.zeros((0, 28, 28), np.uint8), []
+    key_id, flags = find_duplicates(np.concatenate(prints))
+    for name in ("duplicate", "near-duplicate"):
+        counts[name] = int(np.count_nonzero(flags & QUALITY_FLAGS[name]))
+    few = np.concatenate(
+        [
+            np.flatnonzero(flags & QUALITY_FLAGS[name])[:examples]
+            for name in ("duplicate", "near-duplicate")
+        ]
+    )
+    chosen = dict(zip(key_id[few].tolist(), flags[few].tolist(), strict=True))
+    ids = np.array(sorted(chosen), np.uint64)
+    for _, portion in _portions(files) if chosen else ():
+        rows = np.flatnonzero(np.isin(portion.batch.key_id, ids))
+        if len(rows):
+            batch = portion.batch.take(rows)
+            images = rasterize(batch) if portion.images is None else portion.images[rows]
+            masks = np.array([chosen[int(key)] for key in batch.key_id], np.uint8)
+            _show_flagged(masks, images, shown, Counter(), examples)
+    names = [name for name in QUALITY_FLAGS for _ in shown[name]]
+    pictures = [image for name in QUALITY_FLAGS for image in shown[name]]
+    return dict(counts), np.array(pictures, np.uint8).reshape(-1, 28, 28), names

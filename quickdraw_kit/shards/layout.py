@@ -73,6 +73,9 @@ class Layout:
         drawings, ``t``.
     rule : SplitRule
         What decides into which split a drawing goes.
+    quality : bool
+        Whether the metadata has a column ``quality``, see `QUALITY_FLAGS`. Every drawing is then
+        rendered twice, and duplicates are looked for among all of them.
 
     Raises
     ------
@@ -94,6 +97,7 @@ class Layout:
     shard_rows: int | None = None
     strokes: bool = False
     rule: SplitRule = field(default_factory=SplitRule)
+    quality: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fractions", check_fractions(self.fractions))

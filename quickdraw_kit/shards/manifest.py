@@ -77,6 +77,8 @@ class Counts:
         Drawings that a filter left out, by filter.
     rejected : dict of str to int
         Lines that are in ``rejects.ndjson``, by kind of reason.
+    flags : dict of str to int
+        Of the written drawings, how many have each quality flag, where flags were asked for.
 
     Examples
     --------
@@ -88,6 +90,7 @@ class Counts:
     written: int
     filtered: dict[str, int] = field(default_factory=dict)
     rejected: dict[str, int] = field(default_factory=dict)
+    flags: dict[str, int] = field(default_factory=dict)
 
     @property
     def reconciles(self) -> bool:

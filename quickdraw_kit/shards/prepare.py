@@ -31,6 +31,7 @@ from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.shards.build import Built, RunFile, Shard, build_shard
 from quickdraw_kit.shards.claim import claim
 from quickdraw_kit.shards.collect import BadLine, Collected
+from quickdraw_kit.shards.duplicates import DuplicateIds, Part, find_part, gather
 from quickdraw_kit.shards.histogram import write_histogram
 from quickdraw_kit.shards.intake import Intake, Progress, ProgressCallback
 from quickdraw_kit.shards.layout import Layout, SplitRule
@@ -150,6 +151,8 @@ def prepare(
         layout = replace(layout, rule=SplitRule("ids", layout.rule.unlisted, ids.sha256))
     elif layout.rule.by == "ids":
         raise UsageError("the split is to be by a list of key_ids, and none is given")
+    if selection is not None and selection.exclude_flags:
+        layout = replace(layout, quality=True)
     plan = plan_prepare(
         sources,
         out,
@@ -239,7 +242,8 @@ class _Run:
         if plan.layout.rule.by == "sketch-rnn":
             self._check_words(collected)
         categories = plan.selection.categories or label_order(words)
-        built = self._write(collected, categories)
+        duplicates = self._find_duplicates(collected) if plan.layout.quality else None
+        built = self._write(collected, categories, duplicates)
         self._add_duplicates(bad, built)
         twins = {twin.source for shard in built for twin in shard.duplicates}
         self._check_rejects(bad, read, max_rejects, twins)
@@ -248,6 +252,10 @@ class _Run:
         for outcome in collected:
             filtered.update(outcome.filtered)
         filtered["limit"] += sum(shard.beyond_limit for shard in built)
+        flags: Counter[str] = Counter()
+        for shard in built:
+            filtered.update(shard.excluded)
+            flags.update(shard.flags)
         written = sum(shard.entry.rows for shard in built)
         if written == 0:
             raise DataError(
@@ -258,7 +266,11 @@ class _Run:
         for unit, outcome in zip(plan.units, collected, strict=True):
             reads[unit.source] += outcome.read
         counts = Counts(
-            read, written, dict(sorted((+filtered).items())), dict(sorted(rejected.items()))
+            read,
+            written,
+            dict(sorted((+filtered).items())),
+            dict(sorted(rejected.items())),
+            dict(flags),
         )
         if not counts.reconciles:
             raise AssertionError(f"drawings got lost: {counts}")
@@ -282,7 +294,21 @@ class _Run:
             counts=counts,
         )
 
-    def _write(self, collected: list[Collected], categories: tuple[str, ...]) -> list[Built]:
+    def _find_duplicates(self, collected: list[Collected]) -> DuplicateIds:
+        """Compare the fingerprints of all drawings, between the passes."""
+        prints = [self.units / name for outcome in collected for name in outcome.prints]
+        parts = Part.of_all(sum(outcome.read for outcome in collected))
+        find = functools.partial(find_part, prints=prints, folder=self.units)
+        for _ in map_unordered(self.pool, find, parts):
+            pass
+        return gather(parts, self.units)
+
+    def _write(
+        self,
+        collected: list[Collected],
+        categories: tuple[str, ...],
+        duplicates: DuplicateIds | None,
+    ) -> list[Built]:
         """Second pass."""
         plan = self.plan
         runs = [
@@ -293,7 +319,8 @@ class _Run:
         limits = None
         totals = np.sum([outcome.splits for outcome in collected], axis=0)
         if plan.selection.limit is not None:
-            limits = _limits(runs, categories, plan.selection.limit, plan.layout.salt)
+            leave_out = duplicates if plan.selection.excludes_duplicates else None
+            limits = _limits(runs, categories, plan.selection, plan.layout.salt, leave_out)
         shards = [
             Shard(split, index, of)
             for split, rows in enumerate(totals.tolist())
@@ -308,6 +335,8 @@ class _Run:
             limits=limits,
             folder=self.shards,
             out=plan.out,
+            selection=plan.selection,
+            duplicates=duplicates,
         )
         done, total = 0, int(totals.sum())
         self.report(Progress("write", 0, total, 0))
@@ -386,7 +415,11 @@ class _Run:
 
 
 def _limits(
-    runs: Sequence[RunFile], categories: tuple[str, ...], limit: int, salt: str
+    runs: Sequence[RunFile],
+    categories: tuple[str, ...],
+    selection: Selection,
+    salt: str,
+    duplicates: DuplicateIds | None,
 ) -> npt.NDArray[np.uint64]:
     """Return the highest lot of each category that is among the `limit` smallest."""
     label_of = {name: label for label, name in enumerate(categories)}
@@ -395,10 +428,15 @@ def _limits(
         with open_run(run.path) as opened:
             codes = opened.table.column("word").chunk(0)
             lookup = np.array([label_of.get(w, -1) for w in codes.dictionary.to_pylist()], np.int64)
-            labels.append(lookup[codes.indices.to_numpy()])
-            lots.append(keyed_hash(column(opened.table, "key_id"), salt, "lot"))
+            label = lookup[codes.indices.to_numpy()]
+            key_id = column(opened.table, "key_id")
+            if duplicates is not None:  # those that go are not counted
+                keep, _ = selection.keep_unflagged(duplicates.flags(key_id))
+                label, key_id = label[keep], key_id[keep]
+            labels.append(label)
+            lots.append(keyed_hash(key_id, salt, "lot"))
     label, lot = np.concatenate(labels), np.concatenate(lots)
-    within = distinct_rank(label, lot) < limit
+    within = distinct_rank(label, lot) < (selection.limit or 0)
     limits = np.zeros(len(categories), np.uint64)
     np.maximum.at(limits, label[within], lot[within])
     return limits

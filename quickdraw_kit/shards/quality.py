@@ -137,7 +137,8 @@ def quality_flags(batch: DrawingBatch, images: Images) -> Masks:
     [('dot',), ('unknown-word',)]
     """
     flags = np.zeros(len(batch), np.uint8)
-    flags[_only_dots(batch)] |= QUALITY_FLAGS["dot"]
+    blank = ~images.any(axis=(1, 2))  # of official bitmaps there are no strokes to look at
+    flags[_only_dots(batch) & ((batch.stroke_counts > 0) | blank)] |= QUALITY_FLAGS["dot"]
     ink = images.reshape(len(images), -1).mean(axis=1) / 255 if len(images) else np.zeros(0)
     flags[ink >= SCRIBBLE_INK] |= QUALITY_FLAGS["scribble"]
     many = MANY_POINTS["raw" if batch.t is not None else "simplified"]

@@ -66,7 +66,13 @@ class Run:
         return self.table.slice(first + start, stop - start)
 
 
-def write_run(path: Path, portion: Portion, split: npt.NDArray[np.uint8], salt: str) -> list[int]:
+def write_run(
+    path: Path,
+    portion: Portion,
+    split: npt.NDArray[np.uint8],
+    salt: str,
+    flags: npt.NDArray[np.uint8] | None = None,
+) -> list[int]:
     """Write a portion as a run.
 
     Parameters
@@ -79,6 +85,8 @@ def write_run(path: Path, portion: Portion, split: npt.NDArray[np.uint8], salt: 
         Index into `SPLITS`.
     salt : str
         Salt of the order.
+    flags : ndarray of uint8, shape (drawings,), optional
+        Quality flags.
 
     Returns
     -------
@@ -92,6 +100,8 @@ def write_run(path: Path, portion: Portion, split: npt.NDArray[np.uint8], salt: 
         "order": order[rows],
         "offset": portion.offset[rows],
     }
+    if flags is not None:
+        columns["quality"] = flags[rows]
     if portion.images is not None:
         table = table.select(list(METADATA))
         unknown = pa.nulls(len(rows), pa.bool_())

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from quickdraw_kit.categories import check_categories, label_order
 from quickdraw_kit.errors import UsageError
+from quickdraw_kit.shards.quality import QUALITY_FLAGS, check_flags
 from quickdraw_kit.strokes.batch import DrawingBatch
 
 __all__ = ["Selection"]
@@ -33,11 +34,14 @@ class Selection:
         Least and most points of a drawing.
     any_word : bool
         Accept words that are not among the 345 categories, instead of rejecting their lines.
+    exclude_flags : tuple of str
+        Leave out drawings that have one of these `QUALITY_FLAGS`; of duplicates the original
+        stays.
 
     Raises
     ------
     UsageError
-        If a category is unknown, a bound is negative or the wrong way round.
+        If a category or flag is unknown, a bound is negative or the wrong way round.
 
     Examples
     --------
@@ -52,6 +56,7 @@ class Selection:
     strokes: tuple[int, int | None] = (0, None)
     points: tuple[int, int | None] = (0, None)
     any_word: bool = False
+    exclude_flags: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.categories is not None:
@@ -64,10 +69,46 @@ class Selection:
             object.__setattr__(self, "countries", countries)
         if self.limit is not None and self.limit < 1:
             raise UsageError(f"limit is {self.limit}, expected at least 1 drawing of a category")
+        object.__setattr__(self, "exclude_flags", check_flags(self.exclude_flags))
         for name in ("strokes", "points"):
             least, most = getattr(self, name)
             if least < 0 or (most is not None and most < max(least, 1)):
                 raise UsageError(f"{name} from {least} to {most}: expected 0 <= least <= most")
+
+    @property
+    def excludes_duplicates(self) -> bool:
+        """Whether it takes all drawings to know which pass."""
+        return any(name.endswith("duplicate") for name in self.exclude_flags)
+
+    def keep_unflagged(
+        self, flags: npt.NDArray[np.uint8]
+    ) -> tuple[npt.NDArray[np.bool_], dict[str, int]]:
+        """Tell which drawings have none of the flags that are excluded.
+
+        Parameters
+        ----------
+        flags : ndarray of uint8, shape (drawings,)
+            Sums of bits of `QUALITY_FLAGS`.
+
+        Returns
+        -------
+        keep : ndarray of bool, shape (drawings,)
+        filtered : dict of str to int
+            How many each flag left out; a drawing counts at its first.
+
+        Examples
+        --------
+        >>> Selection(exclude_flags=("dot",)).keep_unflagged(np.array([1, 2], np.uint8))
+        (array([False,  True]), {'flag dot': 1})
+        """
+        keep = np.ones(len(flags), np.bool_)
+        filtered: dict[str, int] = {}
+        for name in self.exclude_flags:
+            failed = keep & (flags & QUALITY_FLAGS[name] != 0)
+            if failed.any():
+                filtered[f"flag {name}"] = int(np.count_nonzero(failed))
+            keep &= ~failed
+        return keep, filtered
 
     def keep(self, batch: DrawingBatch) -> tuple[npt.NDArray[np.bool_], dict[str, int]]:
         """Tell which drawings pass, `limit` aside, which no single batch can decide.

@@ -1,0 +1,138 @@
+"""Quality flags in shards: the same bytes however the work is done, and an account that closes."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from quickdraw_kit.errors import UsageError
+from quickdraw_kit.shards.dataset import open_shards
+from quickdraw_kit.shards.inspect import inspect_quality
+from quickdraw_kit.shards.layout import Layout
+from quickdraw_kit.shards.prepare import prepare
+from quickdraw_kit.shards.quality import QUALITY_FLAGS
+from quickdraw_kit.shards.selection import Selection
+from quickdraw_kit.shards.verify import verify
+from quickdraw_kit.strokes.batch import DrawingBatch
+from quickdraw_kit.strokes.generate import generate_drawings
+from quickdraw_kit.strokes.ndjson import write_ndjson
+
+LAYOUT = Layout(shard_rows=40, quality=True)
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    """Two files with dots in them, and copies across both."""
+    folder = tmp_path_factory.mktemp("quality")
+    once = generate_drawings(["line", "star"], 40, raw=False)
+    dots = DrawingBatch.from_strokes([[([5], [5])]] * 3, words=["line"] * 3)
+    copies = once.take(np.arange(0, 80, 8))
+    other = once.take(np.arange(50, 80))
+    for name, parts, start in (
+        ("a", [once[:50], dots], 1000),
+        ("b", [other, copies], 5000),
+    ):
+        batch = DrawingBatch.concat(parts)
+        ids = np.arange(start, start + len(batch), dtype=np.uint64)
+        write_ndjson(replace(batch, key_id=ids), folder / f"{name}.ndjson")
+    return [folder / "a.ndjson", folder / "b.ndjson"]
+
+
+def files(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("form", ["npy", "parquet"])
+def test_the_bytes_are_the_same_for_any_workers_and_order(sources, tmp_path, form):
+    layout = replace(LAYOUT, form=form)
+    for name, order, workers in (("one", sources, 1), ("two", sources[::-1], 2)):
+        prepare(order, tmp_path / name, layout=layout, workers=workers)
+    assert files(tmp_path / "one") == files(tmp_path / "two")
+    assert verify(tmp_path / "one").ok
+
+
+def test_flags_stand_in_the_metadata_and_in_the_account(sources, tmp_path):
+    manifest = prepare(sources, tmp_path / "out", layout=LAYOUT, workers=1)
+    frame = open_shards(tmp_path / "out").to_pandas()
+    masks = frame["quality"].to_numpy(dtype=np.uint8)
+    for name, bit in QUALITY_FLAGS.items():
+        assert manifest.counts.flags[name] == np.count_nonzero(masks & bit)
+    assert manifest.counts.flags["dot"] == 3
+    assert manifest.counts.flags["duplicate"] >= 10  # the copies, and two of three dots
+    duplicates = frame[masks & QUALITY_FLAGS["duplicate"] != 0]["key_id"].tolist()
+    assert 1000 not in duplicates
+
+
+def test_nothing_goes_unless_it_is_asked_for(sources, tmp_path):
+    flagged = prepare(sources, tmp_path / "flagged", layout=LAYOUT, workers=1)
+    plain = prepare(sources, tmp_path / "plain", layout=replace(LAYOUT, quality=False), workers=1)
+    assert flagged.counts.written == plain.counts.written == plain.counts.read
+    for name, content in files(tmp_path / "plain").items():
+        if name.endswith((".images.npy", ".labels.npy")):
+            assert content == files(tmp_path / "flagged")[name]
+
+
+def test_what_is_excluded_is_counted_and_the_originals_stay(sources, tmp_path):
+    everything = prepare(sources, tmp_path / "all", layout=LAYOUT, workers=1)
+    selection = Selection(exclude_flags=("duplicate", "dot"))
+    manifest = prepare(sources, tmp_path / "some", selection=selection, workers=1)
+    assert manifest.layout.quality
+    assert manifest.counts.reconciles
+    assert manifest.counts.flags["duplicate"] == manifest.counts.flags["dot"] == 0
+    frame = open_shards(tmp_path / "all").to_pandas()
+    masks = frame["quality"].to_numpy(dtype=np.uint8)
+    bits = QUALITY_FLAGS["duplicate"] | QUALITY_FLAGS["dot"]
+    kept = set(frame[masks & bits == 0]["key_id"].tolist())
+    assert set(open_shards(tmp_path / "some").to_pandas()["key_id"].tolist()) == kept
+    assert everything.counts.written - manifest.counts.written == sum(
+        number for name, number in manifest.counts.filtered.items() if name.startswith("flag ")
+    )
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_limit_counts_what_is_left(sources, tmp_path, workers):
+    selection = Selection(exclude_flags=("duplicate", "near-duplicate"), limit=20)
+    manifest = prepare(sources, tmp_path, selection=selection, workers=workers)
+    frame = open_shards(tmp_path).to_pandas()
+    assert frame["word"].value_counts().to_dict() == {"line": 20, "star": 20}
+    assert manifest.counts.reconciles
+
+
+def test_a_run_that_was_interrupted_ends_with_the_same_bytes(sources, tmp_path):
+    prepare(sources, tmp_path / "whole", layout=LAYOUT, workers=1)
+
+    class StopError(Exception):
+        pass
+
+    def stop(progress):
+        if progress.stage == "write" and progress.done:
+            raise StopError
+
+    with pytest.raises(StopError):
+        prepare(sources, tmp_path / "cut", layout=LAYOUT, workers=1, progress=stop)
+    prepare(sources, tmp_path / "cut", layout=LAYOUT, workers=1)
+    assert files(tmp_path / "cut") == files(tmp_path / "whole")
+
+
+def test_inspection_finds_what_prepare_flags(sources, tmp_path):
+    manifest = prepare(sources, tmp_path / "out", layout=LAYOUT, workers=1)
+    counts, images, flags = inspect_quality(sources, examples=5)
+    assert counts == manifest.counts.flags
+    assert len(images) == len(flags) == sum(min(number, 5) for number in counts.values())
+
+
+def test_the_command_says_and_shows_it(sources, tmp_path, cli):
+    told = json.loads(cli("inspect", *sources, "--quality", "--json").out)["flags"]
+    assert told["dot"] == 3
+    assert cli("inspect", *sources, "--quality", "--sheet", tmp_path / "sheet.png").code == 0
+    assert (tmp_path / "sheet.png").exists()
+    ran = cli("prepare", *sources, "--out", tmp_path / "out", "--exclude-flag", "dot,duplicate")
+    assert "3 flag dot" in ran.out
+    ran = cli("prepare", *sources, "--out", tmp_path / "x", "--exclude-flag", "dott")
+    assert (ran.code, "did you mean dot" in ran.err) == (2, True)
+
+
+def test_a_flag_that_is_not_known():
+    with pytest.raises(UsageError, match="did you mean scribble"):
+        Selection(exclude_flags=("scribbles",))
