@@ -8,11 +8,16 @@ So say the authors, whose code was never published. To come out with their files
 drawing, the arithmetic must be theirs to the last bit, since step 3 puts many points equally far
 from the line of step 4 and rounding says which of them stays. The operations below, their order
 and the one place where they are fused were found by comparison, see docs/simplification.md.
+
+Most of the points of step 3 are never made. Those on one segment of the stroke are a run on a
+line, of which one end is farther from any other line than the points between, unless the two are
+parallel. So only the ends of runs are noted and measured, and only where both ends of one are as
+far away as anything, within what rounding may do, are the points between them looked at.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +33,12 @@ __all__ = ["simplify"]
 Reals = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
+
+# Distances are in units of the frame, where rounding does about 1e-13 to them. Far above that:
+TOLERANCE = 1e-9
+# Far above that again, for one step along a run of hundreds must stand out as well. Below this
+# epsilon, which no one needs, all points are noted.
+LEAST_EPSILON = 1e-6
 
 
 def simplify(batch: DrawingBatch, epsilon: float = 2.0) -> DrawingBatch:
@@ -90,40 +101,61 @@ def _emit_fused(typing: Any, a: Any, b: Any, c: Any) -> Any:
 _fused: Callable[[float, float, float], float] = cast("Any", intrinsic(_emit_fused))
 
 
+class _Path(NamedTuple):
+    """Room for a stroke.
+
+    Of each noted point: where it is, its number, the segment it is on (by the point at its end),
+    and the way before that segment. Of each end that waits: where it is, how many points were
+    noted before it, and the first that was noted after it.
+    """
+
+    x: Reals
+    y: Reals
+    number: Indices
+    segment: Indices
+    walked: Reals
+    end_x: Reals
+    end_y: Reals
+    before: Indices
+    after: Indices
+
+
+@kernel
+def _make_path(size: int) -> _Path:
+    real, index = np.empty((5, size), np.float64), np.empty((4, size), np.int64)
+    return _Path(
+        real[0], real[1], index[0], index[1], real[2], real[3], real[4], index[2], index[3]
+    )
+
+
 @kernel
 def _simplify(
     x: Reals, y: Reals, strokes: Indices, drawings: Indices, epsilon: float
 ) -> tuple[Bytes, Bytes, Indices]:
     """Return the new coordinates and stroke offsets; scale x and y in place."""
-    total = x.size + strokes.size  # a start; a resampled line may keep more points than it had
-    out_x, out_y = np.empty(total, np.uint8), np.empty(total, np.uint8)
+    sparse = epsilon >= LEAST_EPSILON
+    out_x = np.empty(x.size + strokes.size, np.uint8)
+    out_y = np.empty_like(out_x)
     offsets = np.zeros(strokes.size, np.int64)
-    path_x, path_y = np.empty(1024, np.float64), np.empty(1024, np.float64)
-    keep = np.empty(1024, np.bool_)
-    stack = np.empty((64, 2), np.int64)
-    n = np.int64(0)
+    path = _make_path(1024)
+    n = 0
     for d in range(drawings.size - 1):
         _fill_frame(x, y, strokes[drawings[d]], strokes[drawings[d + 1]])
         for s in range(drawings[d], drawings[d + 1]):
             a, b = strokes[s], strokes[s + 1]
             if a < b:
-                room = 3.0
-                for i in range(a + 1, b):
-                    room += abs(x[i] - x[i - 1]) + abs(y[i] - y[i - 1])
-                if room > path_x.size:
-                    size = 2 * np.int64(room)
-                    path_x, path_y = np.empty(size, np.float64), np.empty(size, np.float64)
-                    keep = np.empty(size, np.bool_)
-                points = _resample(x, y, a, b, path_x, path_y)
-                stack = _reduce(path_x, path_y, points, epsilon, keep, stack)
-                for i in range(points):
-                    if keep[i]:
-                        if n == out_x.size:
-                            out_x = np.concatenate((out_x, np.empty_like(out_x)))
-                            out_y = np.concatenate((out_y, np.empty_like(out_y)))
-                        out_x[n] = np.uint8(np.rint(path_x[i]))
-                        out_y[n] = np.uint8(np.rint(path_y[i]))
-                        n += 1
+                noted = 2.0 * (b - a)
+                if not sparse:
+                    for i in range(a + 1, b):
+                        noted += abs(x[i] - x[i - 1]) + abs(y[i] - y[i - 1])
+                room = int(2 * noted)  # one more point of each run may stay
+                if room > path.x.size:
+                    path = _make_path(2 * room)
+                if n + room > out_x.size:
+                    out_x = np.concatenate((out_x, np.empty(room + n, np.uint8)))
+                    out_y = np.concatenate((out_y, np.empty(room + n, np.uint8)))
+                count = _resample(x, y, a, b, sparse, path)
+                n = _reduce(x, y, a, b, path, count, epsilon, out_x, out_y, n)
             offsets[s + 1] = n
     return out_x[:n].copy(), out_y[:n].copy(), offsets
 
@@ -146,22 +178,95 @@ def _fill_frame(x: Reals, y: Reals, first: int, last: int) -> None:
 
 
 @kernel
-def _resample(x: Reals, y: Reals, a: int, b: int, path_x: Reals, path_y: Reals) -> int:
-    """Put a point at 0, 1, 2, ... along a stroke and at its end; return how many that makes."""
-    path_x[0], path_y[0] = x[a], y[a]
-    n = 1
+def _resample(x: Reals, y: Reals, a: int, b: int, sparse: bool, path: _Path) -> int:
+    """Note the points at 1, 2, 3, ... along a stroke, if sparse the ends of runs; count them."""
+    count = 0
+    number = 1
     walked = 0.0
     for i in range(a + 1, b):
-        dx, dy = x[i] - x[i - 1], y[i] - y[i - 1]
-        length = np.sqrt(dx * dx + dy * dy)
-        while n <= walked + length:
-            part = (n - walked) / length
-            path_x[n] = (1 - part) * x[i - 1] + part * x[i]
-            path_y[n] = (1 - part) * y[i - 1] + part * y[i]
-            n += 1
+        length = _span(x, y, i)
+        beyond = int(walked + length) + 1
+        while number < beyond:
+            path.x[count], path.y[count] = _between(x, y, i, (number - walked) / length)
+            path.number[count], path.segment[count], path.walked[count] = number, i, walked
+            count += 1
+            number = beyond - 1 if sparse and number < beyond - 1 else number + 1
         walked += length
-    path_x[n], path_y[n] = x[b - 1], y[b - 1]
-    return n + 1
+    return count
+
+
+@kernel
+def _span(x: Reals, y: Reals, i: int) -> float:
+    """Return the distance from point i - 1 to point i."""
+    dx, dy = x[i] - x[i - 1], y[i] - y[i - 1]
+    return np.sqrt(dx * dx + dy * dy)  # type: ignore[no-any-return]
+
+
+@kernel
+def _between(x: Reals, y: Reals, i: int, part: float) -> tuple[float, float]:
+    """Return the point that lies a part of the way from point i - 1 to point i."""
+    rest = 1 - part
+    return rest * x[i - 1] + part * x[i], rest * y[i - 1] + part * y[i]
+
+
+@kernel
+def _reduce(
+    x: Reals, y: Reals, a: int, b: int, path: _Path, count: int, epsilon: float,
+    out_x: Bytes, out_y: Bytes, n: int,
+) -> int:  # fmt: skip
+    """Write the points of a stroke that stay, first to last, behind n others; count all.
+
+    What is done ends at (left_x, left_y) and before the noted point `begin`. Of what is not done,
+    the ends wait in `path`, the nearest on top.
+    """
+    left_x, left_y, begin = x[a], y[a], 0
+    out_x[n], out_y[n] = np.uint8(np.rint(left_x)), np.uint8(np.rint(left_y))
+    n += 1
+    path.end_x[0], path.end_y[0], path.before[0], path.after[0] = x[b - 1], y[b - 1], count, count
+    top = 0
+    while top >= 0:
+        end = path.before[top]
+        dx, dy = path.end_x[top] - left_x, path.end_y[top] - left_y
+        length = _norm(dx, dy)
+        unit = length if length > 0 else 1.0
+        near = TOLERANCE * unit
+        largest, bound, first, final = 0.0, epsilon * unit - 2 * near, begin, begin
+        for c in range(begin, end):
+            away = _away(path.x[c], path.y[c], left_x, left_y, dx, dy, length)
+            if away >= bound:
+                if away > largest + near:
+                    first = c
+                if away > largest:
+                    largest = away
+                bound, final = largest - near, c + 1
+        farthest, at_x, at_y, before, after = 0.0, 0.0, 0.0, 0, 0
+        high = False
+        for c in range(first, final):
+            was_high = high
+            away = _away(path.x[c], path.y[c], left_x, left_y, dx, dy, length)
+            high = away >= bound
+            if high:
+                i = path.segment[c]
+                if was_high and i == path.segment[c - 1]:
+                    span = _span(x, y, i)
+                    for number in range(path.number[c - 1] + 1, path.number[c]):
+                        px, py = _between(x, y, i, (number - path.walked[c]) / span)
+                        between = _away(px, py, left_x, left_y, dx, dy, length) / unit
+                        if between > farthest:
+                            farthest, at_x, at_y, before, after = between, px, py, c, c
+                if away / unit > farthest:
+                    farthest, at_x, at_y = away / unit, path.x[c], path.y[c]
+                    before, after = c, c + 1
+        if farthest > epsilon:
+            top += 1
+            path.end_x[top], path.end_y[top] = at_x, at_y
+            path.before[top], path.after[top] = before, after
+        else:
+            left_x, left_y, begin = path.end_x[top], path.end_y[top], path.after[top]
+            out_x[n], out_y[n] = np.uint8(np.rint(left_x)), np.uint8(np.rint(left_y))
+            n += 1
+            top -= 1
+    return n
 
 
 @kernel
@@ -170,38 +275,10 @@ def _norm(dx: float, dy: float) -> float:
 
 
 @kernel
-def _reduce(
-    x: Reals, y: Reals, n: int, epsilon: float, keep: npt.NDArray[np.bool_], stack: Indices
-) -> Indices:
-    """Mark the points to keep; return the stack, perhaps in a larger array."""
-    keep[:n] = False
-    keep[0] = keep[n - 1] = True
-    stack[0, 0], stack[0, 1] = 0, n - 1
-    depth = 1
-    while depth:
-        depth -= 1
-        a, b = stack[depth, 0], stack[depth, 1]
-        dx, dy = x[b] - x[a], y[b] - y[a]
-        length = _norm(dx, dy)
-        farthest, largest, at = 0.0, 0.0, a
-        if length > 0:
-            for i in range(a + 1, b):
-                area = abs(dx * (y[a] - y[i]) - (x[a] - x[i]) * dy)
-                # Different areas may make equal distances, of which the first counts.
-                if area > largest and area / length > farthest:
-                    farthest, largest, at = area / length, area, i
-        else:
-            for i in range(a + 1, b):
-                away = _norm(x[i] - x[a], y[i] - y[a])
-                if away > farthest:
-                    farthest, at = away, i
-        if farthest > epsilon:
-            keep[at] = True
-            if depth + 2 > stack.shape[0]:
-                larger = np.empty((2 * stack.shape[0], 2), np.int64)
-                larger[:depth] = stack[:depth]
-                stack = larger
-            stack[depth, 0], stack[depth, 1] = a, at
-            stack[depth + 1, 0], stack[depth + 1, 1] = at, b
-            depth += 2
-    return stack
+def _away(
+    x: float, y: float, left_x: float, left_y: float, dx: float, dy: float, length: float
+) -> float:
+    """Return the distance from a line times its length; without a length, from its only point."""
+    if length > 0:
+        return abs(dx * (left_y - y) - (left_x - x) * dy)
+    return _norm(x - left_x, y - left_y)

@@ -33,7 +33,7 @@ def test_a_drawing_keeps_its_strokes_and_takes_the_form_of_the_official_files(dr
     assert all(len(stroke) >= 2 for stroke in batch[0].strokes)
 
 
-@given(drawings, st.floats(0, 20))
+@given(drawings, st.sampled_from([0.0, 1e-7, 1e-6, 2.0]) | st.floats(0, 20))
 @settings(deadline=None)
 def test_the_kernel_does_what_the_four_steps_say(drawing, epsilon):
     for stroke, expected in zip(
