@@ -12,6 +12,8 @@ What the form does not hold: the word (it is the file's name), fractions of a se
 coordinates outside 0 to 255. A time of 0 stands for an unknown one.
 """
 
+import itertools
+import math
 import operator
 import os
 from collections.abc import Iterator
@@ -30,6 +32,8 @@ from quickdraw_kit.strokes.packing import BLOCK, HEADER, measure, pack, unpack
 __all__ = ["iter_binary", "pack_binary", "read_binary", "write_binary"]
 
 _CHUNK = 1 << 22
+_ALIGNED = 64  # bytes; of the columns, as Arrow likes it
+_LARGE_PAGE = 2 << 20
 _LARGEST = 1 << 26  # bytes of one drawing; the largest official ones take some ten thousand
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
@@ -80,7 +84,7 @@ def read_binary(path: str | os.PathLike[str], *, word: str | None = None) -> Dra
             capacity = tuple(int(count * growth) + 1000 for count in needed)
             columns = _room(capacity, columns, held)
         drawing, stroke, point = held
-        unpack(buffer, counts[0], drawing, stroke, point, *columns)
+        unpack(buffer, counts[0], drawing, stroke, point, *columns[:-1])
         held = needed
     return _batch(columns, held, word or word_of(path))
 
@@ -122,7 +126,7 @@ def iter_binary(
     word = word or word_of(Path(path))
     for buffer, counts, _ in _chunks(Path(path), chunk_bytes):
         columns = _room(counts)
-        unpack(buffer, counts[0], 0, 0, 0, *columns)
+        unpack(buffer, counts[0], 0, 0, 0, *columns[:-1])
         yield _batch(columns, counts, word)
 
 
@@ -275,8 +279,18 @@ def _room(counts: Counts, columns: Columns = (), held: Counts = (0, 0, 0)) -> Co
         (np.int64, (strokes + 1,), held[1] + 1),  # stroke_offsets
         (np.uint8, (points + BLOCK,), held[2]),  # x
         (np.uint8, (points + BLOCK,), held[2]),  # y
+        (np.int64, (drawings,), 0),  # microseconds, made of the seconds at the end
     ]
-    room = tuple(np.empty(shape, dtype) for dtype, shape, _ in shapes)
+    # One block for all, that begins with a large page and ends within one: what lies in no large
+    # page whole is made in small ones, and the ends of many blocks took longer than filling them.
+    sizes = [math.prod(shape) * np.dtype(dtype).itemsize for dtype, shape, _ in shapes]
+    starts = [0, *itertools.accumulate(-(-size // _ALIGNED) * _ALIGNED for size in sizes)]
+    block = np.empty(starts[-1] + 2 * _LARGE_PAGE, np.uint8)  # what is not touched costs nothing
+    block = block[-block.ctypes.data % _LARGE_PAGE :]
+    room = tuple(
+        block[start : start + size].view(dtype).reshape(shape)
+        for start, size, (dtype, shape, _) in zip(starts, sizes, shapes, strict=False)
+    )
     for column, old, (_, _, number) in zip(room, columns, shapes, strict=False):
         column[:number] = old[:number]
     room[4][0] = room[5][0] = 0
@@ -285,8 +299,9 @@ def _room(counts: Counts, columns: Columns = (), held: Counts = (0, 0, 0)) -> Co
 
 def _batch(columns: Columns, counts: Counts, word: str) -> DrawingBatch:
     drawings, strokes, points = counts
-    key_id, country, recognized, seconds, drawing_offsets, stroke_offsets, x, y = columns
-    timestamp = seconds[:drawings].astype("datetime64[s]").astype("datetime64[us]")
+    key_id, country, recognized, seconds, drawing_offsets, stroke_offsets, x, y, time = columns
+    timestamp = np.multiply(seconds[:drawings], 1_000_000, out=time[:drawings], dtype=np.int64)
+    timestamp = timestamp.view("datetime64[us]")
     timestamp[seconds[:drawings] == 0] = np.datetime64("NaT")
     return DrawingBatch(
         x=x[:points],
