@@ -35,6 +35,8 @@ def recipe(tmp_path):
         ("[prepare]\nsources = ['x']\ncategories = ['catt']", "did you mean cat"),
         ("[prepare]\nsources = ['x']\nform = 'hdf5'", "expected npy or parquet"),
         ("[prepare]\nsources = ['x']\nsplit = {train = 0.5}", "sum to 0.5"),
+        ("[prepare]\nsources = ['x']\nsplit = 'position'", "Invalid enum value 'position'"),
+        ("[prepare]\nsources = ['x']\nkind = 'svg'", "expected simplified, raw"),
         ("[train]\n", "needs .prepare."),
         ("[report]\n", "needs .prepare."),
     ],
@@ -78,3 +80,33 @@ def test_the_demo_makes_a_page_with_pictures_and_a_model_that_learned(tmp_path):
     accuracy = float(result.steps["train"].rsplit(" in training, ")[1].split("%")[0])
     assert accuracy > 80
     assert (tmp_path / "demo" / "model" / "model.safetensors").exists()
+
+
+def test_a_recipe_downloads_and_divides_as_it_is_told(tmp_path, monkeypatch):
+    from quickdraw_kit.shards.manifest import load_manifest
+    from tests.conftest import official_line
+
+    folder = tmp_path / "mirror" / "simplified"
+    folder.mkdir(parents=True)
+    (folder / "cat.ndjson").write_bytes(b"".join(official_line(i) for i in range(50)))
+    (tmp_path / "ids.json").write_text('{"test": [3, 4]}')
+    monkeypatch.setenv("QUICKDRAW_KIT_HOME", str(tmp_path / "home"))
+    path = tmp_path / "recipe.toml"
+    path.write_text(
+        f"""
+        [prepare]
+        sources = ["cat"]
+        download = true
+        keep_source = false
+        mirror = "{tmp_path}/mirror"
+        split_ids = "{tmp_path}/ids.json"
+        unlisted = "train"
+        """
+    )
+    run_recipe(load_recipe(path), tmp_path / "out")
+    assert load_manifest(tmp_path / "out" / "shards").rows == {
+        "train": 48,
+        "validation": 0,
+        "test": 2,
+    }
+    assert not (tmp_path / "home").exists()

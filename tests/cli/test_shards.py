@@ -76,3 +76,55 @@ def test_refused_lines_are_reported_with_their_file(cli, drawings, tmp_path, wri
     ran = cli("prepare", drawings, "--out", tmp_path / "p", "--max-rejects", 0)
     assert ran.code == 1
     assert "bad.ndjson" in ran.err
+
+
+@pytest.fixture
+def mirror(drawings, tmp_path, monkeypatch):
+    """A folder that is laid out as the bucket is, and a home without downloads."""
+    folder = tmp_path / "mirror" / "full" / "simplified"
+    folder.mkdir(parents=True)
+    for word in ("cat", "dog"):
+        lines = [official_line(i, word) for i in range({"cat": 0, "dog": 100}[word], 160)]
+        (folder / f"{word}.ndjson").write_bytes(b"".join(lines))
+    monkeypatch.setenv("QUICKDRAW_KIT_HOME", str(tmp_path / "home"))
+    return tmp_path / "mirror"
+
+
+def test_prepare_downloads_what_it_is_told_to(cli, mirror, tmp_path):
+    ran = cli("prepare", "cat", "-o", tmp_path / "out")
+    assert ran.code == 2
+    assert "'cat' is not downloaded" in ran.err
+    given = ("cat", "--download", "--mirror", mirror, "-o", tmp_path / "out")
+    plan = cli("prepare", *given, "--dry-run").out
+    assert "cat.ndjson  to fetch" in plan
+    assert "MB to fetch" in plan
+    assert json.loads(cli("prepare", *given, "--dry-run", "--json").out)["to_fetch"] > 10_000
+    assert "160 drawings of 1 categories" in cli("prepare", *given, "--no-keep-source").out
+    assert not (tmp_path / "home").exists()
+    cli("prepare", *given, "--overwrite")
+    assert (tmp_path / "home" / "simplified" / "cat.ndjson").exists()
+    assert cli("prepare", "cat", "-o", tmp_path / "again").code == 0
+    for wrong, message in (
+        (["catt", "--download"], "did you mean cat"),
+        (["cat", "--no-keep-source"], "--download"),
+        (["cat", "--all"], "--all"),
+        ([], "--all"),
+        (["cat", "--kind", "svg"], "simplified, raw"),
+        (["cat", "--unlisted", "test"], "--split-ids"),
+    ):
+        ran = cli("prepare", *wrong, "-o", tmp_path / "wrong")
+        assert ran.code == 2
+        assert message in ran.err
+
+
+def test_splits_as_papers_have_them(cli, drawings, tmp_path):
+    (drawings / "pets.ndjson").write_bytes(b"".join(official_line(i) for i in range(75)))
+    ran = cli("prepare", drawings, "-o", tmp_path / "a", "--split", "sketch-rnn")
+    assert "75 train" in ran.out
+    ids = tmp_path / "ids.csv"
+    ids.write_text("key_id,split\n3,test\n")
+    ran = cli("prepare", drawings, "-o", tmp_path / "b", "--split-ids", ids)
+    assert "(1 test)" in ran.out
+    assert "filtered: 74 split" in ran.out
+    ran = cli("prepare", drawings, "-o", tmp_path / "c", "--split-ids", ids, "--unlisted", "train")
+    assert "(74 train, 1 test)" in ran.out
