@@ -257,28 +257,26 @@ class _Run:
             self.team.follow([found])
         return float(found[0]), float(found[1])
 
-    def _losses(self) -> list[float]:
-        return [row.validation_loss for row in self.history if row.validation_loss is not None]
+    def _best_epoch(self) -> int:
+        """Return the place in the history of the lowest validation loss."""
+        losses = [row.validation_loss for row in self.history if row.validation_loss is not None]
+        return losses.index(min(losses))
 
     def _keep_best(self) -> None:
-        if self.config.patience is not None and self._losses()[-1] == min(self._losses()):
+        if self.config.patience is not None and self._best_epoch() == len(self.history) - 1:
             state = self.training.model.network.state_dict()
             self.best = {name: value.clone() for name, value in state.items()}
 
     def _patience_is_over(self) -> bool:
-        losses = self._losses()
-        if self.config.patience is None or not losses:
+        if self.config.patience is None or not self.history:
             return False
-        return len(losses) - 1 - losses.index(min(losses)) >= self.config.patience
+        return len(self.history) - 1 - self._best_epoch() >= self.config.patience
 
     def _finish(self) -> Model:
-        model = self.training.settle()
+        model, row = self.training.settle(), self.history[-1]
         if self.best:
             model.network.load_state_dict(self.best)
-        row = self.history[-1]
-        if self.best:
-            losses = self._losses()
-            row = self.history[losses.index(min(losses))]
+            row = self.history[self._best_epoch()]
         model = self._described(model, row)
         if self.config.out is not None and self.team.leads:
             folder = Path(self.config.out)
