@@ -6,11 +6,12 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from quickdraw_kit.errors import UsageError
+from quickdraw_kit.learn.schedule import SCHEDULES
 
 __all__ = ["TrainConfig"]
 
 _CHOICES = {
-    "schedule": ("one-cycle", "cosine", "constant"),
+    "schedule": SCHEDULES,
     "precision": ("auto", "float32", "bfloat16"),
 }
 _AT_LEAST_ONE = ("epochs", "batch_size", "threads", "patience", "checkpoint_steps")

@@ -4,7 +4,7 @@ A drawing has 5 points or 300. Padded to the longest, most of a batch would be n
 points of a batch stand one behind the other in one long sequence, each with the number of its
 drawing, and a convolution along the sequence sees no point of another drawing. A step is then a few
 large matrix products, where a recurrent network needs one small one after the other: of two GRU
-layers with fewer weights, an epoch took several times as long on a processor.
+layers with fewer weights, an epoch took three times as long on a processor.
 """
 
 from collections.abc import Iterator
