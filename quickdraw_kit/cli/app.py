@@ -4,7 +4,18 @@ from typing import Annotated
 
 import typer
 
-from quickdraw_kit.cli import data, download, evaluate, export, jobs, predict, serve, shards, train
+from quickdraw_kit.cli import (
+    data,
+    download,
+    evaluate,
+    export,
+    jobs,
+    predict,
+    report,
+    serve,
+    shards,
+    train,
+)
 
 __all__ = ["app"]
 
@@ -36,5 +47,5 @@ def _root(
     """Google's Quick, Draw! drawings: from stroke files to verified shards and a model."""
 
 
-for module in (data, download, shards, train, evaluate, predict, export, serve, jobs):
+for module in (data, download, shards, train, evaluate, predict, export, report, serve, jobs):
     module.add_to(app)

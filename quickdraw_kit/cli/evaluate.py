@@ -112,7 +112,7 @@ def _warnings(model: Mapping[str, Any], data: Mapping[str, Any]) -> list[str]:
 def _document(
     model: str,
     data: str,
-    results: "Mapping[str, Evaluation]",
+    results: "dict[str, Evaluation]",
     groups: "Mapping[str, Mapping[str, Sequence[Group]]]",
 ) -> dict[str, Any]:
     import dataclasses
@@ -134,7 +134,7 @@ def _document(
 
 
 def _print_tables(
-    results: "Mapping[str, Evaluation]",
+    results: "dict[str, Evaluation]",
     groups: "Mapping[str, Mapping[str, Sequence[Group]]]",
 ) -> None:
     from quickdraw_kit.learn.metrics import confused_pairs
@@ -202,7 +202,7 @@ def _print_table(
     console.print(table)
 
 
-def _write_csv(path: Path, results: "Mapping[str, Evaluation]") -> None:
+def _write_csv(path: Path, results: "dict[str, Evaluation]") -> None:
     from quickdraw_kit.files import atomic_write
 
     text = io.StringIO(newline="")

@@ -6,19 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.show.canvas import COLOURS, FAINT, INK, canvas
+from quickdraw_kit.show.canvas import COLOURS, FAINT, LINE, canvas
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from quickdraw_kit.learn.metrics import Reliability
     from quickdraw_kit.learn.train import EpochMetrics
 
-__all__ = ["category_histogram", "confusion_matrix", "training_history"]
-
-_FEW = 30  # labels, up to which each cell has room for a number
+__all__ = ["category_histogram", "reliability_diagram", "training_history"]
 
 
 def category_histogram(
@@ -149,74 +147,63 @@ def training_history(history: Sequence["EpochMetrics"], path: str | os.PathLike[
             _name_ends(ax, epochs[-1], ends)
 
 
-def confusion_matrix(
-    matrix: npt.NDArray[np.int64], names: Sequence[str], path: str | os.PathLike[str]
-) -> None:
-    """Draw how often each label was taken for each other one.
-
-    Rows are the truth and sum to 100 %. Few labels have the numbers in the cells; many have the
-    most frequent confusions listed beside the matrix, whose names are to be read enlarged.
+def reliability_diagram(results: Mapping[str, "Reliability"], path: str | os.PathLike[str]) -> None:
+    """Draw whether a model is right as often as it is sure, and how often it is how sure.
 
     Parameters
     ----------
-    matrix : ndarray of int64, shape (classes, classes)
-        Row the truth, column the answer.
-    names : sequence of str
-        Names in label order.
+    results : mapping of str to Reliability
+        By the name of the split; up to three.
     path : path-like
         File to write, ``.png`` or ``.svg``.
 
     Raises
     ------
     UsageError
-        If matrix and names do not fit together, or the name has another suffix.
+        If there is nothing to draw, or the name has another suffix.
     OSError
         If the file cannot be written.
 
     Examples
     --------
-    >>> path = getfixture("tmp_path") / "confusion.svg"
-    >>> confusion_matrix(np.array([[8, 2], [0, 5]]), ["cat", "dog"], path)
+    >>> from quickdraw_kit.learn.metrics import reliability
+    >>> path = getfixture("tmp_path") / "reliability.svg"
+    >>> sure = reliability(np.array([0.9, 0.8]), np.array([True, False]))
+    >>> reliability_diagram({"test": sure}, path)
     >>> path.exists()
     True
     """
-    from matplotlib.colors import LinearSegmentedColormap, PowerNorm
-
-    classes = len(names)
-    if matrix.shape != (classes, classes) or classes == 0:
-        raise UsageError(f"the matrix is {matrix.shape} and there are {classes} names")
-    counts = matrix.sum(axis=1, keepdims=True)
-    shares = matrix / np.maximum(counts, 1)
-    few = classes <= _FEW
-    pitch = min(max(20 / classes, 0.062), 0.42)  # of the cells, in inches
-    side = pitch * classes + 2
-    colours = LinearSegmentedColormap.from_list(
-        "ink", ["#ffffff", "#a9c4d8", COLOURS[0], "#12283a"]
-    )
-    with canvas(path, side if few else side + 4.5, side) as figure:
-        if few:
-            ax = figure.subplots()
-        else:
-            ax, beside = figure.subplots(1, 2, width_ratios=[side, 4.5])
-            _list_confusions(beside, matrix, names, min(int(5 * side), 40))
-        # the root makes a confusion of 1 % visible beside a diagonal of 99 %
-        ax.imshow(shares, cmap=colours, norm=PowerNorm(0.5, 0, 1), interpolation="nearest")
-        size = min(58 * pitch, 9)
-        ax.set_xticks(range(classes), names, rotation=90, fontsize=size)
-        ax.set_yticks(range(classes), names, fontsize=size)
-        ax.tick_params(length=0, pad=2, labelcolor=INK)
-        ax.spines[:].set_visible(False)
-        ax.set_xlabel("answer")
-        ax.set_ylabel("truth, each row 100 %")
-        right = float(np.trace(matrix)) / max(int(matrix.sum()), 1)
-        ax.set_title(f"{100 * right:.1f} % of {int(matrix.sum()):,} answers are right")
-        if few:
-            for row, column in zip(*np.nonzero(matrix), strict=True):
-                share = shares[row, column]
-                ax.text(
-                    column, row, f"{100 * share:.0f}" if share >= 0.005 else "·",
-                    ha="center", va="center", fontsize=8, color="white" if share > 0.2 else INK,
-                )  # fmt: skip
+    if not 1 <= len(results) <= len(COLOURS):
+        raise UsageError(f"{len(results)} splits to draw, expected 1 to {len(COLOURS)}")
+    with canvas(path, 9, 4.4) as figure:
+        above, below = figure.subplots(1, 2, width_ratios=[1.15, 1])
+        above.plot([0, 100], [0, 100], color=FAINT, linewidth=1, linestyle=(0, (4, 3)))
+        above.text(3, 92, "right more often\nthan it is sure", color=FAINT, fontsize=8, va="top")
+        above.text(97, 8, "sure more often\nthan it is right", color=FAINT, fontsize=8, ha="right")
+        for (name, result), colour, mark in zip(results.items(), COLOURS, "os^", strict=False):
+            there = result.counts > 0
+            # a dot is as large as its bin, so that bins of few answers do not draw the eye
+            sizes = 6 + 90 * np.sqrt(result.counts[there] / result.counts.max())
+            xs, ys = 100 * result.confidence[there], 100 * result.accuracy[there]
+            above.plot(xs, ys, color=colour, linewidth=1)
+            above.scatter(
+                xs, ys, sizes, colour, marker=mark, alpha=0.85, linewidths=0, clip_on=False,
+                label=f"{name}, mean gap {100 * result.error:.1f} %",
+            )  # fmt: skip
+            middles = 50 * (result.edges[:-1] + result.edges[1:])
+            shares = 100 * result.counts / result.counts.sum()
+            below.step(middles, shares, where="mid", color=colour, linewidth=1.4)
+        above.set_ylim(0, 100)
+        above.set_title("How often it is right, %")
+        legend = above.legend(loc="upper left", bbox_to_anchor=(0.0, 0.82), frameon=False)
+        for handle in legend.legend_handles:
+            handle.set_sizes([36])
+        below.set_ylim(bottom=0)
+        below.set_title("Share of the answers, %")
+        for ax in (above, below):
+            ax.set_xlim(0, 100)
+            ax.set_xlabel("how sure the model is of its answer, %")
+            ax.grid(color=LINE)
 
 
 def _name_ends(ax: "Axes", x: float, ends: list[tuple[float, str, str]]) -> None:
@@ -232,19 +219,3 @@ def _name_ends(ax: "Axes", x: float, ends: list[tuple[float, str, str]]) -> None
             name, (x, place - over), (8, 0), textcoords="offset points", va="center", color=colour,
             annotation_clip=False,
         )  # fmt: skip
-
-
-def _list_confusions(
-    ax: "Axes", matrix: npt.NDArray[np.int64], names: Sequence[str], most: int
-) -> None:
-    wrong = matrix.copy()
-    np.fill_diagonal(wrong, 0)
-    order = np.argsort(-wrong, axis=None, kind="stable")[:most]
-    ax.set_axis_off()
-    ax.set_title("Most frequent confusions, and how often")
-    for line, cell in enumerate(order.tolist()):
-        truth, answer = divmod(cell, len(names))
-        if wrong[truth, answer]:
-            y = 1 - (line + 1) / (most + 1)
-            ax.text(0.12, y, f"{wrong[truth, answer]:,}", ha="right", transform=ax.transAxes)
-            ax.text(0.16, y, f"{names[truth]} as {names[answer]}", transform=ax.transAxes)

@@ -2,7 +2,8 @@
 
 It asks for nothing from a network and runs no script (its policy forbids both), so it opens from
 disk, travels by mail and looks the same in ten years. It follows the reader's choice of light or
-dark; pictures are then inverted in lightness and keep their hues.
+dark; pictures are then inverted in lightness and keep their hues. Large pictures open to their full
+size by a click or the space bar, which is a checkbox and a rule of style.
 """
 
 import base64
@@ -39,6 +40,13 @@ th { color: var(--faint); font-weight: 500 }
 .n { text-align: right }
 figure { margin: 0 0 1.6rem }
 img { display: block; max-width: 100%; height: auto }
+.zoom input { position: absolute; opacity: 0 }
+.zoom span { display: block; overflow: auto; max-height: 92vh; cursor: zoom-in }
+.zoom input:focus-visible ~ span { outline: 2px solid var(--faint); outline-offset: 4px }
+.zoom input:checked ~ span { cursor: zoom-out; border: 1px solid var(--line) }
+.zoom input:checked ~ span img { max-width: none }
+summary { margin: 0 0 .8rem; color: var(--faint); cursor: pointer }
+h3 { margin: 1.6rem 0 .5rem; font-size: 1rem }
 figcaption { margin-top: .5rem; color: var(--faint); font-size: .9rem }
 @media (prefers-color-scheme: dark) {
   :root { --paper: #171717; --ink: #e4e4e4; --faint: #9a9a9a; --line: #333 }
@@ -59,6 +67,10 @@ class Table:
     rows : sequence of sequence of str, int, float or None
         Whole numbers are printed with separators, the reals of a column with as many decimals
         as give the largest four digits; None is an empty cell.
+    title : str
+        Above the table; may be empty.
+    folded : bool
+        Show only the title until it is opened.
 
     Examples
     --------
@@ -68,6 +80,8 @@ class Table:
 
     header: Sequence[str]
     rows: Sequence[Sequence[str | int | float | None]]
+    title: str = ""
+    folded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +96,8 @@ class Picture:
         What is to be seen, for those who do not see it.
     caption : str
         Shown below; may be empty.
+    zoom : bool
+        Larger than the page: it opens to its full size.
 
     Examples
     --------
@@ -92,6 +108,7 @@ class Picture:
     path: str | os.PathLike[str]
     description: str
     caption: str = ""
+    zoom: bool = False
 
 
 Block: TypeAlias = str | Table | Picture
@@ -196,7 +213,10 @@ def _table(table: Table) -> str:
         return f"<tr>{''.join(made)}</tr>"
 
     lines = [line(table.header, "th"), *(line(row, "td") for row in table.rows)]
-    return '<div class="wide"><table>\n' + "\n".join(lines) + "\n</table></div>"
+    made = '<div class="wide"><table>\n' + "\n".join(lines) + "\n</table></div>"
+    if table.folded:
+        return f"<details><summary>{_text(table.title)}</summary>\n{made}</details>"
+    return f"<h3>{_text(table.title)}</h3>\n{made}" if table.title else made
 
 
 def _decimals(cells: Iterable[object]) -> int:
@@ -226,6 +246,10 @@ def _picture(picture: Picture) -> str:
         raise UsageError(f"{path}: expected a picture that ends in .png or .svg")
     data = base64.b64encode(path.read_bytes()).decode("ascii")
     image = f'<img src="data:{kind};base64,{data}" alt="{_text(picture.description)}">'
+    if picture.zoom:
+        name = _text(f"Full size: {picture.description}")
+        box = f'<input type="checkbox" aria-label="{name}">'
+        image = f'<label class="zoom">{box}<span>{image}</span></label>'
     caption = f"\n<figcaption>{_text(picture.caption)}</figcaption>" if picture.caption else ""
     return f"<figure>{image}{caption}</figure>"
 

@@ -1,35 +1,33 @@
 """The report: one page with the pictures of a data set and of the model trained on it."""
 
-import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
-from quickdraw_kit.files import atomic_write
-from quickdraw_kit.shards.dataset import ShardDataset, open_shards
-from quickdraw_kit.shards.histogram import read_histogram
-from quickdraw_kit.shards.order import SPLITS
-from quickdraw_kit.show.figures import category_histogram, confusion_matrix, training_history
-from quickdraw_kit.show.grids import prediction_grid
+from quickdraw_kit.shards.manifest import MANIFEST_NAME, load_manifest
+from quickdraw_kit.show.figures import category_histogram
 from quickdraw_kit.show.page import Picture, Section, Table, write_page
 from quickdraw_kit.show.sheet import contact_sheet
 
 if TYPE_CHECKING:
-    from quickdraw_kit.learn.evaluate import Evaluation
+    from quickdraw_kit.learn.dataset import Dataset
+    from quickdraw_kit.learn.sources import Splits
 
-__all__ = ["write_report"]
+__all__ = ["images_of", "write_report"]
 
-_SHOWN = 32  # predictions in a grid
 _EACH = 8  # drawings of a category on the contact sheet
-_CATEGORIES = 40  # on the contact sheet
+_FIT = 70  # categories whose figures fit on the page; more are to be enlarged
+_STEP = 4096
 
 
 def write_report(
     path: str | os.PathLike[str],
     title: str,
-    shards: str | os.PathLike[str],
+    data: str | os.PathLike[str],
     model: str | os.PathLike[str] | None = None,
 ) -> None:
     """Write a page about a data set and, if there is one, a model; it opens from disk.
@@ -40,154 +38,152 @@ def write_report(
         The page. The pictures are in it, and as files in the folder ``figures`` beside it.
     title : str
         Its heading.
-    shards : path-like
-        Folder of the data set.
+    data : path-like
+        Whatever `quickdraw_kit.learn.sources.open_splits` opens.
     model : path-like, optional
-        Folder of a model with ``model.safetensors`` and ``metrics.jsonl``.
+        Folder or file of a model; ``metrics.jsonl`` beside it is its history.
 
     Raises
     ------
+    UsageError
+        If the labels of the model are not those of the data set.
     DataError
         If the data set or the model is not finished.
     OSError
         If a file cannot be read or written.
+
+    Examples
+    --------
+    >>> folder = getfixture("tmp_path")
+    >>> rng = np.random.default_rng(0)
+    >>> for name in ("cat", "dog"):
+    ...     np.save(folder / f"{name}.npy", rng.integers(0, 256, (50, 784), np.uint8))
+    >>> write_report(folder / "page/index.html", "Noise", folder)
+    >>> (folder / "page/figures/histogram.png").exists()
+    True
     """
+    from quickdraw_kit.learn.config import TrainConfig
+    from quickdraw_kit.learn.evaluate import settings_for
+    from quickdraw_kit.learn.export import open_model
+    from quickdraw_kit.learn.sources import open_splits
+    from quickdraw_kit.show.answers import about_model
+
     path = Path(path)
     figures = path.parent / "figures"
     figures.mkdir(parents=True, exist_ok=True)
-    sections = _about_data(Path(shards), figures)
-    if model is not None:
-        sections += _about_model(Path(model), Path(shards), figures)
-    write_page(path, title, sections)
+    loaded = open_model(model) if model is not None else None
+    settings = settings_for(loaded, data) if loaded is not None else TrainConfig(data=data)
+    splits = open_splits(settings)
+    sections = _about_data(Path(data), splits, figures)
+    if loaded is not None and model is not None:
+        folder = Path(model) if Path(model).is_dir() else Path(model).parent
+        sections += about_model(loaded, folder, splits, figures)
+    write_page(path, title, sections, lead=str(splits.about.get("data", "")))
 
 
-def _about_data(folder: Path, figures: Path) -> list[Section]:
-    dataset = open_shards(folder)
-    manifest = dataset.manifest
-    counts = {split: dict.fromkeys(manifest.categories, 0) for split in SPLITS}
-    for row in read_histogram(folder):
-        counts[row.split][row.category] += row.drawings
+def images_of(dataset: "Dataset", rows: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+    """Return some of the images of a data set; strokes are rendered.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Any; it is read once, from front to back.
+    rows : ndarray of int64, shape (n,)
+        Which ones, in any order.
+
+    Returns
+    -------
+    ndarray of uint8, shape (n, side, side)
+        In the order of `rows`.
+
+    Examples
+    --------
+    >>> from quickdraw_kit.learn.dataset import ArrayDataset
+    >>> images = np.arange(3, dtype=np.uint8).repeat(784).reshape(3, 28, 28)
+    >>> dataset = ArrayDataset(images, np.zeros(3, np.int64), ("cat",))
+    >>> images_of(dataset, np.array([2, 0]))[:, 0, 0]
+    array([2, 0], dtype=uint8)
+    """
+    from quickdraw_kit.raster.render import rasterize
+    from quickdraw_kit.strokes.batch import DrawingBatch
+
+    parts, order, start = [], np.argsort(rows, kind="stable"), 0
+    wanted = rows[order]
+    for batch, labels in dataset.batches(_STEP):
+        first, last = np.searchsorted(wanted, [start, start + len(labels)])
+        if last > first:
+            inside = wanted[first:last] - start
+            strokes = isinstance(batch, DrawingBatch)
+            parts.append(rasterize(batch.take(inside)) if strokes else np.array(batch[inside]))
+        start += len(labels)
+    found: npt.NDArray[np.uint8] = np.concatenate(parts)[np.argsort(order)]
+    return found
+
+
+def _about_data(folder: Path, splits: "Splits", figures: Path) -> list[Section]:
+    counts = _counts(splits)
     category_histogram(counts, figures / "histogram.png")
-    _contact_sheet(dataset, figures / "drawings.png")
-    totals = manifest.counts
-    rows: list[list[str]] = [
-        ["drawings read", f"{totals.read:,}"],
-        *([f"left out: {name}", f"{number:,}"] for name, number in totals.filtered.items()),
-        *([f"refused: {name}", f"{number:,}"] for name, number in totals.rejected.items()),
-        *([f"in {split}", f"{number:,}"] for split, number in manifest.rows.items()),
-        ["categories", f"{len(manifest.categories):,}"],
-        ["bitmaps", f"{dataset.side} x {dataset.side}"],
-        ["split by", f"a hash of the key_id, shares {_shares(manifest.layout.fractions)}"],
-        ["made by", f"quickdraw_kit {manifest.library_version}"],
-    ]
+    first = next(iter(splits.values()))
+    _contact_sheet(first, figures / "drawings.png")
+    rows: list[list[str]] = _origin(folder)
+    rows += [[f"in {split}", f"{len(part):,}"] for split, part in splits.items()]
+    rows.append(["categories", f"{len(first.label_names):,}"])
+    many = len(first.label_names) > _FIT
     return [
-        Section(
-            "The data set",
-            [
-                f"{totals.written:,} drawings, from {len(manifest.sources)} files.",
-                Table(["What went in, and what came out", ""], rows),
-            ],
-        ),
+        Section("The data set", [Table(["What went in, and what came out", ""], rows)]),
         Section(
             "Drawings of each category",
             [
-                Picture(figures / "drawings.png", "A row of drawings for each category"),
-                Picture(figures / "histogram.png", "Bars: drawings per category and split"),
-            ],
-        ),
-    ]
-
-
-def _contact_sheet(dataset: ShardDataset, path: Path) -> None:
-    labels = dataset.labels
-    chosen = np.concatenate(
-        [np.flatnonzero(labels == label)[:_EACH] for label in range(len(dataset.label_names))]
-        or [np.zeros(0, np.int64)]
-    )
-    chosen = chosen[labels[chosen] < _CATEGORIES]
-    images = np.stack([dataset[int(row)][0] for row in chosen])
-    contact_sheet(images, labels[chosen], dataset.label_names, path, columns=_EACH)
-
-
-def _about_model(folder: Path, shards: Path, figures: Path) -> list[Section]:
-    from quickdraw_kit.learn.evaluate import evaluate
-    from quickdraw_kit.learn.model import load_model
-    from quickdraw_kit.learn.networks import count_parameters
-    from quickdraw_kit.learn.train import EpochMetrics
-
-    model = load_model(folder / "model.safetensors")
-    lines = (folder / "metrics.jsonl").read_text("utf-8").splitlines()
-    training_history([EpochMetrics(**json.loads(line)) for line in lines], figures / "history.png")
-    rows = []
-    results: dict[str, Evaluation] = {}
-    for split in SPLITS:
-        data = open_shards(shards, split=split)
-        if len(data):
-            result = results[split] = evaluate(model, data)
-            rows.append(
-                [
-                    split,
-                    f"{len(data):,}",
-                    f"{result.loss:.3f}",
-                    f"{result.top1:.1%}",
-                    f"{result.top3:.1%}",
-                ]
-            )
-    with atomic_write(folder / "evaluation.json") as file:
-        summary = {
-            split: {"loss": result.loss, "top1": result.top1, "top3": result.top3}
-            for split, result in results.items()
-        }
-        file.write(json.dumps(summary, indent=1).encode())
-    parameters = count_parameters(model.network)
-    header = ["split", "drawings", "loss", "top-1 accuracy", "top-3 accuracy"]
-    grids = []
-    shown = "test" if "test" in results else next(iter(results))
-    for split in dict.fromkeys(("train", shown)):
-        if split in results:
-            grid = figures / f"predictions-{split}.png"
-            _predictions(open_shards(shards, split=split), results[split], grid)
-            caption = f"Answers on drawings of {split}: right ones ticked, wrong ones crossed."
-            grids.append(Picture(grid, f"Answers on {split}", caption))
-    confusion_matrix(results[shown].confusion, model.label_names, figures / "confusion.png")
-    return [
-        Section(
-            "The model",
-            [
-                f"{model.architecture}, {parameters:,} parameters.",
-                Table(header, rows),
-                Picture(figures / "history.png", "Curves: loss and accuracy of each epoch"),
-            ],
-        ),
-        Section(
-            "Its answers",
-            [
-                *grids,
                 Picture(
-                    figures / "confusion.png",
-                    "The confusion matrix",
-                    f"What is taken for what, on drawings of {shown}.",
+                    figures / "drawings.png",
+                    "A row of drawings for each category",
+                    "Drawings to train on" + (", to be enlarged by a click." if many else "."),
+                    zoom=many,
+                ),
+                Picture(
+                    figures / "histogram.png",
+                    "Bars: drawings per category and split",
+                    zoom=many,
                 ),
             ],
         ),
     ]
 
 
-def _predictions(data: ShardDataset, result: "Evaluation", path: Path) -> None:
-    # wrong answers are the interesting ones: up to a quarter of the grid
-    wrong = np.flatnonzero(result.labels != result.predictions)[: _SHOWN // 4]
-    right = np.flatnonzero(result.labels == result.predictions)[: _SHOWN - len(wrong)]
-    rows = np.sort(np.concatenate([wrong, right]))
-    images = np.stack([data[int(row)][0] for row in rows])
-    prediction_grid(
-        images,
-        result.labels[rows],
-        result.predictions[rows],
-        data.label_names,
-        path,
-        confidence=result.confidence[rows],
-    )
+def _counts(splits: Mapping[str, "Dataset"]) -> dict[str, dict[str, int]]:
+    return {
+        split: dict(
+            zip(
+                part.label_names,
+                np.bincount(part.labels, minlength=len(part.label_names)).tolist(),
+                strict=True,
+            )
+        )
+        for split, part in splits.items()
+    }
 
 
-def _shares(fractions: dict[str, float]) -> str:
-    return " / ".join(f"{share:.0%}" for share in fractions.values())
+def _origin(folder: Path) -> list[list[str]]:
+    """Say what the manifest of shards says of where they come from."""
+    if not (folder / MANIFEST_NAME).exists():
+        return []
+    manifest = load_manifest(folder)
+    totals, side = manifest.counts, manifest.layout.style.side
+    shares = " / ".join(f"{share:.0%}" for share in manifest.layout.fractions.values())
+    return [
+        ["files", f"{len(manifest.sources):,}"],
+        ["drawings read", f"{totals.read:,}"],
+        *([f"left out: {name}", f"{number:,}"] for name, number in totals.filtered.items()),
+        *([f"refused: {name}", f"{number:,}"] for name, number in totals.rejected.items()),
+        ["bitmaps", f"{side} x {side}"],
+        ["split by", f"a hash of the key_id, shares {shares}"],
+        ["made by", f"quickdraw_kit {manifest.library_version}"],
+    ]
+
+
+def _contact_sheet(dataset: "Dataset", path: Path) -> None:
+    labels = dataset.labels
+    there = np.unique(labels)
+    rows = np.concatenate([np.flatnonzero(labels == label)[:_EACH] for label in there])
+    images = images_of(dataset, rows)
+    contact_sheet(images, labels[rows], dataset.label_names, path, columns=_EACH)

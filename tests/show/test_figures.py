@@ -9,9 +9,10 @@ from PIL import Image
 
 from quickdraw_kit.categories import CATEGORIES
 from quickdraw_kit.errors import UsageError
+from quickdraw_kit.learn.metrics import reliability
 from quickdraw_kit.learn.train import EpochMetrics
 from quickdraw_kit.show.canvas import COLOURS
-from quickdraw_kit.show.figures import category_histogram, confusion_matrix, training_history
+from quickdraw_kit.show.figures import category_histogram, reliability_diagram, training_history
 
 
 @pytest.fixture
@@ -106,44 +107,35 @@ def test_names_of_lines_do_not_cover_each_other(tmp_path):
     assert abs(places["train"] - places["validation"]) > 10
 
 
-def test_small_matrix_has_numbers(tmp_path, texts):
-    matrix = np.array([[8, 2, 0], [0, 5, 0], [0, 0, 0]])
-    confusion_matrix(matrix, ["cat", "dog", "eel"], tmp_path / "confusion.svg")
-    written = texts(tmp_path / "confusion.svg")
-    assert [text for text in written if text.isdigit()] == ["80", "20", "100"]
-    assert "86.7 % of 15 answers are right" in written
-    assert written.count("eel") == 2
+def sure_of(share, count=1000):
+    """A model that is always 80 % sure, and right in a share of the cases."""
+    return reliability(np.full(count, 0.8), np.arange(count) < share * count)
 
 
-def test_rare_confusions_are_seen(tmp_path, texts):
-    confusion_matrix(np.array([[999, 1], [0, 1000]]), ["cat", "dog"], tmp_path / "confusion.svg")
-    assert "·" in texts(tmp_path / "confusion.svg")
+def test_reliability_says_how_far_off_it_is(tmp_path, texts):
+    path = tmp_path / "reliability.svg"
+    reliability_diagram({"train": sure_of(0.95), "test": sure_of(0.5)}, path)
+    assert {"train, mean gap 15.0 %", "test, mean gap 30.0 %"} <= set(texts(path))
 
 
-def test_large_matrix_has_all_names_and_the_worst_pairs(tmp_path, texts):
-    matrix = np.diag(np.full(345, 50))
-    cat, lion = CATEGORIES.index("cat"), CATEGORIES.index("lion")
-    matrix[cat, lion] = 1_777
-    matrix[lion, cat] = 9
-    confusion_matrix(matrix, CATEGORIES, tmp_path / "confusion.svg")
-    written = texts(tmp_path / "confusion.svg")
-    assert all(written.count(name) >= 2 for name in CATEGORIES)
-    pairs = [text for text in written if " as " in text]
-    assert pairs == ["cat as lion", "lion as cat"]
-    assert "1,777" in written
+def test_a_dot_is_where_its_bin_is(tmp_path):
+    """Below the diagonal, a model that is too sure; above it, one that is not sure enough."""
+    heights = {}
+    for share in (0.3, 0.9):
+        path = tmp_path / "reliability.png"
+        reliability_diagram({"test": sure_of(share)}, path)
+        pixels = np.asarray(Image.open(path).convert("RGB")).astype(int)
+        half = pixels[:, : pixels.shape[1] // 2]
+        blue = [int(COLOURS[0][i : i + 2], 16) for i in (1, 3, 5)]
+        rows, columns = np.nonzero(np.abs(half - blue).max(axis=2) < 30)
+        dots = columns > 0.7 * half.shape[1]
+        heights[share] = rows[dots].mean() / len(pixels)
+    assert heights[0.3] - heights[0.9] == pytest.approx(0.6 * 0.8, abs=0.08)
 
 
-@pytest.mark.parametrize("classes", [1, 31, 100])
-def test_matrices_of_any_size(tmp_path, classes):
-    names = [f"label {label}" for label in range(classes)]
-    confusion_matrix(np.ones((classes, classes), np.int64), names, tmp_path / "confusion.png")
-    with Image.open(tmp_path / "confusion.png") as image:
-        assert image.width > 200
-
-
-def test_matrix_and_names_must_fit(tmp_path):
-    with pytest.raises(UsageError, match=r"matrix is \(2, 2\) and there are 1 names"):
-        confusion_matrix(np.zeros((2, 2), np.int64), ["cat"], tmp_path / "confusion.svg")
+def test_reliability_of_nothing(tmp_path):
+    with pytest.raises(UsageError, match="0 splits to draw"):
+        reliability_diagram({}, tmp_path / "reliability.png")
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg"])
@@ -151,9 +143,7 @@ def test_same_numbers_same_bytes(tmp_path, suffix):
     draw = {
         "histogram": lambda path: category_histogram(counts_of(("cat", "dog")), path),
         "history": lambda path: training_history(history(), path),
-        "confusion": lambda path: confusion_matrix(
-            np.eye(3, dtype=np.int64), ["a", "b", "c"], path
-        ),
+        "reliability": lambda path: reliability_diagram({"test": sure_of(0.8)}, path),
     }
     for name, function in draw.items():
         paths = [tmp_path / f"{name}{copy}.{suffix}" for copy in "12"]

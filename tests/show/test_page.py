@@ -13,7 +13,7 @@ from PIL import Image
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.show.page import Picture, Section, Table, write_page
 
-EMPTY = {"meta", "img"}
+EMPTY = {"meta", "img", "input"}
 
 
 class Reader(HTMLParser):

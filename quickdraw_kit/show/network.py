@@ -1,0 +1,219 @@
+"""A network drawn as a graph: a box for each step, its shape and its parameters, and what feeds it.
+
+Graphviz lays it out when it is installed. Without it the boxes stand in one column, in the order in
+which they run, which is all that nets with few branches need; what skips steps runs beside them.
+"""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from quickdraw_kit.errors import DataError, UsageError
+from quickdraw_kit.files import atomic_write
+from quickdraw_kit.show.canvas import COLOURS, FAINT, INK, LINE, canvas
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from quickdraw_kit.learn.graph import Graph, Node
+
+__all__ = ["draw_network", "network_dot"]
+
+_WIDTH, _HEIGHT, _PITCH = 4.6, 0.3, 0.44  # of a box, and from box to box, in inches
+_LANE = 0.16  # between lines that skip steps
+_SECONDS = 60
+
+
+def draw_network(
+    graph: "Graph", path: str | os.PathLike[str], *, graphviz: bool | None = None
+) -> None:
+    """Draw a network.
+
+    Parameters
+    ----------
+    graph : Graph
+        As of `quickdraw_kit.learn.graph.network_graph`.
+    path : path-like
+        File to write: ``.svg`` or ``.png``, or ``.dot`` for the text that Graphviz reads.
+    graphviz : bool, optional
+        Whether ``dot`` lays it out; by default when it is there.
+
+    Raises
+    ------
+    UsageError
+        If the name has another suffix, or ``dot`` is asked for and not there.
+    DataError
+        If ``dot`` fails.
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> from quickdraw_kit.learn.graph import network_graph
+    >>> path = getfixture("tmp_path") / "network.svg"
+    >>> draw_network(network_graph("tiny-cnn", 10), path)
+    >>> "<svg" in path.read_text()
+    True
+    """
+    path = Path(path)
+    form = path.suffix.lower().removeprefix(".")
+    if form == "dot":
+        with atomic_write(path) as file:
+            file.write(network_dot(graph).encode())
+        return
+    if form not in ("svg", "png"):
+        raise UsageError(f"{path}: the drawing of a network ends in .svg, .png or .dot")
+    program = shutil.which("dot") if graphviz is not False else None
+    if program is None and graphviz:
+        raise UsageError("Graphviz is not here: install it, or draw without it")
+    if program is None:
+        _draw(graph, path)
+        return
+    run = subprocess.run(  # noqa: S603
+        [program, f"-T{form}", "-Gdpi=110" if form == "png" else "-Gdpi=72"],
+        input=network_dot(graph).encode(),
+        capture_output=True,
+        timeout=_SECONDS,
+        check=False,
+    )
+    if run.returncode:
+        raise DataError(f"{program} failed: {run.stderr.decode(errors='replace').strip()}")
+    with atomic_write(path) as file:
+        file.write(run.stdout)
+
+
+def network_dot(graph: "Graph") -> str:
+    r"""Describe a network in the language of Graphviz.
+
+    Parameters
+    ----------
+    graph : Graph
+        As of `quickdraw_kit.learn.graph.network_graph`.
+
+    Returns
+    -------
+    str
+        A ``digraph``.
+
+    Examples
+    --------
+    >>> from quickdraw_kit.learn.graph import Graph, Node
+    >>> layer = Node("Linear 784 -> 10", (10,), 7_850, (0,))
+    >>> graph = Graph("small", (Node("image", (784,), 0, ()), layer))
+    >>> print(network_dot(graph).splitlines()[-3])
+    n1 [label="Linear 784 → 10\n10 · 7,850 parameters", fillcolor="#dfe8ee"];
+    """
+    title = _escape(_title(graph))
+    lines = [
+        "digraph network {",
+        f'label="{title}"; labelloc=t; labeljust=l; fontsize=13;',
+        'fontname="DejaVu Sans"; ranksep=0.22; nodesep=0.3;',
+        f'node [shape=box, style="filled,rounded", fontname="DejaVu Sans", fontsize=10, '
+        f'color="{COLOURS[0]}", fontcolor="{INK}", height=0.3, margin="0.12,0.05"];',
+        f'edge [color="{FAINT}", arrowsize=0.6];',
+    ]
+    for place, node in enumerate(graph.nodes):
+        label = "\\n".join(filter(None, (_escape(_kind(node)), _escape(_facts(node)))))
+        lines.append(f'n{place} [label="{label}", fillcolor="{_fill(node)}"];')
+        lines += [f"n{source} -> n{place};" for source in node.inputs]
+    return "\n".join([*lines, "}", ""])
+
+
+def _draw(graph: "Graph", path: Path) -> None:
+    lanes = _lanes(graph)
+    width = _WIDTH + 0.5 + _LANE * (max(lanes.values(), default=0) + 1)
+    height = _PITCH * len(graph.nodes) + 0.6
+    with canvas(path, width, height) as figure:
+        figure.set_layout_engine("none")
+        ax = figure.add_axes((0, 0, 1, 1))
+        ax.set_axis_off()
+        ax.set_xlim(0, width)
+        ax.set_ylim(height, 0)
+        ax.text(0.2, 0.26, _title(graph), fontsize=11, va="center", color=INK)
+        for place, node in enumerate(graph.nodes):
+            _box(ax, node, _top(place))
+            for source in node.inputs:
+                if source == place - 1:
+                    _arrow(ax, [(_WIDTH / 2, _top(source) + _HEIGHT), (_WIDTH / 2, _top(place))])
+                else:
+                    out = 0.2 + _WIDTH + 0.18 + _LANE * lanes[source, place]
+                    y0, y1 = _top(source) + _HEIGHT * 0.7, _top(place) + _HEIGHT * 0.3
+                    _arrow(ax, [(0.2 + _WIDTH, y0), (out, y0), (out, y1), (0.2 + _WIDTH, y1)])
+
+
+def _box(ax: "Axes", node: "Node", top: float) -> None:
+    from matplotlib.patches import FancyBboxPatch
+
+    style = "round,pad=0,rounding_size=0.06"
+    box = FancyBboxPatch(
+        (0.2, top), _WIDTH, _HEIGHT, style, facecolor=_fill(node), edgecolor=LINE, linewidth=0.8
+    )
+    ax.add_patch(box)
+    y = top + _HEIGHT / 2
+    ax.text(0.32, y, _kind(node), va="center", fontsize=9, color=INK)
+    ax.text(_WIDTH - 0.75, y, _shape(node), va="center", ha="right", fontsize=8.5, color=FAINT)
+    if node.parameters:
+        ax.text(
+            _WIDTH + 0.1, y, f"{node.parameters:,}", va="center", ha="right", fontsize=8.5,
+            color=INK,
+        )  # fmt: skip
+
+
+def _arrow(ax: "Axes", points: list[tuple[float, float]]) -> None:
+    *_, before, end = points
+    xs, ys = zip(*points[:-1], strict=True)
+    ax.plot(xs, ys, color=FAINT, linewidth=1, solid_joinstyle="round")
+    ax.annotate(
+        "", end, before,
+        arrowprops={"arrowstyle": "-|>", "color": FAINT, "lw": 1, "shrinkA": 0, "shrinkB": 0,
+                    "mutation_scale": 7},
+    )  # fmt: skip
+
+
+def _lanes(graph: "Graph") -> dict[tuple[int, int], int]:
+    """Give each connection that skips steps a lane in which it crosses no other."""
+    skips = [
+        (source, place)
+        for place, node in enumerate(graph.nodes)
+        for source in node.inputs
+        if source != place - 1
+    ]
+    lanes: dict[tuple[int, int], int] = {}
+    for skip in sorted(skips, key=lambda pair: pair[1] - pair[0]):
+        taken = {lane for other, lane in lanes.items() if other[0] < skip[1] and skip[0] < other[1]}
+        lanes[skip] = next(lane for lane in range(len(skips)) if lane not in taken)
+    return lanes
+
+
+def _top(place: int) -> float:
+    return 0.5 + _PITCH * place
+
+
+def _title(graph: "Graph") -> str:
+    return f"{graph.name}: {graph.parameters:,} parameters"
+
+
+def _kind(node: "Node") -> str:
+    return node.kind.replace("->", "→")
+
+
+def _shape(node: "Node") -> str:
+    return " x ".join(map(str, node.shape))
+
+
+def _facts(node: "Node") -> str:
+    counts = f"{node.parameters:,} parameters" if node.parameters else ""
+    return " · ".join(filter(None, (_shape(node), counts)))
+
+
+def _fill(node: "Node") -> str:
+    """Tell steps by their kind: with weights, joins, and all others."""
+    if node.parameters:
+        return "#dfe8ee"
+    return "#fbf0dc" if len(node.inputs) > 1 else "#ffffff"
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')

@@ -1,0 +1,280 @@
+"""Figures of the primer: numbers in cells, kernels at work, and what each layer makes of an image."""
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from quickdraw_kit.primer.forward import Step, Weights
+from quickdraw_kit.primer.gallery import KERNELS, apply_kernel
+from quickdraw_kit.primer.operations import conv2d, max_pool2d, relu
+from quickdraw_kit.show.canvas import COLOURS, FAINT, INK, canvas
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = [
+    "draw_features",
+    "draw_forward",
+    "draw_kernels",
+    "draw_shapes",
+    "draw_worked_example",
+]
+
+_SHOWN = 16  # feature maps of a layer that are shown
+
+
+def draw_worked_example(path: str | os.PathLike[str]) -> None:
+    """Draw the worked example: input, kernel, cross-correlation, ReLU, max-pooling.
+
+    Parameters
+    ----------
+    path : path-like
+        File to write, ``.png`` or ``.svg``.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> path = getfixture("tmp_path") / "worked.svg"
+    >>> draw_worked_example(path)
+    >>> path.exists()
+    True
+    """
+    x = np.array(
+        [[1, 2, 0, 1, 2], [0, 1, 3, 1, 0], [2, 2, 1, 0, 1], [1, 0, 2, 1, 3], [2, 1, 0, 1, 2]]
+    )
+    kernel = np.array([[1, 0, -1]] * 3)
+    feature_map = conv2d(x, kernel)
+    kept = relu(feature_map)
+    parts = [
+        ("input", x), ("kernel", kernel), ("cross-correlation", feature_map), ("ReLU", kept),
+        ("max-pooling, 2 x 2", max_pool2d(kept)),
+    ]  # fmt: skip
+    with canvas(path, 10.5, 2.7) as figure:
+        axes = figure.subplots(1, len(parts), width_ratios=[5, 3, 3, 3, 1.6])
+        for ax, (name, numbers) in zip(axes, parts, strict=True):
+            _cells(ax, numbers, name)
+
+
+def draw_shapes(path: str | os.PathLike[str]) -> None:
+    """Draw a vector of 64 numbers, a matrix of 8 x 8, a tensor of 4 x 4 x 4 and a colour image.
+
+    Parameters
+    ----------
+    path : path-like
+        File to write, ``.png`` or ``.svg``.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> path = getfixture("tmp_path") / "shapes.svg"
+    >>> draw_shapes(path)
+    >>> path.exists()
+    True
+    """
+    numbers = np.arange(64)
+    image = _colour_image()
+    with canvas(path, 10, 9.6) as figure:
+        grid = figure.add_gridspec(4, 4, height_ratios=[0.5, 3.4, 2.4, 2.4])
+        ax = figure.add_subplot(grid[0, :])
+        _cells(ax, numbers[None], "vector: 64 numbers, shape (64,)", size=6)
+        _cells(
+            figure.add_subplot(grid[1, 1:3]), numbers.reshape(8, 8),
+            "matrix: the same in 8 rows of 8, shape (8, 8)",
+        )  # fmt: skip
+        for plane, numbers_of in enumerate(numbers.reshape(4, 4, 4)):
+            name = "tensor: 4 planes, shape (4, 4, 4)" if plane == 0 else f"plane {plane}"
+            _cells(figure.add_subplot(grid[2, plane]), numbers_of, name)
+        ax = figure.add_subplot(grid[3, 0])
+        ax.imshow(image, interpolation="nearest")
+        _bare(ax, "colour image, shape (3, 16, 16)")
+        for plane, name in enumerate(("red", "green", "blue")):
+            ax = figure.add_subplot(grid[3, plane + 1])
+            ax.imshow(image[..., plane], cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+            _bare(ax, f"plane {plane}: {name}")
+
+
+def draw_kernels(image: npt.NDArray[np.uint8], path: str | os.PathLike[str]) -> None:
+    """Draw an image and what each kernel of the gallery makes of it.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (height, width) or (height, width, 3)
+        Grey or colour.
+    path : path-like
+        File to write, ``.png`` or ``.svg``.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> path = getfixture("tmp_path") / "kernels.svg"
+    >>> draw_kernels(np.eye(8, dtype=np.uint8) * 255, path)
+    >>> path.exists()
+    True
+    """
+    with canvas(path, 12, 6.4) as figure:
+        axes = figure.subplots(2, 4).ravel()
+        _picture(axes[0], image, "the image")
+        for ax, kernel in zip(axes[1:], KERNELS.values(), strict=False):
+            _picture(ax, apply_kernel(image, kernel.name), kernel.name)
+            rows = "\n".join(
+                "  ".join(f"{w:.2g}".rjust(4) for w in row) for row in kernel.weights.tolist()
+            )
+            ax.set_xlabel(rows, family="DejaVu Sans Mono", fontsize=8, color=INK)
+        axes[-1].set_axis_off()
+        axes[-1].text(
+            0, 0.5, "Below each: its kernel.\nPixels under 0 are shown black,\nover 255 white.",
+            color=FAINT, va="center", transform=axes[-1].transAxes,
+        )  # fmt: skip
+
+
+def draw_forward(
+    steps: Sequence[Step], names: Sequence[str], path: str | os.PathLike[str]
+) -> None:
+    """Draw every layer's output for one image, down to the probabilities.
+
+    Parameters
+    ----------
+    steps : sequence of Step
+        What `forward` gave.
+    names : sequence of str
+        Names of the labels.
+    path : path-like
+        File to write, ``.png`` or ``.svg``.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> from quickdraw_kit.primer.layers import Layer
+    >>> steps = [Step(Layer("input"), np.zeros((1, 4, 4))), Step(Layer("softmax"), np.ones(2) / 2)]
+    >>> path = getfixture("tmp_path") / "forward.svg"
+    >>> draw_forward(steps, ["cat", "dog"], path)
+    >>> path.exists()
+    True
+    """
+    shown = [step for step in steps[:-1] if step.layer.kind != "flatten"]
+    heights = [1.0 if step.output.ndim == 3 else 0.45 for step in shown]
+    columns = min(max(len(s.output) if s.output.ndim == 3 else 1 for s in shown), _SHOWN)
+    with canvas(path, 1.1 * max(columns, 6) + 1, 1.35 * sum(heights) + 2.6) as figure:
+        grid = figure.add_gridspec(len(shown) + 1, columns, height_ratios=[*heights, 1.7])
+        for row, step in enumerate(shown):
+            if step.output.ndim != 3:
+                ax = figure.add_subplot(grid[row, :])
+                ax.imshow(step.output[None], cmap="gray", aspect="auto", interpolation="nearest")
+                _bare(ax, f"{step.layer.kind}: {len(step.output)} numbers")
+                continue
+            for place, feature_map in enumerate(step.output[:columns]):
+                ax = figure.add_subplot(grid[row, place])
+                top = max(float(step.output.max()), 1e-9)
+                ax.imshow(feature_map, cmap="gray", vmin=0, vmax=top, interpolation="nearest")
+                _bare(ax, _title(step) if place == 0 else "")
+        _bars(figure.add_subplot(grid[len(shown), :]), np.asarray(steps[-1].output), names)
+
+
+def draw_features(
+    weights: Weights, steps: Sequence[Step], path: str | os.PathLike[str]
+) -> None:
+    """Draw the kernels that the first layer learned, and where each of them answers.
+
+    Parameters
+    ----------
+    weights : Weights
+        The network.
+    steps : sequence of Step
+        What `forward` gave for an image.
+    path : path-like
+        File to write, ``.png`` or ``.svg``.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    first = next(step for step in steps if step.layer.kind == "convolution")
+    kernels = weights.tensors[f"{first.layer.index}.weight"][:, 0]
+    columns = min(len(kernels), 8)
+    rows = -(-len(kernels) // columns)
+    reach = float(np.abs(kernels).max())
+    with canvas(path, 1.3 * columns + 0.4, 2.9 * rows + 0.6) as figure:
+        figure.suptitle(
+            "Kernels (light: wants ink, dark: wants none), and where each answers", x=0.02, ha="left"
+        )
+        axes = figure.subplots(2 * rows, columns, squeeze=False)
+        for place in range(rows * columns):
+            above = axes[2 * (place // columns), place % columns]
+            below = axes[2 * (place // columns) + 1, place % columns]
+            if place >= len(kernels):
+                above.set_axis_off()
+                below.set_axis_off()
+                continue
+            above.imshow(kernels[place], cmap="gray", vmin=-reach, vmax=reach)
+            below.imshow(first.output[place], cmap="gray", vmin=0)
+            _bare(above, f"{place}")
+            _bare(below, "")
+
+
+def _title(step: Step) -> str:
+    channels, height, width = step.output.shape
+    return f"{step.layer.kind}: {channels} x {height} x {width}"
+
+
+def _bars(ax: "Axes", probabilities: npt.NDArray[Any], names: Sequence[str]) -> None:
+    best = np.argsort(-probabilities, kind="stable")[:10]
+    ax.barh(range(len(best)), probabilities[best] * 100, color=COLOURS[0])
+    ax.set_yticks(range(len(best)), [names[label] for label in best])
+    ax.invert_yaxis()
+    ax.set_xlim(0, 100)
+    ax.tick_params(length=0)
+    ax.set_title("softmax: probabilities, %")
+
+
+def _cells(ax: "Axes", numbers: npt.NDArray[Any], name: str, *, size: float = 9) -> None:
+    """Write a matrix, number by number, on a faint ground that says how large they are."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    colours = LinearSegmentedColormap.from_list("cells", ["#f4d9a8", "#ffffff", "#a9c4d8"])
+    reach = max(int(np.abs(numbers).max()), 1)
+    ax.imshow(numbers, cmap=colours, vmin=-reach, vmax=reach)
+    for row, column in np.ndindex(*numbers.shape):
+        ax.text(column, row, f"{numbers[row, column]}", ha="center", va="center", fontsize=size)
+    _bare(ax, name)
+
+
+def _picture(ax: "Axes", image: npt.NDArray[Any], name: str) -> None:
+    ax.imshow(np.clip(image, 0, 255).astype(np.uint8), cmap="gray", vmin=0, vmax=255)
+    _bare(ax, name)
+
+
+def _bare(ax: "Axes", name: str) -> None:
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.spines[:].set_visible(False)
+    ax.set_title(name, fontsize=8.5, pad=4)
+
+
+def _colour_image() -> npt.NDArray[np.uint8]:
+    """Return a sun over a meadow, 16 x 16."""
+    image = np.empty((16, 16, 3), np.uint8)
+    image[:11] = (120, 180, 240)
+    image[11:] = (60, 150, 70)
+    y, x = np.mgrid[:16, :16]
+    image[(y - 5) ** 2 + (x - 10) ** 2 <= 10] = (250, 210, 60)
+    return image

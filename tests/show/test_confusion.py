@@ -1,0 +1,134 @@
+"""Ten labels with their numbers, hundreds by their clusters, and all names to be read."""
+
+import re
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from PIL import Image
+from scipy.cluster.hierarchy import cophenet, linkage
+from scipy.spatial.distance import squareform
+
+from quickdraw_kit.categories import CATEGORIES
+from quickdraw_kit.errors import UsageError
+from quickdraw_kit.show.confusion import confused_block, confusion_matrix, similarity_order
+
+
+@pytest.fixture
+def texts(monkeypatch):
+    """Have SVG files hold text as text, and read it."""
+    monkeypatch.setitem(mpl.rcParams, "svg.fonttype", "none")
+
+    def read(path):
+        return re.findall(r"<text[^>]*>([^<]*)</text>", path.read_text("utf-8"))
+
+    return read
+
+
+def test_small_matrix_has_numbers(tmp_path, texts):
+    matrix = np.array([[8, 2, 0], [0, 5, 0], [0, 0, 0]])
+    confusion_matrix(matrix, ["cat", "dog", "eel"], tmp_path / "confusion.svg")
+    written = texts(tmp_path / "confusion.svg")
+    assert [text for text in written if text.isdigit()] == ["80", "20", "100"]
+    assert "86.7 % of 15 answers are right" in written
+    assert written.count("eel") == 2
+
+
+def test_rare_confusions_are_seen(tmp_path, texts):
+    confusion_matrix(np.array([[999, 1], [0, 1000]]), ["cat", "dog"], tmp_path / "confusion.svg")
+    assert "·" in texts(tmp_path / "confusion.svg")
+
+
+def test_large_matrix_has_all_names_and_the_worst_pairs(tmp_path, texts):
+    matrix = np.diag(np.full(345, 50))
+    cat, lion = CATEGORIES.index("cat"), CATEGORIES.index("lion")
+    matrix[cat, lion] = 1_777
+    matrix[lion, cat] = 9
+    confusion_matrix(matrix, CATEGORIES, tmp_path / "confusion.svg")
+    written = texts(tmp_path / "confusion.svg")
+    assert all(written.count(name) >= 2 for name in CATEGORIES)
+    pairs = [text for text in written if " as " in text]
+    assert pairs == ["cat as lion", "lion as cat"]
+    assert "1,777" in written
+
+
+@pytest.mark.parametrize("classes", [1, 31])
+def test_matrices_of_any_size(tmp_path, classes):
+    names = [f"label {label}" for label in range(classes)]
+    confusion_matrix(np.ones((classes, classes), np.int64), names, tmp_path / "confusion.png")
+    with Image.open(tmp_path / "confusion.png") as image:
+        assert image.width > 200
+
+
+def test_matrix_and_names_must_fit(tmp_path):
+    with pytest.raises(UsageError, match=r"matrix is \(2, 2\) and there are 1 names"):
+        confusion_matrix(np.zeros((2, 2), np.int64), ["cat"], tmp_path / "confusion.svg")
+
+
+@given(
+    st.integers(1, 12).flatmap(
+        lambda size: arrays.arrays(np.int64, (size, size), elements=st.integers(0, 50))
+    )
+)
+def test_order_is_a_permutation(matrix):
+    assert sorted(similarity_order(matrix)) == list(range(len(matrix)))
+
+
+def test_clusters_stay_together():
+    rng = np.random.default_rng(0)
+    member = rng.permutation(np.repeat(np.arange(8), 5))
+    same = member[:, None] == member
+    matrix = np.where(same, rng.integers(5, 20, (40, 40)), rng.integers(0, 2, (40, 40)))
+    order = similarity_order(matrix + 60 * np.eye(40, dtype=int))
+    assert (np.diff(member[order]) != 0).sum() == 7
+
+
+def test_clusters_are_those_of_scipy():
+    """What scipy joins below any height stands side by side."""
+    rng = np.random.default_rng(1)
+    matrix = rng.integers(0, 1000, (30, 30))
+    shares = matrix / matrix.sum(axis=1, keepdims=True)
+    far = 1 - (shares + shares.T) / 2
+    np.fill_diagonal(far, 0)
+    joined = squareform(cophenet(linkage(squareform(far, checks=False), "average")))
+    place = np.argsort(similarity_order(matrix))
+    for height in np.unique(joined):
+        for label in range(30):
+            cluster = np.sort(place[joined[label] <= height])
+            assert (np.diff(cluster) == 1).all()
+
+
+def test_block_has_the_labels_of_the_worst_pairs(tmp_path, texts):
+    matrix = np.diag(np.full(345, 50))
+    worst = [("cat", "lion", 50), ("lion", "tiger", 40), ("car", "truck", 30), ("bed", "pool", 1)]
+    for truth, answer, count in worst:
+        matrix[CATEGORIES.index(truth), CATEGORIES.index(answer)] = count
+    confused_block(matrix, CATEGORIES, tmp_path / "block.svg", most=5)
+    written = texts(tmp_path / "block.svg")
+    assert {name for name in written if name in CATEGORIES} == {
+        "cat",
+        "lion",
+        "tiger",
+        "car",
+        "truck",
+    }
+    assert "50" in written  # of cat: of the whole row, which is 100
+    assert "44" in written  # of lion: 40 of 90
+
+
+def test_block_of_nothing(tmp_path):
+    with pytest.raises(UsageError, match="nothing is confused"):
+        confused_block(np.eye(3, dtype=np.int64), ["a", "b", "c"], tmp_path / "block.svg")
+    with pytest.raises(UsageError, match="a block of 31 labels"):
+        confused_block(np.ones((3, 3), np.int64), ["a", "b", "c"], tmp_path / "b.svg", most=31)
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg"])
+def test_same_numbers_same_bytes(tmp_path, suffix):
+    paths = [tmp_path / f"{copy}.{suffix}" for copy in "12"]
+    for path in paths:
+        confusion_matrix(np.eye(31, dtype=np.int64), [str(n) for n in range(31)], path)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
