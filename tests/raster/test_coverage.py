@@ -1,0 +1,90 @@
+"""The quick way is what the rules say, and byte for byte the long way."""
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from quickdraw_kit.raster.room import LINES, NOWHERE, SLOTS
+from tests.raster.slow import alpha, assert_follows_the_rules, covered, room_for, scanned
+
+SIDE = 6
+EDGE = 256 * SIDE
+
+inside = st.integers(0, EDGE)
+random = st.tuples(inside, inside)
+tall = st.tuples(st.integers(256, EDGE), st.sampled_from([0, 5, EDGE - 9, EDGE]))
+coarse = st.tuples(st.integers(0, 12), st.integers(0, 12)).map(lambda p: (p[0] * 128, p[1] * 128))
+steep = st.tuples(st.sampled_from([300, 301, 302, 330]), st.sampled_from([0, 256, 700, EDGE]))
+polygons = st.one_of(
+    *(st.lists(vertex, min_size=2, max_size=9) for vertex in (random, tall, coarse, steep))
+)
+RECTANGLE = [(300, 200), (900, 200), (900, 1200), (300, 1200)]
+
+
+@settings(max_examples=300)
+@given(polygons)
+@example(RECTANGLE)
+@example(RECTANGLE + RECTANGLE)  # wound round twice
+@example([(0, 0), (EDGE, 0), (EDGE, EDGE), (0, EDGE)])
+@example([(100, 0), (1400, EDGE), (1400, 0), (100, EDGE)])  # crossed in the middle
+def test_rows_are_sampled_or_exact_as_the_rules_say(polygon):
+    assert_follows_the_rules(covered(polygon, SIDE), polygon, SIDE)
+
+
+@settings(max_examples=300)
+@given(polygons)
+@example([(100, 0), (1400, EDGE), (1400, 0), (100, EDGE)])
+def test_the_quick_way_is_the_long_way(polygon):
+    np.testing.assert_array_equal(covered(polygon, SIDE), scanned(polygon, SIDE))
+
+
+@pytest.mark.parametrize("width", [1, 128, 255, 256, 600])
+@pytest.mark.parametrize(("y1", "y2"), [(256, 512), (200, 520), (17, 1536), (300, 310)])
+def test_a_rectangle_covers_its_lines_times_its_width(width, y1, y2):
+    polygon = [(700, y1), (700 + width, y1), (700 + width, y2), (700, y2)]
+    rows = np.zeros(SIDE, int)
+    for line in range((y1 * LINES + 128) // 256, (y2 * LINES + 128) // 256):
+        rows[line // LINES] += 1
+    columns = [max(min(700 + width, 256 * c + 256) - max(700, 256 * c), 0) for c in range(SIDE)]
+    expected = [[alpha(2 * lines * column) for column in columns] for lines in rows]
+    assert covered(polygon, SIDE).tolist() == expected
+    assert scanned(polygon, SIDE).tolist() == expected
+
+
+@pytest.mark.parametrize("edges", [2 * SLOTS - 2, 2 * SLOTS + 2, 4 * SLOTS])
+@pytest.mark.parametrize("height", [9, EDGE])
+def test_more_edges_than_there_is_room_for_go_the_long_way(edges, height):
+    """Up and down so often that a row's slots, or its list of edges, are full."""
+    polygon = [(200 + 4 * k, (k % 2) * height) for k in range(edges)]
+    image = covered(polygon, SIDE)
+    np.testing.assert_array_equal(image, scanned(polygon, SIDE))
+    assert_follows_the_rules(image, polygon, SIDE)
+
+
+@given(st.lists(polygons, min_size=2, max_size=4))
+@example([[(200 + 4 * k, (k % 2) * 9) for k in range(4 * SLOTS)], RECTANGLE])
+@example([[(100, 0), (1400, EDGE), (1400, 0), (100, EDGE)] * 2, RECTANGLE])
+def test_nothing_stays_of_the_polygon_before(several):
+    room = room_for(max(several, key=len), SIDE)
+    for polygon in several:
+        room.canvas[:] = 0
+        found = covered(polygon, SIDE, room)
+        np.testing.assert_array_equal(found, covered(polygon, SIDE))
+        assert (room.slots == NOWHERE).all()
+        for name in ("taken", "through", "area"):
+            assert not getattr(room, name).any(), name
+        assert not room.busy[:SIDE].any()
+
+
+def test_polygons_are_laid_over_each_other():
+    room = room_for(RECTANGLE, SIDE)
+    room.canvas[:] = 100
+    once = covered(RECTANGLE, SIDE)
+    over = covered(RECTANGLE, SIDE, room)
+    assert (over[once == 0] == 100).all()
+    assert (over[once == 255] == 255).all()
+    part = (once > 0) & (once < 255)
+    assert part.any()
+    exact = 100 + once[part] * 155 / 255
+    assert np.abs(over[part] - exact).max() <= 1

@@ -1,0 +1,205 @@
+"""Points to segments, against exact arithmetic."""
+
+import itertools
+import math
+from decimal import Decimal, localcontext
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from quickdraw_kit.raster.pen import _directions, make_pen, pen_vertices
+from quickdraw_kit.raster.pen import _lines as lines_of
+from quickdraw_kit.raster.room import Room, make_room
+from quickdraw_kit.raster.segments import place, side_of, sides, straighten
+from quickdraw_kit.raster.style import RasterStyle
+
+HALVES = RasterStyle(side=1, line_diameter=16, padding=120)  # scale 1/512: a grid unit is 2
+TIES = RasterStyle(side=10, line_diameter=1, padding=127.5)  # the pen's radius is 2.5 grid units
+
+
+def room_for(points: int, style: RasterStyle = RasterStyle()) -> Room:
+    grid, _ = make_pen(style)
+    return make_room(
+        points=points, strokes=points, drawings=2, longest=points, pen=grid.vertices, side=grid.side
+    )
+
+
+def placed(points, style) -> tuple[list[tuple[int, int]], bool]:
+    grid, _ = make_pen(style)
+    room = room_for(len(points), style)
+    x, y = np.array(points, np.float32).T.copy()
+    offsets = np.array([0, len(points)])
+    place(x, y, offsets, np.array([0, 1]), 0, 1, grid, room)
+    n = len(points)
+    return list(zip(room.x[:n].tolist(), room.y[:n].tolist(), strict=True)), bool(room.inside[0])
+
+
+coordinate = st.integers(0, 255)
+drawing = st.lists(st.tuples(coordinate, coordinate), min_size=1, max_size=30)
+
+
+@pytest.mark.parametrize(
+    ("style", "scale", "shift"),
+    [(HALVES, Fraction(1, 2), 128), (RasterStyle(), Fraction(448, 19), 24)],
+)
+@given(points=drawing)
+@example(points=[(x, 255 - x) for x in range(256)])
+def test_points_are_centred_by_their_maximum_and_rounded_half_to_even(style, scale, shift, points):
+    right, bottom = (max(axis) for axis in zip(*points, strict=True))
+    found, _ = placed(points, style)
+    assert found == [
+        (
+            round((x + Fraction(256 - right, 2) + shift) * scale),
+            round((y + Fraction(256 - bottom, 2) + shift) * scale),
+        )
+        for x, y in points
+    ]
+
+
+@given(
+    st.lists(st.tuples(st.integers(-300, 300), st.integers(-300, 300)), min_size=1, max_size=5),
+    st.sampled_from([RasterStyle(), RasterStyle(line_diameter=40, padding=0), TIES]),
+)
+def test_a_drawing_is_inside_if_the_pen_touches_no_border(points, style):
+    grid, _ = make_pen(style)
+    found, inside = placed(points, style)
+    assert inside == all(
+        value - grid.reach > 0 and value + grid.reach < 256 * style.side
+        for point in found
+        for value in point
+    )
+
+
+def test_drawings_of_a_block_are_placed_by_themselves():
+    grid, _ = make_pen(HALVES)
+    points = np.array([[0, 10, 20, 255, 3, 4], [7, 9, 20, 2, 255, 1]], np.float32)
+    strokes, drawings = np.array([0, 1, 2, 4, 6]), np.array([0, 1, 3, 4])
+    room = room_for(6, HALVES)
+    place(*points, strokes, drawings, 1, 3, grid, room)  # not the first: its points count from 0
+    for begin, end in ((1, 4), (4, 6)):
+        alone, _ = placed(points[:, begin:end].T, HALVES)
+        kept = np.stack([room.x, room.y], axis=1)[begin - 1 : end - 1]
+        assert list(map(tuple, kept.tolist())) == alone
+
+
+def straightened(strokes) -> list[list[tuple[int, int]]]:
+    points = [point for stroke in strokes for point in stroke]
+    room = room_for(max(len(points), len(strokes)) + 1)
+    for number, (x, y) in enumerate(points):
+        room.x[number], room.y[number] = x, y
+    offsets = np.cumsum([0, *map(len, strokes)])
+    total = straighten(offsets, 0, len(strokes), room)
+    begin = room.begin[: len(strokes) + 1].tolist()
+    assert begin[-1] == total
+    return [
+        list(zip(room.x[a:b].tolist(), room.y[a:b].tolist(), strict=True))
+        for a, b in itertools.pairwise(begin)
+    ]
+
+
+def straight(stroke) -> list[tuple[int, int]]:
+    """The rule in plain words, a point after the other."""
+    kept: list[tuple[int, int]] = []
+    for point in stroke:
+        if kept and point == kept[-1]:
+            continue
+        if len(kept) > 1:
+            (ax, ay), (bx, by) = kept[-2:]
+            before, behind = (bx - ax, by - ay), (point[0] - bx, point[1] - by)
+            cross = before[0] * behind[1] - before[1] * behind[0]
+            along = before[0] * behind[0] + before[1] * behind[1]
+            if cross == 0 and along > 0:
+                kept.pop()
+        kept.append(point)
+    return kept
+
+
+small = st.integers(0, 3)
+stroke = st.lists(st.tuples(small, small), min_size=1, max_size=12)
+
+
+@given(st.lists(stroke, min_size=1, max_size=3))
+@example([[(0, 0), (1, 1), (3, 3), (3, 3), (2, 2)]])  # on, again, and back
+@example([[(1, 1)] * 3, [(1, 1), (2, 2)]])  # a stroke does not go on with the one before
+def test_repeated_points_and_straight_ways_fall_out(strokes):
+    assert straightened(strokes) == [straight(each) for each in strokes]
+
+
+def test_a_way_back_is_not_merged():
+    assert straightened([[(0, 0), (4, 2), (2, 1)]]) == [[(0, 0), (4, 2), (2, 1)]]
+    assert straightened([[(0, 0), (2, 1), (4, 2), (6, 3)]]) == [[(0, 0), (6, 3)]]
+
+
+def exact_side(dx: int, dy: int, style: RasterStyle) -> tuple[Decimal, Decimal]:
+    with localcontext() as context:
+        context.prec = 60
+        scale = Decimal(style.side) / (
+            256 + 2 * Decimal(style.padding) + Decimal(style.line_diameter)
+        )
+        unit = scale * Decimal(style.line_diameter) / 2 * 256
+        unit /= Decimal(dx * dx + dy * dy).sqrt()
+        return -dy * unit, dx * unit
+
+
+STYLES = [RasterStyle(), RasterStyle(side=256), RasterStyle(64, 1.0, 8.0), TIES]
+way = st.integers(-(2**14), 2**14)
+segment = st.tuples(way, way).filter(any)
+
+
+@given(segment, st.sampled_from(STYLES))
+@example((5, 0), RasterStyle())
+@example((0, -5), RasterStyle())
+def test_the_side_of_a_segment_is_rounded_from_its_exact_place(segment, style):
+    grid, pen = make_pen(style)
+    exact = exact_side(*segment, style)
+    assume(all(abs(abs(v - round(v)) - Decimal("0.5")) > Decimal("1e-9") for v in exact))
+    room = room_for(2, style)
+    room.x[:2], room.y[:2] = (100, 100 + segment[0]), (-3, -3 + segment[1])
+    sides(2, grid, pen, room)
+    expected = tuple(round(v) for v in exact)
+    assert (int(room.side_x[0]), int(room.side_y[0])) == expected
+    assert tuple(map(int, side_of(*segment, grid))) == expected
+
+
+@pytest.mark.parametrize("times", [1, 7, 300])
+@pytest.mark.parametrize("way", [(4, 3), (-4, 3), (4, -3), (-4, -3), (3, 4), (-3, -4)])
+def test_where_a_side_lies_between_two_grid_points_the_steps_of_the_original_decide(way, times):
+    """2.5 x 3 / 5 is 1.5, and 2.5 x 4 / 5 is 2: sides of one length, but which is a matter of bits.
+
+    The first point of the three repeats in the list of points: a segment without a length.
+    """
+    grid, pen = make_pen(TIES)
+    dx, dy = way[0] * times, way[1] * times
+    room = room_for(4, TIES)
+    room.x[:4], room.y[:4] = (9, 9, 9 + dx, 9 + 2 * dx), (5, 5, 5 + dy, 5 + 2 * dy)
+    sides(4, grid, pen, room)
+    expected = tuple(map(int, side_of(dx, dy, grid)))
+    for k in (1, 2):
+        assert (int(room.side_x[k]), int(room.side_y[k])) == expected
+    exact = exact_side(dx, dy, TIES)
+    assert all(abs(e - v) <= Decimal("0.5") for e, v in zip(expected, exact, strict=True))
+    x, y = -dy / math.hypot(dx, dy), dx / math.hypot(dx, dy)
+    assert np.sign(expected[0]) == np.sign(x)
+    assert np.sign(expected[1]) == np.sign(y)
+
+
+@given(st.lists(segment, min_size=1, max_size=8), st.sampled_from(STYLES))
+@example([(1, 0), (-1, 0), (0, 1), (0, -1)], RasterStyle())
+@example([(25, 43), (-25, -43), (25, -43), (-25, 43)], RasterStyle(line_diameter=4))
+def test_a_sector_lies_as_its_segment_does_to_all_lines_of_the_pen(ways, style):
+    grid, pen = make_pen(style)
+    vertices = pen_vertices(style)
+    lines = lines_of(np.roll(vertices, -1, axis=0) - vertices)
+    ways = [*ways, *((dx * ways[0][0], dx * ways[0][1]) for dx in (1, -1)), *lines]
+    room = room_for(len(ways) + 1, style)
+    path = np.cumsum([(0, 0), *ways], axis=0)
+    room.x[: len(path)], room.y[: len(path)] = path.T
+    sides(len(path), grid, pen, room)
+    for (dx, dy), sector in zip(ways, room.sector.tolist(), strict=False):
+        ux, uy = _directions(lines)[sector]
+        assert ux * dx + uy * dy > 0
+        for lx, ly in lines:
+            assert np.sign(lx * dy - ly * dx) == np.sign(lx * uy - ly * ux)
