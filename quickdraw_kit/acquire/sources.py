@@ -15,12 +15,14 @@ from quickdraw_kit.files import compression
 
 __all__ = ["Source", "SourceForm", "find_sources", "word_of"]
 
-SourceForm: TypeAlias = Literal["ndjson", "binary", "bitmaps", "idx"]
+SourceForm: TypeAlias = Literal["ndjson", "csv", "binary", "stroke3", "bitmaps", "idx"]
 
 _FORMS: dict[str, SourceForm] = {
     ".ndjson": "ndjson",
     ".jsonl": "ndjson",
+    ".csv": "csv",
     ".bin": "binary",
+    ".npz": "stroke3",
     ".npy": "bitmaps",
 }
 _COMPRESSED = (".gz", ".zst")
@@ -37,8 +39,9 @@ class Source:
         Shortest path that tells the sources of one run apart; the same on every machine.
     path : Path
         Where it is.
-    form : {"ndjson", "binary", "bitmaps", "idx"}
-        Official ndjson, official .bin, official bitmaps (.npy), or IDX images as of MNIST.
+    form : {"ndjson", "csv", "binary", "stroke3", "bitmaps", "idx"}
+        Official ndjson, Kaggle's CSV, official .bin, Sketch-RNN's .npz, official bitmaps (.npy), or
+        IDX images as of MNIST.
     size : int
         Bytes on disk.
     mtime_ns : int
@@ -107,7 +110,7 @@ def word_of(path: Path) -> str:
     >>> word_of(Path("binary/full_binary_hot air balloon.bin.gz"))
     'hot air balloon'
     """
-    stem = _bare(path).stem
+    stem = _bare(path).stem.removesuffix(".full")  # as Sketch-RNN's larger files end
     for prefix in _OFFICIAL_PREFIXES:
         stem = stem.removeprefix(prefix)
     return stem
@@ -183,7 +186,8 @@ def _expand(spec: str) -> list[Path] | None:
             inner = sorted(child.name for child in path.iterdir() if child.is_dir())[:5]
             hint = f"; it has the folders {', '.join(inner)}: name one" if inner else ""
             raise DataError(
-                f"{path} holds no .ndjson, .bin, .npy or IDX file, also not with .gz or .zst{hint}"
+                f"{path} holds no .ndjson, .csv, .bin, .npz, .npy or IDX file, also not with .gz "
+                f"or .zst{hint}"
             )
         return files
     if path.exists():
@@ -229,8 +233,8 @@ def _source(path: Path, name: str, remote: DownloadedFile | None) -> Source:
     form = _form(path)
     if form is None:
         raise DataError(
-            f"{path} is of no known form: expected .ndjson, .jsonl, .bin, .npy or "
-            "*-images-idx3-ubyte, as it is or with .gz or .zst"
+            f"{path} is of no known form: expected .ndjson, .jsonl, .csv, .bin, .npz, .npy "
+            "or *-images-idx3-ubyte, as it is or with .gz or .zst"
         )
     if remote is not None:
         if remote.size is None:

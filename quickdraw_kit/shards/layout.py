@@ -23,7 +23,8 @@ class SplitRule:
     by : {"hash", "sketch-rnn", "ids"}
         The hash of its key_id; its position in the file of its category, as Sketch-RNN's data is
         divided: 70,000 for training, 2,500 for validation, 2,500 for testing, the rest left out;
-        or a list of key_ids. Positions are counted over all lines (rows), whatever is filtered.
+        or a list of key_ids. Positions are counted over all lines (rows), whatever is filtered;
+        Sketch-RNN's own files, whose drawings were chosen at random, keep the split they have.
     unlisted : {"filter", "train", "validation", "test"}
         What becomes of drawings that are not in the list.
     sha256 : str, optional

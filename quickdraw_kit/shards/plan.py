@@ -24,7 +24,7 @@ __all__ = ["Plan", "plan_prepare"]
 
 _LOOK = 256 << 10
 # bytes of a drawing, on the average of the official files
-_BINARY_DRAWING, _SIMPLIFIED_DRAWING, _RAW_DRAWING = 110, 460, 3860
+_BINARY_DRAWING, _STROKE3_DRAWING, _SIMPLIFIED_DRAWING, _RAW_DRAWING = 110, 130, 460, 3860
 _GZIP_RATIO = 4
 
 
@@ -164,10 +164,12 @@ def _estimate_drawings(source: Source) -> int:
             return unpacked // _BINARY_DRAWING
         case "bitmaps" | "idx":
             return unpacked // (28 * 28)
+        case "stroke3":
+            return unpacked // _STROKE3_DRAWING
         case "ndjson" if source.remote is not None:
             raw = source.path.parent.name == "raw"
             return unpacked // (_RAW_DRAWING if raw else _SIMPLIFIED_DRAWING)
-        case "ndjson":
+        case "ndjson" | "csv":
             with open_source(source.path) as file:
                 head = file.read(_LOOK)
             lines = head.count(b"\n")

@@ -1,5 +1,7 @@
 """Read a unit of any form as portions: drawings with the place of each in its source."""
 
+import contextlib
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,8 +15,11 @@ from quickdraw_kit.raster.bitmaps import read_bitmaps, read_idx
 from quickdraw_kit.shards.units import Unit
 from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.strokes.binary import read_binary
+from quickdraw_kit.strokes.fit import fit_to_frame
 from quickdraw_kit.strokes.identity import row_key_ids
+from quickdraw_kit.strokes.kaggle import scan_csv
 from quickdraw_kit.strokes.ndjson import Reject, scan_range, scan_stream
+from quickdraw_kit.strokes.stroke3 import STROKE3_SPLITS, read_stroke3
 
 __all__ = ["Portion", "read_unit"]
 
@@ -47,11 +52,14 @@ class Portion:
         no lines.
     images : ndarray of uint8, shape (drawings, side, side), or None
         The bitmaps, for sources that hold bitmaps.
+    split : ndarray of uint8, shape (drawings,), or None
+        Index into `SPLITS`, for sources that are divided themselves, as Sketch-RNN's.
     """
 
     batch: DrawingBatch
     offset: npt.NDArray[np.int64]
     images: npt.NDArray[np.uint8] | None = None
+    split: npt.NDArray[np.uint8] | None = None
 
     @property
     def nbytes(self) -> int:
@@ -65,10 +73,12 @@ class Portion:
         if len(portions) == 1:
             return portions[0]
         images = [portion.images for portion in portions if portion.images is not None]
+        splits = [portion.split for portion in portions if portion.split is not None]
         return cls(
             DrawingBatch.concat(portion.batch for portion in portions),
             np.concatenate([portion.offset for portion in portions]),
             np.concatenate(images) if images else None,
+            np.concatenate(splits) if splits else None,
         )
 
     def filter(self, mask: npt.NDArray[np.bool_]) -> "Portion":
@@ -76,7 +86,8 @@ class Portion:
         if mask.all():
             return self
         images = None if self.images is None else self.images[mask]
-        return Portion(self.batch.filter(mask), self.offset[mask], images)
+        split = None if self.split is None else self.split[mask]
+        return Portion(self.batch.filter(mask), self.offset[mask], images, split)
 
 
 def read_unit(
@@ -98,7 +109,8 @@ def read_unit(
     Yields
     ------
     Portion
-        In the order of the source; bounded in size, but for a ``.bin``, which is read whole.
+        In the order of the source; bounded in size, but for a ``.bin`` and an ``.npz``, which are
+        read whole.
 
     Raises
     ------
@@ -114,6 +126,13 @@ def read_unit(
             with open_source(source.path) as file:
                 for scan in scan_stream(file, raw=raw, on_reject=on_reject):
                     yield Portion(scan.batch, scan.offset)
+        case "csv":
+            with open_source(source.path) as file:
+                name = str(source.path)
+                for scan in scan_csv(file, source_name=name, on_reject=on_reject):
+                    yield Portion(scan.batch, scan.offset)
+        case "stroke3":
+            yield from _stroke3(source)
         case "binary":
             batch = read_binary(source.path, word=source.word)
             yield Portion(batch, np.arange(len(batch)))
@@ -121,6 +140,23 @@ def read_unit(
             yield _official_bitmaps(source, unit)
         case "idx":
             yield _idx(source)
+
+
+def _stroke3(source: Source) -> Iterator[Portion]:
+    """Read the three parts of an archive; drawings of any scale are fitted to the frame."""
+    if source.compression is not None:
+        raise DataError(f"{source.path} is compressed once more: decompress it")
+    names = set(STROKE3_SPLITS)
+    with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(source.path) as archive:
+        names &= {name.removesuffix(".npy") for name in archive.namelist()}
+    first = 0
+    for code, name in enumerate(STROKE3_SPLITS):
+        if names and name not in names:
+            continue
+        batch = fit_to_frame(read_stroke3(source.path, split=name))
+        place = np.arange(first, first + len(batch))
+        yield Portion(batch, place, split=np.full(len(batch), code, np.uint8))
+        first += len(batch)
 
 
 def _official_bitmaps(source: Source, unit: Unit) -> Portion:

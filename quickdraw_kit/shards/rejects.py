@@ -74,7 +74,7 @@ def write_refused(out: Sink, source: Source, bad: Iterable[BadLine]) -> None:
     lines = sorted(bad, key=lambda line: line.offset)
     if not lines:
         return
-    if source.form != "ndjson":
+    if source.form not in ("ndjson", "csv"):
         for line in lines:
             _write_head(out, source, line, row=line.offset + 1)
             out.write(b"}\n")

@@ -26,7 +26,7 @@ __all__ = ["NO_SPLIT", "SplitIds", "read_split_ids", "split_of"]
 NO_SPLIT = 255
 """Stands for no split at all: the drawing is left out."""
 
-_SKETCH_RNN = (70_000, 72_500, 75_000)
+_SKETCH_RNN: tuple[int, ...] = (70_000, 72_500, 75_000)
 _ALIASES = {"valid": "validation", "val": "validation", "dev": "validation"}
 _BLOCK = 4 << 20
 _NAMES = ("split-ids.npy", "split-of-ids.npy")
@@ -164,7 +164,12 @@ def _by_position(source: Source, portion: Portion) -> npt.NDArray[np.uint8]:
             f"{source.path} holds several categories ({names}), and positions are those in the "
             "file of one: give a file for each, or split by a hash"
         )
-    ends = _line_starts(source, _SKETCH_RNN) if source.form == "ndjson" else _SKETCH_RNN
+    if portion.split is not None:  # the very split of the papers
+        return portion.split
+    ends = _SKETCH_RNN
+    if source.form in ("ndjson", "csv"):
+        header = int(source.form == "csv")
+        ends = _line_starts(source, tuple(end + header for end in _SKETCH_RNN))
     split = np.searchsorted(np.array(ends, np.int64), portion.offset, side="right")
     return np.where(split < len(SPLITS), split, NO_SPLIT).astype(np.uint8)
 

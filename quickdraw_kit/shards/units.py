@@ -66,7 +66,7 @@ def cut_units(sources: Sequence[Source], unit_bytes: int = UNIT_BYTES) -> list[U
 
 
 def _cuts(source: Source, unit_bytes: int) -> Iterator[tuple[int, int]]:
-    if source.compression is not None or source.form in ("binary", "idx"):
+    if source.compression is not None or source.form not in ("ndjson", "bitmaps"):
         yield 0, source.size
         return
     for start in range(0, max(source.size, 1), unit_bytes):
