@@ -28,8 +28,8 @@ def test_train_and_evaluate(cli, shards, tmp_path):
     ran = cli("train", shards, "--out", tmp_path / "model", *options)
     assert ran.code == 0
     assert "epoch   2 of 2" in ran.out
-    measured = json.loads(cli("evaluate", tmp_path / "model", shards, "--json").out)
-    assert measured["split"] == "test"
+    document = json.loads(cli("evaluate", tmp_path / "model", shards, "--json").out)
+    measured = document["splits"]["test"]
     assert 0 <= measured["top1"] <= measured["top3"] <= 1
     assert "top-1" in cli("evaluate", tmp_path / "model", shards, "--split", "train").out
 

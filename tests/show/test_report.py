@@ -1,0 +1,151 @@
+"""A report shows what was measured, of every kind of data, in one file that asks for nothing."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from quickdraw_kit.errors import UsageError
+from quickdraw_kit.learn.dataset import ArrayDataset
+from quickdraw_kit.learn.evaluate import evaluate, settings_for
+from quickdraw_kit.learn.export import open_model
+from quickdraw_kit.learn.sequence import StrokeDataset
+from quickdraw_kit.learn.sources import open_splits
+from quickdraw_kit.learn.train import TrainConfig, train
+from quickdraw_kit.raster.render import rasterize
+from quickdraw_kit.shards.layout import Layout
+from quickdraw_kit.shards.prepare import prepare
+from quickdraw_kit.show.report import images_of, write_report
+from quickdraw_kit.strokes.generate import generate_drawings, write_sample
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Generated drawings as shards and as bitmaps, with models trained on both."""
+    folder = tmp_path_factory.mktemp("report")
+    write_sample(folder / "sample", drawings=240, categories=["circle", "star", "line"])
+    prepare(
+        [folder / "sample"],
+        folder / "shards",
+        workers=1,
+        layout=Layout(strokes=True, shard_rows=50),
+    )
+    batch = generate_drawings(("circle", "star"), 120, seed=3, raw=False)
+    (folder / "bitmaps").mkdir()
+    for code, name in enumerate(batch.words):
+        images = rasterize(batch.filter(batch.word_code == code))
+        np.save(folder / "bitmaps" / f"{name}.npy", images.reshape(-1, 784))
+    runs = {"shards": "tiny-cnn", "bitmaps": "tiny-cnn", "strokes": "stroke-cnn"}
+    for name, network in runs.items():
+        data = folder / name.replace("strokes", "shards")
+        train(
+            TrainConfig(
+                data=data, out=folder / f"{name}-model", network=network, epochs=1, threads=1
+            )
+        )
+    return folder
+
+
+class Page(HTMLParser):
+    """Tables by their titles, headings, and what is asked for from elsewhere."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.text = path.read_text("utf-8")
+        self.tags = []
+        self.feed(self.text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def row(self, first):
+        """Cells of the row that begins with a text."""
+        found = re.search(rf"<tr><td[^>]*>{re.escape(first)}</td>(.*?)</tr>", self.text)
+        assert found, f"no row {first!r}"
+        return re.findall(r"<td[^>]*>(.*?)</td>", found[1])
+
+    def pictures(self):
+        return [a["alt"] for tag, a in self.tags if tag == "img"]
+
+
+@pytest.mark.parametrize("name", ["shards", "bitmaps", "strokes"])
+def test_it_shows_what_was_measured(folder, tmp_path, name):
+    data, model = folder / name.replace("strokes", "shards"), folder / f"{name}-model"
+    write_report(tmp_path / "page.html", "A run", data, model)
+    page = Page(tmp_path / "page.html")
+    loaded = open_model(model)
+    splits = open_splits(settings_for(loaded, data))
+    told = json.loads((model / "evaluation.json").read_text("utf-8"))
+    assert set(told) == set(splits)
+    for split, part in splits.items():
+        result = evaluate(loaded, part)
+        cells = page.row(split)
+        assert cells[0] == f"{len(part):,}"
+        assert float(cells[1]) == pytest.approx(result.loss, rel=1e-2)
+        assert float(cells[2]) == pytest.approx(100 * result.top1, rel=1e-2)
+        assert told[split] == {"drawings": len(part), **result.figures()}
+    seen = " | ".join(page.pictures())
+    for picture in (
+        "A row of drawings for each category",
+        "drawings per category and split",
+        "The network as a graph",
+        "loss and accuracy of each epoch",
+        "predictions on train",
+        "predictions on test",
+        "The confusion matrix",
+        "accuracy against confidence",
+    ):
+        assert picture in seen
+    assert ("By country" in page.text) == (name != "bitmaps")
+    assert ("recognized by the game" in page.text) == (name != "bitmaps")
+
+
+def test_it_is_one_file_that_asks_for_nothing(folder, tmp_path):
+    write_report(tmp_path / "page.html", "A run", folder / "bitmaps", folder / "bitmaps-model")
+    page = Page(tmp_path / "page.html")
+    assert not {"script", "link", "iframe", "a"} & {tag for tag, _ in page.tags}
+    sources = [a["src"] for tag, a in page.tags if tag == "img"]
+    assert all(source.startswith("data:image/") for source in sources)
+    assert not re.search(r'(src|href)="(?!data:)', page.text)
+    figures = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert {"confusion.png", "history.png", "model.svg", "reliability.png"} <= figures
+
+
+def test_a_model_from_elsewhere_has_no_history(folder, tmp_path):
+    from quickdraw_kit.learn.model import save_model
+
+    save_model(open_model(folder / "bitmaps-model"), tmp_path / "model.safetensors")
+    write_report(tmp_path / "page.html", "T", folder / "bitmaps", tmp_path / "model.safetensors")
+    assert "Curves" not in " ".join(Page(tmp_path / "page.html").pictures())
+
+
+def test_data_alone(folder, tmp_path):
+    write_report(tmp_path / "page.html", "T", folder / "shards")
+    page = Page(tmp_path / "page.html")
+    assert page.row("drawings read") == ["240"]
+    assert "The confusion matrix" not in page.pictures()
+
+
+def test_the_labels_must_be_those_of_the_model(folder, tmp_path):
+    with pytest.raises(UsageError, match="the model knows circle, star, but the data set has"):
+        write_report(tmp_path / "page.html", "T", folder / "shards", folder / "bitmaps-model")
+    assert not (tmp_path / "page.html").exists()
+
+
+@pytest.mark.parametrize("count", [1, 5, 9_001])
+def test_images_come_in_the_order_they_are_asked_for(count):
+    numbers = np.arange(count)
+    images = np.zeros((count, 2, 2), np.uint8)
+    images[:, 0, 0], images[:, 0, 1] = numbers % 251, numbers % 241
+    dataset = ArrayDataset(images, np.zeros(count, np.int64), ("cat",))
+    rows = np.random.default_rng(0).integers(0, count, 20)
+    assert np.array_equal(images_of(dataset, rows), images[rows])
+
+
+def test_strokes_are_rendered():
+    batch = generate_drawings(("circle", "star"), 30, seed=3, raw=False)
+    dataset = StrokeDataset(batch, batch.word_code.astype(np.int64), batch.words)
+    rows = np.array([29, 3, 3])
+    assert np.array_equal(images_of(dataset, rows), rasterize(batch.take(rows)))
