@@ -1,9 +1,16 @@
-"""`trace_image`: a picture of a drawing becomes strokes."""
+"""`trace_image`: a picture of a drawing becomes strokes.
+
+A model that was trained on strokes of one width, drawn by one renderer, knows no others. So no
+picture is shrunk to 28 x 28: its lines are traced, and what is traced is drawn as the training set
+was, whatever the pen, the paper and the light.
+"""
+
+import importlib.util
 
 import numpy as np
 import numpy.typing as npt
 
-from quickdraw_kit.errors import DataError
+from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.trace.ink import find_ink
 from quickdraw_kit.trace.skeleton import centre_lines
@@ -11,7 +18,7 @@ from quickdraw_kit.trace.skeleton import centre_lines
 __all__ = ["trace_image"]
 
 _SIDES = (300, 600)  # pixels of the longer side of a drawing that is traced
-_LARGEST = 1536
+_LARGEST = 1536  # pixels of a picture in which the ink is looked for
 
 
 def trace_image(picture: npt.NDArray[np.uint8], *, word: str = "") -> DrawingBatch:
@@ -27,12 +34,34 @@ def trace_image(picture: npt.NDArray[np.uint8], *, word: str = "") -> DrawingBat
     Returns
     -------
     DrawingBatch
-        One drawing, real-valued; `quickdraw_kit.strokes.simplify` takes it on from there.
+        One drawing, real-valued, in pixels; `quickdraw_kit.strokes.simplify` takes it on from
+        there.
+
+    Raises
+    ------
+    DataError
+        If there is no ink in the picture, or it is no such array.
+    UsageError
+        If scikit-image is not installed.
+
+    Examples
+    --------
+    >>> picture = np.full((100, 200), 255, np.uint8)
+    >>> picture[48:53, 20:180] = 0
+    >>> stroke, = trace_image(picture)[0].strokes
+    >>> bool(np.ptp(stroke[:, 0]) > 30 * np.ptp(stroke[:, 1]))
+    True
     """
     from PIL import Image
 
-    if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or 0 in picture.shape:
-        raise DataError(f"the picture is {picture.dtype} {picture.shape}, expected uint8 (h, w)")
+    if importlib.util.find_spec("skimage") is None:
+        raise UsageError("pictures need scikit-image: pip install 'quickdraw-kit[photo]'")
+    layout = picture.ndim == 2 or (picture.ndim == 3 and picture.shape[2] in (3, 4))
+    if picture.dtype != np.uint8 or not layout or 0 in picture.shape:
+        raise DataError(
+            f"the picture is {picture.dtype} {picture.shape}, expected uint8 (height, width), "
+            "or with 3 or 4 channels"
+        )
     longest = max(picture.shape[:2])
     if longest > _LARGEST:
         part = _LARGEST / longest

@@ -5,6 +5,8 @@ which the light falls unevenly. Here they all become one thing: a map that is 1 
 0 where there is paper, and between them at the soft edges of a line.
 """
 
+import functools
+
 import numpy as np
 import numpy.typing as npt
 
@@ -17,6 +19,9 @@ Map = npt.NDArray[np.float32]
 _SMALL = 160  # longer side of the picture in which the light is estimated
 _CLOSING = 31  # pixels of it: wider than any line, narrower than the light changes
 _DEGREE = 4  # of the polynomial through the light
+_SPARSE = 3  # pixels from one to the next where a part stands for the whole
+_DEEPEST = 0.55  # of the light falls in a shadow; what is darker is a filled area
+_LAG = 4  # pixels between which blur and JPEG do not tie the noise together
 _SPREAD = 8.0  # pixels of it, over which the light is averaged
 _FAINTEST = 0.06  # share of the light that the faintest ink takes away
 
@@ -51,21 +56,23 @@ def find_ink(picture: npt.NDArray[np.uint8]) -> Map:
 
     light = _bright_paper(_opaque(picture))
     paper = _paper(light)
-    dark = (1 - light / np.maximum(paper, 1.0)).max(axis=2)
-    if _noise(dark) > 0.004:
+    dark = _darkest(np.asarray(1 - light / np.maximum(paper, 1.0), np.float32))
+    if _grain(dark) > 0.004:
         dark = ndimage.gaussian_filter(dark, 0.8)
-    noise = _noise(dark)
-    dark -= np.median(dark)
+    noise = _grain(dark)
+    dark -= np.quantile(dark[::_SPARSE, ::_SPARSE], 0.4)  # the ink may cover nearly half
     least = max(_FAINTEST, 5 * noise)
     found = dark[dark > least]
     if found.size == 0:
         raise DataError("the picture is empty: no line stands out from its background")
     full = float(np.median(found[found >= found.mean()]))
     ink = np.clip(dark / full, 0, 1)
+    if full < 7 * noise:
+        raise DataError("the picture is empty: no line stands out from its noise")
     weak = max(0.35, 3 * noise / full)
     areas, count = ndimage.label(ink > weak, np.ones((3, 3)))
-    strongest = ndimage.maximum(ink, areas, np.arange(count + 1))
-    keep = strongest > max(0.6, least / full)
+    keep = np.zeros(count + 1, np.bool_)
+    keep[areas[ink > max(0.6, least / full)]] = True
     keep[0] = False
     keep &= ~_frames(areas, count)
     if not keep.any():
@@ -105,7 +112,7 @@ def _bright_paper(light: Map) -> Map:
 
     grey = _shrunk(light).mean(axis=2)
     away = grey - np.median(grey)
-    away -= ndimage.gaussian_filter(away, len(away) / 4)
+    away -= ndimage.uniform_filter(away, max(grey.shape) // 2)
     ring = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     lean = float((away**3).sum()) / max(float((np.abs(away) ** 3).sum()), 1e-9)
     if abs(lean) < 0.05:  # about as much ink as paper: the border is paper
@@ -125,9 +132,9 @@ def _paper(light: Map) -> Map:
     small = _shrunk(light)
     surface = np.maximum(_surface(small), 1.0)
     even = small / surface
-    rough = ndimage.grey_closing(even, (_CLOSING, _CLOSING, 1))
-    dark = (1 - even / rough).max(axis=2)
-    bare = ~ndimage.binary_dilation(dark > max(_FAINTEST, 4 * _noise(dark)), np.ones((3, 3)))
+    rough = np.maximum(ndimage.grey_closing(even, (_CLOSING, _CLOSING, 1)), _DEEPEST)
+    dark = _darkest(1 - even / rough)
+    bare = ~ndimage.binary_dilation(dark > max(_FAINTEST, 4 * _grain(dark)), np.ones((3, 3)))
     spread = (_SPREAD, _SPREAD, 0)
     weight = ndimage.gaussian_filter(bare.astype(np.float32), _SPREAD)[:, :, None] + 1e-3
     paper = ndimage.gaussian_filter(even * bare[:, :, None], spread) + 1e-3 * rough
@@ -142,21 +149,33 @@ def _paper(light: Map) -> Map:
 
 def _surface(small: Map) -> Map:
     """Fit a polynomial in x and y to the paper; ink, far below it, loses its weight."""
-    high, wide, channels = small.shape
-    y, x = np.meshgrid(np.linspace(-1, 1, high), np.linspace(-1, 1, wide), indexing="ij")
-    terms = np.stack(
-        [x**i * y**j for i in range(_DEGREE + 1) for j in range(_DEGREE + 1 - i)], axis=-1
-    ).reshape(high * wide, -1)
-    values = small.reshape(high * wide, channels).astype(np.float64)
+    high, wide, _ = small.shape
+    y = np.linspace(-1, 1, high)[:, None] ** np.arange(_DEGREE + 1)
+    x = np.linspace(-1, 1, wide)[:, None] ** np.arange(_DEGREE + 1)
+    powers = [(i, j) for i in range(_DEGREE + 1) for j in range(_DEGREE + 1 - i)]
+    terms = np.stack([y[:, j, None] * x[None, :, i] for i, j in powers], axis=-1)
+    few = terms[::_SPARSE, ::_SPARSE].reshape(-1, len(powers))
+    values = small[::_SPARSE, ::_SPARSE].reshape(len(few), -1).astype(np.float64)
     grey = values.mean(axis=1)
     weight = (grey >= np.median(grey) - 3 * _noise(grey)).astype(np.float64)
     for _ in range(6):
-        weighted = terms * weight[:, None]
-        fitted = terms @ np.linalg.lstsq(weighted.T @ terms, weighted.T @ values, rcond=None)[0]
-        below = fitted.mean(axis=1) - grey
+        weighted = (few * weight[:, None]).T
+        factors = np.linalg.lstsq(weighted @ few, weighted @ values, rcond=None)[0]
+        below = (few @ factors).mean(axis=1) - grey
         scale = max(_noise(below), 1.0)
         weight = 1 / (1 + (np.where(below > 0, below, 0.3 * below) / (2 * scale)) ** 4)
-    return np.asarray(fitted.reshape(small.shape), np.float32)
+    return np.asarray(terms @ factors, np.float32)
+
+
+def _darkest(planes: Map) -> Map:
+    """Return the largest of the channels: yellow ink is dark in blue light only."""
+    return functools.reduce(np.maximum, np.moveaxis(planes, 2, 0))
+
+
+def _grain(dark: Map) -> float:
+    """Return the standard deviation of the noise, from differences that mostly are nothing else."""
+    few = dark[::_SPARSE]
+    return _noise(few[:, _LAG:] - few[:, :-_LAG]) / 2**0.5 if dark.shape[1] > _LAG else 0.0
 
 
 def _noise(values: Map | npt.NDArray[np.float64]) -> float:

@@ -17,6 +17,9 @@ Mask = npt.NDArray[np.bool_]
 Points = npt.NDArray[np.float64]
 
 _AROUND = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1))
+_TYPICAL = 0.4  # quantile of the depths along the middle that is half the pen's width
+_RING = 1.15  # depth of the outermost ring of a filling, in halves of the pen
+_RING_STEP = 10.0  # between rings, in units of the 256 x 256 frame
 _STRAIGHT = -0.5  # cosine of the angle between two branches that are one stroke
 
 
@@ -46,6 +49,14 @@ def centre_lines(ink: Mask) -> tuple[list[Points], float]:
         Points x, y along each, in pixels.
     width : float
         Of the pen, in pixels.
+
+    Examples
+    --------
+    >>> ink = np.zeros((40, 100), np.bool_)
+    >>> ink[18:23, 10:90] = True
+    >>> (line,), width = centre_lines(ink)
+    >>> round(width), sorted({round(y) for x, y in line})
+    (6, [20])
     """
     from scipy import ndimage
     from skimage.morphology import skeletonize
@@ -53,11 +64,34 @@ def centre_lines(ink: Mask) -> tuple[list[Points], float]:
     ink = np.pad(ink, 2)
     depth = ndimage.distance_transform_edt(ink)
     thin = skeletonize(ink)
-    half = float(np.median(depth[thin]))
+    half = float(np.quantile(depth[thin], _TYPICAL))
     branches, nodes = _branches(thin)
     branches = _prune(branches, nodes, depth)
-    strokes = [_smooth(stroke, half) - 2 for stroke in _join(branches, half)]
-    return strokes, 2 * half
+    strokes = [_smooth(stroke, half) for stroke in _join(branches, half)]
+    strokes += _fillings(depth, half)
+    return [stroke - 2 for stroke in strokes], 2 * half
+
+
+def _fillings(depth: npt.NDArray[np.float64], half: float) -> list[Points]:
+    """Trace what is wider than the pen, where lines ran together: rings, one inside the other.
+
+    The outermost ring runs as far from the edge as the pen's middle would, the others at distances
+    that the pen with which the lines are redrawn fills.
+    """
+    from scipy import ndimage
+    from skimage.measure import find_contours
+
+    unit = max(depth.shape) / 256
+    fat = half + max(0.3 * half, 2.5 * unit)
+    if depth.max() < fat:
+        return []
+    labels, count = ndimage.label(depth > _RING * half, np.ones((3, 3)))
+    wide = np.zeros(count + 1, np.bool_)
+    wide[labels[depth >= fat]] = True
+    inside = np.where(wide[labels], depth, 0.0)
+    levels = np.arange(_RING * half, depth.max(), _RING_STEP * unit)
+    rings = [ring[:, ::-1] for level in levels for ring in find_contours(inside, level)]
+    return [np.asarray(ring) for ring in rings]
 
 
 def _branches(thin: Mask) -> tuple[list[_Branch], Points]:

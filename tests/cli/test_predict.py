@@ -1,0 +1,61 @@
+"""The command that asks a model, from the shell's side."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from quickdraw_kit.learn.model import Model, save_model
+from quickdraw_kit.raster.render import rasterize
+from quickdraw_kit.raster.style import RasterStyle
+from quickdraw_kit.strokes.generate import generate_drawings
+from quickdraw_kit.strokes.ndjson import write_ndjson
+
+
+@pytest.fixture
+def folder(tmp_path):
+    batch = generate_drawings(("house", "star"), 1, seed=1, raw=False)
+    (tmp_path / "model").mkdir()
+    save_model(Model.new("tiny-cnn", ("house", "star")), tmp_path / "model" / "model.safetensors")
+    write_ndjson(batch, tmp_path / "two.ndjson")
+    Image.fromarray(255 - rasterize(batch, RasterStyle(side=200))[0]).save(tmp_path / "drawn.png")
+    Image.fromarray(np.full((99, 99), 255, np.uint8)).save(tmp_path / "white.png")
+    return tmp_path
+
+
+def test_a_table_and_a_figure(cli, folder):
+    figure = folder / "seen.png"
+    ran = cli(
+        "predict", folder / "model", folder / "drawn.png", folder / "two.ndjson",
+        "--top", 1, "--figure", figure,
+    )  # fmt: skip
+    assert ran.code == 0
+    assert [line.split()[0] for line in ran.out.splitlines()] == [
+        "drawn.png", "two.ndjson:1", "two.ndjson:2",
+    ]  # fmt: skip
+    assert "%" in ran.out
+    assert figure.read_bytes()[1:4] == b"PNG"
+
+
+def test_json(cli, folder):
+    ran = cli("predict", folder / "model", folder / "drawn.png", "--json")
+    (answer,) = json.loads(ran.out)
+    assert answer["source"] == "drawn.png"
+    assert sum(row["probability"] for row in answer["predictions"]) == pytest.approx(1, abs=1e-4)
+
+
+def test_a_bad_input_does_not_hide_the_others(cli, folder):
+    names = [folder / name for name in ("white.png", "nowhere.png", "drawn.png")]
+    ran = cli("predict", folder / "model", *names)
+    assert ran.code == 1
+    assert ran.out.startswith("drawn.png")
+    assert "white.png: the picture is empty" in ran.err
+    assert "nowhere.png" in ran.err
+    ran = cli("predict", folder / "model", *names, "--json")
+    assert ran.code == 1
+    assert [("error" in row) for row in json.loads(ran.out)] == [False, True, True]
+
+
+def test_no_model(cli, folder):
+    assert cli("predict", folder / "drawn.png", folder / "drawn.png").code == 1
