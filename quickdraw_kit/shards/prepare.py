@@ -370,7 +370,7 @@ class _Run:
         for shard in built:
             for twin in shard.duplicates:
                 first = self.plan.sources[twin.first_source]
-                place = "byte" if first.form == "ndjson" else "row"
+                place = "byte" if first.form in ("ndjson", "csv") else "row"
                 reason = (
                     f"key_id {twin.key_id} was there before: "
                     f"{first.name}, {place} {twin.first_offset}"
