@@ -248,7 +248,7 @@ class _Rate:
         import time
 
         if step.stage == "fetch":
-            return f"{step.done / 1e6:,.0f} of {step.total / 1e6:,.0f} MB"
+            return f"{step.done / 1e6:,.1f} of {step.total / 1e6:,.1f} MB"
         now, drawings = time.monotonic(), step.drawings
         seconds = now - self._started.setdefault(step.stage, now)
         rate = f"{drawings / seconds:,.0f} drawings/s" if seconds > 0.2 else ""
