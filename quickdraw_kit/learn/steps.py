@@ -1,6 +1,7 @@
 """The state of a training run, and the one step that changes it."""
 
 import copy
+import itertools
 from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any
@@ -18,7 +19,7 @@ from quickdraw_kit.learn.distributed import Team
 from quickdraw_kit.learn.model import Model
 from quickdraw_kit.learn.schedule import rate_at
 
-__all__ = ["Training", "class_weights", "resolve_precision"]
+__all__ = ["Training", "class_weights", "resolve_precision", "spare_relu"]
 
 
 class Training:
@@ -57,6 +58,7 @@ class Training:
         self.device = next(model.network.parameters()).device
         self.precision = resolve_precision(config.precision, self.device)
         self._network = copy.deepcopy(model.network)
+        spare_relu(self._network)
         if model.reads == "images" and self.device.type != "mps":
             self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         weights = list(self._network.parameters())
@@ -199,6 +201,35 @@ class Training:
                 value.lerp_(new[name], share)
             else:
                 value.copy_(new[name])
+
+
+def spare_relu(network: nn.Module) -> None:
+    """Let ReLU work on as little as it can: after the pooling behind it, and in place.
+
+    The maximum of values without the negative ones is the maximum of all of them without a negative
+    one, so results and gradients stay what they are, to the bit, from a quarter of the work. The
+    layers change places in the copy that is trained only; they have no weights, so the names of
+    those stay.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Changed in place.
+
+    Examples
+    --------
+    >>> network = nn.Sequential(nn.ReLU(), nn.MaxPool2d(2))
+    >>> spare_relu(network)
+    >>> [type(layer).__name__ for layer in network]
+    ['MaxPool2d', 'ReLU']
+    """
+    for module in network.modules():
+        if isinstance(module, nn.ReLU):
+            module.inplace = True
+        if isinstance(module, nn.Sequential):
+            for place, (one, two) in enumerate(itertools.pairwise(list(module))):
+                if isinstance(one, nn.ReLU) and isinstance(two, nn.MaxPool2d):
+                    module[place], module[place + 1] = two, one
 
 
 def class_weights(counts: Labels, balance: float) -> torch.Tensor:
