@@ -16,6 +16,7 @@ ROOMS = [
     "strokes",
     "raster",
     "trace",
+    "primer",
     "shards",
     "learn",
     "show",

@@ -11,6 +11,7 @@ from quickdraw_kit.cli import (
     export,
     jobs,
     predict,
+    primer,
     report,
     serve,
     shards,
@@ -47,5 +48,17 @@ def _root(
     """Google's Quick, Draw! drawings: from stroke files to verified shards and a model."""
 
 
-for module in (data, download, shards, train, evaluate, predict, export, report, serve, jobs):
+for module in (
+    data,
+    download,
+    shards,
+    train,
+    evaluate,
+    predict,
+    export,
+    report,
+    serve,
+    primer,
+    jobs,
+):
     module.add_to(app)

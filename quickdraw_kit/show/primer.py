@@ -1,4 +1,4 @@
-"""Figures of the primer: numbers in cells, kernels at work, and what each layer makes of an image."""
+"""Figures of the primer: numbers in cells, kernels at work, what layers make of an image."""
 
 import os
 from collections.abc import Sequence
@@ -54,7 +54,7 @@ def draw_worked_example(path: str | os.PathLike[str]) -> None:
     kept = relu(feature_map)
     parts = [
         ("input", x), ("kernel", kernel), ("cross-correlation", feature_map), ("ReLU", kept),
-        ("max-pooling, 2 x 2", max_pool2d(kept)),
+        ("max-pool", max_pool2d(kept)),
     ]  # fmt: skip
     with canvas(path, 10.5, 2.7) as figure:
         axes = figure.subplots(1, len(parts), width_ratios=[5, 3, 3, 3, 1.6])
@@ -142,9 +142,7 @@ def draw_kernels(image: npt.NDArray[np.uint8], path: str | os.PathLike[str]) -> 
         )  # fmt: skip
 
 
-def draw_forward(
-    steps: Sequence[Step], names: Sequence[str], path: str | os.PathLike[str]
-) -> None:
+def draw_forward(steps: Sequence[Step], names: Sequence[str], path: str | os.PathLike[str]) -> None:
     """Draw every layer's output for one image, down to the probabilities.
 
     Parameters
@@ -189,9 +187,7 @@ def draw_forward(
         _bars(figure.add_subplot(grid[len(shown), :]), np.asarray(steps[-1].output), names)
 
 
-def draw_features(
-    weights: Weights, steps: Sequence[Step], path: str | os.PathLike[str]
-) -> None:
+def draw_features(weights: Weights, steps: Sequence[Step], path: str | os.PathLike[str]) -> None:
     """Draw the kernels that the first layer learned, and where each of them answers.
 
     Parameters
@@ -215,7 +211,9 @@ def draw_features(
     reach = float(np.abs(kernels).max())
     with canvas(path, 1.3 * columns + 0.4, 2.9 * rows + 0.6) as figure:
         figure.suptitle(
-            "Kernels (light: wants ink, dark: wants none), and where each answers", x=0.02, ha="left"
+            "Kernels (light: wants ink, dark: wants none), and where each answers",
+            x=0.02,
+            ha="left",
         )
         axes = figure.subplots(2 * rows, columns, squeeze=False)
         for place in range(rows * columns):
