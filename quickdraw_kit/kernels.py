@@ -1,9 +1,10 @@
 """The one way compiled kernels are declared here: nopython, without the GIL, cached on disk.
 
 numba keeps the compiled code beside the source and, where that folder is read-only, in the user's
-cache folder. It takes compiled code for stale when the kernel's own file has changed; but a kernel
-holds the kernels that it calls, which stand in other files of its room, so here every file of the
-room counts. `fastmath` stays off: kernels must give the same bytes on every machine.
+cache folder; where neither can be written, a kernel is compiled in each process. It takes compiled
+code for stale when the kernel's own file has changed; but a kernel holds the kernels that it calls,
+which stand in other files of its room, so here every file of the room counts. `fastmath` stays off:
+kernels must give the same bytes on every machine.
 """
 
 import functools
@@ -39,7 +40,11 @@ def kernel(function: _Function) -> _Function:
     >>> clip.__name__
     'clip'
     """
-    dispatcher: Any = numba.njit(nogil=True, cache=True)(function)
+    dispatcher: Any = numba.njit(nogil=True)(function)
+    try:
+        dispatcher.enable_caching()
+    except RuntimeError:  # there is no folder to keep it in
+        return cast("_Function", dispatcher)
     file = dispatcher._cache._cache_file
     file._source_stamp = (file._source_stamp, _room_stamp(Path(inspect.getfile(function)).parent))
     return cast("_Function", dispatcher)

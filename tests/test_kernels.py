@@ -1,9 +1,15 @@
-"""Kernels: what is compiled once stays on disk, and is stale when any file of its room changes."""
+"""Kernels: what is compiled stays on disk, wherever it can, until a file of its room changes."""
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+
+import pytest
+
+from quickdraw_kit import kernels
 
 INNER = """from quickdraw_kit.kernels import kernel
 
@@ -45,3 +51,68 @@ def test_a_kernel_is_compiled_again_when_one_that_it_calls_has_changed(tmp_path)
     (tmp_path / "inner.py").write_text(INNER.format(added=2))
     assert run(tmp_path) == (30, False)
     assert run(tmp_path) == (30, True)
+
+
+READ_ONLY = """import os, sys
+sys.dont_write_bytecode = True
+assert not os.access(sys.argv[1], os.W_OK), "the installation is not read-only"
+"""
+ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
+BARRED = "-dac_override,-dac_read_search"  # what lets root write everywhere
+AS_A_USER = ["setpriv", f"--bounding-set={BARRED}", f"--inh-caps={BARRED}"] if ROOT else []
+needs_permissions = pytest.mark.skipif(
+    os.name != "posix" or (ROOT and shutil.which("setpriv") is None),
+    reason="root writes everywhere, and there is no setpriv to stop it",
+)
+
+
+@pytest.fixture
+def read_only():
+    """An installation that nobody may write to."""
+    with tempfile.TemporaryDirectory() as folder:
+        room = Path(folder) / "room"
+        package = room / "quickdraw_kit"
+        package.mkdir(parents=True)
+        for name in ("__init__.py", "kernels.py"):
+            source = Path(kernels.__file__).with_name(name)
+            (package / name).write_bytes(source.read_bytes() if name == "kernels.py" else b"")
+        (room / "outer.py").write_text(OUTER)
+        (room / "inner.py").write_text(INNER.format(added=1))
+        for each in (package, room):
+            each.chmod(0o555)
+        yield room
+        for each in (room, package):
+            each.chmod(0o755)
+
+
+def run_read_only(room: Path, home: Path) -> tuple[int, bool]:
+    kept = {"NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "PYTHONPATH", "COVERAGE_PROCESS_START"}
+    environment = {name: value for name, value in os.environ.items() if name not in kept}
+    answer = subprocess.run(
+        [*AS_A_USER, sys.executable, "-c", READ_ONLY + CALL, str(room)],
+        env={**environment, "PYTHONPATH": str(room), "HOME": str(home)},
+        cwd=room,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+    value, cached = answer.stdout.split()
+    return int(value), cached == "True"
+
+
+@needs_permissions
+def test_a_read_only_installation_keeps_kernels_in_the_users_cache_folder(read_only):
+    home = read_only.parent / "home"
+    home.mkdir()
+    assert run_read_only(read_only, home) == (20, False)
+    assert run_read_only(read_only, home) == (20, True)
+    assert list(home.rglob("outer*.nbi"))
+    assert not list(read_only.rglob("*.nbi"))
+
+
+@needs_permissions
+def test_kernels_are_compiled_each_time_where_nothing_can_be_written(read_only):
+    home = read_only / "home"  # cannot be made
+    assert run_read_only(read_only, home) == (20, False)
+    assert run_read_only(read_only, home) == (20, False)

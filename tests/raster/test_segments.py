@@ -20,7 +20,7 @@ HALVES = RasterStyle(side=1, line_diameter=16, padding=120)  # scale 1/512: a gr
 TIES = RasterStyle(side=10, line_diameter=1, padding=127.5)  # the pen's radius is 2.5 grid units
 
 
-def room_for(points: int, style: RasterStyle = RasterStyle()) -> Room:
+def room_for(points: int, style: RasterStyle = HALVES) -> Room:
     grid, _ = make_pen(style)
     return make_room(
         points=points, strokes=points, drawings=2, longest=points, pen=grid.vertices, side=grid.side
