@@ -52,7 +52,7 @@ def test_the_version(cli):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("prepare",), 2, "Missing argument"),
+        (("prepare",), 2, "Missing option"),
         (("nothing",), 2, "No such command"),
         (("prepare", "catt", "--out", "o"), 2, "did you mean cat"),
         (("verify", "nowhere"), 1, "manifest.json does not exist"),
