@@ -30,6 +30,7 @@ from quickdraw_kit.strokes.batch import DrawingBatch
 
 __all__ = ["simplify"]
 
+Numbers = npt.NDArray[Any]
 Reals = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
@@ -82,11 +83,12 @@ def simplify(batch: DrawingBatch, epsilon: float = 2.0) -> DrawingBatch:
         raise UsageError(f"epsilon is {epsilon}, expected a finite number of at least 0")
     if batch.x.dtype == np.uint8:
         raise DataError("the drawings are simplified already: their coordinates are uint8")
-    x, y = batch.x.astype(np.float64), batch.y.astype(np.float64)
-    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+    if not (np.isfinite(batch.x).all() and np.isfinite(batch.y).all()):
         raise DataError("some coordinates are not finite, expected numbers")
-    new_x, new_y, offsets = _simplify(x, y, batch.stroke_offsets, batch.drawing_offsets, epsilon)
-    return replace(batch, x=new_x, y=new_y, t=None, stroke_offsets=offsets)
+    x, y, offsets = _simplify(
+        batch.x, batch.y, batch.stroke_offsets, batch.drawing_offsets, float(epsilon)
+    )
+    return replace(batch, x=x, y=y, t=None, stroke_offsets=offsets)
 
 
 def _emit_fused(typing: Any, a: Any, b: Any, c: Any) -> Any:
@@ -130,51 +132,61 @@ def _make_path(size: int) -> _Path:
 
 @kernel
 def _simplify(
-    x: Reals, y: Reals, strokes: Indices, drawings: Indices, epsilon: float
+    x: Numbers, y: Numbers, strokes: Indices, drawings: Indices, epsilon: float
 ) -> tuple[Bytes, Bytes, Indices]:
-    """Return the new coordinates and stroke offsets; scale x and y in place."""
-    sparse = epsilon >= LEAST_EPSILON
+    """Return the new coordinates and stroke offsets."""
     out_x = np.empty(x.size + strokes.size, np.uint8)
     out_y = np.empty_like(out_x)
     offsets = np.zeros(strokes.size, np.int64)
+    frame_x, frame_y = np.empty(256, np.float64), np.empty(256, np.float64)
     path = _make_path(1024)
     n = 0
     for d in range(drawings.size - 1):
-        _fill_frame(x, y, strokes[drawings[d]], strokes[drawings[d + 1]])
+        first, last = strokes[drawings[d]], strokes[drawings[d + 1]]
+        size = last - first
+        if size > frame_x.size:
+            frame_x, frame_y = np.empty(2 * size, np.float64), np.empty(2 * size, np.float64)
+        _fill_frame(x, y, first, last, frame_x, frame_y)
+        noted = 2.0 * size
+        if epsilon < LEAST_EPSILON:
+            for i in range(1, size):
+                noted += abs(frame_x[i] - frame_x[i - 1]) + abs(frame_y[i] - frame_y[i - 1])
+        room = int(2 * noted)  # one more point of each run may stay
+        if room > path.x.size:
+            path = _make_path(2 * room)
+        if n + room > out_x.size:
+            out_x = np.concatenate((out_x, np.empty(n + room, np.uint8)))
+            out_y = np.concatenate((out_y, np.empty(n + room, np.uint8)))
         for s in range(drawings[d], drawings[d + 1]):
-            a, b = strokes[s], strokes[s + 1]
+            a, b = strokes[s] - first, strokes[s + 1] - first
             if a < b:
-                noted = 2.0 * (b - a)
-                if not sparse:
-                    for i in range(a + 1, b):
-                        noted += abs(x[i] - x[i - 1]) + abs(y[i] - y[i - 1])
-                room = int(2 * noted)  # one more point of each run may stay
-                if room > path.x.size:
-                    path = _make_path(2 * room)
-                if n + room > out_x.size:
-                    out_x = np.concatenate((out_x, np.empty(room + n, np.uint8)))
-                    out_y = np.concatenate((out_y, np.empty(room + n, np.uint8)))
-                count = _resample(x, y, a, b, sparse, path)
-                n = _reduce(x, y, a, b, path, count, epsilon, out_x, out_y, n)
+                count = _resample(frame_x, frame_y, a, b, epsilon >= LEAST_EPSILON, path)
+                n = _reduce(frame_x, frame_y, a, b, path, count, epsilon, out_x, out_y, n)
             offsets[s + 1] = n
     return out_x[:n].copy(), out_y[:n].copy(), offsets
 
 
 @kernel
-def _fill_frame(x: Reals, y: Reals, first: int, last: int) -> None:
-    """Move points to the top left corner and scale them to a longer side of 255."""
-    low_x = low_y = np.inf
+def _fill_frame(
+    x: Numbers, y: Numbers, first: int, last: int, frame_x: Reals, frame_y: Reals
+) -> None:
+    """Bring a drawing to the top left corner and to a longer side of 255."""
+    if first == last:
+        return
+    low_x = high_x = float(x[first])
+    low_y = high_y = float(y[first])
     for i in range(first, last):
-        low_x, low_y = min(low_x, x[i]), min(low_y, y[i])
-    extent = 0.0
+        at_x, at_y = float(x[i]), float(y[i])
+        low_x = at_x if at_x < low_x else low_x
+        low_y = at_y if at_y < low_y else low_y
+        high_x = at_x if at_x > high_x else high_x
+        high_y = at_y if at_y > high_y else high_y
+    extent = max(high_x - low_x, high_y - low_y)
+    if extent == 0:
+        extent = 255.0  # of a dot, any will do
     for i in range(first, last):
-        x[i] -= low_x
-        y[i] -= low_y
-        extent = max(extent, max(x[i], y[i]))
-    if extent > 0:
-        for i in range(first, last):
-            x[i] = x[i] * 255 / extent
-            y[i] = y[i] * 255 / extent
+        frame_x[i - first] = (x[i] - low_x) * 255 / extent
+        frame_y[i - first] = (y[i] - low_y) * 255 / extent
 
 
 @kernel
