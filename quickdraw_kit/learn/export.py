@@ -8,6 +8,7 @@ programs that have neither it nor its architectures. Those take the bitmaps as t
 import copy
 import io
 import json
+import logging
 import os
 import warnings
 import zipfile
@@ -310,7 +311,13 @@ def _json(document: Any, *, indent: int | None = None) -> bytes:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep what PyTorch warns itself of, about its own code, from the user."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        warnings.simplefilter("ignore", DeprecationWarning)
-        yield
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            warnings.simplefilter("ignore", DeprecationWarning)
+            yield
+    finally:
+        logger.setLevel(level)

@@ -185,7 +185,7 @@ def reliability_diagram(results: Mapping[str, "Reliability"], path: str | os.Pat
             # a dot is as large as its bin, so that bins of few answers do not draw the eye
             sizes = 6 + 90 * np.sqrt(result.counts[there] / result.counts.max())
             xs, ys = 100 * result.confidence[there], 100 * result.accuracy[there]
-            above.plot(xs, ys, color=colour, linewidth=1)
+            above.plot(xs, ys, color=colour, linewidth=1, alpha=0.6)
             above.scatter(
                 xs, ys, sizes, colour, marker=mark, alpha=0.85, linewidths=0, clip_on=False,
                 label=f"{name}, mean gap {100 * result.error:.1f} %",
@@ -195,9 +195,7 @@ def reliability_diagram(results: Mapping[str, "Reliability"], path: str | os.Pat
             below.step(middles, shares, where="mid", color=colour, linewidth=1.4)
         above.set_ylim(0, 100)
         above.set_title("How often it is right, %")
-        legend = above.legend(loc="upper left", bbox_to_anchor=(0.0, 0.82), frameon=False)
-        for handle in legend.legend_handles:
-            handle.set_sizes([36])
+        figure.legend(loc="outside upper left", ncols=len(results), frameon=False, scatterpoints=1)
         below.set_ylim(bottom=0)
         below.set_title("Share of the answers, %")
         for ax in (above, below):

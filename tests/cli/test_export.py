@@ -16,7 +16,7 @@ def model(tmp_path):
 
 def test_files_are_written_beside_the_model(cli, model):
     ran = cli("export", model)
-    assert ran.code == 0
+    assert (ran.code, ran.err) == (0, "")
     names = ["model.safetensors", "model.onnx", "model.pt2", "config.json"]
     assert sorted(path.name for path in (model / "export").iterdir()) == sorted(names)
     assert [line.split()[1].rpartition("/")[2] for line in ran.out.splitlines()] == names
