@@ -170,23 +170,23 @@ def _simplify(
 def _fill_frame(
     x: Numbers, y: Numbers, first: int, last: int, frame_x: Reals, frame_y: Reals
 ) -> None:
-    """Bring a drawing to the top left corner and to a longer side of 255."""
+    """Bring a drawing to the top left corner and to a longer side of 255, in doubles."""
     if first == last:
         return
-    low_x = high_x = float(x[first])
-    low_y = high_y = float(y[first])
+    low_x = high_x = np.float64(x[first])
+    low_y = high_y = np.float64(y[first])
     for i in range(first, last):
-        at_x, at_y = float(x[i]), float(y[i])
+        at_x, at_y = np.float64(x[i]), np.float64(y[i])
         low_x = at_x if at_x < low_x else low_x
         low_y = at_y if at_y < low_y else low_y
         high_x = at_x if at_x > high_x else high_x
         high_y = at_y if at_y > high_y else high_y
     extent = max(high_x - low_x, high_y - low_y)
     if extent == 0:
-        extent = 255.0  # of a dot, any will do
+        extent = np.float64(255)  # of a dot, any will do
     for i in range(first, last):
-        frame_x[i - first] = (x[i] - low_x) * 255 / extent
-        frame_y[i - first] = (y[i] - low_y) * 255 / extent
+        frame_x[i - first] = (np.float64(x[i]) - low_x) * 255 / extent
+        frame_y[i - first] = (np.float64(y[i]) - low_y) * 255 / extent
 
 
 @kernel
