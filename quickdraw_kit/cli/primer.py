@@ -12,7 +12,8 @@ __all__ = ["add_to"]
 
 primer = typer.Typer(
     name="primer",
-    help="Convolutional networks from scratch: figures and arithmetic, as in docs/primer.md.",
+    help="Convolutional networks from scratch: figures and arithmetic, as in docs/primer.md.\n\n"
+    "Examples:\n\n  quickdraw-kit primer kernels house\n\n  quickdraw-kit primer layers mnist-cnn",
     no_args_is_help=True,
 )
 Out = Annotated[Path, typer.Option("--out", "-o", help="Figure to write, .png or .svg.")]

@@ -15,7 +15,7 @@ from quickdraw_kit.shards.layout import Layout
 from quickdraw_kit.shards.prepare import prepare
 from quickdraw_kit.strokes.generate import write_sample
 
-_FLAGS = [
+FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
@@ -85,7 +85,7 @@ def browser():
     if path is None:
         pytest.skip("there is no chromium on this machine")
     with sync_api.sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=path, args=_FLAGS)
+        made = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield made
         made.close()
 
