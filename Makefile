@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test quick lint bench clean
+.PHONY: demo test quick lint bench faults screenshots clean
 
 demo: $(INSTALLED)
 	$(BIN)/quickdraw-kit demo --out out/demo
@@ -19,6 +19,12 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+faults: $(INSTALLED)
+	$(BIN)/python -m pytest tests/faults -q
+
+screenshots: $(INSTALLED)
+	$(BIN)/python -m tests.serve.screenshots docs/images
 
 bench: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet -e ".[bench]"
