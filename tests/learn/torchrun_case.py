@@ -36,4 +36,5 @@ def main() -> None:
     (folder / f"{rank}.json").write_text(json.dumps(losses))
 
 
-main()
+if __name__ == "__main__":  # doctests import it
+    main()
