@@ -21,7 +21,7 @@ lint: $(INSTALLED)
 	$(BIN)/mypy
 
 faults: $(INSTALLED)
-	$(BIN)/python -m pytest tests/faults -q
+	FAULTS=all $(BIN)/python -m pytest tests/faults -q
 
 screenshots: $(INSTALLED)
 	$(BIN)/python -m tests.serve.screenshots docs/images
