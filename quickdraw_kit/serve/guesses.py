@@ -1,12 +1,18 @@
-"""Guesses for many players at once: what arrives while the model works is its next batch."""
+"""Guesses for many players at once: what arrives while the model works is its next batch.
+
+The model has a thread of its own, so that no browsing holds it up. The queue is bounded; a page
+asks its next question when the last one is answered, so it holds one drawing of each player.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from quickdraw_kit.errors import QuickdrawError
 from quickdraw_kit.learn.model import Model
@@ -18,7 +24,7 @@ from quickdraw_kit.strokes.simplify import simplify
 __all__ = ["BusyError", "Guess", "Guesser"]
 
 _MOST_WAITING = 1024
-_MOST_AT_ONCE = 128
+_MOST_AT_ONCE = 64
 
 
 class BusyError(QuickdrawError):
@@ -79,6 +85,8 @@ class Guesser:
 
     def __init__(self, model: Model) -> None:
         self.model = model
+        if model.reads == "images":
+            model.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         told = model.about.get("raster_style")
         self._style = RasterStyle(**told) if told else RasterStyle(side=model.side)
         self._waiting: asyncio.Queue[tuple[DrawingBatch, asyncio.Future[Guess]]] | None = None
@@ -87,13 +95,14 @@ class Guesser:
     async def working(self) -> AsyncIterator[None]:
         """Answer while the block runs."""
         self._waiting = asyncio.Queue(_MOST_WAITING)
-        worker = asyncio.create_task(self._answer(self._waiting))
-        try:
-            yield
-        finally:
-            worker.cancel()
-            await asyncio.gather(worker, return_exceptions=True)
-            self._waiting = None
+        with ThreadPoolExecutor(1, "guesses") as thread:
+            worker = asyncio.create_task(self._answer(self._waiting, thread))
+            try:
+                yield
+            finally:
+                worker.cancel()
+                await asyncio.gather(worker, return_exceptions=True)
+                self._waiting = None
 
     async def guess(self, drawing: DrawingBatch) -> Guess:
         """Guess one raw drawing.
@@ -122,14 +131,18 @@ class Guesser:
         return await future
 
     async def _answer(
-        self, waiting: "asyncio.Queue[tuple[DrawingBatch, asyncio.Future[Guess]]]"
+        self,
+        waiting: "asyncio.Queue[tuple[DrawingBatch, asyncio.Future[Guess]]]",
+        thread: ThreadPoolExecutor,
     ) -> None:
+        loop = asyncio.get_running_loop()
         while True:
             asked = [await waiting.get()]
             while len(asked) < _MOST_AT_ONCE and not waiting.empty():
                 asked.append(waiting.get_nowait())
             try:
-                guesses = await asyncio.to_thread(self.look, [drawing for drawing, _ in asked])
+                drawings = [drawing for drawing, _ in asked]
+                guesses = await loop.run_in_executor(thread, self.look, drawings)
             except Exception as error:  # every one of them must hear of it
                 for _, future in asked:
                     if not future.done():

@@ -38,8 +38,11 @@ def serve(
     UsageError
         If the address cannot be bound.
     """
+    import torch
     import uvicorn
 
+    # a second core gains little on a few drawings, and its wait for a busy one costs milliseconds
+    torch.set_num_threads(1)
     if rooms.model is not None:
         _warm(Guesser(rooms.model))
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -66,4 +69,6 @@ def serve(
 
 def _warm(guesser: Guesser) -> None:
     line = [([0.0, 9.5], [0.0, 9.5], [0, 16])]
-    guesser.look([DrawingBatch.from_strokes([line], words=["line"], dtype=np.float32)])
+    drawing = DrawingBatch.from_strokes([line], words=["line"], dtype=np.float32)
+    for size in (1, 2, 8, 64):
+        guesser.look([drawing] * size)

@@ -22,7 +22,7 @@ def drawings():
     """Real drawings where there are some, generated ones where not, in whole pixels."""
     real = os.environ.get("QUICKDRAW_KIT_REAL_DATA")
     if real is None:
-        return generate_drawings(["star", "house"], 3)
+        return generate_drawings(["star", "house"], 3, raw=False)
     folder = Path(real) / "quickdraw" / "simplified"
     return DrawingBatch.concat(
         read_ndjson(folder / f"{word}.ndjson")[:2] for word in ("cat", "bicycle", "house")

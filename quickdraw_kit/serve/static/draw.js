@@ -4,6 +4,7 @@ import { bytes, paint, say, send } from "./app.js";
 
 const ROUND = 20; // seconds, as in the game
 const SURE = 0.5; // how likely a guess must be to win a round
+const GAP = 200; // ms between questions while the pen moves; the end of a stroke asks at once
 const STEP = 8; // pixels, of the pen that the keyboard moves
 
 const canvas = document.querySelector("#canvas");
@@ -23,6 +24,8 @@ let began = null; // when the first point was set
 let changes = 0; // of the drawing; an answer that is older than the last one shown is dropped
 let shown = 0;
 let asking = false;
+let asked = 0; // when the last question was sent
+let waiting = null; // the timer of the next one
 let word = null; // of the round
 let ends = null;
 let ticking = null;
@@ -146,7 +149,10 @@ function changed() {
   changes += 1;
   canvas.dataset.changes = changes;
   redraw();
-  guess();
+  clearTimeout(waiting);
+  const rest = pen ? asked + GAP - performance.now() : 0;
+  if (rest > 0) waiting = setTimeout(guess, rest);
+  else guess();
 }
 
 function redraw() {
@@ -171,13 +177,19 @@ function redraw() {
   undo.disabled = clear.disabled = keep.disabled = !strokes.length;
 }
 
-// One question is under way at a time; what is drawn meanwhile is the next one.
+// One question is under way at a time, and only the newest drawing is the next one.
 async function guess() {
   if (asking) return;
   asking = true;
   try {
     while (shown < changes) {
+      const rest = pen ? asked + GAP - performance.now() : 0;
+      if (rest > 0) {
+        waiting = setTimeout(guess, rest);
+        break;
+      }
       const mine = changes;
+      asked = performance.now();
       if (!strokes.length) {
         list.replaceChildren();
         paint(seen, 28, new Uint8Array(784));
