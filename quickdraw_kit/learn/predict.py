@@ -14,7 +14,7 @@ from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.strokes.batch import Drawing, DrawingBatch
 from quickdraw_kit.trace.image import trace_image
 
-__all__ = ["Prediction", "iter_predict", "predict"]
+__all__ = ["Prediction", "iter_predict", "model_style", "predict"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,7 +109,7 @@ def iter_predict(model: Model, inputs: Input | Iterable[Input], k: int = 3) -> I
     """
     if k < 1:
         raise UsageError(f"k is {k}, expected at least 1")
-    style = _style(model)
+    style = model_style(model)
     single = isinstance(inputs, str | os.PathLike | bytes | DrawingBatch | np.ndarray)
     sources = cast("Iterable[Input]", [inputs] if single else inputs)
     for source in sources:
@@ -117,7 +117,29 @@ def iter_predict(model: Model, inputs: Input | Iterable[Input], k: int = 3) -> I
             yield from _answers(model, part, style, k)
 
 
-def _style(model: Model) -> RasterStyle:
+def model_style(model: Model) -> RasterStyle:
+    """Return the style in which a model's drawings are rendered.
+
+    Parameters
+    ----------
+    model : Model
+        Of images or of strokes.
+
+    Returns
+    -------
+    RasterStyle
+        As it was trained with, or the official one at its side.
+
+    Raises
+    ------
+    DataError
+        If what the model says is no style, or not of its side.
+
+    Examples
+    --------
+    >>> model_style(Model.new("tiny-cnn", ("cat", "dog"))).side
+    28
+    """
     told = model.about.get("raster_style") or {"side": model.side}
     try:
         style = RasterStyle(**told)

@@ -27,7 +27,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from quickdraw_kit.errors import DataError, QuickdrawError
+from quickdraw_kit.errors import DataError, IntegrityError, QuickdrawError
 from quickdraw_kit.learn.model import Model
 from quickdraw_kit.serve.collections import Choice, Collection
 from quickdraw_kit.serve.guesses import BusyError, Guesser
@@ -140,6 +140,7 @@ def build_app(rooms: Rooms) -> Starlette:
     return Starlette(
         routes=routes,
         lifespan=lifespan,
+        exception_handlers={OSError: _gone, IntegrityError: _gone, QuickdrawError: _broken},
         middleware=[
             Middleware(_Headers),
             Middleware(TrustedHostMiddleware, allowed_hosts=list(rooms.hosts)),
@@ -155,6 +156,17 @@ def _static(name: str) -> Callable[[Request], Awaitable[Response]]:
         return Response(content, media_type=_STATIC[name])
 
     return serve
+
+
+async def _gone(request: Request, error: Exception) -> Response:
+    """Answer when files cannot be read that could be when the server started."""
+    cause = error if isinstance(error, OSError) else error.__cause__
+    reason = getattr(cause, "strerror", None) or "they are not what they were"
+    return _refusal(410, f"the files are gone or damaged ({reason}): start the server anew")
+
+
+async def _broken(request: Request, error: Exception) -> Response:
+    return _refusal(500, str(error))
 
 
 class _Headers:

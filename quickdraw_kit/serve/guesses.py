@@ -16,8 +16,8 @@ import torch
 
 from quickdraw_kit.errors import QuickdrawError
 from quickdraw_kit.learn.model import Model
+from quickdraw_kit.learn.predict import model_style
 from quickdraw_kit.raster.render import rasterize
-from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.strokes.simplify import simplify
 
@@ -71,6 +71,11 @@ class Guesser:
     model : Model
         On any device.
 
+    Raises
+    ------
+    DataError
+        If the raster style of the model is none, or not of its side.
+
     Examples
     --------
     >>> async def ask() -> int:
@@ -87,8 +92,7 @@ class Guesser:
         self.model = model
         if model.reads == "images":
             model.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        told = model.about.get("raster_style")
-        self._style = RasterStyle(**told) if told else RasterStyle(side=model.side)
+        self._style = model_style(model)
         self._waiting: asyncio.Queue[tuple[DrawingBatch, asyncio.Future[Guess]]] | None = None
 
     @asynccontextmanager
@@ -169,4 +173,6 @@ class Guesser:
         images = rasterize(simple, self._style)
         seen = simple if self.model.reads == "strokes" else images
         probabilities = self.model.probabilities(seen)
+        if not np.isfinite(probabilities).all():
+            raise QuickdrawError("the model answers with what is no number: train it anew")
         return [Guess(*pair) for pair in zip(probabilities, images, strict=True)]

@@ -46,8 +46,8 @@ def places(tmp_path_factory) -> Path:
 class Server:
     """A process that serves, as the command line starts it."""
 
-    def __init__(self, *arguments: object) -> None:
-        command = [sys.executable, "-m", "quickdraw_kit", "serve", "--port", "0", *arguments]
+    def __init__(self, *arguments: object, port: int = 0) -> None:
+        command = [sys.executable, "-m", "quickdraw_kit", "serve", "--port", port, *arguments]
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         self._process = subprocess.Popen(
             list(map(str, command)), stdout=subprocess.PIPE, text=True, env=environment

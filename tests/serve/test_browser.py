@@ -2,12 +2,14 @@
 
 import base64
 import os
+import shutil
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 
-from quickdraw_kit.learn.model import load_model
+from quickdraw_kit.learn.model import Model, load_model, save_model
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.strokes.generate import generate_drawings
@@ -238,18 +240,102 @@ def test_nothing_is_loaded_from_elsewhere_and_no_policy_is_broken(browser, serve
     assert not broken
 
 
-def test_a_server_that_is_gone_is_said(page, places):
-    own = Server("--model", places / "runs" / "first")
-    page.goto(own.url)
-    page.wait_for_function("() => document.querySelector('#undo').disabled")
-    own.stop()
+def slash(page):
     left, top = canvas_place(page)
     page.mouse.move(left + 50, top + 50)
     page.mouse.down()
     page.mouse.move(left + 150, top + 150)
     page.mouse.up()
+
+
+def test_a_server_that_is_gone_is_said_and_found_again(page, places):
+    own = Server("--model", places / "runs" / "first")
+    page.goto(own.url)
+    page.wait_for_function("() => document.querySelector('#undo').disabled")
+    own.stop()
+    slash(page)
     page.wait_for_selector("#trouble:not([hidden])")
     assert "does not answer" in page.inner_text("#trouble")
+    again = Server("--model", places / "runs" / "first", port=urlsplit(own.url).port)
+    settled(page)
+    assert page.is_hidden("#trouble")
+    assert page.locator("#guesses li").count() == 5
+    again.stop()
+
+
+def test_another_server_in_its_place_is_said(page, places):
+    own = Server("--model", places / "runs" / "first")
+    page.goto(own.url)
+    page.wait_for_function("() => document.querySelector('#undo').disabled")
+    own.stop()
+    slash(page)
+    page.wait_for_selector("#trouble:not([hidden])")
+    again = Server(port=urlsplit(own.url).port)
+    page.wait_for_function(
+        "() => document.querySelector('#trouble').textContent.includes('reload the page')"
+    )
+    again.stop()
+
+
+def test_a_busy_server_is_asked_again(canvas):
+    busy = iter([True, True])
+
+    def answer(route):
+        if next(busy, False):
+            route.fulfill(status=503, json={"error": "1024 drawings are waiting: try again"})
+        else:
+            route.continue_()
+
+    canvas.route("**/api/guess", answer)
+    slash(canvas)
+    canvas.wait_for_selector("#trouble:not([hidden])")
+    assert "are waiting" in canvas.inner_text("#trouble")
+    settled(canvas)
+    assert canvas.is_hidden("#trouble")
+
+
+def test_a_drawing_that_is_refused_is_said_and_the_next_is_guessed(canvas):
+    canvas.route(
+        "**/api/guess",
+        lambda route: route.continue_(post_data='{"strokes": []}'),
+        times=1,
+    )
+    left, top = canvas_place(canvas)
+    canvas.mouse.move(left + 50, top + 50)
+    canvas.mouse.down()
+    canvas.wait_for_selector("#trouble:not([hidden])")
+    assert "0 strokes" in canvas.inner_text("#trouble")
+    canvas.mouse.move(left + 150, top + 150)
+    canvas.mouse.up()
+    settled(canvas)
+    assert canvas.is_hidden("#trouble")
+
+
+@pytest.mark.parametrize("architecture", ["mnist-tiny", "stroke-cnn"])
+def test_models_with_other_labels_or_of_strokes_guess_too(page, tmp_path, architecture):
+    save_model(Model.new(architecture, tuple("0123456789")), tmp_path / "model.safetensors")
+    own = Server("--model", tmp_path)
+    page.goto(own.url)
+    page.wait_for_function("() => document.querySelector('#undo').disabled")
+    page.click("#round")
+    assert page.inner_text("#prompt").removeprefix("Draw: ") in "0123456789"
+    slash(page)
+    settled(page)
+    assert page.locator("#guesses li").count() == 5
+    assert seen(page).any()
+    own.stop()
+
+
+def test_a_collection_that_disappears_is_said(page, places, tmp_path):
+    shutil.copytree(places / "shards", tmp_path / "shards")
+    own = Server(tmp_path / "shards")
+    page.goto(own.url)
+    page.wait_for_function("() => document.querySelector('#undo').disabled")
+    shutil.rmtree(tmp_path / "shards")
+    page.goto(f"{own.url}#browse")
+    page.wait_for_selector("#trouble:not([hidden])")
+    assert "files are gone" in page.inner_text("#trouble")
+    own.stop()
 
 
 def test_empty_rooms_say_what_to_do(page):

@@ -11,22 +11,53 @@ export function say(text) {
   trouble.hidden = !text;
 }
 
+// An error that the page has told of.
+class Said extends Error {
+  constructor(text, status) {
+    super(text);
+    this.status = status;
+    say(text);
+  }
+}
+addEventListener("unhandledrejection", (event) => {
+  if (event.reason instanceof Said) event.preventDefault();
+});
+
+let lost = false;
+
+// Ask for the server until it is back; rooms hear of it by the event "back".
+async function reconnect() {
+  if (lost) return;
+  lost = true;
+  for (let pause = 500; lost; pause = Math.min(2 * pause, 5000)) {
+    await new Promise((done) => setTimeout(done, pause));
+    try {
+      const told = await (await fetch("/api/about")).text();
+      if (about && told !== JSON.stringify(about)) {
+        say("The server is back, with other contents: reload the page.");
+        return;
+      }
+      lost = false;
+    } catch { /* not yet */ }
+  }
+  say("");
+  dispatchEvent(new Event("back"));
+}
+
 export async function ask(path, options) {
   let answer;
   try {
     answer = await fetch(path, options);
   } catch {
-    const text = "The server does not answer. Is it still running?";
-    say(text);
-    throw new Error(text);
+    reconnect();
+    throw new Said("The server does not answer. Is it still running? Trying again …");
   }
   if (!answer.ok) {
     let reason = `The server answered ${answer.status}.`;
     try {
       reason = (await answer.json()).error ?? reason;
     } catch { /* it was no JSON */ }
-    say(reason);
-    throw new Error(reason);
+    throw new Said(reason, answer.status);
   }
   say("");
   return answer;
@@ -74,4 +105,5 @@ async function show() {
 }
 
 addEventListener("hashchange", show);
-show().catch((error) => say(error.message));
+addEventListener("back", show);
+show();

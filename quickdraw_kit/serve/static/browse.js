@@ -6,6 +6,7 @@ const TILE = 58; // pixels of a place in the grid
 const SIDE = 56; // of the bitmap in it
 const PAGE = 400; // bitmaps that are fetched at once
 const PAGES_KEPT = 40;
+const AT_ONCE = 3; // questions
 const LONGEST = 8_000_000; // pixels of scrolling; browsers have a limit
 
 const form = document.querySelector("#filters");
@@ -19,9 +20,11 @@ const replay = document.querySelector("#replay");
 const context = tiles.getContext("2d");
 
 let total = 0;
-let pages = new Map(); // number -> promise of {rows, images}, or what it gave
+let pages = new Map(); // number -> {rows, images}, the one longest unseen first
+let loading = new Map(); // number -> promise
 let chosen = 0; // place in the grid
 let generation = 0;
+let drawing = 0; // the frame that was asked for
 let playing = 0;
 let current = null;
 
@@ -37,7 +40,10 @@ export async function openBrowse(about) {
     form[name].addEventListener("change", filter);
   }
   form.addEventListener("submit", (event) => event.preventDefault());
-  grid.addEventListener("scroll", () => requestAnimationFrame(draw));
+  grid.addEventListener("scroll", () => {
+    drawing ||= requestAnimationFrame(() => { drawing = 0; draw(); });
+  });
+  addEventListener("back", () => (grid.dataset.ready ? draw() : openCollection()));
   grid.addEventListener("keydown", key);
   tiles.addEventListener("click", (event) => {
     const at = index(event);
@@ -78,6 +84,7 @@ function query(start, count) {
 async function filter() {
   generation += 1;
   pages = new Map();
+  loading = new Map();
   chosen = 0;
   grid.scrollTop = 0;
   await page(0);
@@ -86,29 +93,44 @@ async function filter() {
   draw();
 }
 
+// A page of bitmaps, or the promise of it.
 function page(number) {
-  if (!pages.has(number)) {
-    const mine = generation;
-    const promise = ask(query(number * PAGE, PAGE)).then(async (answer) => {
-      const content = await answer.arrayBuffer();
-      if (mine !== generation) return null;
-      total = Number(answer.headers.get("x-total"));
-      const side = Number(answer.headers.get("x-side"));
-      const count = content.byteLength / (4 + side * side);
-      const made = {
-        rows: new Int32Array(content, 0, count),
-        images: await bitmaps(new Uint8Array(content, 4 * count), side, count),
-      };
-      pages.set(number, made);
-      measure();
-      draw();
-      return made;
-    });
-    promise.catch(() => pages.delete(number));
-    pages.set(number, promise);
-    if (pages.size > PAGES_KEPT) pages.delete(pages.keys().next().value);
+  if (pages.has(number)) return pages.get(number);
+  if (!loading.has(number)) {
+    const mine = loading;
+    const promise = fetchPage(number).finally(() => mine.delete(number));
+    loading.set(number, promise);
   }
-  return pages.get(number);
+  return loading.get(number);
+}
+
+async function fetchPage(number) {
+  const mine = generation;
+  const answer = await ask(query(number * PAGE, PAGE));
+  const content = await answer.arrayBuffer();
+  const side = Number(answer.headers.get("x-side"));
+  const count = content.byteLength / (4 + side * side);
+  const images = await bitmaps(new Uint8Array(content, 4 * count), side, count);
+  if (mine !== generation) return null;
+  total = Number(answer.headers.get("x-total"));
+  const made = { rows: new Int32Array(content, 0, count), images };
+  pages.set(number, made);
+  if (pages.size > PAGES_KEPT) {
+    const [oldest, { images: unused }] = pages.entries().next().value;
+    pages.delete(oldest);
+    unused?.close();
+  }
+  measure();
+  draw();
+  return made;
+}
+
+// Few questions at a time, and none for what has been scrolled past.
+function fetchWanted(missing) {
+  for (const number of missing) {
+    if (loading.size >= AT_ONCE) return;
+    if (!loading.has(number)) page(number).catch(() => {}); // it has been said
+  }
 }
 
 // All bitmaps of a page as one picture, one below the other.
@@ -154,13 +176,17 @@ function draw() {
   const begin = top_();
   const first = Math.floor(begin);
   const last = Math.min(first + Math.ceil(grid.clientHeight / TILE) + 1, Math.ceil(total / wide));
+  const missing = new Set();
+  const used = new Set();
   for (let line = first; line < last; line++) {
     for (let column = 0; column < wide; column++) {
       const at = line * wide + column;
       if (at >= total) break;
       const [x, y] = [column * TILE + 1, (line - begin) * TILE + 1];
-      const here = page(Math.floor(at / PAGE));
-      if (here?.rows) {
+      const number = Math.floor(at / PAGE);
+      const here = pages.get(number);
+      (here ? used : missing).add(number);
+      if (here) {
         const side = here.images.width;
         context.drawImage(here.images, 0, (at % PAGE) * side, side, side, x, y, SIDE, SIDE);
       }
@@ -171,6 +197,13 @@ function draw() {
       }
     }
   }
+  for (const number of used) {
+    const here = pages.get(number);
+    pages.delete(number);
+    pages.set(number, here);
+  }
+  grid.dataset.missing = missing.size;
+  fetchWanted(missing);
 }
 
 function index(event) {

@@ -49,6 +49,7 @@ export function openDraw(about) {
   undo.addEventListener("click", takeBack);
   clear.addEventListener("click", wipe);
   document.querySelector("#round").addEventListener("click", () => startRound(about.words));
+  addEventListener("back", guess);
   keep.hidden = !about.keeps;
   keep.addEventListener("click", () => store(about.words));
   redraw();
@@ -201,8 +202,8 @@ async function guess() {
       shown = mine;
       showGuesses(answer);
     }
-  } catch { // it has been said
-    shown = changes;
+  } catch (error) { // it has been said
+    if (error.status === 503) waiting = setTimeout(guess, 1000);
   } finally {
     asking = false;
     canvas.dataset.shown = shown;
