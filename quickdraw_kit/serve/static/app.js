@@ -97,6 +97,7 @@ async function show() {
     if (room === name) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
+  document.title = `${name[0].toUpperCase()}${name.slice(1)}: quickdraw_kit`;
   about ??= await (await ask("/api/about")).json();
   if (name === "runs" || !opened.has(name)) {
     opened.add(name);

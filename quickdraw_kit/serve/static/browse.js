@@ -159,6 +159,11 @@ function measure() {
   }
 }
 
+// What is left of the width, half on each side.
+function margin() {
+  return Math.max(Math.floor((grid.clientWidth - columns() * TILE) / 2), 0);
+}
+
 // Where the view begins, in lines; beyond the browser's limit scrolling is stretched.
 function top_() {
   const lines = Math.ceil(total / columns());
@@ -173,6 +178,7 @@ function draw() {
   context.clearRect(0, 0, tiles.width, tiles.height);
   context.imageSmoothingEnabled = false;
   const wide = columns();
+  const left = margin();
   const begin = top_();
   const first = Math.floor(begin);
   const last = Math.min(first + Math.ceil(grid.clientHeight / TILE) + 1, Math.ceil(total / wide));
@@ -182,7 +188,7 @@ function draw() {
     for (let column = 0; column < wide; column++) {
       const at = line * wide + column;
       if (at >= total) break;
-      const [x, y] = [column * TILE + 1, (line - begin) * TILE + 1];
+      const [x, y] = [left + column * TILE + 1, (line - begin) * TILE + 1];
       const number = Math.floor(at / PAGE);
       const here = pages.get(number);
       (here ? used : missing).add(number);
@@ -208,7 +214,8 @@ function draw() {
 
 function index(event) {
   const line = Math.floor(event.offsetY / TILE + top_());
-  return line * columns() + Math.min(Math.floor(event.offsetX / TILE), columns() - 1);
+  const column = Math.floor((event.offsetX - margin()) / TILE);
+  return line * columns() + Math.min(Math.max(column, 0), columns() - 1);
 }
 
 function key(event) {
@@ -254,7 +261,7 @@ async function openRow(row) {
   current = { ...told, row };
   document.querySelector("#detail-title").textContent = told.word;
   const facts = {
-    "key_id": told.key_id, "country": told.country, "time": told.time,
+    "key_id": told.key_id, "country": told.country, "time": told.time && `${told.time.slice(0, 19).replace("T", " ")} UTC`,
     "recognised": told.recognized ? "yes" : "no", "split": told.split,
     "strokes": told.strokes?.length, "points": told.strokes?.reduce((n, s) => n + s[0].length, 0),
     "flags": told.flags?.join(", "),
@@ -278,6 +285,7 @@ async function openRow(row) {
     const [item, button, canvas] = ["li", "button", "canvas"].map((n) => document.createElement(n));
     button.type = "button";
     button.setAttribute("aria-label", `Neighbour, difference ${each.difference}`);
+    canvas.setAttribute("aria-hidden", "true");
     button.append(canvas);
     button.addEventListener("click", () => openRow(each.row));
     paint(canvas, answer.side, bytes(each.image));

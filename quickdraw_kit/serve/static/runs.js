@@ -11,7 +11,7 @@ export async function openRuns() {
   const runs = await (await ask("/api/runs")).json();
   empty.textContent = runs.length ? `${runs.length} run${runs.length === 1 ? "" : "s"}; choose some to see them side by side.`
     : "No runs: start the server with --runs and the folder of your models.";
-  head.replaceChildren(row("th", ["", "run", "epochs", "training loss", "training accuracy", "validation loss", "validation accuracy", "test accuracy"]));
+  head.replaceChildren(row("th", ["compare", "run", "epochs", "training loss", "training accuracy", "validation loss", "validation accuracy", "test accuracy"]));
   body.replaceChildren(...runs.map((run) => {
     const last = run.history.at(-1) ?? {};
     const test = run.about.result?.figures?.test_top1 ?? run.about.evaluation?.test?.top1;
@@ -32,6 +32,7 @@ function row(kind, texts) {
   line.append(...texts.map((text) => {
     const cell = document.createElement(kind);
     cell.textContent = text ?? "";
+    if (kind === "th") cell.scope = "col";
     return cell;
   }));
   return line;
@@ -81,6 +82,8 @@ function curves(run, what) {
   text(8, 14, what, "start");
   text(36, y(high) + 4, high.toFixed(2), "end");
   text(36, y(low) + 4, low.toFixed(2), "end");
+  text(40, 184, "epoch 1", "start");
+  if (run.history.length > 1) text(390, 184, run.history.length, "end");
   const said = [];
   for (const [name, column] of Object.entries(series)) {
     const points = run.history.map((h, i) => [i, h[column]]).filter(([, v]) => Number.isFinite(v));
