@@ -1,4 +1,7 @@
-"""Take the pictures of the README: python -m tests.serve.screenshots FOLDER."""
+"""Take pictures of the page: python -m tests.serve.screenshots FOLDER [--all].
+
+The two of the README, or every room in light, dark and on a phone.
+"""
 
 import shutil
 import sys
@@ -12,36 +15,69 @@ from quickdraw_kit.shards.prepare import prepare
 from quickdraw_kit.strokes.generate import generate_drawings, write_sample
 from tests.serve.conftest import FLAGS, Server
 
+VIEWS = [
+    ("", (1000, 740), "light"),
+    ("-dark", (1000, 740), "dark"),
+    ("-phone", (360, 740), "light"),
+]
+
+
+def pictures(page, url: str, out: Path, end: str, *, everything: bool) -> None:
+    """Draw a house, browse the sample, open a drawing, compare runs."""
+    page.goto(url)
+    page.wait_for_function("() => document.querySelector('#undo').disabled")
+    box = page.locator("#canvas").bounding_box()
+    scale = box["width"] / 512
+    for stroke in generate_drawings(["house"], 1, seed=3, raw=False)[0].strokes:
+        points = (stroke[:, :2] * 1.5 + 60) * scale
+        for place, (x, y) in enumerate(points.tolist()):
+            page.mouse.move(box["x"] + x, box["y"] + y)
+            if place == 0:
+                page.mouse.down()
+        page.mouse.up()
+    page.wait_for_timeout(1000)
+    page.screenshot(path=out / f"serve-draw{end}.png")
+    page.goto(f"{url}#browse")
+    page.wait_for_function("() => document.querySelector('#grid').dataset.missing === '0'")
+    page.screenshot(path=out / f"serve-browse{end}.png")
+    if not everything:
+        return
+    page.focus("#grid")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#near li")
+    page.wait_for_timeout(500)
+    page.screenshot(path=out / f"serve-drawing{end}.png")
+    page.keyboard.press("Escape")
+    page.goto(f"{url}#runs")
+    page.wait_for_selector("#runs tbody tr")
+    page.check("#runs input")
+    page.screenshot(path=out / f"serve-runs{end}.png")
+
 
 def main() -> None:
-    """Draw a star, and browse the sample."""
-    out = Path(sys.argv[1])
+    """Train a small model, serve it, and take the pictures."""
+    out, everything = Path(sys.argv[1]), "--all" in sys.argv
+    out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         places = Path(folder)
         write_sample(places / "drawings", drawings=2700)
         prepare([places / "drawings"], places / "shards")
         train(TrainConfig(data=places / "shards", out=places / "model", epochs=4, threads=1))
-        server = Server(places / "drawings", places / "shards", "--model", places / "model")
+        server = Server(
+            places / "drawings", places / "shards", "--model", places / "model",
+            "--runs", places / "model",
+        )  # fmt: skip
         with sync_playwright() as playwright:
             path = shutil.which("chromium") or shutil.which("chromium-browser")
             browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-            page = browser.new_page(viewport={"width": 1000, "height": 740})
-            page.goto(server.url)
-            page.wait_for_function("() => document.querySelector('#undo').disabled")
-            box = page.locator("#canvas").bounding_box()
-            for stroke in generate_drawings(["house"], 1, seed=3, raw=False)[0].strokes:
-                points = stroke[:, :2] * 1.5 + 60
-                for place, (x, y) in enumerate(points.tolist()):
-                    page.mouse.move(box["x"] + x, box["y"] + y)
-                    if place == 0:
-                        page.mouse.down()
-                page.mouse.up()
-            page.wait_for_timeout(1500)
-            page.screenshot(path=out / "serve-draw.png")
-            page.goto(f"{server.url}#browse")
-            page.wait_for_function("() => document.querySelector('#grid').dataset.ready")
-            page.wait_for_timeout(1500)
-            page.screenshot(path=out / "serve-browse.png")
+            for end, size, scheme in VIEWS if everything else VIEWS[:1]:
+                width, height = size
+                page = browser.new_page(
+                    viewport={"width": width, "height": height}, color_scheme=scheme
+                )
+                pictures(page, server.url, out, end, everything=everything)
+                page.close()
             browser.close()
         server.stop()
 

@@ -16,6 +16,7 @@ from quickdraw_kit.strokes.generate import generate_drawings
 from quickdraw_kit.strokes.ndjson import read_ndjson
 from quickdraw_kit.strokes.simplify import simplify
 from tests.serve.conftest import Server
+from tests.serve.test_app import call
 
 pytestmark = pytest.mark.slow
 
@@ -335,6 +336,11 @@ def test_a_collection_that_disappears_is_said(page, places, tmp_path):
     page.goto(f"{own.url}#browse")
     page.wait_for_selector("#trouble:not([hidden])")
     assert "files are gone" in page.inner_text("#trouble")
+    for path in ("tiles", "drawings/3/near", "drawings/3/image"):
+        status, body, _ = call(own.url, f"/api/collections/0/{path}")
+        assert status == 410
+        assert str(tmp_path) not in body.decode()
+    assert call(own.url, "/api/collections/0/drawings/3")[0] == 200  # is held in memory
     own.stop()
 
 

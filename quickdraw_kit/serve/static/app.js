@@ -29,8 +29,8 @@ let lost = false;
 async function reconnect() {
   if (lost) return;
   lost = true;
-  for (let pause = 500; lost; pause = Math.min(2 * pause, 5000)) {
-    await new Promise((done) => setTimeout(done, pause));
+  while (lost) {
+    await new Promise((done) => setTimeout(done, 1000));
     try {
       const told = await (await fetch("/api/about")).text();
       if (about && told !== JSON.stringify(about)) {
