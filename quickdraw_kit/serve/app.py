@@ -1,9 +1,6 @@
 """The application: three rooms, an interface in JSON and bytes, and nothing served beyond them.
 
-A page of another origin can neither read an answer (no CORS) nor cause a change (a change needs
-``application/json``, which browsers ask leave for, and the origin is compared). A name of another
-host is refused, so that none can be made to point here. Pages may load what this server gives and
-nothing else.
+What stands before it, and keeps other pages out, is in ``guard``.
 """
 
 import base64
@@ -20,30 +17,20 @@ from urllib.parse import urlencode
 import numpy as np
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from quickdraw_kit.errors import DataError, IntegrityError, QuickdrawError
+from quickdraw_kit.errors import DataError, QuickdrawError
 from quickdraw_kit.learn.model import Model
 from quickdraw_kit.serve.collections import Choice, Collection
+from quickdraw_kit.serve.guard import FAILURES, REPORT_POLICY, guards, refusal
 from quickdraw_kit.serve.guesses import BusyError, Guesser
 from quickdraw_kit.serve.incoming import MOST_BYTES, read_drawing, read_saved
 from quickdraw_kit.serve.runs import Run, find_runs
 
 __all__ = ["Rooms", "build_app"]
 
-_PAGE = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'"
-)
-_REPORT = (
-    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox; frame-ancestors 'self'"
-)
 _STATIC = {
     "index.html": "text/html",
     "app.js": "text/javascript",
@@ -140,12 +127,8 @@ def build_app(rooms: Rooms) -> Starlette:
     return Starlette(
         routes=routes,
         lifespan=lifespan,
-        exception_handlers={OSError: _gone, IntegrityError: _gone, QuickdrawError: _broken},
-        middleware=[
-            Middleware(_Headers),
-            Middleware(TrustedHostMiddleware, allowed_hosts=list(rooms.hosts)),
-            Middleware(_SameOrigin),
-        ],
+        exception_handlers=FAILURES,
+        middleware=guards(rooms.hosts),
     )
 
 
@@ -156,68 +139,6 @@ def _static(name: str) -> Callable[[Request], Awaitable[Response]]:
         return Response(content, media_type=_STATIC[name])
 
     return serve
-
-
-async def _gone(request: Request, error: Exception) -> Response:
-    """Answer when files cannot be read that could be when the server started."""
-    cause = error if isinstance(error, OSError) else error.__cause__
-    reason = getattr(cause, "strerror", None) or "they are not what they were"
-    return _refusal(410, f"the files are gone or damaged ({reason}): start the server anew")
-
-
-async def _broken(request: Request, error: Exception) -> Response:
-    return _refusal(500, str(error))
-
-
-class _Headers:
-    """Put the headers of safety on every answer."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                present = {name for name, _ in message["headers"]}
-                message["headers"] = [
-                    *message["headers"],
-                    *((n, v) for n, v in _SAFE if n not in present),
-                ]
-            await send(message)
-
-        await self.app(scope, receive, with_headers if scope["type"] == "http" else send)
-
-
-_SAFE = [
-    (b"content-security-policy", _PAGE.encode()),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-    (b"cross-origin-opener-policy", b"same-origin"),
-    (b"cache-control", b"no-store"),
-]
-
-
-class _SameOrigin:
-    """Refuse changes that a page of another origin asks for."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] == "POST":
-            headers = dict(scope["headers"])
-            origin = headers.get(b"origin", b"").decode("latin-1")
-            host = headers.get(b"host", b"").decode("latin-1")
-            kind = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
-            if (origin and origin.partition("://")[2] != host) or kind != b"application/json":
-                await _refusal(403, "this was not asked by our own page")(scope, receive, send)
-                return
-        await self.app(scope, receive, send)
-
-
-def _refusal(status: int, reason: str) -> JSONResponse:
-    return JSONResponse({"error": reason}, status)
 
 
 class _Api:
@@ -243,14 +164,14 @@ class _Api:
 
     async def guess(self, request: Request) -> Response:
         if self.guesser is None:
-            return _refusal(404, "the server was started without a model")
+            return refusal(404, "the server was started without a model")
         try:
             drawing = read_drawing(await _body(request))
             guess = await self.guesser.guess(drawing)
         except DataError as error:
-            return _refusal(422, str(error))
+            return refusal(422, str(error))
         except BusyError as error:
-            return _refusal(503, str(error))
+            return refusal(503, str(error))
         names = self.guesser.model.label_names
         return JSONResponse(
             {
@@ -265,12 +186,12 @@ class _Api:
     async def keep(self, request: Request) -> Response:
         folder = self._rooms.keep
         if folder is None:
-            return _refusal(404, "the server was started without --keep")
+            return refusal(404, "the server was started without --keep")
         try:
             drawing = read_saved(await _body(request), self._rooms.words)
             await run_in_threadpool(_append, drawing, folder)
         except (QuickdrawError, OSError) as error:
-            return _refusal(422 if isinstance(error, DataError) else 507, str(error))
+            return refusal(422 if isinstance(error, DataError) else 507, str(error))
         return JSONResponse({"key_id": str(drawing.key_id[0])})
 
     def _collection(self, request: Request) -> Collection:
@@ -283,7 +204,7 @@ class _Api:
         try:
             found = self._collection(request)
         except DataError as error:
-            return _refusal(404, str(error))
+            return refusal(404, str(error))
         facets = await run_in_threadpool(found.facets)
         return JSONResponse(
             {"name": found.name, "drawings": len(found), "facets": facets, "flags": found.flags}
@@ -298,9 +219,9 @@ class _Api:
             if start < 0 or not 0 <= count <= _MOST_TILES:
                 raise ValueError
         except DataError as error:
-            return _refusal(404, str(error))
+            return refusal(404, str(error))
         except ValueError:
-            return _refusal(422, f"start and count: expected at most {_MOST_TILES} at once")
+            return refusal(422, f"start and count: expected at most {_MOST_TILES} at once")
         recognized = {"true": True, "false": False}.get(query.get("recognized", ""))
         choice = Choice(
             category=query.get("category"),
@@ -326,7 +247,7 @@ class _Api:
             found = self._collection(request)
             told = await run_in_threadpool(found.describe, request.path_params["row"])
         except DataError as error:
-            return _refusal(404, str(error))
+            return refusal(404, str(error))
         return JSONResponse(told)
 
     async def image(self, request: Request) -> Response:
@@ -337,7 +258,7 @@ class _Api:
             if row >= len(found):
                 raise DataError(f"drawing {row} of {len(found)}")
         except DataError as error:
-            return _refusal(404, str(error))
+            return refusal(404, str(error))
         images = await run_in_threadpool(found.images, np.array([row], np.int64))
         return Response(
             images.tobytes(),
@@ -351,7 +272,7 @@ class _Api:
             found = self._collection(request)
             near = await run_in_threadpool(found.neighbours, request.path_params["row"], 12)
         except DataError as error:
-            return _refusal(404, str(error))
+            return refusal(404, str(error))
         images = await run_in_threadpool(found.images, np.array([r for r, _ in near], np.int64))
         return JSONResponse(
             {
@@ -390,9 +311,9 @@ class _Api:
         wanted = request.query_params.get("run")
         report = next((run.report for run in runs if run.name == wanted), None)
         if report is None:
-            return _refusal(404, "there is no such report")
+            return refusal(404, "there is no such report")
         return FileResponse(
-            report, media_type="text/html", headers={"content-security-policy": _REPORT}
+            report, media_type="text/html", headers={"content-security-policy": REPORT_POLICY}
         )
 
 
