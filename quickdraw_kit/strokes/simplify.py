@@ -107,8 +107,8 @@ class _Path(NamedTuple):
     """Room for a stroke.
 
     Of each noted point: where it is, its number, the segment it is on (by the point at its end),
-    and the way before that segment. Of each end that waits: where it is, how many points were
-    noted before it, and the first that was noted after it.
+    the way before that segment, and how far it is away from the line in question. Of each end that
+    waits: where it is, how many points were noted before it, and the first that was noted after it.
     """
 
     x: Reals
@@ -120,14 +120,16 @@ class _Path(NamedTuple):
     end_y: Reals
     before: Indices
     after: Indices
+    away: Reals
 
 
 @kernel
 def _make_path(size: int) -> _Path:
-    real, index = np.empty((5, size), np.float64), np.empty((4, size), np.int64)
+    real, index = np.empty((6, size), np.float64), np.empty((4, size), np.int64)
     return _Path(
-        real[0], real[1], index[0], index[1], real[2], real[3], real[4], index[2], index[3]
-    )
+        real[0], real[1], index[0], index[1], real[2], real[3], real[4], index[2], index[3],
+        real[5],
+    )  # fmt: skip
 
 
 @kernel
@@ -198,13 +200,27 @@ def _resample(x: Reals, y: Reals, a: int, b: int, sparse: bool, path: _Path) -> 
     for i in range(a + 1, b):
         length = _span(x, y, i)
         beyond = int(walked + length) + 1
+        if sparse:  # both ends are written and then counted if they are there, without a branch
+            _note(x, y, i, number, walked, length, path, count)
+            count += number < beyond
+            _note(x, y, i, beyond - 1, walked, length, path, count)
+            count += number < beyond - 1
+            number = max(number, beyond)
         while number < beyond:
-            path.x[count], path.y[count] = _between(x, y, i, (number - walked) / length)
-            path.number[count], path.segment[count], path.walked[count] = number, i, walked
+            _note(x, y, i, number, walked, length, path, count)
             count += 1
-            number = beyond - 1 if sparse and number < beyond - 1 else number + 1
+            number += 1
         walked += length
     return count
+
+
+@kernel
+def _note(
+    x: Reals, y: Reals, i: int, number: int, walked: float, length: float, path: _Path, at: int
+) -> None:
+    """Note the point at a number, which is on segment i, in place `at`."""
+    path.x[at], path.y[at] = _between(x, y, i, (number - walked) / length)
+    path.number[at], path.segment[at], path.walked[at] = number, i, walked
 
 
 @kernel
@@ -236,39 +252,37 @@ def _reduce(
     n += 1
     path.end_x[0], path.end_y[0], path.before[0], path.after[0] = x[b - 1], y[b - 1], count, count
     top = 0
+    noted_x, noted_y, away = path.x, path.y, path.away
     while top >= 0:
         end = path.before[top]
         dx, dy = path.end_x[top] - left_x, path.end_y[top] - left_y
         length = _norm(dx, dy)
         unit = length if length > 0 else 1.0
         near = TOLERANCE * unit
-        largest, bound, first, final = 0.0, epsilon * unit - 2 * near, begin, begin
-        for c in range(begin, end):
-            away = _away(path.x[c], path.y[c], left_x, left_y, dx, dy, length)
-            if away >= bound:
-                if away > largest + near:
-                    first = c
-                if away > largest:
-                    largest = away
-                bound, final = largest - near, c + 1
+        largest = 0.0
+        for c in range(np.uint64(begin), np.uint64(end)):
+            far = _away(noted_x[c], noted_y[c], left_x, left_y, dx, dy, length)
+            away[c] = far
+            largest = far if far > largest else largest
         farthest, at_x, at_y, before, after = 0.0, 0.0, 0.0, 0, 0
-        high = False
-        for c in range(first, final):
-            was_high = high
-            away = _away(path.x[c], path.y[c], left_x, left_y, dx, dy, length)
-            high = away >= bound
-            if high:
-                i = path.segment[c]
-                if was_high and i == path.segment[c - 1]:
-                    span = _span(x, y, i)
-                    for number in range(path.number[c - 1] + 1, path.number[c]):
-                        px, py = _between(x, y, i, (number - path.walked[c]) / span)
-                        between = _away(px, py, left_x, left_y, dx, dy, length) / unit
-                        if between > farthest:
-                            farthest, at_x, at_y, before, after = between, px, py, c, c
-                if away / unit > farthest:
-                    farthest, at_x, at_y = away / unit, path.x[c], path.y[c]
-                    before, after = c, c + 1
+        if largest >= epsilon * unit - 2 * near:
+            bound = largest - near
+            high = False
+            for c in range(begin, end):
+                was_high = high
+                high = away[c] >= bound
+                if high:
+                    i = path.segment[c]
+                    if was_high and i == path.segment[c - 1]:
+                        span = _span(x, y, i)
+                        for number in range(path.number[c - 1] + 1, path.number[c]):
+                            px, py = _between(x, y, i, (number - path.walked[c]) / span)
+                            between = _away(px, py, left_x, left_y, dx, dy, length) / unit
+                            if between > farthest:
+                                farthest, at_x, at_y, before, after = between, px, py, c, c
+                    if away[c] / unit > farthest:
+                        farthest, at_x, at_y = away[c] / unit, path.x[c], path.y[c]
+                        before, after = c, c + 1
         if farthest > epsilon:
             top += 1
             path.end_x[top], path.end_y[top] = at_x, at_y

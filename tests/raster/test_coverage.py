@@ -1,12 +1,24 @@
 """The quick way is what the rules say, and byte for byte the long way."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from quickdraw_kit.raster.coverage import _prepare
 from quickdraw_kit.raster.room import LINES, NOWHERE, SLOTS
-from tests.raster.slow import alpha, assert_follows_the_rules, covered, room_for, scanned
+from tests.raster.slow import (
+    alpha,
+    assert_follows_the_rules,
+    covered,
+    crossing,
+    edges_of,
+    put,
+    room_for,
+    scanned,
+)
 
 SIDE = 6
 EDGE = 256 * SIDE
@@ -88,3 +100,18 @@ def test_polygons_are_laid_over_each_other():
     assert part.any()
     exact = 100 + once[part] * 155 / 255
     assert np.abs(over[part] - exact).max() <= 1
+
+
+@given(random, random)
+@example((11, 15), (606, 117))  # here x and a half is a whole number, on a line
+@example((1093, 302), (71, 1094))
+@example((134, 117), (1200, 1497))
+@example((13, 515), (850, 617))
+@example((116, 1054), (819, 1250))
+def test_the_floor_of_a_crossing_in_float64_is_exact(start, stop):
+    room = room_for([start, stop], SIDE)
+    _prepare(put([start, stop], room), room)
+    for i, edge in enumerate(edges_of([start, stop])):
+        for line in range(edge.first, edge.stop):
+            x = room.base[i] + room.slope[i] * (room.origin[i] + 512.0 * line)
+            assert math.floor(x) == crossing(edge, line)

@@ -203,3 +203,16 @@ def test_a_sector_lies_as_its_segment_does_to_all_lines_of_the_pen(ways, style):
         assert ux * dx + uy * dy > 0
         for lx, ly in lines:
             assert np.sign(lx * dy - ly * dx) == np.sign(lx * uy - ly * ux)
+
+
+@pytest.mark.parametrize(("side", "lengths"), [(30, (26, 44, 52, 55)), (50, (11, 22, 39, 44))])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_half_a_grid_unit_of_an_upright_segment_is_rounded_as_in_the_original(side, lengths, sign):
+    """The pen's radius is 7.5 or 12.5: a side one rounding off it falls on the other grid point."""
+    style = RasterStyle(side=side, line_diameter=1, padding=127.5)
+    grid, pen = make_pen(style)
+    room = room_for(2, style)
+    for length in lengths:
+        room.x[:2], room.y[:2] = (0, sign * length), (0, 0)
+        sides(2, grid, pen, room)
+        assert abs(int(room.side_y[0])) == round(side / 4)
