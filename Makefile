@@ -37,4 +37,5 @@ clean:
 $(INSTALLED): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -e ".[test,lint]"
+	$(BIN)/quickdraw-kit warm-up
 	touch $@

@@ -16,6 +16,7 @@ from quickdraw_kit.cli import (
     serve,
     shards,
     train,
+    warm_up,
 )
 
 __all__ = ["app"]
@@ -60,5 +61,6 @@ for module in (
     serve,
     primer,
     jobs,
+    warm_up,
 ):
     module.add_to(app)

@@ -1,0 +1,48 @@
+"""The command that compiles the kernels before they are needed."""
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["add_to"]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command("warm-up", rich_help_panel="Models and recipes")(warm_up)
+
+
+def warm_up(
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
+) -> None:
+    """Compile what reads, simplifies and renders drawings, and keep it for later processes.
+
+    Without this, the first call after installation compiles what it needs, for up to half a minute.
+    Run it once where an image is built or before many processes start at once; again does no harm.
+
+    Examples:
+
+      quickdraw-kit warm-up
+    """
+    from quickdraw_kit.raster.render import rasterize
+    from quickdraw_kit.strokes.binary import read_binary, write_binary
+    from quickdraw_kit.strokes.generate import generate_drawings
+    from quickdraw_kit.strokes.ndjson import read_ndjson, write_ndjson
+    from quickdraw_kit.strokes.simplify import simplify
+
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder)
+        for raw in (False, True):
+            batch = generate_drawings(["cloud"], 2, seed=1, raw=raw)
+            write_ndjson(batch, path / "cloud.ndjson")
+            batch = read_ndjson(path / "cloud.ndjson")
+            batch = simplify(batch) if raw else batch
+            rasterize(batch.take([1, 0]))
+        write_binary(batch, path / "cloud.bin")
+        read_binary(path / "cloud.bin")
+    if not quiet:
+        typer.echo(f"compiled and kept, in {time.perf_counter() - start:.1f} s")

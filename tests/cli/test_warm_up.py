@@ -1,0 +1,36 @@
+"""`warm-up`: afterwards nothing is left to compile."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+WORK = """
+import sys
+from pathlib import Path
+from quickdraw_kit import prepare, simplify
+from quickdraw_kit.strokes.generate import generate_drawings
+from quickdraw_kit.strokes.ndjson import read_ndjson, write_ndjson
+from quickdraw_kit.shards.layout import Layout
+
+folder = Path(sys.argv[1])
+for raw in (False, True):
+    write_ndjson(generate_drawings(["moon"], 30, raw=raw), folder / "moon.ndjson")
+    prepare([folder / "moon.ndjson"], folder / f"shards-{raw}", workers=1, layout=Layout(strokes=True))
+simplify(read_ndjson(folder / "moon.ndjson"))
+"""
+
+
+@pytest.mark.slow
+def test_after_it_nothing_is_compiled(tmp_path):
+    cache = tmp_path / "cache"
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache)}
+
+    def run(*arguments):
+        subprocess.run([sys.executable, *arguments], env=environment, check=True, timeout=300)
+        return sorted(path.name for path in cache.rglob("*.nbc"))
+
+    kept = run("-m", "quickdraw_kit", "warm-up", "--quiet")
+    assert kept
+    assert run("-c", WORK, str(tmp_path)) == kept
