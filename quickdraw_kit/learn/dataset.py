@@ -19,6 +19,7 @@ __all__ = [
     "ImageDataset",
     "Images",
     "Labels",
+    "rank_rows",
 ]
 
 Images: TypeAlias = npt.NDArray[np.uint8]
@@ -26,6 +27,36 @@ Labels: TypeAlias = npt.NDArray[np.int64]
 Batch: TypeAlias = tuple[Images, Labels]
 
 _BLOCK = 1 << 14  # rows that are fetched at once
+
+
+def rank_rows(
+    total: int, batch_size: int, *, skip: int = 0, rank: int = 0, ranks: int = 1
+) -> Iterator[slice]:
+    """Yield which rows of a pass one of several processes takes, batch by batch.
+
+    Parameters
+    ----------
+    total, batch_size : int
+        Rows of the pass and of a batch; the last batch may have fewer.
+    skip : int
+        Leave out so many batches at the beginning.
+    rank, ranks : int
+        Number of the process, from 0, and how many there are.
+
+    Yields
+    ------
+    slice
+        Of all processes together each row once, in the order of a single process. Empty where a
+        batch has fewer rows than there are processes.
+
+    Examples
+    --------
+    >>> list(rank_rows(5, 3, rank=1, ranks=2))
+    [slice(1, 3, None), slice(4, 5, None)]
+    """
+    for start in range(skip * batch_size, total, batch_size):
+        rows = min(batch_size, total - start)
+        yield slice(start + rows * rank // ranks, start + rows * (rank + 1) // ranks)
 
 
 class Dataset(Protocol):
@@ -46,15 +77,35 @@ class Dataset(Protocol):
     def __len__(self) -> int: ...
 
     def batches(
-        self, batch_size: int, *, shuffle: bool = False, seed: int = 0
+        self,
+        batch_size: int,
+        *,
+        shuffle: bool = False,
+        seed: int = 0,
+        skip: int = 0,
+        rank: int = 0,
+        ranks: int = 1,
     ) -> Iterator[tuple[Any, Labels]]:
-        """Yield images or a DrawingBatch, and int64 labels of shape (n,)."""
+        """Yield images or a DrawingBatch, and int64 labels of shape (n,).
+
+        After `skip` batches, which are not read; and of every batch the rows of one of several
+        processes, that together see the batches of a single one.
+        """
 
 
 class ImageDataset(Dataset, Protocol):
     """Images and labels in whole batches, as `open_shards` gives them."""
 
-    def batches(self, batch_size: int, *, shuffle: bool = False, seed: int = 0) -> Iterator[Batch]:
+    def batches(
+        self,
+        batch_size: int,
+        *,
+        shuffle: bool = False,
+        seed: int = 0,
+        skip: int = 0,
+        rank: int = 0,
+        ranks: int = 1,
+    ) -> Iterator[Batch]:
         """Yield uint8 images of shape (n, side, side) and int64 labels of shape (n,)."""
 
 
@@ -114,7 +165,16 @@ class ArrayDataset:
         """Side of the images, in pixels."""
         return int(self.images.shape[1])
 
-    def batches(self, batch_size: int, *, shuffle: bool = False, seed: int = 0) -> Iterator[Batch]:
+    def batches(
+        self,
+        batch_size: int,
+        *,
+        shuffle: bool = False,
+        seed: int = 0,
+        skip: int = 0,
+        rank: int = 0,
+        ranks: int = 1,
+    ) -> Iterator[Batch]:
         """Yield whole batches.
 
         Parameters
@@ -125,6 +185,10 @@ class ArrayDataset:
             Draw an order.
         seed : int
             What the order is drawn with: the same seed gives the same order.
+        skip : int
+            Leave out so many batches at the beginning, without reading them.
+        rank, ranks : int
+            Yield only the rows of one of several processes, see `rank_rows`.
 
         Yields
         ------
@@ -132,8 +196,7 @@ class ArrayDataset:
         labels : ndarray of int64, shape (n,)
         """
         order = np.random.default_rng(seed).permutation(len(self)) if shuffle else None
-        for start in range(0, len(self), batch_size):
-            part = slice(start, start + batch_size)
+        for part in rank_rows(len(self), batch_size, skip=skip, rank=rank, ranks=ranks):
             rows = part if order is None else order[part]
             yield self.images[rows], self.labels[rows]
 
@@ -194,7 +257,16 @@ class BitmapDataset:
         """All labels, in the order of the files."""
         return np.repeat(np.arange(len(self.rows)), [len(rows) for rows in self.rows])
 
-    def batches(self, batch_size: int, *, shuffle: bool = False, seed: int = 0) -> Iterator[Batch]:
+    def batches(
+        self,
+        batch_size: int,
+        *,
+        shuffle: bool = False,
+        seed: int = 0,
+        skip: int = 0,
+        rank: int = 0,
+        ranks: int = 1,
+    ) -> Iterator[Batch]:
         """Yield whole batches.
 
         Parameters
@@ -205,6 +277,10 @@ class BitmapDataset:
             Draw an order.
         seed : int
             What the order is drawn with: the same seed gives the same order.
+        skip : int
+            Leave out so many batches at the beginning, without reading them.
+        rank, ranks : int
+            Yield only the rows of one of several processes, see `rank_rows`.
 
         Yields
         ------
@@ -215,12 +291,12 @@ class BitmapDataset:
         if shuffle:
             order = np.random.default_rng(seed).permutation(len(rows))
             labels, rows = labels[order], rows[order]
-        block = max(_BLOCK // batch_size, 1) * batch_size
-        for first in range(0, len(rows), block):
-            images = self._fetch(labels[first : first + block], rows[first : first + block])
-            for start in range(0, len(images), batch_size):
-                part = slice(start, start + batch_size)
-                yield images[part], labels[first : first + block][part]
+        parts = rank_rows(len(rows), batch_size, skip=skip, rank=rank, ranks=ranks)
+        while block := list(itertools.islice(parts, max(_BLOCK // batch_size, 1))):
+            places = np.concatenate([np.arange(part.start, part.stop) for part in block])
+            images, ours = self._fetch(labels[places], rows[places]), labels[places]
+            ends = np.cumsum([part.stop - part.start for part in block])[:-1]
+            yield from zip(np.split(images, ends), np.split(ours, ends), strict=True)
 
     def _fetch(self, labels: Labels, rows: Labels) -> Images:
         flat = np.empty((len(rows), self.files[0].shape[1]), np.uint8)

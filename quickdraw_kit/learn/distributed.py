@@ -1,10 +1,10 @@
 """Several processes that train one network: started by ``torchrun``, or one alone.
 
-Each process takes every n-th row of every batch, and the gradients of all are added before the
-step. So a step of n processes is the step that one would have made with the whole batch, but for
-rounding, for batch normalisation (each process normalises with its own rows) and for what is drawn
-at random; and after it all have the same weights, to the bit. Everything travels as one vector, for
-these networks are small: there is nothing to overlap.
+Each process takes its part of every batch, and reads no other rows; the gradients of all are added
+before the step. So a step of n processes is the step that one would have made with the whole batch,
+but for rounding, for batch normalisation (each process normalises with its own rows) and for what
+is drawn at random; and after it all have the same weights, to the bit. Everything travels as one
+vector, for these networks are small: there is nothing to overlap.
 """
 
 import os
@@ -44,11 +44,6 @@ class Team:
     def leads(self) -> bool:
         """Whether this process measures, writes and reports."""
         return self.rank == 0
-
-    @property
-    def rows(self) -> slice:
-        """The rows of a batch that are for this process."""
-        return slice(self.rank, None, self.size)
 
     def add(self, tensors: Sequence[torch.Tensor]) -> None:
         """Replace tensors by their sums over all processes.

@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn.functional import pad, relu
 
 from quickdraw_kit.errors import DataError
-from quickdraw_kit.learn.dataset import Labels
+from quickdraw_kit.learn.dataset import Labels, rank_rows
 from quickdraw_kit.strokes.batch import DrawingBatch
 
 __all__ = [
@@ -89,7 +89,14 @@ class StrokeDataset:
         return 256
 
     def batches(
-        self, batch_size: int, *, shuffle: bool = False, seed: int = 0
+        self,
+        batch_size: int,
+        *,
+        shuffle: bool = False,
+        seed: int = 0,
+        skip: int = 0,
+        rank: int = 0,
+        ranks: int = 1,
     ) -> Iterator[tuple[DrawingBatch, Labels]]:
         """Yield whole batches.
 
@@ -101,6 +108,11 @@ class StrokeDataset:
             Draw an order.
         seed : int
             What the order is drawn with: the same seed gives the same order.
+        skip : int
+            Leave out so many batches at the beginning, without reading them.
+        rank, ranks : int
+            Yield only the rows of one of several processes, see
+            `quickdraw_kit.learn.dataset.rank_rows`.
 
         Yields
         ------
@@ -108,8 +120,7 @@ class StrokeDataset:
         labels : ndarray of int64, shape (n,)
         """
         order = np.random.default_rng(seed).permutation(len(self)) if shuffle else None
-        for start in range(0, len(self), batch_size):
-            part = slice(start, start + batch_size)
+        for part in rank_rows(len(self), batch_size, skip=skip, rank=rank, ranks=ranks):
             if order is None:
                 yield self.drawings[part], self.labels[part]
             else:

@@ -73,14 +73,16 @@ class Training:
             lr=config.learning_rate,
         )
 
-    def learn(self, inputs: Any, labels: Labels) -> torch.Tensor:
+    def learn(self, inputs: Any, labels: Labels, size: int) -> torch.Tensor:
         """Make a step.
 
         Parameters
         ----------
         inputs : ndarray or DrawingBatch
-            A whole batch, as the data set gives it; of it this process takes its rows.
+            The rows of a batch that are for this process, as the data set gives them.
         labels : ndarray of int64, shape (n,)
+        size : int
+            Rows of the whole batch, of all processes.
 
         Returns
         -------
@@ -94,10 +96,9 @@ class Training:
         self._network.train()
         self._optimizer.zero_grad(set_to_none=True)
         tally = torch.zeros(2, device=self.device)
-        rows = labels[team.rows]
-        if len(rows):
-            target = torch.from_numpy(np.array(rows)).to(self.device, non_blocking=True)
-            batch = self.model.inputs(inputs if team.size == 1 else inputs[team.rows])
+        if len(labels):
+            target = torch.from_numpy(np.array(labels)).to(self.device, non_blocking=True)
+            batch = self.model.inputs(inputs)
             logits = self._forward(self._augment(batch, target))
             losses = cross_entropy(
                 logits,
@@ -106,7 +107,7 @@ class Training:
                 label_smoothing=config.label_smoothing,
                 reduction="sum",
             )
-            (losses / len(labels)).backward()  # type: ignore[no-untyped-call]
+            (losses / size).backward()  # type: ignore[no-untyped-call]
             tally[0] = losses.detach()
             tally[1] = (logits.detach().argmax(dim=1) == target).sum()
         self._combine()

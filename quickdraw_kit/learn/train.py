@@ -6,7 +6,6 @@ weights are a function of the configuration and the data: the same on the same m
 threads, whether or not the run was killed on the way and continued.
 """
 
-import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -95,6 +94,13 @@ def train(
     DataError
         If the data set is not finished or its images do not fit.
 
+    Notes
+    -----
+    A run that was interrupted, in an epoch or between two, goes on with the batches that the whole
+    run would have seen, each drawing once an epoch, however many processes there are then. As many
+    as before end with the same weights to the bit, on a CPU; another number sums in another order
+    and draws other augmentations, see `quickdraw_kit.learn.distributed`.
+
     Examples
     --------
     >>> from quickdraw_kit.learn.dataset import ArrayDataset
@@ -154,7 +160,6 @@ class _Run:
             **config.described(),
             "precision": self.training.precision,
             "device": self.training.device.type,
-            "processes": team.size,
             "data_sha256": self.about["data_sha256"],
         }
 
@@ -215,9 +220,17 @@ class _Run:
         start = time.perf_counter() - self.spent
         order = int(np.random.SeedSequence([config.seed, epoch]).generate_state(1)[0])
         done = training.step - (epoch - 1) * self.per_epoch
-        batches = self.data.batches(config.batch_size, shuffle=True, seed=order)
-        for number, (inputs, labels) in enumerate(itertools.islice(batches, done, None), done):
-            self.tally[:, number] = training.learn(inputs, labels)
+        batches = self.data.batches(
+            config.batch_size,
+            shuffle=True,
+            seed=order,
+            skip=done,
+            rank=self.team.rank,
+            ranks=self.team.size,
+        )
+        for number, (inputs, labels) in enumerate(batches, done):
+            size = min(config.batch_size, len(self.data) - number * config.batch_size)
+            self.tally[:, number] = training.learn(inputs, labels, size)
             every = config.checkpoint_steps
             if every and training.step % every == 0 and number + 1 < self.per_epoch:
                 self.spent = time.perf_counter() - start

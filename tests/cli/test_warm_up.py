@@ -15,9 +15,10 @@ from quickdraw_kit.strokes.ndjson import read_ndjson, write_ndjson
 from quickdraw_kit.shards.layout import Layout
 
 folder = Path(sys.argv[1])
+layout = Layout(strokes=True)
 for raw in (False, True):
     write_ndjson(generate_drawings(["moon"], 30, raw=raw), folder / "moon.ndjson")
-    prepare([folder / "moon.ndjson"], folder / f"shards-{raw}", workers=1, layout=Layout(strokes=True))
+    prepare([folder / "moon.ndjson"], folder / f"shards-{raw}", workers=1, layout=layout)
 simplify(read_ndjson(folder / "moon.ndjson"))
 """
 

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from dataclasses import asdict, replace
+from hashlib import md5
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,9 @@ import safetensors.torch
 import torch
 
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.learn.distributed import Team, join_team
+from quickdraw_kit.learn.distributed import join_team
 from quickdraw_kit.learn.model import load_model
+from quickdraw_kit.learn.sources import open_splits
 from quickdraw_kit.learn.train import TrainConfig
 
 CASE = Path(__file__).with_name("torchrun_case.py")
@@ -124,11 +126,58 @@ def test_two_processes_that_were_killed_go_on(shards, tmp_path):
         assert torch.equal(second[name], value), name
 
 
-@pytest.mark.parametrize(("rows", "size"), [(10, 2), (7, 3), (1, 4)])
-def test_every_row_has_one_process(rows, size):
-    parts = [list(range(rows))[Team(rank, size).rows] for rank in range(size)]
-    assert sorted(row for part in parts for row in part) == list(range(rows))
-    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+def seen(folder: Path) -> dict[int, list[str]]:
+    """Return the rows of each step, as the last run that made it saw them, of all processes."""
+    steps: dict[int, list[str]] = {}
+    for path in folder.glob("*.seen"):
+        for line in path.read_text().splitlines():
+            step, rows = json.loads(line)
+            steps[step] = sorted(steps.get(step, []) + rows)
+    return steps
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_with_any_number_of_processes(shards, tmp_path):
+    """Killed in the second epoch with one process, in the third with two; three end it."""
+    config = TrainConfig(
+        data=str(shards),
+        out=str(tmp_path / "model"),
+        network="mnist-cnn",
+        epochs=4,
+        batch_size=32,
+        dropout=0.0,
+        precision="float32",
+        threads=1,
+        checkpoint_steps=3,
+    )
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    run(replace(config, out=None), whole)
+    expected = seen(whole)
+    train = open_splits(config)["train"]
+    per_epoch = -(-len(train) // 32)
+    stories = {}
+    for processes, stop in ((1, per_epoch + 4), (2, 2 * per_epoch + 5), (3, 0)):
+        part = tmp_path / str(processes)
+        part.mkdir()
+        if stop:
+            with pytest.raises(subprocess.CalledProcessError):
+                run(config, part, processes, kill_at=stop)
+        else:
+            run(config, part, processes)
+        stories[processes] = seen(part)
+    assert min(stories[2]) == (per_epoch + 4) // 3 * 3  # a checkpoint, not the beginning
+    assert min(stories[3]) == (2 * per_epoch + 5) // 3 * 3
+    for story in stories.values():
+        assert all(story[step] == expected[step] for step in story)
+    assert set().union(*stories.values()) == set(expected)
+    for epoch in range(4):
+        rows = [row for step in range(per_epoch) for row in expected[epoch * per_epoch + step]]
+        assert len(rows) == len(train)
+        assert sorted(rows) == sorted(md5(image.tobytes()).hexdigest() for image, _ in train)
+    alone, _ = results(whole, "alone")
+    for name, value in results(tmp_path / "3", 0)[0].items():
+        torch.testing.assert_close(value, alone[name], rtol=1e-3, atol=1e-4)
 
 
 def test_a_device_that_cannot_talk_is_refused(monkeypatch):

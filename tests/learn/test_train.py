@@ -91,9 +91,9 @@ def test_validation_does_not_change_the_weights(splits):
 
 def test_each_epoch_has_its_own_order(splits):
     class Recorder(ArrayDataset):
-        def batches(self, batch_size, *, shuffle=False, seed=0):
-            orders.append((shuffle, seed))
-            return super().batches(batch_size, shuffle=shuffle, seed=seed)
+        def batches(self, batch_size, **options):
+            orders.append((options["shuffle"], options["seed"]))
+            return super().batches(batch_size, **options)
 
     orders: list[tuple[bool, int]] = []
     part = splits["train"]
