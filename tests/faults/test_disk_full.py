@@ -1,0 +1,162 @@
+"""A disk that is full, at any point: a reason and exit code 1; with room again, the same bytes.
+
+The output is on a small tmpfs. A ballast takes most of it, or from some moment on all of it, for
+commands that look first whether there is room. `make faults` tries more points.
+"""
+
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from quickdraw_kit.strokes.generate import write_sample
+
+pytestmark = pytest.mark.slow
+POINTS = 12 if os.environ.get("FAULTS") == "all" else 3
+SIZE = 64 << 20
+
+
+@contextmanager
+def mounted(folder: Path, options: str):
+    folder.mkdir(exist_ok=True)
+    mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    try:
+        ran = subprocess.run(mount, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("no mount here: a small disk cannot be made")
+    if ran.returncode:
+        pytest.skip(f"a small disk cannot be made: {ran.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def run(command, *, temporary: Path, meanwhile=None):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(temporary)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    start = [sys.executable, "-m", "quickdraw_kit", *command]
+    with subprocess.Popen(start, env=environment, **pipes) as process:
+        if meanwhile is not None:
+            meanwhile()
+        out, err = process.communicate(timeout=200)
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+
+def content(folder: Path, suffixes) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.suffix in suffixes
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    }
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory) -> Path:
+    from quickdraw_kit.learn.model import Model, save_model
+    from quickdraw_kit.shards.prepare import prepare
+
+    folder = tmp_path_factory.mktemp("full")
+    write_sample(folder / "sample", drawings=300, categories=["circle", "line"])
+    prepare([folder / "sample"], folder / "shards", workers=1)
+    save_model(Model.new("tiny-cnn", ("cat", "dog")), folder / "model.safetensors")
+    mirror = folder / "mirror" / "full" / "simplified"
+    mirror.mkdir(parents=True)
+    (mirror / "cat.ndjson").write_bytes(b"cat" * 50_000)
+    return folder
+
+
+COMMANDS = {
+    "prepare": (
+        ("prepare", "{in}/sample", "--out", "{out}", "--shard-rows", 50, "--workers", 1),
+        (".npy", ".parquet", ".json", ".csv"),
+    ),
+    "convert": (
+        ("convert", "{in}/sample/circle.ndjson", "{out}/circle.bin", "--allow-loss"),
+        (".bin",),
+    ),
+    "download": (
+        ("download", "cat", "--home", "{out}", "--mirror", "{in}/mirror"),
+        (".ndjson",),
+    ),
+    "train": (
+        ("train", "{in}/shards", "--out", "{out}", "--network", "tiny-cnn", "--epochs", 1,
+         "--threads", 1),
+        (".safetensors",),
+    ),
+    "export": (
+        ("export", "{in}/model.safetensors", "--forms", "safetensors", "--out", "{out}"),
+        (".safetensors", ".json"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", COMMANDS)
+def test_full_at_some_point(kind, inputs, tmp_path, tally):
+    template, suffixes = COMMANDS[kind]
+    mine = tally(f"disk full, {kind}")
+
+    def command(out: Path):
+        return [
+            str(part).replace("{in}", str(inputs)).replace("{out}", str(out)) for part in template
+        ]
+
+    with mounted(tmp_path / "disk", f"size={SIZE}") as disk:
+        out = disk / "out"
+
+        def free() -> int:
+            state = os.statvfs(disk)
+            return state.f_bavail * state.f_frsize
+
+        out.mkdir()
+        start = time.perf_counter()
+        whole = run(command(out), temporary=disk)
+        seconds = time.perf_counter() - start
+        assert whole.returncode == 0, whole.stderr
+        expected = content(out, suffixes)
+        assert expected
+        needed = SIZE - free()
+        shutil.rmtree(out)
+        dice = random.Random(kind)
+        ballast = disk / "ballast"
+
+        def fill(room: int = 0):
+            with suppress(OSError):
+                ballast.write_bytes(bytes(max(free() - room, 0)))
+
+        def late(wait: float):
+            time.sleep(wait)
+            fill()
+
+        for point in range(POINTS):
+            out.mkdir()
+            if point % 2:
+                wait = dice.uniform(0.5, 1) * seconds
+                stopped = run(command(out), temporary=disk, meanwhile=partial(late, wait))
+            else:
+                fill(dice.randrange(0, max(needed, 8192), 4096) if point else 0)
+                stopped = run(command(out), temporary=disk)
+            ballast.unlink()
+            if stopped.returncode:
+                assert stopped.returncode == 1, stopped.stderr
+                assert "Traceback" not in stopped.stderr
+                assert re.search("[Nn]o space left|Make room", stopped.stderr), stopped.stderr
+                for name, found in content(out, suffixes).items():
+                    assert found == expected[name], f"{name} is half-written"
+            again = run(command(out), temporary=disk)
+            same = again.returncode == 0 and content(out, suffixes) == expected
+            outcome = "stopped, finished with room again" if stopped.returncode else "had room"
+            mine.add(outcome if same else "other bytes", lost=not same)
+            assert same, again.stderr
+            shutil.rmtree(out)
+        assert mine.injected == POINTS
