@@ -87,8 +87,9 @@ def _take_up(plan: Plan, work: Path, overwrite: bool) -> bool:
         if not overwrite:
             differ = sorted(key for key in wanted if left.get(key) != wanted[key])
             raise UsageError(
-                f"{plan.out} holds an unfinished run with another {' and '.join(differ)}. Run that "
-                "one again to finish it, pass overwrite to drop it, or name another folder."
+                f"{plan.out} holds an unfinished run that differs in its {' and '.join(differ)}. "
+                "Run that one again to finish it, pass overwrite to drop it, or name another "
+                "folder."
             )
     _remove(plan.out, lambda name: _OURS.fullmatch(name) is not None)
     for folder in (work / "units", work / "shards", work / "sources"):

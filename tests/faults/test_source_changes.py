@@ -1,0 +1,91 @@
+"""A source that changes, shrinks or disappears while it is read.
+
+Either the run ends with the bytes of what the file was or has become, or it stops, says which file,
+and with --overwrite the same command ends with the bytes of what the file has become.
+"""
+
+import os
+import random
+import time
+
+import pytest
+
+from quickdraw_kit.strokes.generate import write_sample
+from tests.faults.disks import content, run
+
+pytestmark = pytest.mark.slow
+POINTS = 8 if os.environ.get("FAULTS") == "all" else 2
+
+
+def changed(lines: bytes) -> bytes:
+    """Let the last half be of another year, in as many bytes."""
+    half = len(lines) // 2
+    return lines[:half] + lines[half:].replace(b'"timestamp":"2017', b'"timestamp":"2016')
+
+
+CHANGES = {
+    "changes": changed,
+    "shrinks at the end of a line": lambda lines: lines[: lines.index(b"\n", len(lines) // 3) + 1],
+    "grows": lambda lines: (
+        lines + lines[: lines.index(b"\n") + 1].replace(b'"key_id":"', b'"key_id":"1')
+    ),
+    "disappears": None,
+}
+
+
+@pytest.fixture(scope="module")
+def lines(tmp_path_factory) -> bytes:
+    folder = tmp_path_factory.mktemp("source")
+    write_sample(folder, drawings=8_000, categories=["circle"])
+    return (folder / "circle.ndjson").read_bytes()
+
+
+@pytest.mark.parametrize("kind", CHANGES)
+def test_while_prepare_reads(kind, lines, tmp_path, tally):
+    change = CHANGES[kind]
+    source = tmp_path / "circle.ndjson"
+    suffixes = (".npy", ".parquet", ".json", ".csv")
+
+    def command(name: str):
+        return ["prepare", str(source), "--out", str(tmp_path / name), "--workers", "1"]
+
+    def whole(name: str):
+        assert run(command(name), temporary=tmp_path).returncode == 0
+        return content(tmp_path / name, suffixes)
+
+    source.write_bytes(lines)
+    before = whole("before")
+    if change is not None:
+        source.write_bytes(change(lines))
+        after = whole("after")
+        assert after != before
+    dice = random.Random(kind)
+    mine = tally(f"a source that {kind.split()[0]}")
+    for point in range(POINTS):
+        source.write_bytes(lines)
+        out = tmp_path / f"out{point}"
+
+        def meanwhile(out=out):
+            while not (out / ".prepare").exists():
+                time.sleep(0.001)
+            time.sleep(dice.uniform(0, 0.3))
+            if change is None:
+                source.unlink()
+            else:
+                source.write_bytes(change(lines))
+
+        ran = run(command(out.name), temporary=tmp_path, meanwhile=meanwhile)
+        if ran.returncode == 0:
+            found = content(out, suffixes)
+            assert found == before or (change is not None and found == after)
+            mine.add("read in time")
+            continue
+        assert ran.returncode == 1, ran.stderr
+        assert "Traceback" not in ran.stderr
+        assert source.name in ran.stderr
+        assert not (out / "manifest.json").exists()
+        if change is not None:
+            again = run([*command(out.name), "--overwrite"], temporary=tmp_path)
+            assert again.returncode == 0, again.stderr
+            assert content(out, suffixes) == after
+        mine.add("stopped with a reason")

@@ -1,0 +1,49 @@
+"""Two runs into one folder at once: the result is whole, and who comes second is told so."""
+
+import subprocess
+import sys
+
+import pytest
+
+from quickdraw_kit.strokes.generate import write_sample
+from tests.faults.disks import content, run
+
+pytestmark = pytest.mark.slow
+SUFFIXES = (".npy", ".parquet", ".json", ".csv")
+
+
+def test_two_prepares(tmp_path, tally):
+    write_sample(tmp_path / "sample", drawings=6_000, categories=["circle", "line"])
+
+    def command(name: str):
+        return [
+            "prepare",
+            str(tmp_path / "sample"),
+            "--out",
+            str(tmp_path / name),
+            "--workers",
+            "1",
+        ]
+
+    assert run(command("alone"), temporary=tmp_path).returncode == 0
+    expected = content(tmp_path / "alone", SUFFIXES)
+    mine = tally("two prepares into one folder")
+    for name in ("first", "second"):
+        processes = [
+            subprocess.Popen(
+                [sys.executable, "-m", "quickdraw_kit", *command(name)],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for _ in range(2)
+        ]
+        told = [process.communicate(timeout=200)[1] for process in processes]
+        codes = [process.returncode for process in processes]
+        assert 0 in codes, told
+        for code, err in zip(codes, told, strict=True):
+            assert code in (0, 1, 2), err
+            assert "Traceback" not in err
+            assert code == 0 or str(tmp_path / name) in err
+        assert content(tmp_path / name, SUFFIXES) == expected
+        mine.add("one at a time" if codes == [0, 0] else "one refused with a reason")
