@@ -2,6 +2,7 @@
 
 import pytest
 
+from quickdraw_kit.acquire.download import DownloadOptions
 from quickdraw_kit.errors import QuickdrawError, UsageError
 from quickdraw_kit.shards.dataset import open_shards
 from quickdraw_kit.shards.layout import Layout
@@ -79,3 +80,17 @@ def test_overwrite_leaves_no_file_of_the_old_data_set(s3, sample, tmp_path):
 def test_memory_is_a_store_too(sample, tmp_path):
     prepare([sample / "sample"], "memory://sending/x", layout=LAYOUT, home=tmp_path, workers=1)
     assert len(open_shards("memory://sending/x", cache=tmp_path)) == 135
+
+
+def test_from_a_store_into_a_store(s3, tmp_path):
+    words = ("circle", "line", "star")
+    write_sample(tmp_path / "sample", drawings=90, categories=words)
+    mirror = ObjectStore(f"{s3}/dataset")
+    for word in words:
+        mirror.put(tmp_path / "sample" / f"{word}.ndjson", f"full/simplified/{word}.ndjson")
+    prepare([tmp_path / "sample"], tmp_path / "shards", layout=LAYOUT, workers=1)
+    home = tmp_path / "home"
+    options = DownloadOptions(mirror=f"{s3}/dataset", keep=False)
+    prepare(words, f"{s3}/both", layout=LAYOUT, home=home, download=options, workers=2)
+    assert content(f"{s3}/both", tmp_path / "shards") == files(tmp_path / "shards")
+    assert not list(home.rglob("*.ndjson"))
