@@ -170,13 +170,18 @@ def _origin(folder: Path) -> list[list[str]]:
     manifest = load_manifest(folder)
     totals, side = manifest.counts, manifest.layout.style.side
     shares = " / ".join(f"{share:.0%}" for share in manifest.layout.fractions.values())
+    divided = {
+        "hash": f"a hash of the key_id, shares {shares}",
+        "sketch-rnn": "place in the file of the category, as Sketch-RNN's data",
+        "ids": "a list of key_ids",
+    }
     return [
         ["files", f"{len(manifest.sources):,}"],
         ["drawings read", f"{totals.read:,}"],
         *([f"left out: {name}", f"{number:,}"] for name, number in totals.filtered.items()),
         *([f"refused: {name}", f"{number:,}"] for name, number in totals.rejected.items()),
         ["bitmaps", f"{side} x {side}"],
-        ["split by", f"a hash of the key_id, shares {shares}"],
+        ["split by", divided[manifest.layout.rule.by]],
         ["made by", f"quickdraw_kit {manifest.library_version}"],
     ]
 

@@ -15,9 +15,9 @@ from quickdraw_kit.learn.sequence import StrokeDataset
 from quickdraw_kit.learn.sources import open_splits
 from quickdraw_kit.learn.train import TrainConfig, train
 from quickdraw_kit.raster.render import rasterize
-from quickdraw_kit.shards.layout import Layout
+from quickdraw_kit.shards.layout import Layout, SplitRule
 from quickdraw_kit.shards.prepare import prepare
-from quickdraw_kit.show.report import images_of, write_report
+from quickdraw_kit.show.report import _origin, images_of, write_report
 from quickdraw_kit.strokes.generate import generate_drawings, write_sample
 
 
@@ -149,3 +149,12 @@ def test_strokes_are_rendered():
     dataset = StrokeDataset(batch, batch.word_code.astype(np.int64), batch.words)
     rows = np.array([29, 3, 3])
     assert np.array_equal(images_of(dataset, rows), rasterize(batch.take(rows)))
+
+
+@pytest.mark.parametrize(("by", "said"), [("hash", "a hash"), ("sketch-rnn", "place in the file")])
+def test_the_page_says_what_split_the_drawings(by, said, tmp_path):
+    write_sample(tmp_path / "sample", drawings=40, categories=["circle"])
+    layout = Layout(rule=SplitRule(by=by))
+    prepare([tmp_path / "sample"], tmp_path / "shards", workers=1, layout=layout)
+    told = dict(_origin(tmp_path / "shards"))
+    assert told["split by"].startswith(said)
