@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from quickdraw_kit.errors import DataError, QuickdrawError, UsageError
+from quickdraw_kit.jobs import expand, run_jobs
 from quickdraw_kit.shards.cluster import ray_executor
 from quickdraw_kit.shards.prepare import prepare
 from quickdraw_kit.strokes.generate import write_sample
@@ -115,3 +116,33 @@ def test_a_disk_that_fails_is_tried_again(executor, tmp_path):
 def test_a_cluster_that_is_not_there(tmp_path):
     with pytest.raises(UsageError, match="no Ray cluster"), ray_executor("127.0.0.1:1"):
         pass
+
+
+def test_jobs_on_two_nodes_give_what_one_machine_gives(cluster, tmp_path):
+    """A node is killed while they run, and one of the jobs cannot succeed."""
+    write_sample(tmp_path / "drawings", drawings=300, categories=["circle", "line"])
+    prepare([tmp_path / "drawings"], tmp_path / "shards", workers=1)
+    jobs = expand(
+        [{"name": "net", "seed": [0, 1, 2]}, {"name": "broken", "data": str(tmp_path / "none")}],
+        {"data": str(tmp_path / "shards"), "network": "tiny-cnn", "epochs": 3, "threads": 1},
+    )
+    here = run_jobs(jobs, tmp_path / "here")
+    node = cluster.add_node(num_cpus=1)
+    killers = []
+
+    def kill(*_):
+        if not killers:
+            killers.append(threading.Timer(1.0, cluster.remove_node, [node, False]))
+            killers[0].start()
+
+    with ray_executor(cluster.address) as executor:
+        there = run_jobs(jobs, tmp_path / "there", executor=executor, progress=kill)
+    killers[0].join()
+    assert [result.failed for result in there] == [False, False, False, True]
+    for ours, theirs in zip(here, there, strict=True):
+        assert ours.error == theirs.error
+        for name in ("test_loss", "test_top1", "epochs"):
+            assert ours.figures.get(name) == theirs.figures.get(name)
+    for job in jobs[:3]:
+        files = [tmp_path / place / job.name / "model.safetensors" for place in ("here", "there")]
+        assert files[0].read_bytes() == files[1].read_bytes()
