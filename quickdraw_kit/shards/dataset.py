@@ -290,6 +290,13 @@ class ShardDataset:
         pandas.DataFrame
             ``key_id``, ``word``, ``countrycode``, ``timestamp``, ``recognized`` (and ``x``, ``y``,
             ``t`` where strokes were kept), and ``split`` and ``label``; Arrow-backed.
+
+        Raises
+        ------
+        DataError
+            If there is no drawing.
+        IntegrityError
+            If a file is missing or damaged, or has other columns than the others.
         """
         import pandas as pd
         import pyarrow as pa
@@ -304,6 +311,12 @@ class ShardDataset:
             labels = pa.array(labels_of(self.files, self.manifest, shard))
             table = table.append_column("split", splits).append_column("label", labels)
             tables.append(table.replace_schema_metadata())
+            if tables[-1].schema != tables[0].schema:
+                raise IntegrityError(
+                    f"{path} has columns {', '.join(tables[-1].column_names)}, expected "
+                    f"{', '.join(tables[0].column_names)} as in the other shards, and of the same "
+                    "types. Run: quickdraw-kit verify"
+                )
         if not tables:
             raise DataError(f"the data set has no drawing in split {self.split!r}")
         frame: pd.DataFrame = pa.concat_tables(tables).to_pandas(types_mapper=pd.ArrowDtype)

@@ -11,6 +11,7 @@ from quickdraw_kit.errors import DataError, IntegrityError, UsageError
 from quickdraw_kit.shards.dataset import open_shards
 from quickdraw_kit.shards.layout import Layout
 from quickdraw_kit.shards.prepare import prepare
+from quickdraw_kit.strokes.generate import write_sample
 from tests.conftest import official_line
 
 
@@ -188,3 +189,16 @@ def test_hugging_face_datasets_opens_the_parquet_form(tmp_path, monkeypatch):
         image, label = ours[row]
         assert np.array_equal(np.asarray(theirs[row]["image"]), image)
         assert theirs[row]["label"] == label
+
+
+def test_a_shard_with_another_column_is_refused(tmp_path):
+    import pyarrow.parquet as pq
+
+    write_sample(tmp_path / "sample", drawings=60, categories=["circle"])
+    prepare([tmp_path / "sample"], tmp_path / "out", layout=Layout(shard_rows=20), workers=1)
+    path = sorted((tmp_path / "out").glob("train*.parquet"))[1]
+    table = pq.read_table(path)
+    names = ["w0rd" if name == "word" else name for name in table.column_names]
+    pq.write_table(table.rename_columns(names), path)
+    with pytest.raises(IntegrityError, match=r"has columns key_id, w0rd, .*expected key_id, word"):
+        open_shards(tmp_path / "out").to_pandas()
