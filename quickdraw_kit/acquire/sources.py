@@ -192,6 +192,11 @@ def _expand(spec: str) -> list[Path] | None:
         return files
     if path.exists():
         return [path]
+    if "://" in spec:
+        raise UsageError(
+            f"{spec} is no file here: name the categories, and the folder of the store that has "
+            "full/simplified/<category>.ndjson: --download --mirror URL"
+        )
     if glob.has_magic(spec):
         # Path.glob would refuse an absolute pattern
         matches = [Path(match) for match in sorted(glob.glob(spec, recursive=True))]  # noqa: PTH207
@@ -199,11 +204,6 @@ def _expand(spec: str) -> list[Path] | None:
         if not files:
             raise DataError(f"no readable file matches {spec}")
         return files
-    if "://" in spec:
-        raise UsageError(
-            f"{spec} is no file here: name the categories, and the folder of the store that has "
-            "full/simplified/<category>.ndjson: --download --mirror URL"
-        )
     if path.parent != Path() or path.suffix:
         raise UsageError(f"{spec} does not exist")
     return None

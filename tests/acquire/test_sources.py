@@ -60,6 +60,7 @@ def test_a_category_is_its_downloaded_file(folder):
         ("dog", UsageError, "not downloaded.*quickdraw-kit download"),
         ("nowhere/cat.ndjson", UsageError, "does not exist"),
         ("s3://bucket/cat.ndjson", UsageError, "--download --mirror URL"),
+        ("s3://bucket/*.ndjson", UsageError, "--download --mirror URL"),
         ("notes.txt", DataError, "no known form"),
         ("*.csv", DataError, "no readable file matches"),
         ("empty", DataError, "holds no .*it has the folders inner"),
