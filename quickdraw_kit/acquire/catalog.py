@@ -66,6 +66,8 @@ class RemoteFile:
         What is known of its content beforehand, 32 hexadecimal digits.
     gunzip : bool
         Whether `md5` is that of the decompressed bytes.
+    only_there : bool
+        Whether a file that came from elsewhere does not count, because a mirror was named.
 
     Examples
     --------
@@ -77,6 +79,7 @@ class RemoteFile:
     urls: tuple[str, ...]
     md5: str | None = None
     gunzip: bool = False
+    only_there: bool = False
 
 
 def remote_files(
@@ -93,7 +96,8 @@ def remote_files(
     mirror : str, optional
         Where to get them instead: an address with ``http(s)://``, ``file://``, ``gs://``, ``s3://``
         or another that fsspec knows, or a folder. The environment variable
-        ``QUICKDRAW_KIT_MIRROR`` by default.
+        ``QUICKDRAW_KIT_MIRROR`` by default. What was downloaded from elsewhere before counts only
+        if the mirror has a checksum of it, and the same.
 
     Returns
     -------
@@ -167,7 +171,8 @@ def _category(word: str, kind: Kind, mirror: str | None) -> RemoteFile:
     name = f"{kind}/{word}{_SUFFIXES[kind]}"
     official = name if kind == "sketchrnn" else f"full/{name}"
     places = (official,) if mirror is None else dict.fromkeys((official, name))
-    return RemoteFile(name, tuple(_address(mirror or BUCKET, place) for place in places))
+    urls = tuple(_address(mirror or BUCKET, place) for place in places)
+    return RemoteFile(name, urls, only_there=mirror is not None)
 
 
 def _idx(
@@ -176,7 +181,13 @@ def _idx(
     if mirror is not None:
         bases = [_address(mirror, folder)]
     return [
-        RemoteFile(f"{folder}/{name}", tuple(_address(base, name) for base in bases), md5, gunzip)
+        RemoteFile(
+            f"{folder}/{name}",
+            tuple(_address(base, name) for base in bases),
+            md5,
+            gunzip,
+            only_there=mirror is not None,
+        )
         for name, md5 in sums.items()
     ]
 

@@ -22,8 +22,8 @@ from quickdraw_kit.acquire.remote import (
     TemporaryError,
 )
 from quickdraw_kit.acquire.report import DownloadedFile, DownloadError, DownloadReport
-from quickdraw_kit.acquire.session import Patience, Session
-from quickdraw_kit.acquire.transfer import adopt, fetch, locate
+from quickdraw_kit.acquire.session import Patience, Session, connected
+from quickdraw_kit.acquire.transfer import adopt, fetch, is_here, locate
 from quickdraw_kit.errors import QuickdrawError
 
 __all__ = ["DownloadOptions", "Fetcher", "download", "fetching", "iter_download"]
@@ -181,8 +181,8 @@ def iter_download(
     """
     files = remote_files(categories, kind, mirror)
     with _run(files, data_home(home), workers, verify, progress, patience) as run:
-        planned = run.plan()
-        run.check_space(planned, at_once=None if keep else workers + 1)
+        planned = [replace(file, stays=keep) for file in run.plan()]
+        run.check_space(planned, at_once=workers + 1)
         yield from run.fetch_all(planned)
 
 
@@ -192,7 +192,7 @@ def fetching(
     planned: Iterable[DownloadedFile],
     *,
     workers: int = 2,
-    at_once: int | None = None,
+    at_once: int = 1,
     patience: Patience | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Iterator["Fetcher"]:
@@ -206,8 +206,8 @@ def fetching(
         All that may be asked for, for the sums of `progress`.
     workers : int
         Files that are fetched side by side.
-    at_once : int, optional
-        How many of them are there at a time, when they do not stay.
+    at_once : int
+        How many of those that do not stay are there at a time.
     patience : Patience, optional
         How long to bear with a server.
     progress : callable, optional
@@ -235,7 +235,7 @@ def fetching(
     'fetched'
     """
     planned = list(planned)
-    files = [RemoteFile(file.name, (file.url,)) for file in planned]
+    files = [RemoteFile(file.name, (file.url,), only_there=True) for file in planned]
     with _run(files, root, workers, False, progress, patience) as fetcher:
         fetcher.sums.begin(planned)
         fetcher.check_space(planned, at_once)
@@ -252,11 +252,7 @@ def _run(
     patience: Patience | None,
 ) -> Iterator["Fetcher"]:
     """Open the connections and the threads of a run, and end them whatever happens."""
-    from quickdraw_kit.acquire.web import new_client
-
-    patience = patience or Patience()
-    with new_client(connect=patience.connect, stall=patience.stall) as client:
-        session = Session(client, patience)
+    with connected(patience) as session:
         pool = ThreadPoolExecutor(max(1, workers), thread_name_prefix="download")
         try:
             yield Fetcher(files, root, session, pool, max(1, workers), verify, Sums(progress))
@@ -283,21 +279,21 @@ class Fetcher:
         self.sums.begin(planned)
         return planned
 
-    def check_space(self, planned: Sequence[DownloadedFile], at_once: int | None = None) -> None:
-        """Refuse when the disk cannot hold the files, or the largest few of them."""
-        missing = [
-            (file.size or 0) - Place(file.path).partial_size()
-            for file in planned
-            if file.state == "planned"
-        ]
-        needed = sum(sorted(missing, reverse=True)[:at_once])
+    def check_space(self, planned: Sequence[DownloadedFile], at_once: int = 1) -> None:
+        """Refuse when the disk cannot hold what stays and the largest few of what does not."""
+        missing: dict[bool, list[int]] = {True: [], False: []}
+        for file in planned:
+            if file.state == "planned":
+                missing[file.stays].append((file.size or 0) - Place(file.path).partial_size())
+        needed = sum(missing[True]) + sum(sorted(missing[False], reverse=True)[:at_once])
         folder = self.root
         while not folder.exists():
             folder = folder.parent
         free = shutil.disk_usage(folder).free
         if needed > free:
+            count = sum(map(len, missing.values()))
             raise QuickdrawError(
-                f"the disk of {self.root} has {free / 1e9:.2f} GB free, and the {len(missing)} "
+                f"the disk of {self.root} has {free / 1e9:.2f} GB free, and the {count} "
                 f"files to fetch take {needed / 1e9:.2f} GB. Make room, name fewer categories, or "
                 "put the data elsewhere with --home or QUICKDRAW_KIT_HOME."
             )
@@ -329,7 +325,7 @@ class Fetcher:
 
     def _look(self, file: RemoteFile) -> DownloadedFile:
         place = Place(self.root / file.name)
-        if place.is_whole() and (not self.verify or place.is_intact()):
+        if is_here(file, place) and (not self.verify or place.is_intact()):
             return self._present(file, place)
         if adopt(file, place, RemoteObject(file.urls[0])):
             return self._present(file, place)

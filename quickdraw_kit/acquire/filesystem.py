@@ -21,7 +21,7 @@ from quickdraw_kit.acquire.remote import (
 )
 from quickdraw_kit.errors import QuickdrawError, UsageError
 
-__all__ = ["look", "receive"]
+__all__ = ["find", "look", "receive"]
 
 _PIECE = 8 << 20  # one request each, on a store in the cloud
 
@@ -33,6 +33,23 @@ def look(url: str) -> RemoteObject:
     """
     with _failures():
         return _describe(url, *_open(url))
+
+
+def find(url: str) -> list[RemoteObject]:
+    """List the files that an address means: itself, those of a folder, or those of a pattern.
+
+    See `quickdraw_kit.acquire.remote.find`.
+    """
+    with _failures():
+        system, path = _open(url)
+        if system.isfile(path):
+            paths = [path]
+        elif system.isdir(path):
+            entries = system.ls(path, detail=True)
+            paths = [entry["name"] for entry in entries if entry["type"] == "file"]
+        else:
+            paths = [match for match in system.glob(path) if system.isfile(match)]
+        return [_describe(system.unstrip_protocol(path), system, path) for path in sorted(paths)]
 
 
 @contextmanager
@@ -73,7 +90,7 @@ def _open(url: str) -> tuple[Any, str]:
             'Run: pip install "quickdraw-kit[cloud]"'
         ) from error
     except ValueError as error:
-        raise UsageError(f"{url} is no address of a mirror: {error}") from error
+        raise UsageError(f"{url} is no address that is known: {error}") from error
     system.invalidate_cache()
     return system, path
 
@@ -111,4 +128,9 @@ def _failures() -> Iterator[None]:
     except QuickdrawError:
         raise
     except Exception as error:  # drivers raise errors of their own for what a network does
+        if "Credential" in type(error).__name__:
+            raise PermanentError(
+                f"the store wants to know who asks: {error}. Set the credentials that its driver "
+                "looks for; for a public bucket of Amazon set FSSPEC_S3_ANON=true"
+            ) from error
         raise TemporaryError(f"{type(error).__name__}: {error}") from error

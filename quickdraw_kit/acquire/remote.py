@@ -21,6 +21,7 @@ __all__ = [
     "Reception",
     "RemoteObject",
     "TemporaryError",
+    "find",
     "look",
     "receive",
 ]
@@ -169,6 +170,42 @@ def look(session: "Session", url: str) -> RemoteObject:
     from quickdraw_kit.acquire import filesystem
 
     return filesystem.look(url)
+
+
+def find(session: "Session", url: str) -> list[RemoteObject]:
+    """Ask which files an address means: itself, those of a folder, or those of a pattern.
+
+    Parameters
+    ----------
+    session : Session
+        The run that asks.
+    url : str
+        As in `look`. The web knows neither folders nor patterns.
+
+    Returns
+    -------
+    list of RemoteObject
+        By address; empty if nothing stands there.
+
+    Raises
+    ------
+    TemporaryError, PermanentError, UsageError
+        As in `look`.
+
+    Examples
+    --------
+    >>> folder = getfixture("tmp_path")
+    >>> for name in ("cat.ndjson", "dog.ndjson"):
+    ...     _ = (folder / name).write_bytes(b"12345")
+    >>> from quickdraw_kit.acquire.session import Patience, Session
+    >>> [file.size for file in find(Session(None, Patience()), f"{folder}/c*.ndjson")]
+    [5]
+    """
+    if _is_web(url):
+        return [look(session, url)]
+    from quickdraw_kit.acquire import filesystem
+
+    return filesystem.find(url)
 
 
 def receive(

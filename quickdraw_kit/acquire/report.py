@@ -29,6 +29,9 @@ class DownloadedFile:
         Bytes that this run received for it.
     error : str, optional
         Why it failed.
+    stays : bool
+        Whether it is to stay under `path`; one that does not passes through the folder of whoever
+        works on it.
 
     Examples
     --------
@@ -43,6 +46,7 @@ class DownloadedFile:
     size: int | None = None
     received: int = 0
     error: str | None = None
+    stays: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """What the transfers of one run share: connections, patience, and the sign to stop."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     import httpx2
     from tenacity import RetryCallState
 
-__all__ = ["Patience", "Session", "persist"]
+__all__ = ["Patience", "Session", "connected", "persist"]
 
 _Result = TypeVar("_Result")
 
@@ -80,6 +81,38 @@ class Session:
         """Raise PermanentError when the run is to end."""
         if self.stop.is_set():
             raise PermanentError("stopped")
+
+
+@contextmanager
+def connected(patience: Patience | None = None) -> Iterator[Session]:
+    """Open the connections of a run; when the block ends, so does all that uses them.
+
+    Parameters
+    ----------
+    patience : Patience, optional
+        How long to bear with a server.
+
+    Yields
+    ------
+    Session
+        For `persist` and what it calls.
+
+    Examples
+    --------
+    >>> with connected(Patience(attempts=1)) as session:
+    ...     session.check()
+    >>> session.stop.is_set()
+    True
+    """
+    from quickdraw_kit.acquire.web import new_client
+
+    patience = patience or Patience()
+    with new_client(connect=patience.connect, stall=patience.stall) as client:
+        session = Session(client, patience)
+        try:
+            yield session
+        finally:
+            session.stop.set()
 
 
 def persist(

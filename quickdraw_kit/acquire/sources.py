@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 
 from quickdraw_kit.acquire.catalog import Kind, remote_files
 from quickdraw_kit.acquire.report import DownloadedFile
+from quickdraw_kit.acquire.urls import is_url, local_path
 from quickdraw_kit.categories import check_categories
 from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.files import compression
@@ -25,7 +26,7 @@ _FORMS: dict[str, SourceForm] = {
     ".npz": "stroke3",
     ".npy": "bitmaps",
 }
-_COMPRESSED = (".gz", ".zst")
+_COMPRESSED = {".gz": "gzip", ".zst": "zstd"}
 _OFFICIAL_PREFIXES = ("full_simplified_", "full_raw_", "full_binary_", "full_numpy_bitmap_")
 
 
@@ -38,7 +39,7 @@ class Source:
     name : str
         Shortest path that tells the sources of one run apart; the same on every machine.
     path : Path
-        Where it is.
+        Where it is; for one that is named by an address, the address as a path.
     form : {"ndjson", "csv", "binary", "stroke3", "bitmaps", "idx"}
         Official ndjson, Kaggle's CSV, official .bin, Sketch-RNN's .npz, official bitmaps (.npy), or
         IDX images as of MNIST.
@@ -122,21 +123,25 @@ def find_sources(
     home: Path | None = None,
     kind: Kind = "simplified",
     look: Callable[[Sequence[str]], Sequence[DownloadedFile]] | None = None,
+    look_at: Callable[[str], Sequence[DownloadedFile]] | None = None,
 ) -> list[Source]:
     """Find the files that a person means.
 
     Parameters
     ----------
     specs : iterable of str or path-like
-        Files, folders (their readable files, not their subfolders), glob patterns, or names of
-        categories, which stand for their files in the folder of downloads, such as
-        ``home/simplified/<category>.ndjson``.
+        Files, folders (their readable files, not their subfolders), glob patterns, addresses of
+        any of these, or names of categories, which stand for their files in the folder of
+        downloads, such as ``home/simplified/<category>.ndjson``.
     home : Path, optional
         Folder of downloaded data, for categories.
     kind : {"simplified", "raw", "binary", "numpy_bitmap", "sketchrnn"}
         Form of the categories' files.
     look : callable, optional
         Says of categories where their files are or will be; with it they need not be there yet.
+    look_at : callable, optional
+        Says of an address which files it means, as `find_urls` does; without it addresses are
+        refused.
 
     Returns
     -------
@@ -161,9 +166,15 @@ def find_sources(
     found: dict[Path, DownloadedFile | None] = {}
     categories: list[str] = []
     for spec in specs:
-        files = _expand(os.fspath(spec))
-        if files is None:
-            categories += check_categories([os.fspath(spec)])
+        spec = os.fspath(spec)
+        spec = local_path(spec) or spec
+        if is_url(spec):
+            for file in _there(spec, look_at):
+                other = found.setdefault(file.path, file)
+                if other is not None and other.url != file.url:
+                    raise UsageError(f"{file.url} and {other.url} are told apart by no name")
+        elif (files := _expand(spec)) is None:
+            categories += check_categories([spec])
         else:
             found.update((path.resolve(), None) for path in files)
     if categories and look is not None:
@@ -192,11 +203,6 @@ def _expand(spec: str) -> list[Path] | None:
         return files
     if path.exists():
         return [path]
-    if "://" in spec:
-        raise UsageError(
-            f"{spec} is no file here: name the categories, and the folder of the store that has "
-            "full/simplified/<category>.ndjson: --download --mirror URL"
-        )
     if glob.has_magic(spec):
         # Path.glob would refuse an absolute pattern
         matches = [Path(match) for match in sorted(glob.glob(spec, recursive=True))]  # noqa: PTH207
@@ -207,6 +213,23 @@ def _expand(spec: str) -> list[Path] | None:
     if path.parent != Path() or path.suffix:
         raise UsageError(f"{spec} does not exist")
     return None
+
+
+def _there(
+    url: str, look_at: Callable[[str], Sequence[DownloadedFile]] | None
+) -> list[DownloadedFile]:
+    """Return the files that an address means, which are not here."""
+    if look_at is None:
+        raise UsageError(f"{url} is no file here, and only prepare reads from elsewhere")
+    files = list(look_at(url))
+    readable = [file for file in files if _form(file.path)]
+    if not readable:
+        raise DataError(
+            f"{url} is of no known form, nor holds a file that is: found {len(files)}, the first "
+            f"is {files[0].path.name}; expected .ndjson, .jsonl, .csv, .bin, .npz or .npy, as it "
+            "is or with .gz or .zst"
+        )
+    return readable
 
 
 def _downloaded(categories: Sequence[str], kind: Kind, home: Path | None) -> list[Path]:
@@ -247,7 +270,12 @@ def _source(path: Path, name: str, remote: DownloadedFile | None) -> Source:
                 f"{remote.url}: the server does not tell its size, so that it cannot be planned "
                 "for. Download it first."
             )
-        return Source(name, path, form, remote.size, 0, None, remote)
+        if form == "idx":
+            raise UsageError(
+                f"{remote.url}: IDX images are read together with their labels. Run: "
+                "quickdraw-kit download mnist, with --mirror for another place"
+            )
+        return Source(name, path, form, remote.size, 0, _COMPRESSED.get(path.suffix), remote)
     status = path.stat()
     return Source(name, path, form, status.st_size, status.st_mtime_ns, compression(path))
 

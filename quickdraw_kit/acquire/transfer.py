@@ -18,7 +18,7 @@ from quickdraw_kit.acquire.remote import (
 )
 from quickdraw_kit.acquire.session import Session, persist
 
-__all__ = ["Tell", "adopt", "fetch", "locate"]
+__all__ = ["Tell", "adopt", "fetch", "is_here", "locate"]
 
 _Result = TypeVar("_Result")
 
@@ -118,11 +118,37 @@ def fetch(
     with place.lock(session.stop.is_set, waits):
         if verify and place.is_whole() and not place.is_intact():
             place.remove()
-        if place.is_whole():
+        if is_here(file, place):
             return None
         transfer = _Transfer(file, place, session, tell)
         _first(file.urls, transfer.bring)
         return transfer.received
+
+
+def is_here(file: RemoteFile, place: Place) -> bool:
+    """Tell whether a file stands in its place, whole, and from where it may come.
+
+    Parameters
+    ----------
+    file : RemoteFile
+        The file.
+    place : Place
+        Where it is to stand.
+
+    Returns
+    -------
+    bool
+        As far as its size and its record tell.
+
+    Examples
+    --------
+    >>> is_here(RemoteFile("a", ("https://x/a",)), Place(getfixture("tmp_path") / "a"))
+    False
+    """
+    record = place.record()
+    if record is None or not place.is_whole():
+        return False
+    return not file.only_there or record.url in file.urls
 
 
 def adopt(file: RemoteFile, place: Place, version: RemoteObject) -> bool:

@@ -36,7 +36,7 @@ def _complete_category(incomplete: str) -> list[str]:
 
 
 _SOURCES = typer.Argument(
-    help="Files, folders, globs, or categories that are downloaded.",
+    help="Files, folders, globs, or categories that are downloaded; for prepare also addresses.",
     autocompletion=_complete_category,
     show_default=False,
 )

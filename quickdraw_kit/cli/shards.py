@@ -151,7 +151,7 @@ def prepare(
 
       quickdraw-kit prepare /data/simplified -o /data/shards --executor ray --address auto
 
-      quickdraw-kit prepare simplified/ --out s3://bucket/shards
+      quickdraw-kit prepare 's3://bucket/simplified/*.ndjson' --out s3://bucket/shards
     """
     from quickdraw_kit.acquire.cache import data_home
     from quickdraw_kit.acquire.catalog import KINDS

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from quickdraw_kit.acquire.urls import is_url
 from quickdraw_kit.errors import DataError, IntegrityError, UsageError
 from quickdraw_kit.shards.manifest import (
     MANIFEST_NAME,
@@ -35,7 +36,6 @@ from quickdraw_kit.shards.store import (
     CachedFiles,
     LocalFiles,
     ObjectStore,
-    is_url,
 )
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from quickdraw_kit.acquire.progress import Progress as Step
 from quickdraw_kit.acquire.report import DownloadedFile, DownloadError, DownloadReport
 from quickdraw_kit.acquire.sources import Source
 from quickdraw_kit.errors import DataError
-from quickdraw_kit.files import atomic_write, sha256_of
+from quickdraw_kit.files import atomic_write, compression, sha256_of
 from quickdraw_kit.shards.collect import Collected, collect_unit
 from quickdraw_kit.shards.layout import Layout
 from quickdraw_kit.shards.plan import Plan
@@ -175,12 +175,12 @@ class Intake:
             workers=options.workers,
             patience=options.patience,
             progress=self._tell_step,
-            at_once=None if options.keep else options.workers + width(self._pool),
+            at_once=options.workers + width(self._pool),
         )
 
     def _placed(self, file: DownloadedFile) -> DownloadedFile:
         """Say where a file is to come: into the work folder if it is not to be kept."""
-        if file.state == "present" or self._options.keep:
+        if file.state == "present" or file.stays:
             return file
         return replace(file, path=self._transit / file.name)
 
@@ -227,6 +227,13 @@ class Intake:
             )
         with atomic_write(note, sync=False) as out:
             out.write(version.encode())
+        packed = compression(file.path)
+        if packed != source.compression:
+            raise DataError(
+                f"{file.url} is {packed or 'not'} compressed, which its name does not say, so that "
+                f"it was planned for as {source.compression or 'plain'}. Rename it: .gz for gzip, "
+                ".zst for zstd."
+            )
         mtime_ns = file.path.stat().st_mtime_ns
         self.sources[index] = replace(source, path=file.path, mtime_ns=mtime_ns)
         self._here.add(index)

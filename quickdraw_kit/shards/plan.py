@@ -14,6 +14,7 @@ from quickdraw_kit.acquire.download import DownloadOptions
 from quickdraw_kit.acquire.download import download as fetch
 from quickdraw_kit.acquire.report import DownloadedFile
 from quickdraw_kit.acquire.sources import Source, find_sources
+from quickdraw_kit.acquire.urls import find_urls
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.files import open_source
 from quickdraw_kit.shards.layout import Layout
@@ -95,7 +96,7 @@ def plan_prepare(
     Parameters
     ----------
     sources : iterable of str or path-like
-        Files, folders, globs or categories, see `find_sources`.
+        Files, folders, globs, addresses of these, or categories, see `find_sources`.
     out : str or path-like
         Folder of the data set.
     selection : Selection, optional
@@ -127,7 +128,9 @@ def plan_prepare(
     look = None
     if download is not None:
         look = functools.partial(_look, download=download, kind=kind, home=home)
-    found = find_sources(sources, home=home, kind=kind, look=look)
+    patience = None if download is None else download.patience
+    look_at = functools.partial(find_urls, patience=patience)
+    found = find_sources(sources, home=home, kind=kind, look=look, look_at=look_at)
     if layout.strokes and any(source.form in ("bitmaps", "idx") for source in found):
         raise UsageError("strokes are asked for, and some sources are bitmaps, which have none")
     drawings = sum(_estimate_drawings(source) for source in found)
@@ -152,9 +155,8 @@ def _look(
     categories: Sequence[str], *, download: DownloadOptions, kind: Kind, home: Path | None
 ) -> Sequence[DownloadedFile]:
     mirror, patience = download.mirror, download.patience
-    return fetch(
-        categories, kind=kind, home=home, mirror=mirror, dry_run=True, patience=patience
-    ).files
+    report = fetch(categories, kind=kind, home=home, mirror=mirror, dry_run=True, patience=patience)
+    return [dataclasses.replace(file, stays=download.keep) for file in report.files]
 
 
 def _estimate_drawings(source: Source) -> int:
@@ -166,7 +168,7 @@ def _estimate_drawings(source: Source) -> int:
             return unpacked // (28 * 28)
         case "stroke3":
             return unpacked // _STROKE3_DRAWING
-        case "ndjson" if source.remote is not None:
+        case "ndjson" | "csv" if source.remote is not None:
             raw = source.path.parent.name == "raw"
             return unpacked // (_RAW_DRAWING if raw else _SIMPLIFIED_DRAWING)
         case "ndjson" | "csv":

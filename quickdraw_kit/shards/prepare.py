@@ -26,6 +26,7 @@ from quickdraw_kit.acquire.cache import data_home
 from quickdraw_kit.acquire.catalog import Kind
 from quickdraw_kit.acquire.download import DownloadOptions
 from quickdraw_kit.acquire.sources import Source
+from quickdraw_kit.acquire.urls import is_url
 from quickdraw_kit.categories import label_order
 from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.shards.build import Built, RunFile, Shard, build_shard
@@ -51,7 +52,7 @@ from quickdraw_kit.shards.runs import column, distinct_rank, open_run
 from quickdraw_kit.shards.selection import Selection
 from quickdraw_kit.shards.sending import sending
 from quickdraw_kit.shards.splits import read_split_ids
-from quickdraw_kit.shards.store import ObjectStore, is_url
+from quickdraw_kit.shards.store import ObjectStore
 from quickdraw_kit.shards.work import map_unordered, process_pool
 
 __all__ = ["Progress", "prepare"]
@@ -80,7 +81,9 @@ def prepare(
     Parameters
     ----------
     sources : iterable of str or path-like
-        Files, folders, globs or categories, see `find_sources`.
+        Files, folders, globs, addresses of these such as ``s3://bucket/simplified/*.ndjson``, or
+        categories, see `find_sources`. What has an address is fetched when its turn comes and not
+        kept.
     out : str or path-like
         Folder of the data set; new, empty, or left by an interrupted run of the same call, which
         is then finished. Or a URL such as ``s3://bucket/shards``: shards are then built in the

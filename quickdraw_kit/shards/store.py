@@ -16,22 +16,11 @@ from quickdraw_kit.errors import DataError, IntegrityError, QuickdrawError, Usag
 from quickdraw_kit.files import atomic_write, sha256_of
 from quickdraw_kit.shards.manifest import FileEntry
 
-__all__ = ["CACHE_BYTES", "CachedFiles", "LocalFiles", "ObjectStore", "is_url"]
+__all__ = ["CACHE_BYTES", "CachedFiles", "LocalFiles", "ObjectStore"]
 
 _PIECE = 8 << 20
 CACHE_BYTES = 20 << 30
 """What local copies of a data set may take, unless told otherwise."""
-
-
-def is_url(path: str | os.PathLike[str]) -> bool:
-    """Tell whether a place is named by a URL, such as ``s3://bucket/shards``.
-
-    Examples
-    --------
-    >>> is_url("s3://bucket/shards"), is_url("shards"), is_url("C:/shards")
-    (True, False, False)
-    """
-    return "://" in str(path)
 
 
 class ObjectStore:

@@ -1,5 +1,6 @@
 """Downloads that go well, and what is told about them."""
 
+import contextlib
 import shutil
 
 import pytest
@@ -8,7 +9,7 @@ from quickdraw_kit.acquire.catalog import KINDS
 from quickdraw_kit.acquire.download import download, iter_download
 from quickdraw_kit.acquire.report import DownloadError
 from quickdraw_kit.errors import QuickdrawError, UsageError
-from tests.acquire.bucket import Fault
+from tests.acquire.bucket import Bucket, Fault
 from tests.acquire.conftest import QUICK, content, leftovers, visible
 
 
@@ -259,3 +260,37 @@ def test_a_folder_that_cannot_be_written_is_an_error_of_the_file(get, home, thre
     (home / "simplified").write_text("in the way")
     with pytest.raises(DownloadError, match=r"File exists|Not a directory"):
         get(["cat"])
+
+
+def other_bucket(data, **traits):
+    bucket = Bucket()
+    bucket.put("full/simplified/cat.ndjson", data, **traits)
+    return bucket
+
+
+@pytest.mark.parametrize(
+    ("same", "traits", "sent"),
+    [(True, {}, 0), (True, {"bare": True}, 1), (False, {}, 1), (False, {"bare": True}, 1)],
+)
+def test_a_file_of_another_place_counts_only_if_the_mirror_vouches_for_it(
+    get, home, bucket, same, traits, sent
+):
+    first, second = content(100_000, seed=1), content(100_000, seed=1 if same else 2)
+    bucket.put("full/simplified/cat.ndjson", first)
+    get(["cat"])
+    with contextlib.closing(other_bucket(second, **traits)) as other:
+        get(["cat"], mirror=other.url)
+        assert visible(home) == {"simplified/cat.ndjson": second}
+        assert len(other.gets()) == sent
+        get(["cat"], mirror=other.url)
+        assert len(other.gets()) == sent, "it is of this mirror now"
+    report = download(["cat"], home=home)  # whose mirrors are gone, and none is named
+    assert report.files[0].state == "present"
+
+
+def test_a_mirror_that_is_gone_does_not_take_away_what_came_from_elsewhere(get, home, bucket):
+    bucket.put("full/simplified/cat.ndjson", content(1000))
+    get(["cat"])
+    with pytest.raises(DownloadError, match="no connection"):
+        get(["cat"], mirror="http://127.0.0.1:9")
+    assert visible(home) == {"simplified/cat.ndjson": content(1000)}

@@ -109,7 +109,7 @@ def test_failures_are_told_apart(mirror, monkeypatch):
         filesystem.look(str(mirror / "absent"))
     with pytest.raises(PermanentError, match="is a folder"):
         filesystem.look(str(mirror))
-    with pytest.raises(UsageError, match="no address of a mirror"):
+    with pytest.raises(UsageError, match="no address that is known"):
         filesystem.look("nosuchthing://bucket/file")
 
     class BrokenError(Exception):

@@ -12,7 +12,7 @@ from quickdraw_kit.shards.dataset import open_shards
 from quickdraw_kit.shards.layout import Layout
 from quickdraw_kit.shards.manifest import FileEntry, load_manifest
 from quickdraw_kit.shards.prepare import prepare
-from quickdraw_kit.shards.store import CachedFiles, ObjectStore, is_url
+from quickdraw_kit.shards.store import CachedFiles, ObjectStore
 from quickdraw_kit.strokes.generate import write_sample
 
 
@@ -127,8 +127,3 @@ def test_it_travels_to_other_processes(bucket, local, tmp_path):
     dataset = open_shards(copied(local, bucket), cache=tmp_path)
     again = pickle.loads(pickle.dumps(dataset))
     assert np.array_equal(again[3][0], dataset[3][0])
-
-
-@pytest.mark.parametrize("path", ["shards", "C:/shards", "/a/b", "./x"])
-def test_paths_are_no_urls(path):
-    assert not is_url(path)

@@ -1,0 +1,97 @@
+"""Sources that are named by addresses: files, folders and patterns of stores, files of the web.
+
+Such a source is fetched when its turn comes, passes through the work folder of whoever reads it,
+and does not stay: it has a place already, in the store.
+"""
+
+import hashlib
+import os
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
+
+from quickdraw_kit.acquire.remote import PermanentError, TemporaryError, find
+from quickdraw_kit.acquire.report import DownloadedFile
+from quickdraw_kit.acquire.session import Patience, connected, persist
+from quickdraw_kit.errors import DataError, UsageError
+
+__all__ = ["find_urls", "is_url", "local_path"]
+
+
+def is_url(place: str | os.PathLike[str]) -> bool:
+    """Tell whether a place is named by an address, such as ``s3://bucket/cat.ndjson``.
+
+    Examples
+    --------
+    >>> is_url("s3://bucket/cat.ndjson"), is_url("cat"), is_url("C:/cat.ndjson")
+    (True, False, False)
+    """
+    return "://" in os.fspath(place)
+
+
+def local_path(url: str) -> str | None:
+    """Return the path that an address of this machine means; None for any other address.
+
+    Examples
+    --------
+    >>> local_path("file:///data/hot%20air%20balloon.ndjson"), local_path("s3://bucket/a")
+    ('/data/hot air balloon.ndjson', None)
+    """
+    return url2pathname(urlsplit(url).path) if url.lower().startswith("file://") else None
+
+
+def find_urls(url: str, *, patience: Patience | None = None) -> list[DownloadedFile]:
+    """Find the files that an address means, and fetch none.
+
+    Parameters
+    ----------
+    url : str
+        A file, a folder (its files, not its subfolders) or a glob pattern of a store that fsspec
+        knows, such as ``s3://bucket/simplified/*.ndjson``; or a file of the web.
+    patience : Patience, optional
+        How long to bear with a server.
+
+    Returns
+    -------
+    list of DownloadedFile
+        By address. Their `path` tells what they are and where, and nothing stands there.
+
+    Raises
+    ------
+    UsageError
+        If nothing stands there, or a driver is not installed.
+    DataError
+        If the server does not answer, or refuses.
+
+    Examples
+    --------
+    >>> import fsspec
+    >>> fsspec.filesystem("memory").pipe("/shelf/cat.ndjson", b"12345")
+    >>> [(file.path.as_posix(), file.size) for file in find_urls("memory://shelf/*.ndjson")]
+    [('memory:/shelf/cat.ndjson', 5)]
+    """
+    with connected(patience) as session:
+        try:
+            found = persist(session, lambda: find(session, url))
+        except (TemporaryError, PermanentError) as error:
+            raise DataError(f"{url}: {error}") from error
+    if not found:
+        raise UsageError(f"{url} does not exist, or holds no file")
+    return [
+        DownloadedFile(_name(url), _path(url), "planned", url, file.size, stays=False)
+        for url, file in ((file.url, file) for file in found)
+    ]
+
+
+def _path(url: str) -> Path:
+    """Write an address as a path, from which names and forms are read."""
+    parts = urlsplit(url)
+    if parts.scheme in ("http", "https"):
+        return Path(f"{parts.scheme}:/{parts.netloc}{unquote(parts.path)}")
+    return Path(url)
+
+
+def _name(url: str) -> str:
+    """Give a file that passes through a name of its own, which cannot point elsewhere."""
+    digest = hashlib.sha256(url.encode()).hexdigest()[:16]
+    return f"{digest}/{PurePosixPath(_path(url)).name}"

@@ -1,0 +1,136 @@
+"""Sources by address: what stands there becomes sources as if it were here."""
+
+import fsspec
+import pytest
+
+from quickdraw_kit.acquire.sources import find_sources
+from quickdraw_kit.acquire.urls import find_urls, is_url
+from quickdraw_kit.errors import DataError, UsageError
+from tests.acquire.bucket import Fault
+from tests.acquire.conftest import QUICK
+
+
+@pytest.fixture
+def shelf():
+    """A store with files that are readable and others."""
+    system = fsspec.filesystem("memory")
+    for name in ("cat.ndjson", "dog.ndjson.gz", "ant.bin", "notes.txt", "deep/cat.ndjson"):
+        system.pipe(f"/shelf/{name}", name.encode())
+    yield "memory://shelf"
+    system.rm("/shelf", recursive=True)
+
+
+def find(*specs):
+    return find_sources(specs, look_at=lambda url: find_urls(url, patience=QUICK))
+
+
+@pytest.mark.parametrize("path", ["shards", "C:/shards", "/a/b", "./x", "a:b"])
+def test_paths_are_no_urls(path):
+    assert not is_url(path)
+
+
+def test_a_folder_gives_its_readable_files_and_not_its_subfolders(shelf):
+    assert [(s.name, s.form, s.compression, s.size) for s in find(shelf)] == [
+        ("ant.bin", "binary", None, 7),
+        ("cat.ndjson", "ndjson", None, 10),
+        ("dog.ndjson.gz", "ndjson", "gzip", 13),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("*.ndjson", ["cat.ndjson"]),
+        ("*.ndjson*", ["cat.ndjson", "dog.ndjson.gz"]),
+        ("**/*.ndjson", ["deep/cat.ndjson", "shelf/cat.ndjson"]),
+        ("*/cat.*", ["cat.ndjson"]),
+        ("[ac]*", ["ant.bin", "cat.ndjson"]),
+    ],
+)
+def test_patterns(shelf, pattern, names):
+    assert [source.name for source in find(f"{shelf}/{pattern}")] == names
+
+
+def test_a_file_that_is_named_twice_counts_once(shelf):
+    assert len(find(shelf, f"{shelf}/cat.ndjson", f"{shelf}/c*")) == 3
+
+
+def test_what_is_here_and_what_is_there_go_together(shelf, tmp_path):
+    (tmp_path / "cat.ndjson").write_bytes(b"{}")
+    sources = find(tmp_path / "cat.ndjson", shelf)
+    assert sorted(source.name for source in sources) == sorted(
+        [f"{tmp_path.name}/cat.ndjson", "shelf/cat.ndjson", "shelf/ant.bin", "shelf/dog.ndjson.gz"]
+    )
+
+
+def test_an_address_of_this_machine_is_a_path(tmp_path):
+    path = tmp_path / "hot air balloon.ndjson"
+    path.write_bytes(b"{}")
+    assert find(path.as_uri()) == find(path)
+    assert find(tmp_path.as_uri()) == find(path)
+
+
+def test_a_file_of_the_web(bucket):
+    bucket.put("a/hot air balloon.ndjson?version=3", b"12345")
+    (source,) = find(f"{bucket.url}/a/hot%20air%20balloon.ndjson?version=3")
+    assert (source.word, source.size) == ("hot air balloon", 5)
+    assert source.remote.url.endswith("?version=3")
+
+
+def test_two_versions_of_a_file_of_the_web_are_not_taken_for_one(bucket):
+    bucket.put("cat.ndjson?a", b"12345")
+    bucket.put("cat.ndjson?b", b"12345")
+    with pytest.raises(UsageError, match="told apart"):
+        find(f"{bucket.url}/cat.ndjson?a", f"{bucket.url}/cat.ndjson?b")
+
+
+def test_a_server_that_stumbles_is_asked_again(bucket):
+    bucket.put("cat.ndjson", b"12345")
+    bucket.fail("cat.ndjson", Fault(status=503, head=True), Fault(status=500, head=True))
+    assert find(f"{bucket.url}/cat.ndjson")[0].size == 5
+
+
+def test_no_name_leads_out_of_the_folder_it_passes_through(bucket):
+    bucket.put("a/../../cat.ndjson", b"12345")
+    (file,) = find_urls(f"{bucket.url}/a%2F..%2F..%2Fcat.ndjson", patience=QUICK)
+    folder, name = file.name.split("/")
+    assert (name, len(folder), file.stays) == ("cat.ndjson", 16, False)
+    bucket.put("a/..", b"12345")
+    with pytest.raises(DataError, match="no known form"):
+        find(f"{bucket.url}/a%2F..")
+
+
+@pytest.mark.parametrize(
+    ("url", "error", "message"),
+    [
+        ("memory://shelf/catt.ndjson", UsageError, "does not exist, or holds no file"),
+        ("memory://shelf/*.csv", UsageError, "does not exist, or holds no file"),
+        ("memory://shelf/*.txt", DataError, "found 1, the first is notes.txt"),
+        ("memory://shelf/notes.txt", DataError, "no known form"),
+        ("memory://shelf/t10k-images-idx3-ubyte", UsageError, "quickdraw-kit download mnist"),
+        ("nonsense://shelf/cat.ndjson", UsageError, "Protocol not known"),
+        ("http://127.0.0.1:9/cat.ndjson", DataError, "no connection"),
+    ],
+)
+def test_what_cannot_be_read_is_named(shelf, url, error, message):
+    fsspec.filesystem("memory").pipe("/shelf/t10k-images-idx3-ubyte", b"12345")
+    with pytest.raises(error, match=message):
+        find(url)
+
+
+def test_a_file_of_the_web_whose_size_is_not_told_cannot_be_planned_for(bucket):
+    bucket.put("cat.ndjson", b"12345")
+    bucket.fail("cat.ndjson", Fault(status=405, head=True))
+    with pytest.raises(DataError, match="does not tell its size"):
+        find(f"{bucket.url}/cat.ndjson")
+
+
+def test_a_store_that_wants_credentials_is_not_asked_again_and_again(monkeypatch, tmp_path):
+    pytest.importorskip("s3fs").S3FileSystem.clear_instance_cache()
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    with pytest.raises(DataError, match=r"who asks.*FSSPEC_S3_ANON"):
+        find("s3://shelf/cat.ndjson")

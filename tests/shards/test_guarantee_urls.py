@@ -1,0 +1,298 @@
+"""Guarantee: sources of a store or of the web give the bytes that the same files give here.
+
+Whatever the store, the number of workers, and however often the run was killed; each object is
+fetched once, few are here at a time, none stays, and one that changes on the way is noticed.
+"""
+
+import csv
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from quickdraw_kit.acquire.download import DownloadOptions
+from quickdraw_kit.errors import DataError, UsageError
+from quickdraw_kit.shards.layout import Layout
+from quickdraw_kit.shards.plan import plan_prepare
+from quickdraw_kit.shards.prepare import prepare
+from quickdraw_kit.shards.store import ObjectStore
+from quickdraw_kit.shards.verify import verify
+from quickdraw_kit.strokes.generate import write_sample
+from tests.acquire.bucket import Bucket, Fault
+from tests.acquire.conftest import QUICK
+
+WORDS = ("circle", "line", "square", "star")
+LAYOUT = Layout(shard_rows=200)
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+@pytest.fixture(autouse=True)
+def _small_units(monkeypatch):
+    monkeypatch.setattr("quickdraw_kit.shards.units.cut_units.__defaults__", (30_000,))
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory):
+    """The files, with a refused line in one and another packed."""
+    folder = tmp_path_factory.mktemp("urls") / "here"
+    write_sample(folder, drawings=1600, categories=WORDS)
+    with (folder / "line.ndjson").open("ab") as file:
+        file.write(b'{"word": "cut off\n')
+    star = folder / "star.ndjson"
+    (folder / "star.ndjson.gz").write_bytes(gzip.compress(star.read_bytes(), mtime=0))
+    star.unlink()
+    return folder
+
+
+@pytest.fixture
+def whole(here, tmp_path):
+    """What a folder of this machine gives."""
+    prepare([here], tmp_path / "expected", layout=LAYOUT, workers=1)
+    return contents(tmp_path / "expected")
+
+
+@pytest.fixture
+def web(here):
+    bucket = Bucket()
+    for path in here.iterdir():
+        bucket.put(f"set/{path.name}", path.read_bytes(), composite=True)
+    yield bucket
+    bucket.close()
+
+
+def fill(url, here):
+    store = ObjectStore(url)
+    for path in here.iterdir():
+        store.put(path, path.name)
+    return url
+
+
+def web_urls(bucket):
+    return [f"{bucket.url}/{path}" for path in bucket.objects]
+
+
+@pytest.mark.parametrize("form", ["folder", "pattern", "files"])
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_store(s3, here, whole, tmp_path, form, workers):
+    url = fill(f"{s3}/in-{form}-{workers}", here)
+    sources = {
+        "folder": [url],
+        "pattern": [f"{url}/*.ndjson", f"{url}/s*"],
+        "files": [f"{url}/{path.name}" for path in sorted(here.iterdir(), reverse=True)],
+    }[form]
+    out, home = tmp_path / "out", tmp_path / "home"
+    prepare(sources, out, layout=LAYOUT, home=home, workers=workers)
+    assert contents(out) == whole
+    assert not home.exists()
+    assert verify(out).ok
+
+
+def test_memory_is_a_store_too(here, whole, tmp_path):
+    url = fill("memory://urls", here)
+    prepare([url], tmp_path / "out", layout=LAYOUT, workers=1)
+    assert contents(tmp_path / "out") == whole
+
+
+def test_from_a_store_into_a_store(s3, here, whole, tmp_path):
+    url = fill(f"{s3}/from", here)
+    prepare([url], f"{s3}/to", layout=LAYOUT, home=tmp_path / "home", workers=2)
+    store = ObjectStore(f"{s3}/to")
+    assert {name: store.read(name) for name in whole} == whole
+    assert not [path for path in tmp_path.glob("home/**/*") if path.is_file()]
+
+
+def test_the_web(web, whole, tmp_path):
+    prepare(web_urls(web), tmp_path / "out", layout=LAYOUT, workers=2)
+    assert contents(tmp_path / "out") == whole
+    assert {len(web.gets(path)) for path in web.objects} == {1}
+    prepare(web_urls(web), tmp_path / "out", layout=LAYOUT, workers=1)  # finished: left as it is
+    assert len(web.gets()) == len(WORDS)
+
+
+def test_a_store_and_this_machine_and_categories_together(here, web, tmp_path):
+    for word in WORDS[:3]:
+        data = (here / f"{word}.ndjson").read_bytes()
+        web.put(f"full/simplified/{word}.ndjson", data)
+    home = tmp_path / "home"
+    options = DownloadOptions(web.url, patience=QUICK)
+    sources = ["circle", here / "line.ndjson", f"{web.url}/set/square.ndjson"]
+    prepare(sources, tmp_path / "out", layout=LAYOUT, home=home, download=options, workers=1)
+    names = ("circle.ndjson", "line.ndjson", "square.ndjson")
+    local = [here / name for name in names]
+    prepare(local, tmp_path / "expected", layout=LAYOUT, workers=1)
+    assert contents(tmp_path / "out") == contents(tmp_path / "expected")
+    kept = [path.name for path in home.rglob("*.ndjson")]
+    assert kept == ["circle.ndjson"], "what has a name is kept, what has an address is not"
+
+
+def test_objects_are_let_go_before_the_last_has_come(web, here, tmp_path):
+    most = 0
+
+    def count(_bucket):
+        nonlocal most
+        passing = (tmp_path / "out" / ".prepare" / "sources").glob("*/[!.]*")
+        most = max(most, len(list(passing)))
+
+    for number in range(8):
+        web.put(f"set/more-{number}.ndjson", (here / "circle.ndjson").read_bytes()[:9999])
+    for path in web.objects:
+        web.fail(path, Fault(before=count))
+    prepare(web_urls(web), tmp_path / "out", layout=LAYOUT, workers=1, max_rejects=1)
+    assert 1 <= most <= 3
+
+
+def test_the_plan_tells_what_is_fetched(web, here, tmp_path):
+    plan = plan_prepare(web_urls(web), tmp_path / "out", layout=LAYOUT)
+    sizes = [path.stat().st_size for path in here.iterdir()]
+    assert plan.to_fetch == sum(sizes)
+    assert 400 < plan.drawings < 6400
+    assert not web.gets()
+
+
+def test_an_object_that_changes_while_it_is_fetched_is_had_whole(web, here, whole, tmp_path):
+    path = "set/circle.ndjson"
+    data = web.objects[path].data
+    web.put(path, data.replace(b'"US"', b'"BR"'), composite=True)
+    back = Fault(before=lambda bucket: bucket.put(path, data, composite=True))
+    web.fail(path, Fault(cut=40_000), back)
+    prepare(web_urls(web), tmp_path / "out", layout=LAYOUT, workers=1)
+    assert contents(tmp_path / "out") == whole
+
+
+def test_an_object_of_another_size_than_was_planned_is_refused(web, tmp_path):
+    path = "set/circle.ndjson"
+    data = web.objects[path].data
+    web.fail(path, Fault(before=lambda bucket: bucket.put(path, data * 2, composite=True)))
+    with pytest.raises(
+        DataError, match=f"changed at http.*{len(data)} bytes then, {len(data) * 2}"
+    ):
+        prepare(web_urls(web), tmp_path / "out", layout=LAYOUT, workers=1)
+    assert not (tmp_path / "out" / "manifest.json").exists()
+
+
+def test_an_object_that_changed_since_part_of_it_was_set_down_is_refused(
+    web, here, tmp_path, monkeypatch
+):
+    from quickdraw_kit.shards import intake
+
+    collect, done = intake.collect_unit, []
+
+    def fails_at_the_second(*arguments, **options):
+        if len(done) == 1:
+            raise OSError("the disk is gone")
+        done.append(collect(*arguments, **options))
+        return done[-1]
+
+    url, path = f"{web.url}/set/circle.ndjson", "set/circle.ndjson"
+    with monkeypatch.context() as patch:
+        patch.setattr(intake, "collect_unit", fails_at_the_second)
+        with pytest.raises(OSError, match="gone"):
+            prepare([url], tmp_path / "out", layout=LAYOUT, workers=1)
+    for left in (tmp_path / "out" / ".prepare" / "sources").rglob("*.ndjson"):
+        left.unlink()
+    changed = web.objects[path].data.replace(b'"US"', b'"BR"')
+    web.put(path, changed, composite=True)
+    with pytest.raises(DataError, match="changed at http"):
+        prepare([url], tmp_path / "out", layout=LAYOUT, workers=1)
+    prepare([url], tmp_path / "out", layout=LAYOUT, workers=1, overwrite=True)
+    (tmp_path / "circle.ndjson").write_bytes(changed)
+    prepare([tmp_path / "circle.ndjson"], tmp_path / "expected", layout=LAYOUT, workers=1)
+    assert contents(tmp_path / "out") == contents(tmp_path / "expected")
+
+
+def test_an_object_that_is_packed_without_saying_so_is_refused(s3, here, tmp_path):
+    store = ObjectStore(f"{s3}/packed")
+    store.put(here / "star.ndjson.gz", "star.ndjson")
+    with pytest.raises(DataError, match=r"is gzip compressed.*Rename it: \.gz"):
+        prepare([f"{s3}/packed"], tmp_path / "out", layout=LAYOUT, workers=1)
+
+
+def test_what_is_not_there_is_said_before_anything_is_written(s3, web, tmp_path):
+    for url, error in (
+        (f"{s3}/nothing/*.ndjson", UsageError),
+        ("s3://no-such-bucket/cat.ndjson", UsageError),
+        (f"{web.url}/set/cat.ndjson", DataError),
+    ):
+        with pytest.raises(error, match=r"does not exist|404"):
+            prepare([url], tmp_path / "out", layout=LAYOUT, workers=1)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("form", ["binary", "stroke3", "bitmaps", "csv"])
+def test_other_forms(s3, tmp_path, form):
+    from quickdraw_kit.conversion import convert
+
+    here = tmp_path / "here"
+    here.mkdir()
+    write_sample(tmp_path / "sample", drawings=60, categories=["star"])
+    sample = tmp_path / "sample" / "star.ndjson"
+    if form == "bitmaps":
+        import numpy as np
+
+        np.save(here / "star.npy", np.random.default_rng(1).integers(0, 256, (60, 784), np.uint8))
+    elif form == "csv":
+        columns = ("countrycode", "drawing", "key_id", "recognized", "timestamp", "word")
+        with (here / "star.csv").open("w", newline="") as file:
+            table = csv.DictWriter(file, columns)
+            table.writeheader()
+            table.writerows(json.loads(line) for line in sample.read_text().splitlines())
+    else:
+        name = {"stroke3": "npz", "binary": "bin"}[form]
+        convert(sample, here / f"star.{name}", allow_loss=True)
+    url = fill(f"{s3}/{form}", here)
+    prepare([here], tmp_path / "expected", layout=LAYOUT, workers=1)
+    prepare([url], tmp_path / "out", layout=LAYOUT, workers=1)
+    assert contents(tmp_path / "out") == contents(tmp_path / "expected")
+
+
+def test_real_drawings(s3, real_data, tmp_path):
+    files = sorted((real_data / "quickdraw" / "simplified").glob("*.ndjson"))[:3]
+    store = ObjectStore(f"{s3}/real things")
+    for path in files:
+        store.put(path, path.name)
+    prepare(files, tmp_path / "expected", layout=LAYOUT, workers=1)
+    prepare([f"{s3}/real things"], tmp_path / "out", layout=LAYOUT, workers=1)
+    assert contents(tmp_path / "out") == contents(tmp_path / "expected")
+
+
+RUN = """
+import sys
+import quickdraw_kit.shards.units as units
+units.cut_units.__defaults__ = (30_000,)
+from quickdraw_kit.shards.prepare import prepare
+from quickdraw_kit.shards.layout import Layout
+if __name__ == "__main__":
+    out, workers, *urls = sys.argv[1:]
+    prepare(urls, out, layout=Layout(shard_rows=200), workers=int(workers))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_killed_at_any_point_and_started_again(web, whole, tmp_path, workers):
+    for path in web.objects:
+        web.fail(path, Fault(slow=0.03, always=True))
+    total = sum(len(stored.data) for stored in web.objects.values())
+    script = tmp_path / "run.py"
+    script.write_text(RUN)
+    command = [sys.executable, str(script), str(tmp_path / "out"), str(workers), *web_urls(web)]
+    for share in (0.1, 0.4, 0.7, 0.95):
+        process = subprocess.Popen(command, start_new_session=True)
+        while web.sent() < share * total:
+            assert process.poll() is None
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    web.faults.clear()
+    subprocess.run(command, check=True)
+    assert contents(tmp_path / "out") == whole
+    # what was received before each kill was not asked for again
+    assert web.sent() < total + 4 * (1 << 16) * len(WORDS)
