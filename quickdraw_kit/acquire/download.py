@@ -291,10 +291,12 @@ class Fetcher:
             folder = folder.parent
         free = shutil.disk_usage(folder).free
         if needed > free:
+            from rich.filesize import decimal
+
             count = sum(map(len, missing.values()))
             raise QuickdrawError(
-                f"the disk of {self.root} has {free / 1e9:.2f} GB free, and the {count} "
-                f"files to fetch take {needed / 1e9:.2f} GB. Make room, name fewer categories, or "
+                f"the disk of {self.root} has {decimal(free)} free, and the {count} "
+                f"files to fetch take {decimal(needed)}. Make room, name fewer categories, or "
                 "put the data elsewhere with --home or QUICKDRAW_KIT_HOME."
             )
 

@@ -49,7 +49,7 @@ def find_urls(url: str, *, patience: Patience | None = None) -> list[DownloadedF
         A file, a folder (its files, not its subfolders) or a glob pattern of a store that fsspec
         knows, such as ``s3://bucket/simplified/*.ndjson``; or a file of the web.
     patience : Patience, optional
-        How long to bear with a server.
+        How long to bear with a server; not long by default, because nothing is lost yet.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def find_urls(url: str, *, patience: Patience | None = None) -> list[DownloadedF
     >>> [(file.path.as_posix(), file.size) for file in find_urls("memory://shelf/*.ndjson")]
     [('memory:/shelf/cat.ndjson', 5)]
     """
-    with connected(patience) as session:
+    with connected(patience or Patience(attempts=3)) as session:
         try:
             found = persist(session, lambda: find(session, url))
         except (TemporaryError, PermanentError) as error:

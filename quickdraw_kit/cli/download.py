@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.filesize import decimal
 
 from quickdraw_kit.cli.options import Json, _complete_category, print_json
 from quickdraw_kit.errors import UsageError
@@ -97,8 +98,8 @@ def download(
         _show_plan(report)
     else:
         typer.echo(
-            f"{len(report.paths)} files, {_bytes(report.size)} in {report.home}; "
-            f"{_bytes(report.received)} received"
+            f"{len(report.paths)} files, {decimal(report.size)} in {report.home}; "
+            f"{decimal(report.received)} received"
         )
 
 
@@ -118,28 +119,12 @@ def _document(report: Any) -> dict[str, Any]:
 def _show_plan(report: Any) -> None:
     for file in report.files:
         note = "  there already" if file.state == "present" else ""
-        size = "unknown" if file.size is None else _bytes(file.size)
+        size = "unknown" if file.size is None else decimal(file.size)
         typer.echo(f"{size:>10}  {file.name}{note}")
     typer.echo(
-        f"{_bytes(report.size):>10}  in all, of which {_bytes(report.to_fetch)} to fetch to "
+        f"{decimal(report.size):>10}  in all, of which {decimal(report.to_fetch)} to fetch to "
         f"{report.home}"
     )
-
-
-def _bytes(count: int) -> str:
-    """Write a number of bytes for people, in powers of ten as disks are sold.
-
-    Examples
-    --------
-    >>> _bytes(999), _bytes(1_234_567)
-    ('999 B', '1.2 MB')
-    """
-    size = float(count)
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"
 
 
 @contextmanager
@@ -200,12 +185,12 @@ def _lines() -> Callable[["Progress"], None]:
             sys.stderr.write(_line(step) + "\n")
         elif step.state == "receiving" and time.monotonic() - said > _LINE_EVERY:
             said = time.monotonic()
-            sys.stderr.write(f"{_bytes(step.all_done)} of {_bytes(step.all_size)}\n")
+            sys.stderr.write(f"{decimal(step.all_done)} of {decimal(step.all_size)}\n")
 
     return show
 
 
 def _line(step: "Progress") -> str:
     if step.state == "fetched":
-        return f"{step.name}: {_bytes(step.done)}"
+        return f"{step.name}: {decimal(step.done)}"
     return f"{step.name}: {step.note}"

@@ -58,7 +58,7 @@ def test_a_download_ends_with_a_line_and_shows_its_files_on_the_way(run, tmp_pat
     assert shown.out == f"1 files, 256.0 kB in {tmp_path / 'home'}; 256.0 kB received\n"
     assert shown.err == "simplified/cat.ndjson: 256.0 kB\n"
     assert run("cat", "--dry-run").out.splitlines()[0].endswith("cat.ndjson  there already")
-    assert "0 B received" in run("cat", "--verify").out
+    assert "0 bytes received" in run("cat", "--verify").out
 
 
 def test_names_from_a_file_and_json(run, tmp_path):
