@@ -200,7 +200,7 @@ def prepare(
     )
     if dry_run:
         plan = plan_prepare(out=out, selection=selection, layout=layout, **given)
-        _show_plan(plan, as_json)
+        _show_plan(plan, out, as_json)
         return
     with progress_bar(quiet=as_json) as advance, engine(executor, address) as pool:
         rate = _Rate()
@@ -255,7 +255,7 @@ class _Rate:
         return f"{drawings:,} drawings {rate}".strip()
 
 
-def _show_plan(plan: Any, as_json: bool) -> None:
+def _show_plan(plan: Any, out: str, as_json: bool) -> None:
     files = [
         {
             "name": source.name,
@@ -269,7 +269,7 @@ def _show_plan(plan: Any, as_json: bool) -> None:
     if as_json:
         print_json(
             {
-                "out": str(plan.out),
+                "out": out,
                 "sources": files,
                 "bytes": size,
                 "to_fetch": plan.to_fetch,
@@ -286,7 +286,7 @@ def _show_plan(plan: Any, as_json: bool) -> None:
     typer.echo(
         f"{len(files)} files, {size / 1e6:,.1f} MB{fetch}: about {plan.drawings:,} drawings before "
         f"filters, {plan.output_bytes / 1e6:,.1f} MB of shards and {plan.scratch_bytes / 1e6:,.1f} "
-        f"MB of scratch in {plan.out}"
+        f"MB of scratch in {out}"
     )
 
 

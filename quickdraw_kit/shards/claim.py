@@ -4,7 +4,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from quickdraw_kit.acquire.sources import Source
@@ -13,7 +13,7 @@ from quickdraw_kit.files import atomic_write, sha256_of
 from quickdraw_kit.shards.manifest import MANIFEST_NAME, Manifest, SourceEntry, load_manifest
 from quickdraw_kit.shards.plan import Plan
 
-__all__ = ["claim"]
+__all__ = ["check_same", "claim", "drop", "is_begun", "is_ours"]
 
 _WORK = ".prepare"
 _OURS = re.compile(
@@ -54,7 +54,7 @@ def claim(plan: Plan, *, overwrite: bool) -> Iterator[Path | None]:
     if not work.exists():
         _check_free_of_strangers(out)
         if (out / MANIFEST_NAME).exists() and not overwrite:
-            _check_same(load_manifest(out), plan)
+            check_same(load_manifest(out), plan, str(out))
             yield None
             return
     work.mkdir(parents=True, exist_ok=True)
@@ -91,7 +91,7 @@ def _take_up(plan: Plan, work: Path, overwrite: bool) -> bool:
                 "Run that one again to finish it, pass overwrite to drop it, or name another "
                 "folder."
             )
-    _remove(plan.out, lambda name: _OURS.fullmatch(name) is not None)
+    _remove(plan.out, is_ours)
     for folder in (work / "units", work / "shards", work / "sources"):
         shutil.rmtree(folder, ignore_errors=True)
     with atomic_write(note) as file:
@@ -109,7 +109,7 @@ def _remove(out: Path, chosen) -> None:  # type: ignore[no-untyped-def]
 def _check_free_of_strangers(out: Path) -> None:
     if not out.exists():
         return
-    strangers = sorted(path.name for path in out.iterdir() if not _OURS.fullmatch(path.name))
+    strangers = sorted(path.name for path in out.iterdir() if not is_ours(path.name))
     if strangers or (any(out.iterdir()) and not (out / MANIFEST_NAME).exists()):
         names = ", ".join((strangers or sorted(path.name for path in out.iterdir()))[:5])
         raise UsageError(
@@ -117,7 +117,57 @@ def _check_free_of_strangers(out: Path) -> None:
         )
 
 
-def _check_same(manifest: Manifest, plan: Plan) -> None:
+def is_ours(name: str) -> bool:
+    """Tell whether a file of this name is one that `prepare` writes.
+
+    Examples
+    --------
+    >>> is_ours("train-00000-of-00001.images.npy"), is_ours("thesis.doc")
+    (True, False)
+    """
+    return _OURS.fullmatch(name) is not None
+
+
+def is_begun(out: Path) -> bool:
+    """Tell whether a run has begun in a folder and not ended."""
+    return (out / _WORK / "plan.json").exists()
+
+
+def drop(out: Path) -> None:
+    """Remove a folder of shards that were sent elsewhere, unless a run is at work in it.
+
+    Parameters
+    ----------
+    out : Path
+        The folder; it need not be there.
+    """
+    from filelock import FileLock, Timeout
+
+    if not out.exists():
+        return
+    (out / _WORK).mkdir(exist_ok=True)
+    with suppress(Timeout), FileLock(out / _WORK / "lock", timeout=0):
+        shutil.rmtree(out)
+
+
+def check_same(manifest: Manifest, plan: Plan, place: str) -> None:
+    """Raise when a data set is not the one that is planned.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        Of the data set that is there.
+    plan : Plan
+        What is to be there.
+    place : str
+        Where, for the message.
+
+    Raises
+    ------
+    UsageError
+        If its sources, filters or form are others.
+    """
+
     def is_same(entry: SourceEntry, source: Source) -> bool:
         if (entry.name, entry.bytes) != (source.name, source.size):
             return False
@@ -131,18 +181,20 @@ def _check_same(manifest: Manifest, plan: Plan) -> None:
     )
     if not same:
         raise UsageError(
-            f"{plan.out} holds another data set already ({sum(manifest.rows.values())} drawings, "
+            f"{place} holds another data set already ({sum(manifest.rows.values())} drawings, "
             f"{len(manifest.categories)} categories). Pass overwrite to replace it, or name "
-            "another folder."
+            "another place."
         )
 
 
 def _check_space(plan: Plan) -> None:
+    from rich.filesize import decimal
+
     free = shutil.disk_usage(plan.out).free
     needed = plan.scratch_bytes + plan.output_bytes
     if needed > free:
         raise QuickdrawError(
-            f"the disk of {plan.out} has {free / 1e9:.1f} GB free, and about {plan.drawings} "
-            f"drawings take {needed / 1e9:.1f} GB: {plan.output_bytes / 1e9:.1f} GB of shards and "
-            f"{plan.scratch_bytes / 1e9:.1f} GB of scratch. Make room, or set a limit."
+            f"the disk of {plan.out} has {decimal(free)} free, and about {plan.drawings} "
+            f"drawings take {decimal(needed)}: {decimal(plan.output_bytes)} of shards and "
+            f"{decimal(plan.scratch_bytes)} of scratch. Make room, or set a limit."
         )

@@ -8,9 +8,7 @@ The price is a scratch copy of the strokes beside the shards, a seventh of their
 """
 
 import functools
-import hashlib
 import os
-import shutil
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import Executor
@@ -22,7 +20,6 @@ import numpy as np
 import numpy.typing as npt
 
 from quickdraw_kit import __version__
-from quickdraw_kit.acquire.cache import data_home
 from quickdraw_kit.acquire.catalog import Kind
 from quickdraw_kit.acquire.download import DownloadOptions
 from quickdraw_kit.acquire.sources import Source
@@ -30,27 +27,25 @@ from quickdraw_kit.acquire.urls import is_url
 from quickdraw_kit.categories import label_order
 from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.shards.build import Built, RunFile, Shard, build_shard
-from quickdraw_kit.shards.claim import claim
+from quickdraw_kit.shards.claim import claim, drop
 from quickdraw_kit.shards.collect import BadLine, Collected
 from quickdraw_kit.shards.duplicates import DuplicateIds, Part, find_part, gather
 from quickdraw_kit.shards.histogram import write_histogram
 from quickdraw_kit.shards.intake import Intake, Progress, ProgressCallback
 from quickdraw_kit.shards.layout import Layout, SplitRule
 from quickdraw_kit.shards.manifest import (
-    MANIFEST_NAME,
     Counts,
     FileEntry,
     Manifest,
     SourceEntry,
     load_manifest,
-    parse_manifest,
 )
 from quickdraw_kit.shards.order import keyed_hash
 from quickdraw_kit.shards.plan import Plan, plan_prepare
 from quickdraw_kit.shards.rejects import write_rejects
 from quickdraw_kit.shards.runs import column, distinct_rank, open_run
 from quickdraw_kit.shards.selection import Selection
-from quickdraw_kit.shards.sending import sending
+from quickdraw_kit.shards.sending import clear, deliver, finished, sending, staging
 from quickdraw_kit.shards.splits import read_split_ids
 from quickdraw_kit.shards.store import ObjectStore
 from quickdraw_kit.shards.work import map_unordered, process_pool
@@ -145,9 +140,7 @@ def prepare(
         raise UsageError(f"max_rejects is {max_rejects}, expected a share from 0 to 1")
     store = ObjectStore(str(out)) if is_url(out) else None
     if store is not None:
-        out = _staging(store, home)
-        _check_store(store, overwrite)
-        overwrite = False
+        out = staging(store, home)
     layout, ids = layout or Layout(), None
     if split_ids is not None:
         ids = read_split_ids(Path(split_ids))
@@ -167,9 +160,13 @@ def prepare(
     )
     if store is not None:
         plan = replace(plan, output_bytes=0)  # they are not kept
+        if (there := finished(store, plan, overwrite=overwrite)) is not None:
+            return there
     with claim(plan, overwrite=overwrite) as work:
         if work is None:
             return load_manifest(plan.out)
+        if store is not None:
+            clear(store, overwrite=overwrite)
         if workers is None:
             workers = os.cpu_count() or 1
             if sum(source.size for source in plan.sources) < _POOL_WORTH:
@@ -184,32 +181,10 @@ def prepare(
         if store is None:
             manifest.save(plan.out)
         else:
-            for entry in manifest.files:
-                store.put(plan.out / entry.name, entry.name)
-            store.write(MANIFEST_NAME, manifest.dumps().encode())
+            deliver(store, plan.out, manifest)
     if store is not None:
-        shutil.rmtree(plan.out)
+        drop(plan.out)
     return manifest
-
-
-def _staging(store: ObjectStore, home: Path | None) -> Path:
-    name = hashlib.sha256(store.url.encode()).hexdigest()[:16]
-    return data_home(home) / "staging" / name
-
-
-def _check_store(store: ObjectStore, overwrite: bool) -> None:
-    """Refuse to write over a data set, or take it away: its manifest first."""
-    if store.size(MANIFEST_NAME) is None:
-        return
-    if not overwrite:
-        raise UsageError(
-            f"{store.url} holds a data set already. Pass overwrite to replace it, or name "
-            "another place."
-        )
-    old = parse_manifest(store.read(MANIFEST_NAME), f"{store.url}/{MANIFEST_NAME}")
-    store.delete(MANIFEST_NAME)
-    for entry in old.all_files():
-        store.delete(entry.name)
 
 
 class _Run:

@@ -1,20 +1,141 @@
-"""Shards on their way into a store: sent while others are built, and not kept here.
+"""Data sets on their way into a store: shards are sent while others are built, and not kept here.
 
-A note says which shards have arrived, so that a killed run sends only the rest.
+A note says which shards have arrived, so that a killed run sends only the rest. A store has no
+lock, so two machines must not send to one place; two runs of one machine share a staging folder,
+which has one.
 """
 
 import contextlib
+import hashlib
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
+from quickdraw_kit.acquire.cache import data_home
+from quickdraw_kit.errors import UsageError
 from quickdraw_kit.files import atomic_write
 from quickdraw_kit.shards.build import Built
+from quickdraw_kit.shards.claim import check_same, drop, is_begun, is_ours
+from quickdraw_kit.shards.manifest import MANIFEST_NAME, Manifest, parse_manifest
+from quickdraw_kit.shards.plan import Plan
 from quickdraw_kit.shards.store import ObjectStore
 
-__all__ = ["Sending", "sending"]
+__all__ = ["Sending", "clear", "deliver", "finished", "sending", "staging"]
 
 _AT_ONCE = 4
+_TRIAL = ".trial.partial"
+
+
+def staging(store: ObjectStore, home: Path | None) -> Path:
+    """Return the folder in which shards are built that go into a store.
+
+    Parameters
+    ----------
+    store : ObjectStore
+        Where they go.
+    home : Path, optional
+        Folder of downloads.
+
+    Returns
+    -------
+    Path
+        The same for the same place.
+    """
+    name = hashlib.sha256(store.url.encode()).hexdigest()[:16]
+    return data_home(home) / "staging" / name
+
+
+def finished(store: ObjectStore, plan: Plan, *, overwrite: bool) -> Manifest | None:
+    """Tell whether a place in a store may be written to, or holds the planned data set already.
+
+    Parameters
+    ----------
+    store : ObjectStore
+        The place.
+    plan : Plan
+        What is to be there.
+    overwrite : bool
+        Whether a data set that is there may be replaced.
+
+    Returns
+    -------
+    Manifest or None
+        Of the data set, if it is all there.
+
+    Raises
+    ------
+    UsageError
+        If the place holds anything else.
+    QuickdrawError
+        If the store fails.
+    """
+    names = store.names()
+    strangers = [name for name in names if not is_ours(name)]
+    if strangers:
+        raise UsageError(
+            f"{store.url} is not empty: it holds {', '.join(strangers[:5])}. Name another place."
+        )
+    if not is_begun(plan.out):
+        drop(plan.out)  # what a run has left that was killed after its last step
+    if not names or overwrite:
+        return None
+    if MANIFEST_NAME in names:
+        manifest = parse_manifest(store.read(MANIFEST_NAME), f"{store.url}/{MANIFEST_NAME}")
+        check_same(manifest, plan, store.url)
+        return manifest
+    if not is_begun(plan.out):
+        raise UsageError(
+            f"{store.url} holds {len(names)} files of a run that was not finished, and what it "
+            "left here is gone. Pass overwrite to begin anew, or name another place."
+        )
+    return None
+
+
+def clear(store: ObjectStore, *, overwrite: bool) -> None:
+    """Take the manifest away of a data set that is replaced, and see that the store can be written.
+
+    Parameters
+    ----------
+    store : ObjectStore
+        The place.
+    overwrite : bool
+        Whether a data set may be there.
+
+    Raises
+    ------
+    QuickdrawError
+        If the store fails or refuses, before any work was done for it.
+    """
+    if overwrite:
+        store.delete(MANIFEST_NAME)
+    store.write(_TRIAL, b"")
+    store.delete(_TRIAL)
+
+
+def deliver(store: ObjectStore, out: Path, manifest: Manifest) -> None:
+    """Send what is not a shard, remove what is of another data set, and the manifest last.
+
+    Parameters
+    ----------
+    store : ObjectStore
+        The place.
+    out : Path
+        Folder in which the data set was made.
+    manifest : Manifest
+        What it holds.
+
+    Raises
+    ------
+    QuickdrawError
+        If the store fails.
+    """
+    for entry in manifest.files:
+        store.put(out / entry.name, entry.name)
+    wanted = {entry.name for entry in manifest.all_files()}
+    for name in store.names():
+        if name not in wanted and is_ours(name):
+            store.delete(name)
+    store.write(MANIFEST_NAME, manifest.dumps().encode())
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from quickdraw_kit.errors import DataError, IntegrityError, QuickdrawError, UsageError
@@ -101,6 +101,23 @@ class ObjectStore:
         """
         with self._failures(name):
             self._system.put_file(str(path), self._path(name))
+
+    def names(self) -> list[str]:
+        """Return the names of the files in this folder, not in those below it.
+
+        Raises
+        ------
+        QuickdrawError
+            If the store fails.
+        """
+        self._system.invalidate_cache()
+        try:
+            with self._failures(""):
+                entries = self._system.ls(self._root, detail=True)
+        except DataError:  # a folder is there as soon as a file is in it
+            return []
+        files = (entry["name"] for entry in entries if entry["type"] == "file")
+        return sorted(PurePosixPath(name).name for name in files)
 
     def size(self, name: str) -> int | None:
         """Return the bytes of a file, or None if it is not there.

@@ -202,7 +202,7 @@ def test_a_second_run_into_the_folder_is_refused(three_files, tmp_path):
 
 def test_a_disk_that_is_too_small_is_said_first(three_files, tmp_path, monkeypatch):
     monkeypatch.setattr(claim.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1000})())
-    with pytest.raises(QuickdrawError, match=r"0.0 GB free, and about \d+ drawings take"):
+    with pytest.raises(QuickdrawError, match=r"1\.0 kB free, and about \d+ drawings take"):
         prepare([three_files], tmp_path / "out")
     assert not list((tmp_path / "out").glob("*.npy"))
 

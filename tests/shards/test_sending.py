@@ -38,8 +38,119 @@ def test_the_bytes_are_those_of_a_folder_and_nothing_is_kept_here(s3, sample, tm
     prepare([sample / "sample"], url, layout=LAYOUT, home=tmp_path, workers=1)
     assert content(url, sample / "shards") == files(sample / "shards")
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
-    with pytest.raises(UsageError, match="holds a data set already"):
-        prepare([sample / "sample"], url, layout=LAYOUT, home=tmp_path, workers=1)
+
+
+def refuse_to_put(self, path, name):
+    raise AssertionError(f"{name} is sent again")
+
+
+def test_what_is_finished_is_left_as_it_is_and_another_data_set_is_refused(
+    s3, sample, tmp_path, monkeypatch
+):
+    url = f"{s3}/again"
+    first = prepare([sample / "sample"], url, layout=LAYOUT, home=tmp_path, workers=1)
+    monkeypatch.setattr(ObjectStore, "put", refuse_to_put)
+    assert prepare([sample / "sample"], url, layout=LAYOUT, home=tmp_path) == first
+    other = Layout(shard_rows=21)
+    with pytest.raises(UsageError, match=f"{url} holds another data set already"):
+        prepare([sample / "sample"], url, layout=other, home=tmp_path, workers=1)
+    assert content(url, sample / "shards") == files(sample / "shards")
+
+
+def test_a_place_with_other_files_is_refused(s3, sample, tmp_path):
+    url = f"{s3}/thesis"
+    store = ObjectStore(url)
+    store.write("thesis.doc", b"mine")
+    for overwrite in (False, True):
+        with pytest.raises(UsageError, match=r"it holds thesis\.doc"):
+            prepare([sample / "sample"], url, home=tmp_path, workers=1, overwrite=overwrite)
+    assert store.names() == ["thesis.doc"]
+
+
+def test_a_place_that_cannot_be_written_is_found_before_the_work(s3, sample, tmp_path, monkeypatch):
+    from quickdraw_kit.shards import intake
+
+    monkeypatch.setattr(intake, "collect_unit", None)
+    with pytest.raises(QuickdrawError, match="no-such-bucket"):
+        prepare([sample / "sample"], "s3://no-such-bucket/x", home=tmp_path, workers=1)
+
+
+class Killed(BaseException):
+    """Ends a run as a kill does: nobody cleans up."""
+
+
+def killed_at(monkeypatch, run, point):
+    """Let a run die just before a step; its lock is free then, as after a kill."""
+    from quickdraw_kit.shards import prepare as room
+
+    def die(*arguments, **options):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        if point == "manifest":
+            write = ObjectStore.write
+
+            def dies_at_the_manifest(self, name, data):
+                if name == "manifest.json":
+                    raise Killed
+                write(self, name, data)
+
+            patch.setattr(ObjectStore, "write", dies_at_the_manifest)
+        else:
+            patch.setattr(room, point, die)
+        with pytest.raises(Killed):
+            run()
+
+
+@pytest.mark.parametrize("point", ["manifest", "drop"])
+def test_killed_at_the_end_and_run_again(s3, sample, tmp_path, monkeypatch, point):
+    url = f"{s3}/killed-{point}"
+
+    def run(**options):
+        return prepare([sample / "sample"], url, layout=LAYOUT, home=tmp_path, workers=1, **options)
+
+    killed_at(monkeypatch, run, point)
+    assert (ObjectStore(url).size("manifest.json") is None) == (point == "manifest")
+    assert list((tmp_path / "staging").iterdir())
+    run()
+    assert content(url, sample / "shards") == files(sample / "shards")
+    assert not list((tmp_path / "staging").iterdir())
+
+
+@pytest.mark.parametrize("point", ["clear", "deliver", "manifest", "drop"])
+@pytest.mark.parametrize("again", [False, True])
+def test_killed_while_it_replaces_another(s3, sample, tmp_path, monkeypatch, point, again):
+    url = f"{s3}/replaced-{point}-{again}"
+
+    def run(rows, **options):
+        layout = Layout(shard_rows=rows)
+        return prepare([sample / "sample"], url, layout=layout, home=tmp_path, workers=1, **options)
+
+    run(7)
+    killed_at(monkeypatch, lambda: run(20, overwrite=True), point)
+    if point == "clear" and not again:  # the old one stands, and is not replaced by accident
+        with pytest.raises(UsageError, match="holds another data set"):
+            run(20)
+        return
+    run(20, overwrite=again)
+    assert sorted(ObjectStore(url).names()) == sorted(files(sample / "shards"))
+    assert content(url, sample / "shards") == files(sample / "shards")
+    assert not list((tmp_path / "staging").iterdir())
+
+
+def test_what_another_machine_has_left_unfinished_is_not_taken_for_ours(
+    s3, sample, tmp_path, monkeypatch
+):
+    url, here, there = f"{s3}/left", tmp_path / "here", tmp_path / "there"
+
+    def run(home, **options):
+        return prepare([sample / "sample"], url, layout=LAYOUT, home=home, workers=1, **options)
+
+    killed_at(monkeypatch, lambda: run(there), "deliver")
+    with pytest.raises(UsageError, match="a run that was not finished, and what it left"):
+        run(here)
+    run(here, overwrite=True)
+    assert content(url, sample / "shards") == files(sample / "shards")
 
 
 def test_a_store_that_fails_midway_has_no_manifest_and_the_run_goes_on(
