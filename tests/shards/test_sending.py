@@ -103,8 +103,8 @@ def killed_at(monkeypatch, run, point):
 
 
 @pytest.mark.parametrize("point", ["manifest", "drop"])
-def test_killed_at_the_end_and_run_again(s3, sample, tmp_path, monkeypatch, point):
-    url = f"{s3}/killed-{point}"
+def test_killed_at_the_end_and_run_again(sample, tmp_path, monkeypatch, point):
+    url = f"memory://sending/killed-{point}"
 
     def run(**options):
         return prepare([sample / "sample"], url, layout=LAYOUT, home=tmp_path, workers=1, **options)
@@ -119,8 +119,8 @@ def test_killed_at_the_end_and_run_again(s3, sample, tmp_path, monkeypatch, poin
 
 @pytest.mark.parametrize("point", ["clear", "deliver", "manifest", "drop"])
 @pytest.mark.parametrize("again", [False, True])
-def test_killed_while_it_replaces_another(s3, sample, tmp_path, monkeypatch, point, again):
-    url = f"{s3}/replaced-{point}-{again}"
+def test_killed_while_it_replaces_another(sample, tmp_path, monkeypatch, point, again):
+    url = f"memory://sending/replaced-{point}-{again}"
 
     def run(rows, **options):
         layout = Layout(shard_rows=rows)
@@ -139,9 +139,9 @@ def test_killed_while_it_replaces_another(s3, sample, tmp_path, monkeypatch, poi
 
 
 def test_what_another_machine_has_left_unfinished_is_not_taken_for_ours(
-    s3, sample, tmp_path, monkeypatch
+    sample, tmp_path, monkeypatch
 ):
-    url, here, there = f"{s3}/left", tmp_path / "here", tmp_path / "there"
+    url, here, there = "memory://sending/left", tmp_path / "here", tmp_path / "there"
 
     def run(home, **options):
         return prepare([sample / "sample"], url, layout=LAYOUT, home=home, workers=1, **options)
