@@ -22,7 +22,7 @@ import msgspec
 from quickdraw_kit.errors import QuickdrawError, UsageError
 from quickdraw_kit.files import atomic_write
 from quickdraw_kit.learn.config import TrainConfig
-from quickdraw_kit.shards.work import map_unordered
+from quickdraw_kit.shards.work import check_seen, map_unordered
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -230,7 +230,7 @@ def run_jobs(
     Raises
     ------
     QuickdrawError
-        If a worker process dies. What is finished is kept.
+        If a worker process dies, or does not see the folder. What is finished is kept.
 
     Examples
     --------
@@ -239,6 +239,7 @@ def run_jobs(
     True
     """
     tell = progress or (lambda *_: None)
+    out.mkdir(parents=True, exist_ok=True)
     done: dict[str, JobResult] = {}
     for job in jobs:
         if result := _finished(job, out / job.name):
@@ -260,7 +261,8 @@ class _Task:
 
 def _run(task: _Task) -> JobResult:
     """Train and measure one job; a failure is a result."""
-    task.folder.mkdir(parents=True, exist_ok=True)
+    check_seen(task.folder.parent)
+    task.folder.mkdir(exist_ok=True)
     try:
         result = JobResult(task.job, None, _figures(task))
     except Exception as error:  # whatever it is, it is this job's, and the others go on

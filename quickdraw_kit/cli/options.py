@@ -57,7 +57,12 @@ Workers = Annotated[
     int | None, typer.Option(min=1, help="Processes; as many as processors by default.")
 ]
 Engine = Annotated[
-    str, typer.Option("--executor", help="Where to work: processes of this machine, or ray.")
+    str,
+    typer.Option(
+        "--executor",
+        help="Where to work: processes of this machine, or ray, whose nodes must see sources, "
+        "output and QUICKDRAW_KIT_HOME under the same paths.",
+    ),
 ]
 Address = Annotated[
     str | None, typer.Option(help="Of the Ray cluster; by default RAY_ADDRESS, or a new one here.")

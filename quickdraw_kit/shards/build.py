@@ -22,6 +22,7 @@ from quickdraw_kit.shards.order import SPLITS, keyed_hash
 from quickdraw_kit.shards.quality import QUALITY_FLAGS
 from quickdraw_kit.shards.runs import column, open_run
 from quickdraw_kit.shards.selection import Selection
+from quickdraw_kit.shards.work import check_seen
 from quickdraw_kit.strokes.batch import DrawingBatch
 
 __all__ = ["Built", "Duplicate", "RunFile", "Shard", "build_shard"]
@@ -160,7 +161,13 @@ def build_shard(
     -------
     int
         Rows written.
+
+    Raises
+    ------
+    QuickdrawError
+        If this machine does not see the folder.
     """
+    check_seen(folder)
     outcome = folder / f"{shard.stem}.json"
     if outcome.exists():
         built = Built.load(outcome)

@@ -24,6 +24,7 @@ from quickdraw_kit.shards.runs import distinct_rank, write_run
 from quickdraw_kit.shards.selection import Selection
 from quickdraw_kit.shards.splits import NO_SPLIT, split_of
 from quickdraw_kit.shards.units import Unit
+from quickdraw_kit.shards.work import check_seen
 from quickdraw_kit.strokes.ndjson import Reject
 
 __all__ = ["BadLine", "Collected", "collect_unit"]
@@ -126,7 +127,10 @@ def collect_unit(
         If the source changed or is damaged.
     UsageError
         If the source holds bitmaps of another side than the style asks for.
+    QuickdrawError
+        If this machine does not see the folder.
     """
+    check_seen(folder)
     outcome = folder / f"{unit.number:05d}.json"
     if outcome.exists():
         return Collected.load(outcome).read

@@ -3,15 +3,17 @@
 import contextlib
 import multiprocessing
 import os
+import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from quickdraw_kit.errors import QuickdrawError
 
-__all__ = ["deaths_explained", "map_unordered", "process_pool", "width"]
+__all__ = ["check_seen", "deaths_explained", "map_unordered", "process_pool", "width"]
 
 _Params = ParamSpec("_Params")
 _Task = TypeVar("_Task")
@@ -120,6 +122,31 @@ def width(executor: Executor | None) -> int:
     1
     """
     return 1 if executor is None else getattr(executor, "_max_workers", os.cpu_count() or 1)
+
+
+def check_seen(folder: Path) -> None:
+    """Raise when a worker, perhaps on another machine, does not see the folder of its results.
+
+    Parameters
+    ----------
+    folder : Path
+        A folder that the caller has made.
+
+    Raises
+    ------
+    QuickdrawError
+        If it is not there.
+
+    Examples
+    --------
+    >>> check_seen(getfixture("tmp_path"))
+    """
+    if not folder.is_dir():
+        raise QuickdrawError(
+            f"{socket.gethostname()} does not see {folder}. Sources, output and, for an output in "
+            "a store, the folder of downloads (QUICKDRAW_KIT_HOME) must lie where every node of "
+            "the cluster sees them under the same path."
+        )
 
 
 @contextlib.contextmanager
