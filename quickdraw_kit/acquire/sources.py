@@ -87,9 +87,11 @@ class Source:
         except OSError as error:
             raise DataError(f"{self.path} was there when the run began and is gone") from error
         if (now.st_size, now.st_mtime_ns) != (self.size, self.mtime_ns):
+            sizes = f"{self.size} bytes when the run began, {now.st_size} now"
+            what = sizes if now.st_size != self.size else "its time is another"
             raise DataError(
-                f"{self.path} changed while it was read: {self.size} bytes when the run began, "
-                f"{now.st_size} now. Start again when nothing writes to it."
+                f"{self.path} changed while it was read: {what}. Start again when nothing writes "
+                "to it."
             )
 
 

@@ -181,7 +181,15 @@ def _retry_after(headers: "httpx2.Headers") -> float:
     text = headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit():
         return float(text)
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except (ValueError, OverflowError):
+    until, now = _time(text), _time(headers.get("Date", ""))
+    if until is None:
         return 0.0
+    # by the server's clock, which is the one that it means
+    return max(0.0, until - (time.time() if now is None else now))
+
+
+def _time(date: str) -> float | None:
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except (ValueError, OverflowError):
+        return None

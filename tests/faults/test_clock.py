@@ -1,0 +1,231 @@
+"""Clocks that jump by seconds and by decades while a command runs: its bytes are the same.
+
+libfaketime gives the processes another clock, which a thread sets while they run; the clock that
+only counts on (CLOCK_MONOTONIC) is left alone, as it is when a real clock is set.
+"""
+
+import importlib.util
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from email.utils import formatdate
+from pathlib import Path
+
+import pytest
+
+from quickdraw_kit.acquire.cache import Place
+from quickdraw_kit.errors import DataError
+from quickdraw_kit.shards.dataset import open_shards
+from quickdraw_kit.shards.layout import Layout
+from quickdraw_kit.shards.prepare import prepare
+from quickdraw_kit.shards.store import ObjectStore
+from quickdraw_kit.strokes.generate import write_sample
+from tests.acquire.bucket import Bucket, Fault
+from tests.acquire.conftest import content as some_bytes
+from tests.faults.disks import content
+
+JUMPS = ("+0", "-3", "+3600", "-40y", "+1d", "+60y", "-1", "+200y")
+SHARDS = (".npy", ".parquet", ".json", ".csv", ".ndjson")
+
+
+@pytest.fixture
+def jumping(tmp_path, tally):
+    """Run the command line while its clock jumps; return the exit code and what it said."""
+    found = importlib.util.find_spec("libfaketime")
+    if found is None or not sys.platform.startswith("linux"):
+        pytest.skip("libfaketime is not installed: no clock that can be set")
+    library = next(Path(found.origin).parent.rglob("libfaketime.so.1"))
+    setting = tmp_path / "clock"
+    environment = os.environ | {
+        "LD_PRELOAD": str(library),
+        "FAKETIME_TIMESTAMP_FILE": str(setting),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "NO_FAKE_STAT": "1",
+        "OMP_NUM_THREADS": "1",
+    }
+    jumps = itertools.cycle(JUMPS)
+
+    def jump() -> None:
+        setting.with_suffix(".next").write_text(next(jumps) + "\n")
+        setting.with_suffix(".next").replace(setting)
+
+    def run(kind, *command, kill_at=None):
+        jump()
+        start = [sys.executable, "-m", "quickdraw_kit", *map(str, command)]
+        process = subprocess.Popen(
+            start, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            start_new_session=True,
+        )  # fmt: skip
+        over = threading.Event()
+
+        def keep_jumping():
+            while not over.wait(0.03):
+                jump()
+                if kill_at is not None and kill_at():
+                    os.killpg(process.pid, signal.SIGKILL)
+                    return
+
+        thread = threading.Thread(target=keep_jumping)
+        thread.start()
+        try:
+            _, said = process.communicate(timeout=200)
+        finally:
+            over.set()
+            thread.join()
+        assert kill_at is None or process.returncode == -signal.SIGKILL, said
+        tally(f"clock that jumps, {kind}").add("ended or was killed, as it should")
+        return process.returncode, said
+
+    run.environment, run.jump = environment, jump
+    return run
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("clock")
+    write_sample(folder / "sample", drawings=4_000, categories=["circle", "line"])
+    prepare([folder / "sample"], folder / "shards", layout=Layout(shard_rows=300), workers=1)
+    return folder
+
+
+def test_the_clock_of_these_tests_does_jump(jumping):
+    code = (
+        "import time, datetime; a = time.monotonic(); time.sleep(0.05);"
+        "print(datetime.date.today().year, time.monotonic() - a < 10)"
+    )
+    years = set()
+    for _ in JUMPS:
+        jumping.jump()
+        ran = subprocess.run(
+            [sys.executable, "-c", code], env=jumping.environment, capture_output=True, check=True
+        )
+        year, steady = ran.stdout.split()
+        years.add(int(year))
+        assert steady == b"True"
+    assert max(years) - min(years) > 90
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_prepare(jumping, sample, tmp_path, workers):
+    out = tmp_path / "out"
+    command = ("prepare", sample / "sample", "--out", out, "--shard-rows", 300)
+    command += ("--workers", workers)
+    half = 6
+
+    def is_half_done():
+        return len(list(out.glob("train-*.images.npy"))) >= half
+
+    jumping("prepare", *command, kill_at=is_half_done)
+    code, said = jumping("prepare", *command)
+    assert code == 0, said
+    assert content(out, SHARDS) == content(sample / "shards", SHARDS)
+
+
+@pytest.mark.slow
+def test_train(jumping, sample, tmp_path):
+    settings = ("--network", "tiny-cnn", "--epochs", 3, "--threads", 1)
+    command = ("train", sample / "shards", *settings, "--out")
+    code, said = jumping("train", *command, tmp_path / "once")
+    assert code == 0, said
+    out = tmp_path / "out"
+    jumping("train", *command, out, kill_at=(out / "checkpoint.safetensors").exists)
+    code, said = jumping("train", *command, out)
+    assert code == 0, said
+    weights = [path / "model.safetensors" for path in (out, tmp_path / "once")]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+def test_download(jumping, tmp_path):
+    bucket, data = Bucket(), some_bytes(400_000)
+    try:
+        for word in ("cat", "dog"):
+            path = f"full/simplified/{word}.ndjson"
+            bucket.put(path, data, composite=True)
+            date = formatdate(time.time() + 2, usegmt=True)
+            bucket.fail(path, Fault(cut=100_000), Fault(status=503, headers={"Retry-After": date}))
+            bucket.fail(path, Fault(slow=0.02, always=True))
+        command = ("download", "cat", "dog", "--mirror", bucket.url, "--home", tmp_path / "home")
+        half = len(data)
+        jumping("download", *command, kill_at=lambda: bucket.sent() > half)
+        received = bucket.sent()
+        code, said = jumping("download", *command)
+        assert code == 0, said
+    finally:
+        bucket.close()
+    for word in ("cat", "dog"):
+        place = Place(tmp_path / "home" / "simplified" / f"{word}.ndjson")
+        assert place.path.read_bytes() == data
+        assert place.is_intact()
+    assert bucket.sent() - received < 2 * len(data), "what was there was not fetched again"
+
+
+def test_a_server_whose_clock_differs_is_asked_again_when_it_means(jumping, tmp_path):
+    """Retry-After names a time of the server's clock, not of ours."""
+    bucket = Bucket()
+    try:
+        bucket.put("full/simplified/cat.ndjson", b"12345", composite=True)
+        date = formatdate(time.time() + 2, usegmt=True)
+        bucket.fail("full/simplified/cat.ndjson", Fault(status=503, headers={"Retry-After": date}))
+        command = ("download", "cat", "--mirror", bucket.url, "--home", tmp_path / "home")
+        code, said = jumping("download", *command)
+    finally:
+        bucket.close()
+    assert code == 0, said
+
+
+YEARS = 365 * 86_400 * 10**9
+
+
+@pytest.mark.parametrize("mtime_ns", [0, 1, -50 * YEARS, 69 * YEARS, 140 * YEARS, 300 * YEARS])
+def test_a_source_from_any_time(tmp_path, monkeypatch, tally, mtime_ns):
+    write_sample(tmp_path / "sample", drawings=60, categories=["line"])
+    path = tmp_path / "sample" / "line.ndjson"
+    prepare([path], tmp_path / "expected", workers=1)
+    os.utime(path, ns=(mtime_ns, mtime_ns))
+    kept = path.stat().st_mtime_ns  # a file system may not hold every time
+    from quickdraw_kit.shards import prepare as room
+
+    with monkeypatch.context() as patch:
+        patch.setattr(room, "build_shard", None)
+        with pytest.raises(TypeError):
+            prepare([path], tmp_path / "out", workers=1)
+    prepare([path], tmp_path / "out", workers=1)  # goes on where it was
+    assert content(tmp_path / "out", SHARDS) == content(tmp_path / "expected", SHARDS)
+    assert path.stat().st_mtime_ns == kept
+    tally("sources from other centuries").add("as any other")
+
+
+def test_a_source_whose_time_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
+    write_sample(tmp_path / "sample", drawings=60, categories=["line"])
+    path = tmp_path / "sample" / "line.ndjson"
+    from quickdraw_kit.shards import intake
+
+    monkeypatch.setattr(intake, "sha256_of", lambda path: os.utime(path, ns=(1, 1)) or "")
+    with pytest.raises(DataError, match="its time is another"):
+        prepare([path], tmp_path / "out", workers=1)
+
+
+def test_the_cache_of_a_store_keeps_to_its_bound_whatever_the_times_of_its_files(
+    sample, tmp_path, tally
+):
+    store = ObjectStore("memory://clock/shards")
+    for path in (sample / "shards").iterdir():
+        store.put(path, path.name)
+    limit = 600_000
+    dataset = open_shards("memory://clock/shards", cache=tmp_path, cache_bytes=limit)
+    expected = open_shards(sample / "shards")
+    times = itertools.cycle([0, -50 * YEARS, 300 * YEARS, 69 * YEARS])
+    for row in range(0, len(dataset), 97):
+        for path in tmp_path.rglob("*.npy"):
+            now = next(times)
+            os.utime(path, ns=(now, now))
+        assert (dataset[row][0] == expected[row][0]).all()
+        held = sum(path.stat().st_size for path in tmp_path.rglob("*.npy"))
+        assert held <= limit
+    tally("a cache whose files are from other centuries").add("within its bound")
