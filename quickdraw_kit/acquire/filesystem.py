@@ -21,7 +21,7 @@ from quickdraw_kit.acquire.remote import (
 )
 from quickdraw_kit.errors import QuickdrawError, UsageError
 
-__all__ = ["find", "look", "receive"]
+__all__ = ["failures", "find", "look", "receive"]
 
 _PIECE = 8 << 20  # one request each, on a store in the cloud
 
@@ -31,7 +31,7 @@ def look(url: str) -> RemoteObject:
 
     See `quickdraw_kit.acquire.remote.look`.
     """
-    with _failures():
+    with failures():
         return _describe(url, *_open(url))
 
 
@@ -40,7 +40,7 @@ def find(url: str) -> list[RemoteObject]:
 
     See `quickdraw_kit.acquire.remote.find`.
     """
-    with _failures():
+    with failures():
         system, path = _open(url)
         if system.isfile(path):
             paths = [path]
@@ -58,7 +58,7 @@ def receive(url: str, offset: int, pin: RemoteObject | None) -> Iterator[Recepti
 
     See `quickdraw_kit.acquire.remote.receive`.
     """
-    with _failures():
+    with failures():
         system, path = _open(url)
         found = _describe(url, system, path)
         start = offset if pin is not None and found.is_same(pin) else 0
@@ -68,7 +68,7 @@ def receive(url: str, offset: int, pin: RemoteObject | None) -> Iterator[Recepti
 
 
 def _pieces(file: Any, start: int, found: RemoteObject) -> Iterator[bytes]:
-    with _failures():
+    with failures():
         file.seek(start)
         while piece := file.read(_PIECE):
             yield piece
@@ -117,8 +117,24 @@ def _hexadecimal(value: Any) -> str | None:
 
 
 @contextmanager
-def _failures() -> Iterator[None]:
-    """Say of each failure of a file system whether it may pass."""
+def failures() -> Iterator[None]:
+    """Say of each failure of a file system whether it may pass.
+
+    Raises
+    ------
+    TemporaryError
+        If the file system fails in a way that may pass.
+    PermanentError
+        If a file is not there (then its cause is the FileNotFoundError), or access is refused.
+
+    Examples
+    --------
+    >>> with failures():
+    ...     raise TimeoutError("no answer")
+    Traceback (most recent call last):
+    ...
+    quickdraw_kit.acquire.remote.TemporaryError: TimeoutError: no answer
+    """
     try:
         yield
     except FileNotFoundError as error:

@@ -165,6 +165,7 @@ def sending(store: ObjectStore, out: Path, notes: Path) -> Iterator["Sending"]:
             yield made
             made.settle(0)
         except BaseException:
+            store.stop()
             threads.shutdown(wait=True, cancel_futures=True)
             raise
 

@@ -8,16 +8,20 @@ holds their checksums, so a cached copy is known to be right or it is fetched ag
 import contextlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
+from quickdraw_kit.acquire.filesystem import failures
+from quickdraw_kit.acquire.remote import PermanentError, TemporaryError
+from quickdraw_kit.acquire.session import Patience, Session, persist
 from quickdraw_kit.errors import DataError, IntegrityError, QuickdrawError, UsageError
 from quickdraw_kit.files import atomic_write, sha256_of
 from quickdraw_kit.shards.manifest import FileEntry
 
 __all__ = ["CACHE_BYTES", "CachedFiles", "LocalFiles", "ObjectStore"]
 
+_Result = TypeVar("_Result")
 _PIECE = 8 << 20
 CACHE_BYTES = 20 << 30
 """What local copies of a data set may take, unless told otherwise."""
@@ -32,6 +36,9 @@ class ObjectStore:
         Such as ``s3://bucket/shards``, ``gs://...`` or ``memory://...``. Drivers of Amazon's and
         Google's stores come with the extra ``cloud``, and find credentials and endpoints as they
         always do.
+    patience : Patience, optional
+        How long to bear with a store that fails in a way that may pass, over and above what its
+        driver does.
 
     Raises
     ------
@@ -46,10 +53,11 @@ class ObjectStore:
     (b'whole', None)
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, patience: Patience | None = None) -> None:
         import fsspec  # type: ignore[import-untyped]
 
         self.url = url.rstrip("/")
+        self._session = Session(None, patience or Patience())
         try:
             self._system, self._root = fsspec.url_to_fs(self.url)
         except ImportError as error:
@@ -61,7 +69,11 @@ class ObjectStore:
             raise UsageError(f"{url} is no address of a store: {error}") from error
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.url,)
+        return type(self), (self.url, self._session.patience)
+
+    def stop(self) -> None:
+        """Wait for nothing any more: what fails from now on fails at once."""
+        self._session.stop.set()
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"
@@ -76,8 +88,7 @@ class ObjectStore:
         QuickdrawError
             If the store fails.
         """
-        with self._failures(name):
-            content: bytes = self._system.cat_file(self._path(name))
+        content: bytes = self._persist(name, lambda: self._system.cat_file(self._path(name)))
         return content
 
     def write(self, name: str, content: bytes) -> None:
@@ -88,8 +99,7 @@ class ObjectStore:
         QuickdrawError
             If the store fails.
         """
-        with self._failures(name):
-            self._system.pipe_file(self._path(name), content)
+        self._persist(name, lambda: self._system.pipe_file(self._path(name), content))
 
     def put(self, path: Path, name: str) -> None:
         """Send a file.
@@ -99,8 +109,7 @@ class ObjectStore:
         QuickdrawError
             If the store fails.
         """
-        with self._failures(name):
-            self._system.put_file(str(path), self._path(name))
+        self._persist(name, lambda: self._system.put_file(str(path), self._path(name)))
 
     def names(self) -> list[str]:
         """Return the names of the files in this folder, not in those below it.
@@ -112,8 +121,7 @@ class ObjectStore:
         """
         self._system.invalidate_cache()
         try:
-            with self._failures(""):
-                entries = self._system.ls(self._root, detail=True)
+            entries = self._persist("", lambda: self._system.ls(self._root, detail=True))
         except DataError:  # a folder is there as soon as a file is in it
             return []
         files = (entry["name"] for entry in entries if entry["type"] == "file")
@@ -129,8 +137,7 @@ class ObjectStore:
         """
         self._system.invalidate_cache()
         try:
-            with self._failures(name):
-                return int(self._system.info(self._path(name))["size"])
+            return int(self._persist(name, lambda: self._system.info(self._path(name)))["size"])
         except DataError:
             return None
 
@@ -142,8 +149,8 @@ class ObjectStore:
         QuickdrawError
             If the store fails.
         """
-        with contextlib.suppress(DataError), self._failures(name):
-            self._system.rm_file(self._path(name))
+        with contextlib.suppress(DataError):
+            self._persist(name, lambda: self._system.rm_file(self._path(name)))
 
     def fetch(self, name: str, path: Path) -> None:
         """Fetch a file; it appears at `path` whole or not at all.
@@ -155,27 +162,36 @@ class ObjectStore:
         QuickdrawError
             If the store fails.
         """
-        with (
-            self._failures(name),
-            atomic_write(path, sync=False) as out,
-            self._system.open(self._path(name), "rb", cache_type="none") as file,
-        ):
-            while piece := file.read(_PIECE):
-                out.write(piece)
+        source = self._persist(
+            name, lambda: self._system.open(self._path(name), "rb", cache_type="none")
+        )
 
-    @contextlib.contextmanager
-    def _failures(self, name: str) -> Iterator[None]:
-        """Turn what drivers raise, each its own, into errors that say where."""
+        def piece() -> bytes:
+            source.seek(start)  # a piece that was cut off is asked for again
+            content: bytes = source.read(_PIECE)
+            return content
+
+        with source, atomic_write(path, sync=False) as out:
+            start = 0
+            while content := self._persist(name, piece):
+                out.write(content)
+                start += len(content)
+
+    def _persist(self, name: str, attempt: Callable[[], _Result]) -> _Result:
+        """Try until patience ends, and turn what drivers raise into errors that say where."""
+
+        def once() -> _Result:
+            with failures():
+                return attempt()
+
         try:
-            yield
-        except FileNotFoundError as error:
-            raise DataError(f"{self.url}/{name} does not exist") from error
-        except QuickdrawError:
-            raise
-        except Exception as error:
-            raise QuickdrawError(
-                f"{self.url}/{name}: {type(error).__name__}: {error}. Try again later."
-            ) from error
+            return persist(self._session, once)
+        except PermanentError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                raise DataError(f"{self.url}/{name} does not exist") from error
+            raise QuickdrawError(f"{self.url}/{name}: {error}") from error
+        except TemporaryError as error:
+            raise QuickdrawError(f"{self.url}/{name}: {error}. Try again later.") from error
 
 
 class LocalFiles:

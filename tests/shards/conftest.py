@@ -4,6 +4,11 @@ import socket
 
 import pytest
 
+from quickdraw_kit.acquire.session import Patience
+from tests.shards.flaky import Flaky
+
+QUICK = Patience(attempts=8, first_wait=0.01, longest_wait=0.04)
+
 
 @pytest.fixture(scope="session")
 def s3_server():
@@ -38,3 +43,18 @@ def s3(s3_server, monkeypatch):
         system.mkdir("shelf")
     yield "s3://shelf"
     s3fs.S3FileSystem.clear_instance_cache()
+
+
+@pytest.fixture
+def flaky(s3_server, s3, monkeypatch):
+    """A server before the bucket that fails as it is told, and drivers that do not try again."""
+    import s3fs
+
+    made = Flaky(s3_server)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", made.url)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.setattr(s3fs.S3FileSystem, "retries", 1)
+    monkeypatch.setattr("quickdraw_kit.shards.store.Patience", lambda: QUICK)
+    s3fs.S3FileSystem.clear_instance_cache()
+    yield made
+    made.close()

@@ -7,6 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
+from quickdraw_kit.acquire.session import Patience
 from quickdraw_kit.errors import DataError, IntegrityError, QuickdrawError, UsageError
 from quickdraw_kit.shards.dataset import open_shards
 from quickdraw_kit.shards.layout import Layout
@@ -112,7 +113,7 @@ def test_a_store_without_a_manifest_is_no_data_set(bucket, tmp_path):
 
 
 def test_a_store_that_does_not_answer_is_an_error_that_says_where(bucket, monkeypatch):
-    store = ObjectStore(bucket)
+    store = ObjectStore(bucket, Patience(attempts=1))
     monkeypatch.setattr(store._system, "cat_file", lambda path: 1 / 0)
     with pytest.raises(QuickdrawError, match=r"a\.txt: ZeroDivisionError.*Try again"):
         store.read("a.txt")

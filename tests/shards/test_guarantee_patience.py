@@ -1,0 +1,109 @@
+"""Guarantee: a store that fails for a while costs time and no data; one that refuses says so.
+
+Each fault is met by our patience alone, for the driver's own is switched off.
+"""
+
+import numpy as np
+import pytest
+
+from quickdraw_kit.errors import DataError, QuickdrawError
+from quickdraw_kit.shards.dataset import open_shards
+from quickdraw_kit.shards.layout import Layout
+from quickdraw_kit.shards.prepare import prepare
+from quickdraw_kit.shards.store import ObjectStore
+from quickdraw_kit.strokes.generate import write_sample
+from tests.shards.conftest import QUICK
+from tests.shards.flaky import Fault
+
+LAYOUT = Layout(shard_rows=20)
+PASSING = (500, 503, "drop", "lost", "cut")
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("patience")
+    write_sample(folder / "sample", drawings=135)
+    prepare([folder / "sample"], folder / "shards", layout=LAYOUT, workers=1)
+    return folder
+
+
+def files(folder) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def stored(url: str) -> dict[str, bytes]:
+    store = ObjectStore(url)
+    return {name: store.read(name) for name in store.names()}
+
+
+@pytest.mark.parametrize("kind", PASSING)
+def test_every_request_is_made_again(flaky, s3, tmp_path, kind):
+    store = ObjectStore(f"{s3}/again-{kind}")
+    content = np.random.default_rng(0).bytes(100_000)
+    (tmp_path / "b.bin").write_bytes(content)
+    flaky.faults = [Fault(method, "", kind, 2) for method in ("PUT", "GET", "HEAD", "DELETE")]
+    store.write("a.bin", content)
+    assert store.read("a.bin") == content
+    assert store.size("a.bin") == len(content)
+    flaky.faults += [Fault(method, "", kind, 2) for method in ("PUT", "GET", "HEAD", "DELETE")]
+    store.put(tmp_path / "b.bin", "b.bin")
+    assert store.names() == ["a.bin", "b.bin"]
+    flaky.faults += [Fault("GET", "b.bin", kind, 2)]
+    store.fetch("b.bin", tmp_path / "c.bin")
+    assert (tmp_path / "c.bin").read_bytes() == content
+    store.delete("a.bin")
+    assert store.size("a.bin") is None
+    assert {fault.method for fault in flaky.met} >= {"PUT", "GET"}
+
+
+def test_what_is_refused_is_not_asked_for_again(flaky, s3):
+    store = ObjectStore(f"{s3}/refused")
+    store.write("a.bin", b"x")
+    flaky.faults = [Fault("GET", "a.bin", 403, 99)]
+    with pytest.raises(QuickdrawError, match=r"refused/a\.bin: Forbidden"):
+        store.read("a.bin")
+    with pytest.raises(DataError, match=r"refused/b\.bin does not exist"):
+        store.read("b.bin")
+    assert len(flaky.met) == 1
+
+
+def test_patience_ends_with_the_place_and_the_reason(flaky, s3, tmp_path):
+    store = ObjectStore(f"{s3}/ends")
+    store.write("a.bin", b"x" * 1000)
+    flaky.faults = [Fault("GET", "a.bin", "cut", 99)]
+    with pytest.raises(QuickdrawError, match=r"ends/a\.bin: .*Try again later"):
+        store.fetch("a.bin", tmp_path / "a.bin")
+    assert len(flaky.met) == QUICK.attempts
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_long_file_goes_on_where_it_was_cut(flaky, s3, tmp_path, monkeypatch):
+    monkeypatch.setattr("quickdraw_kit.shards.store._PIECE", 100_000)
+    store = ObjectStore(f"{s3}/long")
+    content = np.random.default_rng(0).bytes(1_000_000)
+    store.write("a.bin", content)
+    flaky.faults, flaky.sent = [Fault("GET", "a.bin", "cut", 3)], 0
+    store.fetch("a.bin", tmp_path / "a.bin")
+    assert (tmp_path / "a.bin").read_bytes() == content
+    assert flaky.sent <= len(content) + 3 * 100_000
+
+
+def test_prepare_into_a_store_that_stumbles(flaky, s3, sample, tmp_path):
+    url = f"{s3}/stumbles"
+    flaky.faults = [Fault("PUT", "train", kind) for kind in PASSING]
+    flaky.faults += [Fault("PUT", "manifest", 503)]
+    prepare([sample / "sample"], url, layout=LAYOUT, home=tmp_path, workers=1)
+    assert len(flaky.met) == 6
+    assert stored(url) == files(sample / "shards")
+
+
+def test_a_pass_over_a_store_that_stumbles(flaky, s3, sample, tmp_path):
+    url = f"{s3}/pass"
+    prepare([sample / "sample"], url, layout=LAYOUT, home=tmp_path, workers=1)
+    flaky.faults = [Fault("GET", "images", kind) for kind in PASSING]
+    flaky.faults += [Fault("GET", "manifest", 503)]
+    dataset = open_shards(url, cache=tmp_path / "cache")
+    here = open_shards(sample / "shards")
+    for ours, theirs in zip(here.batches(16), dataset.batches(16), strict=True):
+        assert np.array_equal(ours[0], theirs[0])
+    assert len(flaky.met) == 6
