@@ -1,4 +1,4 @@
-"""Open a data set: memory-mapped images, labels that never lose their names, whole batches.
+"""Open a data set: images from the disk, labels that never lose their names, whole batches.
 
 Two ways to read. ``dataset[i]`` gives one image and its label, as a torch ``DataLoader`` wants it;
 it is there because everybody expects it, and it is slow, because a batch of 512 is 512 calls. The
@@ -8,14 +8,13 @@ a window of memory, reading the disk from front to back.
 """
 
 import bisect
-import contextlib
 import functools
 import itertools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -24,26 +23,19 @@ from quickdraw_kit.acquire.urls import is_url
 from quickdraw_kit.errors import DataError, IntegrityError, UsageError
 from quickdraw_kit.shards.manifest import (
     MANIFEST_NAME,
-    FileEntry,
     Manifest,
-    ShardEntry,
     load_manifest,
     parse_manifest,
 )
 from quickdraw_kit.shards.order import SPLITS
-from quickdraw_kit.shards.store import (
-    CACHE_BYTES,
-    CachedFiles,
-    LocalFiles,
-    ObjectStore,
-)
+from quickdraw_kit.shards.rows import Files, all_labels, images_of, labels_of, metadata_of
+from quickdraw_kit.shards.store import CACHE_BYTES, CachedFiles, LocalFiles, ObjectStore
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["ShardDataset", "open_shards"]
 
-Files: TypeAlias = LocalFiles | CachedFiles
 _Stretch: TypeAlias = tuple[int, npt.NDArray[np.uint8], npt.NDArray[np.int64]]
 """The row of the pass at which it begins, its images and its labels."""
 
@@ -159,19 +151,22 @@ class ShardDataset:
         number = bisect.bisect_right(self._ends, index)
         row = index - (self._ends[number - 1] if number else 0)
         images, labels = self._open(number)
-        return images[row], int(labels[row])
+        image, label = np.empty((1, self.side, self.side), np.uint8), np.empty(1, np.int64)
+        images.read(row, image)
+        labels.read(row, label)
+        return image[0], int(label[0])
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the open maps behind, so that workers of a DataLoader open their own."""
+        """Leave the open shards behind, so that workers of a DataLoader open their own."""
         return {name: value for name, value in self.__dict__.items() if name != "_open"}
 
     @functools.cached_property
     def _open(self):  # type: ignore[no-untyped-def]
-        """Open a shard: images of shape (rows, side, side), uint8, and labels, int64."""
-        # maps of local files cost nothing to keep; decoded Parquet is memory, and the map of a
-        # copy that was dropped holds its bytes on the disk
+        """Open a shard: its images and its labels, as `Rows`."""
+        # NPY costs two descriptors; decoded Parquet is memory, and a copy of a file in a store that
+        # was dropped takes its place on the disk as long as it is open
         local = isinstance(self.files, LocalFiles)
-        keep = None if local and self.manifest.layout.form == "npy" else 2
+        keep = 128 if local and self.manifest.layout.form == "npy" else 2
         return functools.lru_cache(keep)(
             lambda number: (
                 images_of(self.files, self.manifest, self._shards[number]),
@@ -182,7 +177,7 @@ class ShardDataset:
     @property
     def labels(self) -> npt.NDArray[np.int64]:
         """All labels, int64, shape (len,)."""
-        parts = [labels_of(self.files, self.manifest, shard) for shard in self._shards]
+        parts = [all_labels(self.files, self.manifest, shard) for shard in self._shards]
         return np.concatenate([np.zeros(0, np.int64), *parts])
 
     def take(self, rows: npt.ArrayLike) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
@@ -202,6 +197,8 @@ class ShardDataset:
         ------
         IndexError
             If there is no such row.
+        IntegrityError
+            If a file is missing or not what the manifest says, from the beginning or by now.
         """
         wanted = np.asarray(rows, np.int64)
         if len(wanted) and not 0 <= wanted.min() <= wanted.max() < len(self):
@@ -213,7 +210,7 @@ class ShardDataset:
             here = numbers == number
             inside = wanted[here] - (self._ends[number - 1] if number else 0)
             shard_images, shard_labels = self._open(number)
-            images[here], labels[here] = shard_images[inside], shard_labels[inside]
+            images[here], labels[here] = shard_images.take(inside), shard_labels.take(inside)
         return images, labels
 
     def batches(
@@ -253,7 +250,7 @@ class ShardDataset:
         Yields
         ------
         images : ndarray of uint8, shape (n, side, side)
-            A view of the map when that is possible: copy before you write.
+            Yours to change.
         labels : ndarray of int64, shape (n,)
             Indices into `label_names`.
 
@@ -261,6 +258,8 @@ class ShardDataset:
         ------
         UsageError
             If a size is below 1, or there is no such rank.
+        IntegrityError
+            If a file is missing or not what the manifest says, from the beginning or by now.
         """
         if batch_size < 1 or window < 1 or skip < 0:
             raise UsageError(
@@ -300,15 +299,12 @@ class ShardDataset:
         """
         import pandas as pd
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         tables = []
         for shard in self._shards:
-            path = self.files.path(_named(shard, ".parquet"))
-            with _damage(path):
-                table = pq.read_table(path, columns=_metadata_columns(path))
+            path, table = metadata_of(self.files, shard)
             splits = pa.array([shard.split] * shard.rows, pa.string()).dictionary_encode()
-            labels = pa.array(labels_of(self.files, self.manifest, shard))
+            labels = pa.array(all_labels(self.files, self.manifest, shard))
             table = table.append_column("split", splits).append_column("label", labels)
             tables.append(table.replace_schema_metadata())
             if tables[-1].schema != tables[0].schema:
@@ -336,19 +332,16 @@ class ShardDataset:
         for begin, stop in _cuts(ends, batch_size, window if shuffle else None):
             if stop <= first:
                 continue
-            parts = []
-            here = int(np.searchsorted(ends, begin, side="right"))
-            row = begin
+            images = np.empty((stop - begin, self.side, self.side), np.uint8)
+            labels = np.empty(stop - begin, np.int64)
+            here, row = int(np.searchsorted(ends, begin, side="right")), begin
             while row < stop:
-                images, labels = self._open(int(numbers[here]))
-                start = row - (int(ends[here]) - len(labels))
-                upto = min(stop - row, len(labels) - start) + start
-                parts.append((images[start:upto], labels[start:upto]))
-                row += upto - start
-                here += 1
-            images, labels = (
-                parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))
-            )
+                shard_images, shard_labels = self._open(int(numbers[here]))
+                part = slice(row - begin, min(stop, int(ends[here])) - begin)
+                start = row - int(ends[here]) + self._shards[numbers[here]].rows
+                shard_images.read(start, images[part])
+                shard_labels.read(start, labels[part])
+                row, here = begin + part.stop, here + 1
             if shuffle:
                 order = np.random.default_rng([seed, begin]).permutation(len(labels))
                 images, labels = np.take(images, order, axis=0), np.take(labels, order)
@@ -373,137 +366,3 @@ def _ahead(stretches: Iterator[_Stretch]) -> Iterator[_Stretch]:
         while (stretch := coming.result()) is not None:
             coming = thread.submit(next, stretches, None)
             yield stretch
-
-
-def labels_of(files: Files, manifest: Manifest, shard: ShardEntry) -> npt.NDArray[np.int64]:
-    """Return the labels of a shard.
-
-    Parameters
-    ----------
-    files : LocalFiles or CachedFiles
-        Where the files of the data set are.
-    manifest : Manifest
-        What it is.
-    shard : ShardEntry
-        Which shard.
-
-    Returns
-    -------
-    ndarray of int64, shape (rows,)
-        Indices into the categories.
-
-    Raises
-    ------
-    IntegrityError
-        If the file is missing or not what the manifest says.
-    """
-    if manifest.layout.form == "npy":
-        return _map(files.path(_named(shard, ".labels.npy")), np.dtype("<i8"), (shard.rows,))
-    import pyarrow.parquet as pq
-
-    path = files.path(_named(shard, ".parquet"))
-    with _damage(path):
-        table = pq.read_table(path, columns=["label"])
-        if table.num_rows != shard.rows:
-            raise ValueError(f"{table.num_rows} rows, expected {shard.rows}")
-        labels: npt.NDArray[np.int64] = table["label"].to_numpy()
-        if labels.dtype != np.int64 or (
-            len(labels) and not 0 <= labels.min() <= labels.max() < len(manifest.categories)
-        ):
-            raise ValueError("labels that the manifest does not know")
-    return labels
-
-
-def images_of(files: Files, manifest: Manifest, shard: ShardEntry) -> npt.NDArray[np.uint8]:
-    """Return the images of a shard: a memory map of NPY, decoded from Parquet.
-
-    Parameters
-    ----------
-    files : LocalFiles or CachedFiles
-        Where the files of the data set are.
-    manifest : Manifest
-        What it is.
-    shard : ShardEntry
-        Which shard.
-
-    Returns
-    -------
-    ndarray of uint8, shape (rows, side, side)
-        Read-only.
-
-    Raises
-    ------
-    IntegrityError
-        If the file is missing or not what the manifest says.
-    """
-    side = manifest.layout.style.side
-    if manifest.layout.form == "npy":
-        path = files.path(_named(shard, ".images.npy"))
-        return _map(path, np.dtype(np.uint8), (shard.rows, side, side))
-    import io
-
-    import pyarrow.parquet as pq
-    from PIL import Image
-
-    path = files.path(_named(shard, ".parquet"))
-    with _damage(path):
-        column = pq.read_table(path, columns=["image"])["image"].combine_chunks()
-        if len(column) != shard.rows:
-            raise ValueError(f"{len(column)} rows, expected {shard.rows}")
-        images = np.empty((shard.rows, side, side), np.uint8)
-        for row, encoded in enumerate(column.field("bytes")):
-            image = Image.open(io.BytesIO(encoded.as_py()))
-            if image.size != (side, side) or image.mode != "L":
-                raise ValueError(
-                    f"an image is {image.size} {image.mode}, expected {side} pixels, L"
-                )
-            images[row] = np.asarray(image)
-    images.flags.writeable = False
-    return images
-
-
-@contextlib.contextmanager
-def _damage(path: Path) -> Iterator[None]:
-    """Say of whatever Arrow and Pillow raise that the file is not what was written."""
-    import pyarrow as pa
-
-    try:
-        yield
-    except (
-        pa.ArrowException,
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        SyntaxError,
-        MemoryError,
-    ) as error:
-        raise IntegrityError(
-            f"{path} cannot be read: {error}. Run: quickdraw-kit verify"
-        ) from error
-
-
-def _named(shard: ShardEntry, suffix: str) -> FileEntry:
-    return next(file for file in shard.files if file.name.endswith(suffix))
-
-
-def _metadata_columns(path: Path) -> list[str]:
-    import pyarrow.parquet as pq
-
-    return [name for name in pq.read_schema(path).names if name not in ("image", "label")]
-
-
-def _map(path: Path, dtype: np.dtype[Any], shape: Sequence[int]) -> npt.NDArray[Any]:
-    try:
-        mode: Literal["r"] | None = "r" if 0 not in shape else None
-        array: npt.NDArray[Any] = np.load(path, mmap_mode=mode, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise IntegrityError(
-            f"{path} cannot be opened: {error}. Run: quickdraw-kit verify"
-        ) from error
-    if array.dtype != dtype or array.shape != tuple(shape):
-        raise IntegrityError(
-            f"{path} holds {array.dtype} {array.shape}, expected {dtype} {tuple(shape)}: "
-            "it is not the file that the manifest describes"
-        )
-    return array

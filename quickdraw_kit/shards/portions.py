@@ -170,7 +170,15 @@ def _official_bitmaps(source: Source, unit: Unit) -> Portion:
     )
     key_id = row_key_ids(f"numpy_bitmap/{source.word}", first, last)
     side = round(images.shape[1] ** 0.5)
-    rows = images[first:last].reshape(-1, side, side)
+    with source.path.open("rb") as file:  # not from the map: a file that is cut off is an error
+        file.seek(header + first * side**2)
+        rows = np.fromfile(file, np.uint8, (last - first) * side**2)
+    if len(rows) < (last - first) * side**2:
+        raise DataError(
+            f"{source.path} was cut off while it was read: rows {first} to {last} expected, "
+            f"{len(rows) // side**2} of them there"
+        )
+    rows = rows.reshape(-1, side, side)
     codes = np.zeros(last - first, np.int32)
     return _bitmaps(rows, key_id, codes, (source.word,), first)
 

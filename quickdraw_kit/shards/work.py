@@ -163,7 +163,8 @@ def deaths_explained() -> Iterator[None]:
     except BrokenProcessPool as error:
         raise QuickdrawError(
             "a worker process died, perhaps for want of memory. What is finished is kept: "
-            "run the same command again to go on, with fewer workers if it dies again."
+            "run the same command again to go on, with fewer workers if it dies again. (In a "
+            "script, the call must stand under `if __name__ == '__main__':`.)"
         ) from error
 
 

@@ -1,16 +1,21 @@
 """Every form of sources becomes shards: Kaggle's CSV and Sketch-RNN's archives."""
 
 import json
+import os
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from quickdraw_kit.acquire.sources import find_sources
 from quickdraw_kit.errors import DataError
+from quickdraw_kit.raster.bitmaps import read_bitmaps
 from quickdraw_kit.raster.render import rasterize
+from quickdraw_kit.shards import portions
 from quickdraw_kit.shards.layout import Layout, SplitRule
 from quickdraw_kit.shards.manifest import load_manifest
 from quickdraw_kit.shards.prepare import prepare
+from quickdraw_kit.shards.units import Unit
 from quickdraw_kit.shards.verify import verify
 from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.strokes.fit import fit_to_frame
@@ -119,3 +124,20 @@ def test_a_damaged_archive_is_an_error_that_names_it(archive, tmp_path, damage):
             np.savez(archive, something=np.zeros(3))
     with pytest.raises(DataError, match=r"cat\.npz"):
         prepare([archive], tmp_path / "out", workers=1)
+
+
+def test_bitmaps_that_are_cut_off_while_they_are_read_are_an_error(tmp_path, monkeypatch):
+    """As through a map this would end the process."""
+    path = tmp_path / "cat.npy"
+    np.save(path, np.ones((50_000, 784), np.uint8))
+    source = find_sources([path])[0]
+
+    def cut_off(path):
+        images = read_bitmaps(path)
+        os.truncate(path, 4096 * 100)
+        return images
+
+    monkeypatch.setattr(portions, "read_bitmaps", cut_off)
+    unit = Unit(0, 0, 0, source.size)
+    with pytest.raises(DataError, match="rows 0 to 50000 expected, 522 of them there"):
+        list(portions.read_unit(source, unit, raw=False, on_reject=print))

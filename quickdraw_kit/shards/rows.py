@@ -1,0 +1,280 @@
+"""The rows of one shard: read from the file when they are asked for, never through a map.
+
+A map of a file that is cut off under it ends the process (SIGBUS), and a server or a long training
+must not end because somebody copies over its shards. So rows are read into memory, and what the
+file cannot give is an error.
+"""
+
+import contextlib
+import os
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from quickdraw_kit.errors import DataError, IntegrityError
+from quickdraw_kit.shards.manifest import FileEntry, Manifest, ShardEntry
+from quickdraw_kit.shards.store import CachedFiles, LocalFiles
+from quickdraw_kit.strokes.npy import parse_header
+
+__all__ = ["Files", "Rows", "all_labels", "images_of", "labels_of", "metadata_of"]
+
+Files: TypeAlias = LocalFiles | CachedFiles
+
+_HEAD = 4096
+_TRIES = 3  # a copy may be dropped between being fetched and being opened
+_DENSE = 8  # from one row in so many on, all that lies between is read too
+
+
+class Rows(Protocol):
+    """The rows of an array that lies on the disk or in memory."""
+
+    def read(self, start: int, out: npt.NDArray[Any]) -> None:
+        """Copy the rows from `start` on into an array, as many as it has."""
+
+    def take(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+        """Copy some rows, in any order."""
+
+
+def images_of(files: Files, manifest: Manifest, shard: ShardEntry) -> Rows:
+    """Open the images of a shard: rows of NPY as they are asked for, Parquet decoded as a whole.
+
+    Parameters
+    ----------
+    files : LocalFiles or CachedFiles
+        Where the files of the data set are.
+    manifest : Manifest
+        What it is.
+    shard : ShardEntry
+        Which shard.
+
+    Returns
+    -------
+    Rows
+        Of shape (side, side), uint8.
+
+    Raises
+    ------
+    IntegrityError
+        If the file is missing or not what the manifest says; also when rows are read.
+    """
+    side = manifest.layout.style.side
+    if manifest.layout.form == "npy":
+        entry = _named(shard, ".images.npy")
+        return _Stored(files, entry, np.dtype(np.uint8), (shard.rows, side, side))
+    import io
+
+    import pyarrow.parquet as pq
+    from PIL import Image
+
+    path = files.path(_named(shard, ".parquet"))
+    with _damage(path):
+        column = pq.read_table(path, columns=["image"])["image"].combine_chunks()
+        if len(column) != shard.rows:
+            raise ValueError(f"{len(column)} rows, expected {shard.rows}")
+        images = np.empty((shard.rows, side, side), np.uint8)
+        for row, encoded in enumerate(column.field("bytes")):
+            image = Image.open(io.BytesIO(encoded.as_py()))
+            if image.size != (side, side) or image.mode != "L":
+                raise ValueError(
+                    f"an image is {image.size} {image.mode}, expected {side} pixels, L"
+                )
+            images[row] = np.asarray(image)
+    return _Decoded(images)
+
+
+def labels_of(files: Files, manifest: Manifest, shard: ShardEntry) -> Rows:
+    """Open the labels of a shard.
+
+    Parameters
+    ----------
+    files, manifest, shard
+        As of `images_of`.
+
+    Returns
+    -------
+    Rows
+        Scalars, int64: indices into the categories.
+
+    Raises
+    ------
+    IntegrityError
+        If the file is missing or not what the manifest says; also when rows are read.
+    """
+    if manifest.layout.form == "npy":
+        return _Stored(files, _named(shard, ".labels.npy"), np.dtype("<i8"), (shard.rows,))
+    import pyarrow.parquet as pq
+
+    path = files.path(_named(shard, ".parquet"))
+    with _damage(path):
+        table = pq.read_table(path, columns=["label"])
+        if table.num_rows != shard.rows:
+            raise ValueError(f"{table.num_rows} rows, expected {shard.rows}")
+        labels: npt.NDArray[np.int64] = table["label"].to_numpy()
+        if labels.dtype != np.int64 or (
+            len(labels) and not 0 <= labels.min() <= labels.max() < len(manifest.categories)
+        ):
+            raise ValueError("labels that the manifest does not know")
+    return _Decoded(labels)
+
+
+def all_labels(files: Files, manifest: Manifest, shard: ShardEntry) -> npt.NDArray[np.int64]:
+    """Read the labels of a shard.
+
+    Parameters
+    ----------
+    files, manifest, shard
+        As of `images_of`.
+
+    Returns
+    -------
+    ndarray of int64, shape (rows,)
+        Indices into the categories.
+
+    Raises
+    ------
+    IntegrityError
+        If the file is missing or not what the manifest says.
+    """
+    labels = np.empty(shard.rows, np.int64)
+    labels_of(files, manifest, shard).read(0, labels)
+    return labels
+
+
+def metadata_of(files: Files, shard: ShardEntry) -> tuple[Path, Any]:
+    """Read the metadata of a shard.
+
+    Parameters
+    ----------
+    files, shard
+        As of `images_of`.
+
+    Returns
+    -------
+    Path
+        The file, for messages.
+    pyarrow.Table
+        All columns but images and labels.
+
+    Raises
+    ------
+    IntegrityError
+        If the file is missing or damaged.
+    """
+    import pyarrow.parquet as pq
+
+    path = files.path(_named(shard, ".parquet"))
+    with _damage(path):
+        names = [name for name in pq.read_schema(path).names if name not in ("image", "label")]
+        return path, pq.read_table(path, columns=names)
+
+
+class _Decoded:
+    """Rows in memory."""
+
+    def __init__(self, array: npt.NDArray[Any]) -> None:
+        self._array = array
+
+    def read(self, start: int, out: npt.NDArray[Any]) -> None:
+        out[:] = self._array[start : start + len(out)]
+
+    def take(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+        taken: npt.NDArray[Any] = self._array[rows]
+        return taken
+
+
+class _Stored:
+    """Rows of a ``.npy``."""
+
+    def __init__(
+        self, files: Files, entry: FileEntry, dtype: np.dtype[Any], shape: tuple[int, ...]
+    ) -> None:
+        self._path, self._file = _opened(files, entry)
+        weakref.finalize(self, os.close, self._file)
+        self._size = os.fstat(self._file).st_size
+        if self._size != entry.bytes:
+            raise IntegrityError(
+                f"{self._path} has {self._size} bytes, expected {entry.bytes}: it is not the file "
+                "that the manifest describes. Run: quickdraw-kit verify"
+            )
+        try:
+            header = parse_header(os.pread(self._file, _HEAD, 0), entry.bytes, str(self._path))
+        except DataError as error:
+            raise IntegrityError(f"{error} Run: quickdraw-kit verify") from error
+        if (header.dtype, header.shape, header.fortran_order) != (dtype, shape, False):
+            raise IntegrityError(
+                f"{self._path} holds {header.dtype} {header.shape}, expected {dtype} {shape}: "
+                "it is not the file that the manifest describes"
+            )
+        self._dtype, self._row = dtype, shape[1:]
+        self._offset, self._stride = header.offset, header.content_size // max(shape[0], 1)
+
+    def read(self, start: int, out: npt.NDArray[Any]) -> None:
+        if out.size:
+            self._fill(memoryview(out).cast("B"), start)  # type: ignore[arg-type]
+
+    def take(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+        out = np.empty((len(rows), *self._row), self._dtype)
+        if not out.size:
+            return out
+        first, last = int(rows.min()), int(rows.max())
+        if (last - first) // _DENSE < len(rows):
+            between = np.empty((last - first + 1, *self._row), self._dtype)
+            self.read(first, between)
+            return np.take(between, rows - first, axis=0, out=out)
+        into, stride = memoryview(out).cast("B"), self._stride  # type: ignore[arg-type]
+        for place, row in enumerate(rows.tolist()):
+            self._fill(into[place * stride : (place + 1) * stride], row)
+        return out
+
+    def _fill(self, into: memoryview, start: int) -> None:
+        offset = self._offset + start * self._stride
+        while into:
+            size = os.preadv(self._file, [into], offset)
+            if not size:
+                raise IntegrityError(
+                    f"{self._path} was cut off while it was read: {self._size} bytes at first, "
+                    f"{os.fstat(self._file).st_size} now. Run: quickdraw-kit verify"
+                )
+            into, offset = into[size:], offset + size
+
+
+def _opened(files: Files, entry: FileEntry) -> tuple[Path, int]:
+    for attempt in range(1, _TRIES + 1):
+        path = files.path(entry)
+        try:
+            return path, os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        except OSError as error:
+            if attempt == _TRIES or not isinstance(error, FileNotFoundError):
+                raise IntegrityError(
+                    f"{path} cannot be opened: {error}. Run: quickdraw-kit verify"
+                ) from error
+    raise AssertionError
+
+
+@contextlib.contextmanager
+def _damage(path: Path) -> Iterator[None]:
+    """Say of whatever Arrow and Pillow raise that the file is not what was written."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (
+        pa.ArrowException,
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        SyntaxError,
+        MemoryError,
+    ) as error:
+        raise IntegrityError(
+            f"{path} cannot be read: {error}. Run: quickdraw-kit verify"
+        ) from error
+
+
+def _named(shard: ShardEntry, suffix: str) -> FileEntry:
+    return next(file for file in shard.files if file.name.endswith(suffix))

@@ -1,0 +1,53 @@
+"""Shards that are cut off or taken away while they are read: an error that says so, and no crash.
+
+Through a map this would end the process (SIGBUS), so each case runs the command line or a server.
+"""
+
+import os
+import random
+import subprocess
+import sys
+import time
+
+import pytest
+
+from quickdraw_kit.shards.layout import Layout
+from quickdraw_kit.shards.prepare import prepare
+from quickdraw_kit.strokes.generate import write_sample
+
+pytestmark = pytest.mark.slow
+POINTS = 12 if os.environ.get("FAULTS") == "all" else 3
+
+
+@pytest.fixture(scope="module")
+def drawings(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cut")
+    write_sample(folder / "sample", drawings=4_000, categories=["circle", "line"])
+    return folder / "sample"
+
+
+@pytest.mark.parametrize("form", ["npy", "parquet"])
+def test_while_train_reads(drawings, tmp_path, tally, form):
+    """The disk is read in every epoch; memory would hide it."""
+    mine = tally(f"a {form} shard that is cut off while train reads")
+    dice = random.Random(form)
+    for point in range(POINTS):
+        shards, out = tmp_path / f"shards{point}", tmp_path / f"model{point}"
+        prepare([drawings], shards, layout=Layout(form=form, shard_rows=100), workers=1)
+        settings = ["--network", "tiny-cnn", "--epochs", "50", "--threads", "1", "--out", out]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "quickdraw_kit", "train", shards, *settings],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        while not (out / "checkpoint.safetensors").exists():
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.01)
+        time.sleep(dice.uniform(0, 0.3))
+        for path in shards.glob(f"train-*{'.images.npy' if form == 'npy' else '.parquet'}"):
+            os.truncate(path, path.stat().st_size // 2)
+        _, said = process.communicate(timeout=200)
+        assert process.returncode == 1, (process.returncode, said)
+        assert "Traceback" not in said
+        assert "train-" in said
+        assert "verify" in said
+        mine.add("stopped with a reason")
