@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 import torch.distributed as dist
 
-from quickdraw_kit.errors import UsageError
+from quickdraw_kit.errors import QuickdrawError, UsageError
 
 __all__ = ["Team", "join_team"]
 
@@ -52,10 +52,16 @@ class Team:
         ----------
         tensors : sequence of torch.Tensor
             Of one type, on one device; changed in place.
+
+        Raises
+        ------
+        QuickdrawError
+            If another process is gone.
         """
         if self.size > 1 and tensors:
             vector = torch.cat([tensor.reshape(-1) for tensor in tensors])
-            dist.all_reduce(vector)
+            with self._together():
+                dist.all_reduce(vector)
             self._spread(vector, tensors)
 
     def follow(self, tensors: Sequence[torch.Tensor]) -> None:
@@ -65,16 +71,40 @@ class Team:
         ----------
         tensors : sequence of torch.Tensor
             Of one type, on one device; changed in place.
+
+        Raises
+        ------
+        QuickdrawError
+            If another process is gone.
         """
         if self.size > 1 and tensors:
             vector = torch.cat([tensor.reshape(-1) for tensor in tensors])
-            dist.broadcast(vector, 0)
+            with self._together():
+                dist.broadcast(vector, 0)
             self._spread(vector, tensors)
 
     def wait(self) -> None:
-        """Wait until all processes are here."""
+        """Wait until all processes are here.
+
+        Raises
+        ------
+        QuickdrawError
+            If another process is gone.
+        """
         if self.size > 1:
-            dist.barrier()
+            with self._together():
+                dist.barrier()
+
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        try:
+            yield
+        except RuntimeError as error:  # the only kind that gloo and NCCL raise
+            reason = str(error).partition(". ")[0]
+            raise QuickdrawError(
+                f"process {self.rank} of {self.size} lost another one, which may have said why "
+                f"({reason}). The same command again goes on from the checkpoint."
+            ) from error
 
     @staticmethod
     def _spread(vector: torch.Tensor, tensors: Sequence[torch.Tensor]) -> None:

@@ -1,6 +1,6 @@
 """`train`: a network learns a data set.
 
-One loop: whole batches sliced from memory maps, turned into numbers and augmented on the device, a
+One loop: whole batches read ahead from the disk, turned into numbers and augmented on the device, a
 step of AdamW, and after every epoch a line of metrics, the model and a checkpoint on disk. The
 weights are a function of the configuration and the data: the same on the same machine with as many
 threads, whether or not the run was killed on the way and continued.
@@ -93,6 +93,8 @@ def train(
         If there is no data, no such network or device, or nothing to continue.
     DataError
         If the data set is not finished or its images do not fit.
+    QuickdrawError
+        If another process of the run is gone.
 
     Notes
     -----

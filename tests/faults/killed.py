@@ -3,19 +3,28 @@
 A commit is a rename, a link or a removal of a file: whatever another process, or a later run, can
 see. Runs are forks of this process, which has imported everything and started nothing. The count
 of commits is the size of a file, so that worker processes, which import this module, share it.
+With several ranks a run is as many forks, as `torchrun` would start them, and one that commits
+nothing is killed as well while another commits.
 
-Arguments: a folder, a step (1 takes every commit, 5 every fifth), and the command, in which {out}
-stands for its output. Prints JSON: how many runs were killed, and which ended with other bytes.
+In the command {out} stands for its output. Prints JSON: how many runs were killed, and which ended
+with other bytes.
 """
 
+import argparse
 import json
 import os
+import shutil
 import signal
+import socket
 import sys
+import time
 import traceback
+from dataclasses import dataclass
 from pathlib import Path
 
 _COUNT = "FAULTS_COUNT"
+_UNEXPECTED = 70  # exit code of a run that ends with a traceback
+_PATIENCE = 60  # seconds that a rank may outlive another
 
 
 def _at_commit(call):
@@ -24,11 +33,12 @@ def _at_commit(call):
             file.write(b".")
             number = file.tell()
         mine = number == int(os.environ["FAULTS_AT"])
+        victim = int(os.environ["FAULTS_VICTIM"]) or os.getpid()
         if mine and os.environ["FAULTS_WHEN"] == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(victim, signal.SIGKILL)
         result = call(*arguments, **options)
-        if mine:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if mine and os.environ["FAULTS_WHEN"] == "after":
+            os.kill(victim, signal.SIGKILL)
         return result
 
     return counted
@@ -46,15 +56,49 @@ if _COUNT in os.environ:  # in a worker process of an armed run
     _arm()
 
 
-def _run(arguments: list[str], count: Path | None = None, at: int = 0, when: str = "before") -> int:
-    """Run the command line in a fork; return its exit code, negative when it was killed."""
+@dataclass(frozen=True)
+class Kill:
+    """At which commit, before or after it, and whether the process that commits or a rank."""
+
+    commit: int
+    when: str
+    rank: int | None = None
+
+    def __str__(self) -> str:
+        who = "" if self.rank is None else f"rank {self.rank} "
+        return f"{who}{self.when} commit {self.commit}"
+
+
+def _run(arguments: list[str], ranks: int, count: Path | None = None, kill: Kill | None = None):
+    """Run the command line in forks; return the exit codes, negative of what was killed."""
+    environment = {}
+    if count is not None:
+        count.write_bytes(b"")
+        at, when = (kill.commit, kill.when) if kill else (0, "before")
+        environment = {_COUNT: str(count), "FAULTS_AT": str(at), "FAULTS_WHEN": when}
+    if ranks > 1:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        environment |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        environment |= {"WORLD_SIZE": str(ranks)}
+    children: dict[int, int] = {}
+    for rank in reversed(range(ranks)):  # the first one commits, and must know the others
+        victim = (
+            children[kill.rank] if kill is not None and kill.rank is not None and not rank else 0
+        )
+        own = {"RANK": str(rank), "LOCAL_RANK": str(rank)} if ranks > 1 else {}
+        children[rank] = _fork(arguments, environment | own | {"FAULTS_VICTIM": str(victim)})
+    return _wait(list(children.values()))
+
+
+def _fork(arguments: list[str], environment: dict[str, str]) -> int:
     child = os.fork()
     if child == 0:
-        code = 70
+        code = _UNEXPECTED
         try:
-            if count is not None:
-                count.write_bytes(b"")
-                os.environ |= {_COUNT: str(count), "FAULTS_AT": str(at), "FAULTS_WHEN": when}
+            os.environ |= environment
+            if _COUNT in environment:
                 _arm()
             from quickdraw_kit.cli import main
 
@@ -69,7 +113,27 @@ def _run(arguments: list[str], count: Path | None = None, at: int = 0, when: str
             traceback.print_exc()
         finally:
             os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return child
+
+
+def _wait(children: list[int]) -> list[int]:
+    """Collect exit codes; what outlives a failure by a minute hangs, and is killed."""
+    codes: list[int] = []
+    failed = 0.0
+    while children:
+        for child in list(children):
+            ended, status = os.waitpid(child, 0 if len(children) == 1 and not codes else os.WNOHANG)
+            if ended:
+                children.remove(child)
+                codes.append(os.waitstatus_to_exitcode(status))
+        if any(codes) and children:
+            failed = failed or time.monotonic()
+            if time.monotonic() - failed > _PATIENCE:
+                for child in children:
+                    os.kill(child, signal.SIGKILL)
+                raise SystemExit(f"a rank hung when another was killed: {codes}")
+        time.sleep(0.005)
+    return codes
 
 
 def _content(folder: Path, suffixes: tuple[str, ...]) -> dict[str, bytes]:
@@ -82,38 +146,54 @@ def _content(folder: Path, suffixes: tuple[str, ...]) -> dict[str, bytes]:
 
 def main() -> None:
     """Kill and finish, commit by commit."""
-    folder, step, suffixes = Path(sys.argv[1]), int(sys.argv[2]), tuple(sys.argv[3].split(","))
-    template = sys.argv[4:]
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--step", type=int, default=1, help="1 takes every commit, 5 every fifth")
+    parser.add_argument("--suffixes", default="", help="of the files that are compared")
+    parser.add_argument("--ranks", type=int, default=1)
+    parser.add_argument("command", nargs=argparse.REMAINDER)
+    options = parser.parse_args()
+    folder, ranks, suffixes = options.folder, options.ranks, tuple(options.suffixes.split(","))
 
     def command(out: Path) -> list[str]:
-        return [part.replace("{out}", str(out)) for part in template]
+        return [part.replace("{out}", str(out)) for part in options.command]
 
     folder.mkdir(parents=True, exist_ok=True)
     count = folder / "count"
-    if _run(command(folder / "whole"), count) != 0:
+    if any(_run(command(folder / "whole"), ranks, count)):
         raise SystemExit("the command fails without being killed")
     commits = count.stat().st_size
     expected = _content(folder / "whole", suffixes)
-    told: dict[str, object] = {"commits": commits, "files": len(expected)}
     killed = unreached = 0
     bad = []
-    for number in range(1, commits + 1, step):
-        for when in ("before", "after"):
-            out = folder / f"{number}-{when}"
-            if _run(command(out), count, number, when) == 0:
-                unreached += 1  # a worker was killed and its work done again, or fewer commits
-            else:
+    for number in range(1, commits + 1, options.step):
+        kills = [Kill(number, "before"), Kill(number, "after")]
+        for kill in kills + [Kill(number, "before", rank) for rank in range(1, ranks)]:
+            out = folder / str(kill).replace(" ", "-")
+            codes = _run(command(out), ranks, count, kill)
+            if _UNEXPECTED in codes:
+                bad.append(f"killed {kill}: what was not killed gave no reason")
+            if any(codes):
                 killed += 1
-            code = _run(command(out))
-            if code != 0 or _content(out, suffixes) != expected:
-                bad.append(f"killed {when} commit {number}: exit code {code} of the next run")
+            else:
+                unreached += 1  # a worker was killed and its work done again, or fewer commits
+            codes = _run(command(out), ranks)
+            if any(codes) or _content(out, suffixes) != expected:
+                bad.append(f"killed {kill}: exit codes {codes} of the next run")
+            shutil.rmtree(out)
+    told = {"commits": commits, "files": len(expected)}
     sys.stdout.write(json.dumps({**told, "killed": killed, "unreached": unreached, "bad": bad}))
 
 
-if __name__ == "__main__":
-    import numba  # noqa: F401  so that forks need not
-    import numpy  # noqa: F401
+if __name__ == "__main__":  # forks need not import what is imported here
+    import numba  # noqa: F401
+    import onnxruntime  # noqa: F401
+    import onnxscript  # noqa: F401
     import pyarrow.parquet  # noqa: F401
-    import torch  # noqa: F401
+    import torch._dynamo  # noqa: F401  which the first optimizer imports
+
+    import quickdraw_kit.learn.export
+    import quickdraw_kit.learn.train
+    import quickdraw_kit.shards.prepare  # noqa: F401
 
     main()

@@ -1,8 +1,10 @@
 """SIGKILL at every commit of prepare, download, train and export: the next run ends as if nothing.
 
 The commits of a command are counted, and then a fresh run is killed at each, before it and after
-it. What was left is finished by the same command and compared with a run that was never killed,
-byte for byte. `make faults` takes every commit; in the whole suite every fifth is enough.
+it: the process that commits, which is the parent or a worker, and for training with two ranks also
+the one that commits nothing. What was left is finished by the same command and compared with a run
+that was never killed, byte for byte. `make faults` takes every commit; in the whole suite every
+fifth is enough.
 """
 
 import json
@@ -16,7 +18,8 @@ import pytest
 from quickdraw_kit.strokes.generate import write_sample
 
 pytestmark = pytest.mark.slow
-EVERY = 1 if os.environ.get("FAULTS") == "all" else 5
+ALL = os.environ.get("FAULTS") == "all"
+EVERY = 1 if ALL else 5
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -24,12 +27,13 @@ ROOT = Path(__file__).parent.parent.parent
 def kill(tally, tmp_path):
     """Kill a command at every `step`-th commit; ``{out}`` in it is its output."""
 
-    def run(kind: str, suffixes: str, *command: object, step: int = EVERY) -> None:
+    def run(kind: str, suffixes: str, *command: object, step: int = EVERY, ranks: int = 1) -> None:
+        options = ("--step", str(step), "--suffixes", suffixes, "--ranks", str(ranks))
         ran = subprocess.run(
-            [sys.executable, "-m", "tests.faults.killed", tmp_path / kind, str(step), suffixes,
+            [sys.executable, "-m", "tests.faults.killed", *options, tmp_path / kind,
              *map(str, command)],
             cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"},
-            capture_output=True, text=True, timeout=900, check=False,
+            capture_output=True, text=True, timeout=1800, check=False,
         )  # fmt: skip
         assert ran.returncode == 0, ran.stderr[-3000:]
         told = json.loads(ran.stdout.splitlines()[-1])
@@ -68,7 +72,7 @@ def test_prepare(kill, sample):
 def test_prepare_with_workers(kill, sample):
     command = ("prepare", sample, "--out", "{out}", "--shard-rows", 20)
     files = ".npy,.parquet,.csv,.json,.ndjson"
-    kill("prepare, two workers", files, *command, "--workers", 2, step=9 if EVERY == 1 else 16)
+    kill("prepare, two workers", files, *command, "--workers", 2, step=1 if ALL else 16)
 
 
 def test_download(kill, tmp_path):
@@ -85,9 +89,16 @@ def test_train(kill, shards):
     kill("train", "model.safetensors", "train", shards, "--out", "{out}", *settings)
 
 
+def test_train_on_two_ranks(kill, shards):
+    settings = ("--network", "tiny-cnn", "--epochs", 2, "--threads", 1)
+    command = ("train", shards, "--out", "{out}", *settings)
+    kill("train, two ranks", "model.safetensors", *command, ranks=2)
+
+
 def test_export(kill, tmp_path):
     from quickdraw_kit.learn.model import Model, save_model
 
     save_model(Model.new("tiny-cnn", ("cat", "dog")), tmp_path / "model.safetensors")
-    command = ("export", tmp_path / "model.safetensors", "--forms", "safetensors")
-    kill("export", ".safetensors,.json", *command, "--out", "{out}", step=1)
+    forms = "safetensors,onnx,pt2" if ALL else "safetensors"  # seconds for each of the others
+    command = ("export", tmp_path / "model.safetensors", "--forms", forms)
+    kill("export", ".safetensors,.onnx,.pt2,.json", *command, "--out", "{out}", step=1)
