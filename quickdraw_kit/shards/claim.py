@@ -3,7 +3,7 @@
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -13,9 +13,9 @@ from quickdraw_kit.files import atomic_write, sha256_of
 from quickdraw_kit.shards.manifest import MANIFEST_NAME, Manifest, SourceEntry, load_manifest
 from quickdraw_kit.shards.plan import Plan
 
-__all__ = ["check_same", "claim", "drop", "is_begun", "is_ours"]
+__all__ = ["check_same", "claim", "drop", "finished_here", "is_begun", "is_ours"]
 
-_WORK = ".prepare"
+_WORK, _LOCK, _NOTE = ".prepare", "lock", "plan.json"
 _OURS = re.compile(
     r"(train|validation|test)-\d{5}-of-\d{5}\.(images\.npy|labels\.npy|meta\.parquet|parquet)"
     r"|histogram\.(csv|parquet)|rejects\.ndjson|manifest\.json|\..*\.partial"
@@ -23,21 +23,26 @@ _OURS = re.compile(
 
 
 @contextmanager
-def claim(plan: Plan, *, overwrite: bool) -> Iterator[Path | None]:
+def claim(
+    plan: Plan, finished: Callable[[], Manifest | None], *, overwrite: bool
+) -> Iterator[Path | Manifest]:
     """Take the output folder for a run, and clear the work folder when the block has succeeded.
 
     Parameters
     ----------
     plan : Plan
         What the run is to do.
+    finished : callable
+        Looks whether the data set is there already, raises if anything else is; asked once more
+        when no other run can be at work.
     overwrite : bool
         Whether a data set or an unfinished run in the folder may be removed.
 
     Yields
     ------
-    Path or None
-        The work folder, perhaps with the work of an interrupted run of the same plan in it; None
-        when the folder holds the finished data set already.
+    Path or Manifest
+        The work folder, perhaps with the work of an interrupted run of the same plan in it; or what
+        `finished` has found.
 
     Raises
     ------
@@ -46,75 +51,124 @@ def claim(plan: Plan, *, overwrite: bool) -> Iterator[Path | None]:
     QuickdrawError
         If another run has it, or the disk is too small.
     """
+    work = plan.out / _WORK
+    if plan.out.exists() and not plan.out.is_dir():
+        raise UsageError(f"{plan.out} is a file, expected a folder")
+    if not work.exists() and (there := finished()) is not None:
+        yield there  # where perhaps nothing can be written
+        return
+    with _locked(work):
+        there = finished()
+        if there is None:
+            _take_up(plan, work, overwrite)
+            _check_space(plan)
+        yield work if there is None else there
+        _clear(work)
+
+
+@contextmanager
+def _locked(work: Path) -> Iterator[None]:
+    """Hold the lock of a work folder; if nothing else is left in the folder, it goes.
+
+    It goes before the lock is let go: whoever comes afterwards begins with a folder of their own.
+    """
     from filelock import FileLock, Timeout
 
-    out, work = plan.out, plan.out / _WORK
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is a file, expected a folder")
-    if not work.exists():
-        _check_free_of_strangers(out)
-        if (out / MANIFEST_NAME).exists() and not overwrite:
-            check_same(load_manifest(out), plan, str(out))
-            yield None
-            return
-    work.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(work / "lock")
+    lock = FileLock(work / _LOCK)
+    while not lock.is_locked:
+        work.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=0)
+        except FileNotFoundError:
+            continue  # a run that has just ended removed the folder
+        except Timeout:
+            raise QuickdrawError(
+                f"another run is writing into {work.parent}: wait for it to end"
+            ) from None
     try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise QuickdrawError(f"another run is writing into {out}: wait for it to end") from None
-    try:
-        finished = _take_up(plan, work, overwrite)
-        if not finished:
-            _check_space(plan)
-        yield None if finished else work
+        yield
     finally:
+        if [path.name for path in work.iterdir()] == [_LOCK]:
+            with suppress(PermissionError):  # where an open file cannot be removed
+                (work / _LOCK).unlink()
         lock.release()
-    shutil.rmtree(work)
+        with suppress(OSError):  # not empty: unfinished work, or another run by now
+            work.rmdir()
 
 
-def _take_up(plan: Plan, work: Path, overwrite: bool) -> bool:
-    """Prepare the work folder; tell whether the data set is finished."""
+def _take_up(plan: Plan, work: Path, overwrite: bool) -> None:
+    """Prepare the work folder for the run: keep what an interrupted one has done, or clear it."""
     wanted = json.loads(json.dumps(plan.describe()))
-    note = work / "plan.json"
-    if note.exists():
+    note = work / _NOTE
+    if note.exists() and not overwrite:
         left = json.loads(note.read_bytes())
-        if left == wanted and not overwrite:
-            if (plan.out / MANIFEST_NAME).exists():
-                return True
+        if left == wanted:
             _remove(plan.out, lambda name: name.endswith(".partial"))
-            return False
-        if not overwrite:
-            differ = sorted(key for key in wanted if left.get(key) != wanted[key])
-            raise UsageError(
-                f"{plan.out} holds an unfinished run that differs in its {' and '.join(differ)}. "
-                "Run that one again to finish it, pass overwrite to drop it, or name another "
-                "folder."
-            )
+            return
+        differ = sorted(key for key in wanted if left.get(key) != wanted[key])
+        raise UsageError(
+            f"{plan.out} holds an unfinished run that differs in its {' and '.join(differ)}. "
+            "Run that one again to finish it, pass overwrite to drop it, or name another "
+            "folder."
+        )
+    (plan.out / MANIFEST_NAME).unlink(missing_ok=True)  # first: no half a data set looks whole
     _remove(plan.out, is_ours)
     for folder in (work / "units", work / "shards", work / "sources"):
         shutil.rmtree(folder, ignore_errors=True)
     with atomic_write(note) as file:
         file.write(json.dumps(wanted).encode())
-    return False
 
 
-def _remove(out: Path, chosen) -> None:  # type: ignore[no-untyped-def]
-    (out / MANIFEST_NAME).unlink(missing_ok=True)  # first, so that no half a data set looks whole
+def _clear(work: Path) -> None:
+    """Remove the work, the note of the plan last: with it a run that is killed here is taken up."""
+    for path in work.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name not in (_LOCK, _NOTE):
+            path.unlink()
+    (work / _NOTE).unlink(missing_ok=True)
+
+
+def _remove(out: Path, chosen: Callable[[str], bool]) -> None:
     for path in out.iterdir():
         if path.is_file() and chosen(path.name):
             path.unlink()
 
 
-def _check_free_of_strangers(out: Path) -> None:
-    if not out.exists():
-        return
-    strangers = sorted(path.name for path in out.iterdir() if not is_ours(path.name))
-    if strangers or (any(out.iterdir()) and not (out / MANIFEST_NAME).exists()):
-        names = ", ".join((strangers or sorted(path.name for path in out.iterdir()))[:5])
+def finished_here(plan: Plan, *, overwrite: bool) -> Manifest | None:
+    """Tell whether the output folder may be written to, or holds the planned data set already.
+
+    Parameters
+    ----------
+    plan : Plan
+        What is to be there.
+    overwrite : bool
+        Whether a data set that is there may be replaced.
+
+    Returns
+    -------
+    Manifest or None
+        Of the data set, if it is all there.
+
+    Raises
+    ------
+    UsageError
+        If the folder holds anything else.
+    """
+    if not plan.out.exists():
+        return None
+    names = sorted({path.name for path in plan.out.iterdir()})
+    strangers = [name for name in names if name != _WORK and not is_ours(name)]
+    if strangers or (names and not {_WORK, MANIFEST_NAME} & set(names)):
         raise UsageError(
-            f"{out} is not empty: it holds {names}. Name a new folder, or empty this one."
+            f"{plan.out} is not empty: it holds {', '.join((strangers or names)[:5])}. Name a new "
+            "folder, or empty this one."
         )
+    if overwrite or MANIFEST_NAME not in names:
+        return None
+    manifest = load_manifest(plan.out)
+    check_same(manifest, plan, str(plan.out))
+    return manifest
 
 
 def is_ours(name: str) -> bool:
@@ -130,7 +184,7 @@ def is_ours(name: str) -> bool:
 
 def is_begun(out: Path) -> bool:
     """Tell whether a run has begun in a folder and not ended."""
-    return (out / _WORK / "plan.json").exists()
+    return (out / _WORK / _NOTE).exists()
 
 
 def drop(out: Path) -> None:
@@ -141,13 +195,13 @@ def drop(out: Path) -> None:
     out : Path
         The folder; it need not be there.
     """
-    from filelock import FileLock, Timeout
-
     if not out.exists():
         return
-    (out / _WORK).mkdir(exist_ok=True)
-    with suppress(Timeout), FileLock(out / _WORK / "lock", timeout=0):
-        shutil.rmtree(out)
+    with suppress(QuickdrawError), _locked(out / _WORK):
+        _remove(out, lambda name: True)
+        _clear(out / _WORK)
+    with suppress(OSError):  # not empty: a run has begun in it
+        out.rmdir()
 
 
 def check_same(manifest: Manifest, plan: Plan, place: str) -> None:

@@ -28,7 +28,7 @@ from quickdraw_kit.shards.plan import Plan
 from quickdraw_kit.shards.rejects import write_refused
 from quickdraw_kit.shards.selection import Selection
 from quickdraw_kit.shards.units import Unit
-from quickdraw_kit.shards.work import deaths_explained, width
+from quickdraw_kit.shards.work import deaths_explained, settle, width
 from quickdraw_kit.strokes.ndjson import sniff_kind
 
 __all__ = ["Intake", "Progress", "ProgressCallback"]
@@ -140,8 +140,7 @@ class Intake:
                     for work in [future for future in self._running if future.done()]:
                         self._finished(self._running.pop(work), work.result())
             finally:
-                for running in self._running:
-                    running.cancel()
+                settle(self._running)
         if failed:
             lost = {file.name: file for file in failed}
             files = tuple(lost.get(file.name, file) for file in self._remote.values())

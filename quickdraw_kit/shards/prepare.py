@@ -27,7 +27,7 @@ from quickdraw_kit.acquire.urls import is_url
 from quickdraw_kit.categories import label_order
 from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.shards.build import Built, RunFile, Shard, build_shard
-from quickdraw_kit.shards.claim import claim, drop
+from quickdraw_kit.shards.claim import claim, drop, finished_here
 from quickdraw_kit.shards.collect import BadLine, Collected
 from quickdraw_kit.shards.duplicates import DuplicateIds, Part, find_part, gather
 from quickdraw_kit.shards.histogram import write_histogram
@@ -38,14 +38,13 @@ from quickdraw_kit.shards.manifest import (
     FileEntry,
     Manifest,
     SourceEntry,
-    load_manifest,
 )
 from quickdraw_kit.shards.order import keyed_hash
 from quickdraw_kit.shards.plan import Plan, plan_prepare
 from quickdraw_kit.shards.rejects import write_rejects
 from quickdraw_kit.shards.runs import column, distinct_rank, open_run
 from quickdraw_kit.shards.selection import Selection
-from quickdraw_kit.shards.sending import clear, deliver, finished, sending, staging
+from quickdraw_kit.shards.sending import clear, deliver, finished_there, sending, staging
 from quickdraw_kit.shards.splits import read_split_ids
 from quickdraw_kit.shards.store import ObjectStore
 from quickdraw_kit.shards.work import map_unordered, process_pool
@@ -158,30 +157,31 @@ def prepare(
         kind=kind,
         download=download,
     )
+    finished = functools.partial(finished_here, plan, overwrite=overwrite)
     if store is not None:
         plan = replace(plan, output_bytes=0)  # they are not kept
-        if (there := finished(store, plan, overwrite=overwrite)) is not None:
-            return there
-    with claim(plan, overwrite=overwrite) as work:
-        if work is None:
-            return load_manifest(plan.out)
-        if store is not None:
-            clear(store, overwrite=overwrite)
-        if workers is None:
-            workers = os.cpu_count() or 1
-            if sum(source.size for source in plan.sources) < _POOL_WORTH:
-                workers = 1
-        report = progress or (lambda _: None)
-        own = process_pool(workers) if executor is None else nullcontext(executor)
-        with own as pool:
-            run = _Run(plan, work, pool, report, store)
-            if ids is not None:
-                ids.save(run.units)
-            manifest = run.finish(max_rejects)
-        if store is None:
-            manifest.save(plan.out)
+        finished = functools.partial(finished_there, store, plan, overwrite=overwrite)
+    with claim(plan, finished, overwrite=overwrite) as work:
+        if isinstance(work, Manifest):
+            manifest = work
         else:
-            deliver(store, plan.out, manifest)
+            if store is not None:
+                clear(store, overwrite=overwrite)
+            if workers is None:
+                workers = os.cpu_count() or 1
+                if sum(source.size for source in plan.sources) < _POOL_WORTH:
+                    workers = 1
+            report = progress or (lambda _: None)
+            own = process_pool(workers) if executor is None else nullcontext(executor)
+            with own as pool:
+                run = _Run(plan, work, pool, report, store)
+                if ids is not None:
+                    ids.save(run.units)
+                manifest = run.finish(max_rejects)
+            if store is None:
+                manifest.save(plan.out)
+            else:
+                deliver(store, plan.out, manifest)
     if store is not None:
         drop(plan.out)
     return manifest

@@ -12,15 +12,15 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from quickdraw_kit.acquire.cache import data_home
-from quickdraw_kit.errors import UsageError
+from quickdraw_kit.errors import QuickdrawError, UsageError
 from quickdraw_kit.files import atomic_write
 from quickdraw_kit.shards.build import Built
-from quickdraw_kit.shards.claim import check_same, drop, is_begun, is_ours
+from quickdraw_kit.shards.claim import check_same, is_begun, is_ours
 from quickdraw_kit.shards.manifest import MANIFEST_NAME, Manifest, parse_manifest
 from quickdraw_kit.shards.plan import Plan
 from quickdraw_kit.shards.store import ObjectStore
 
-__all__ = ["Sending", "clear", "deliver", "finished", "sending", "staging"]
+__all__ = ["Sending", "clear", "deliver", "finished_there", "sending", "staging"]
 
 _AT_ONCE = 4
 _TRIAL = ".trial.partial"
@@ -45,7 +45,7 @@ def staging(store: ObjectStore, home: Path | None) -> Path:
     return data_home(home) / "staging" / name
 
 
-def finished(store: ObjectStore, plan: Plan, *, overwrite: bool) -> Manifest | None:
+def finished_there(store: ObjectStore, plan: Plan, *, overwrite: bool) -> Manifest | None:
     """Tell whether a place in a store may be written to, or holds the planned data set already.
 
     Parameters
@@ -69,14 +69,12 @@ def finished(store: ObjectStore, plan: Plan, *, overwrite: bool) -> Manifest | N
     QuickdrawError
         If the store fails.
     """
-    names = store.names()
-    strangers = [name for name in names if not is_ours(name)]
+    names = store.sizes()
+    strangers = sorted(name for name in names if not is_ours(name))
     if strangers:
         raise UsageError(
             f"{store.url} is not empty: it holds {', '.join(strangers[:5])}. Name another place."
         )
-    if not is_begun(plan.out):
-        drop(plan.out)  # what a run has left that was killed after its last step
     if not names or overwrite:
         return None
     if MANIFEST_NAME in names:
@@ -127,12 +125,18 @@ def deliver(store: ObjectStore, out: Path, manifest: Manifest) -> None:
     Raises
     ------
     QuickdrawError
-        If the store fails.
+        If the store fails, or does not hold what was sent to it.
     """
     for entry in manifest.files:
         store.put(out / entry.name, entry.name)
-    wanted = {entry.name for entry in manifest.all_files()}
-    for name in store.names():
+    there, wanted = store.sizes(), {entry.name: entry.bytes for entry in manifest.all_files()}
+    if lost := [name for name, size in wanted.items() if there.get(name) != size]:
+        raise QuickdrawError(
+            f"{store.url} does not hold what was sent to it: {lost[0]} has "
+            f"{there.get(lost[0], 'no')} bytes, expected {wanted[lost[0]]}, and {len(lost) - 1} "
+            "more. Run the same command again to send them anew."
+        )
+    for name in there:
         if name not in wanted and is_ours(name):
             store.delete(name)
     store.write(MANIFEST_NAME, manifest.dumps().encode())
@@ -159,6 +163,11 @@ def sending(store: ObjectStore, out: Path, notes: Path) -> Iterator["Sending"]:
     QuickdrawError
         If the store fails.
     """
+    there = store.sizes()
+    for note in notes.glob("*.sent"):
+        files = Built.load(note.with_suffix(".json")).entry.files
+        if any(there.get(file.name) != file.bytes for file in files):
+            note.unlink()  # to be built and sent again
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="sending") as threads:
         made = Sending(store, out, notes, threads)
         try:

@@ -5,15 +5,15 @@ import multiprocessing
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, ProcessPoolExecutor, wait
+from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from quickdraw_kit.errors import QuickdrawError
 
-__all__ = ["check_seen", "deaths_explained", "map_unordered", "process_pool", "width"]
+__all__ = ["check_seen", "deaths_explained", "map_unordered", "process_pool", "settle", "width"]
 
 _Params = ParamSpec("_Params")
 _Task = TypeVar("_Task")
@@ -109,8 +109,24 @@ def map_unordered(
                 for future in done:
                     yield running.pop(future), future.result()
     finally:
-        for future in running:
-            future.cancel()
+        settle(running)
+
+
+def settle(futures: Collection[Future[Any]]) -> None:
+    """Cancel what has not begun and wait for what has: nothing goes on behind the caller's back.
+
+    Parameters
+    ----------
+    futures : collection of Future
+        Of an executor, which may go on living.
+
+    Examples
+    --------
+    >>> settle([])
+    """
+    for future in futures:
+        future.cancel()
+    wait(futures)
 
 
 def width(executor: Executor | None) -> int:

@@ -95,25 +95,6 @@ def test_killed_at_any_point_and_started_again(sources, tmp_path, workers):
     assert verify(out).ok
 
 
-def test_killed_after_the_manifest_and_before_the_work_is_cleared(sources, tmp_path, monkeypatch):
-    out = tmp_path / "out"
-
-    class KilledError(BaseException):
-        pass
-
-    def killed(*_args, **_options):
-        raise KilledError
-
-    with monkeypatch.context() as patch:
-        patch.setattr("quickdraw_kit.shards.claim.shutil.rmtree", killed)
-        with pytest.raises(KilledError):
-            prepare(sources, out, max_rejects=0.1)
-    assert (out / ".prepare").exists()
-    prepare(sources, out, max_rejects=0.1)
-    assert not (out / ".prepare").exists()
-    assert verify(out).ok
-
-
 def test_workers_of_a_killed_parent_end(sources, tmp_path):
     script = tmp_path / "run.py"
     script.write_text(RUN)

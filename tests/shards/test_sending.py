@@ -64,7 +64,7 @@ def test_a_place_with_other_files_is_refused(s3, sample, tmp_path):
     for overwrite in (False, True):
         with pytest.raises(UsageError, match=r"it holds thesis\.doc"):
             prepare([sample / "sample"], url, home=tmp_path, workers=1, overwrite=overwrite)
-    assert store.names() == ["thesis.doc"]
+    assert list(store.sizes()) == ["thesis.doc"]
 
 
 def test_a_place_that_cannot_be_written_is_found_before_the_work(s3, sample, tmp_path, monkeypatch):
@@ -110,7 +110,7 @@ def test_killed_at_the_end_and_run_again(sample, tmp_path, monkeypatch, point):
         return prepare([sample / "sample"], url, layout=LAYOUT, home=tmp_path, workers=1, **options)
 
     killed_at(monkeypatch, run, point)
-    assert (ObjectStore(url).size("manifest.json") is None) == (point == "manifest")
+    assert ("manifest.json" in ObjectStore(url).sizes()) == (point == "drop")
     assert list((tmp_path / "staging").iterdir())
     run()
     assert content(url, sample / "shards") == files(sample / "shards")
@@ -133,7 +133,7 @@ def test_killed_while_it_replaces_another(sample, tmp_path, monkeypatch, point, 
             run(20)
         return
     run(20, overwrite=again)
-    assert sorted(ObjectStore(url).names()) == sorted(files(sample / "shards"))
+    assert sorted(ObjectStore(url).sizes()) == sorted(files(sample / "shards"))
     assert content(url, sample / "shards") == files(sample / "shards")
     assert not list((tmp_path / "staging").iterdir())
 
@@ -168,7 +168,7 @@ def test_a_store_that_fails_midway_has_no_manifest_and_the_run_goes_on(
     monkeypatch.setattr(ObjectStore, "put", fails_at_the_ninth)
     with pytest.raises(QuickdrawError, match="the store is gone"):
         prepare([sample / "sample"], url, layout=LAYOUT, home=tmp_path, workers=1)
-    assert ObjectStore(url).size("manifest.json") is None
+    assert "manifest.json" not in ObjectStore(url).sizes()
     before = len(sent)
     prepare([sample / "sample"], url, layout=LAYOUT, home=tmp_path, workers=1)
     assert content(url, sample / "shards") == files(sample / "shards")
@@ -176,16 +176,76 @@ def test_a_store_that_fails_midway_has_no_manifest_and_the_run_goes_on(
     assert len(sent) - before < everything  # what had arrived was not sent again
 
 
+def test_what_has_gone_from_the_store_in_the_meantime_is_sent_again(sample, tmp_path, monkeypatch):
+    """The notes of what has arrived are not taken for the store."""
+    url = "memory://sending/gone"
+
+    def run():
+        return prepare([sample / "sample"], url, layout=LAYOUT, home=tmp_path, workers=1)
+
+    killed_at(monkeypatch, run, "deliver")
+    store = ObjectStore(url)
+    first, second = sorted(store.sizes())[:2]
+    store.delete(first)
+    store.write(second, b"cut")
+    run()
+    assert content(url, sample / "shards") == files(sample / "shards")
+
+
+def test_what_goes_from_the_store_while_it_is_sent_leaves_no_manifest(
+    sample, tmp_path, monkeypatch
+):
+    url = "memory://sending/going"
+    put = ObjectStore.put
+
+    def put_and_lose(self, path, name):
+        put(self, path, name)
+        if name == "histogram.csv":
+            self.delete("rejects.ndjson")
+            self.delete(min(self.sizes()))
+
+    def run():
+        return prepare([sample / "sample"], url, layout=LAYOUT, home=tmp_path, workers=1)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ObjectStore, "put", put_and_lose)
+        with pytest.raises(QuickdrawError, match=r"does not hold what was sent to it: .* has no"):
+            run()
+    assert "manifest.json" not in ObjectStore(url).sizes()
+    run()
+    assert content(url, sample / "shards") == files(sample / "shards")
+
+
+def test_killed_between_the_manifest_and_the_end_leaves_nothing(sample, tmp_path, monkeypatch):
+    url = "memory://sending/end"
+    write = ObjectStore.write
+
+    def write_and_die(self, name, data):
+        write(self, name, data)
+        if name == "manifest.json":
+            raise Killed
+
+    def run():
+        return prepare([sample / "sample"], url, layout=LAYOUT, home=tmp_path, workers=1)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ObjectStore, "write", write_and_die)
+        with pytest.raises(Killed):
+            run()
+    assert list((tmp_path / "staging").rglob("*.arrow"))
+    run()
+    assert not list((tmp_path / "staging").iterdir())
+
+
 def test_overwrite_leaves_no_file_of_the_old_data_set(s3, sample, tmp_path):
     url = f"{s3}/twice"
     many = Layout(shard_rows=5)
     prepare([sample / "sample"], url, layout=many, home=tmp_path, workers=1)
-    old = [file.name for file in open_shards(url, cache=tmp_path).manifest.all_files()]
     prepare([sample / "sample"], url, layout=LAYOUT, home=tmp_path, workers=1, overwrite=True)
     store = ObjectStore(url)
     new = files(sample / "shards")
     assert content(url, sample / "shards") == new
-    assert not [name for name in old if name not in new and store.size(name) is not None]
+    assert set(store.sizes()) == set(new)
 
 
 def test_memory_is_a_store_too(sample, tmp_path):
