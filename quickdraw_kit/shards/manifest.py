@@ -8,9 +8,10 @@ itself, so that a flipped byte is found in it as in any other file.
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from quickdraw_kit.errors import DataError, IntegrityError
@@ -261,9 +262,11 @@ def _from_document(document: dict[str, Any]) -> Manifest:
             "categories": tuple(document["categories"]),
             "layout": _layout(document["layout"]),
             "selection": _selection(document["selection"]),
-            "sources": tuple(SourceEntry(**entry) for entry in document["sources"]),
+            "sources": tuple(
+                SourceEntry(**_counted(entry, "bytes", "read")) for entry in document["sources"]
+            ),
             "shards": tuple(
-                ShardEntry(**{**entry, "files": _files(entry["files"])})
+                ShardEntry(**{**_counted(entry, "rows"), "files": _files(entry["files"])})
                 for entry in document["shards"]
             ),
             "files": _files(document["files"]),
@@ -285,11 +288,21 @@ def _selection(entry: dict[str, Any]) -> Selection:
 
 
 def _files(entries: list[dict[str, Any]]) -> tuple[FileEntry, ...]:
-    files = tuple(FileEntry(**entry) for entry in entries)
+    """Check what becomes a path, on any platform: the names and the checksums."""
+    files = tuple(FileEntry(**_counted(entry, "bytes")) for entry in entries)
     for file in files:
-        if PurePosixPath(file.name).name != file.name or file.name in ("", "..", MANIFEST_NAME):
+        if not re.fullmatch(r"[^/\\:\0]+", file.name) or file.name in (".", "..", MANIFEST_NAME):
             raise ValueError(f"{file.name!r} is not the name of a file in the folder")
+        if not re.fullmatch("[0-9a-f]{64}", file.sha256):
+            raise ValueError(f"{file.sha256!r} is not the sha256 of a file, expected 64 digits")
     return files
+
+
+def _counted(entry: dict[str, Any], *names: str) -> dict[str, Any]:
+    for name in names:
+        if type(entry[name]) is not int or entry[name] < 0:
+            raise ValueError(f"{name} is {entry[name]!r}, expected a whole number from 0 on")
+    return entry
 
 
 def _canonical(document: dict[str, Any]) -> bytes:
