@@ -43,6 +43,8 @@ def kernel(function: _Function) -> _Function:
     'clip'
     """
     dispatcher: Any = numba.njit(nogil=True, error_model="numpy")(function)
+    if dispatcher is function:  # NUMBA_DISABLE_JIT is set: kernels run as Python, to be looked into
+        return function
     try:
         dispatcher.enable_caching()
     except RuntimeError:  # there is no folder to keep it in

@@ -30,10 +30,10 @@ def outer(n: int) -> int:
 CALL = "from outer import outer; print(outer(1), sum(outer.stats.cache_hits.values()) > 0)"
 
 
-def run(room: Path) -> tuple[int, bool]:
+def run(room: Path, call: str = CALL) -> tuple[int, bool]:
     """Call `outer` in a new process; return what it says, and whether it came from disk."""
     answer = subprocess.run(
-        [sys.executable, "-c", CALL],
+        [sys.executable, "-c", call],
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(room), *filter(None, sys.path)])},
         capture_output=True,
         text=True,
@@ -51,6 +51,14 @@ def test_a_kernel_is_compiled_again_when_one_that_it_calls_has_changed(tmp_path)
     (tmp_path / "inner.py").write_text(INNER.format(added=2))
     assert run(tmp_path) == (30, False)
     assert run(tmp_path) == (30, True)
+
+
+def test_kernels_run_as_python_when_numba_is_told_so(tmp_path, monkeypatch):
+    """So they can be stepped through, and the fuzzer sees their branches."""
+    (tmp_path / "outer.py").write_text(OUTER)
+    (tmp_path / "inner.py").write_text(INNER.format(added=1))
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+    assert run(tmp_path, "from outer import outer; print(outer(1), False)") == (20, False)
 
 
 READ_ONLY = """import os, sys
