@@ -104,9 +104,10 @@ def read_weights(path: str | os.PathLike[str]) -> Weights:
             about = json.loads((file.metadata() or {})["quickdraw_kit"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         name, labels, side = about["architecture"], tuple(about["label_names"]), about["side"]
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        known = name in LAYOUTS
+    except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise DataError(f"{path} is no model of quickdraw_kit: {error}") from error
-    if name not in LAYOUTS:
+    if not known:
         raise UsageError(f"{path} is a {name}; the primer explains {' and '.join(LAYOUTS)}")
     wanted = [f"{layer.index}.{part}" for layer in LAYOUTS[name] if layer.index >= 0
               for part in ("weight", "bias")]  # fmt: skip

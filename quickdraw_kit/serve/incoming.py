@@ -99,7 +99,7 @@ def _decode(body: bytes, kind):  # type: ignore[no-untyped-def]
         raise DataError(f"the drawing has {len(body)} bytes, at most {MOST_BYTES} are taken")
     try:
         return msgspec.json.decode(body, type=kind)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DataError(f"this is no drawing: {error}") from None
 
 

@@ -105,7 +105,8 @@ def read_stroke3(
             return DrawingBatch.concat(
                 [_read_split(archive, path, name, word, names) for name in chosen]
             )
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError,
+            UnicodeDecodeError) as error:  # fmt: skip
         raise DataError(f"{path} is no whole .npz: {error}. Fetch it again.") from error
 
 

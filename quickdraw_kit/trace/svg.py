@@ -28,7 +28,7 @@ def is_svg(head: bytes) -> bool:
     >>> is_svg(b'<svg xmlns="http://www.w3.org/2000/svg">'), is_svg(b"[1, 2]")
     (True, False)
     """
-    return head.removeprefix(b"\\xef\\xbb\\xbf").lstrip()[:1] == b"<"
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<"
 
 
 def read_svg(source: str | os.PathLike[str] | bytes, *, word: str = "") -> DrawingBatch:
@@ -124,6 +124,6 @@ def _points(path: Any) -> npt.NDArray[np.float64]:
         else:
             points.append(np.asarray(segment.npoint(np.linspace(0, 1, _CURVE)[1:]), np.float64))
     joined = np.concatenate(points) if points else np.zeros((0, 2))
-    if not np.isfinite(joined).all():
-        raise DataError("a point of the SVG is not finite")
+    if not (np.abs(joined) <= np.finfo(np.float32).max).all():
+        raise DataError("a point of the SVG is not finite, or beyond float32")
     return joined

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import save_file
 
 from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.learn.dataset import ArrayDataset
@@ -57,6 +58,14 @@ def test_what_it_cannot_explain_is_said(tmp_path):
     (tmp_path / "bad.safetensors").write_bytes(b"nothing")
     with pytest.raises(DataError, match="no model of quickdraw_kit"):
         read_weights(tmp_path / "bad.safetensors")
+
+
+@pytest.mark.parametrize("told", ["[" * 100_000, '{"architecture":[],"label_names":[],"side":1}'])
+def test_a_text_that_is_none_of_ours(told, tmp_path):
+    path = tmp_path / "model.safetensors"
+    save_file({"0.bias": np.zeros(1)}, path, metadata={"quickdraw_kit": told})
+    with pytest.raises(DataError, match="no model of quickdraw_kit"):
+        read_weights(path)
 
 
 def test_an_image_of_another_size(tmp_path):

@@ -65,6 +65,7 @@ def test_nothing_else_is_more_than_an_error(body):
         (sent([[[], [], []]]), "not empty"),
         (sent([[[1e9], [0], [0]]]), "beyond"),
         (b'{"strokes": [[[NaN], [0], [0]]]}', "this is no drawing"),
+        (b'{"s\x8ctrokes": []}', "this is no drawing"),
         (sent([[[0], [0], [-1]]]), "a time is not"),
         (sent([[[0] * 20001] * 3]), "more than 20000 points"),
         (sent([[[0], [0], [0]]] * 1001), "1001 strokes"),

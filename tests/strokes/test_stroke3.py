@@ -187,6 +187,14 @@ def test_damage_of_the_archive_is_an_error(tmp_path, npz):
             read_stroke3(path)
 
 
+def test_a_name_within_that_is_no_text(tmp_path):
+    path = tmp_path / "cat.npz"
+    np.savez(path, train=ragged(SKETCHES), ä=np.zeros(1))
+    path.write_bytes(path.read_bytes().replace("ä".encode(), b"\xff\xff"))
+    with pytest.raises(DataError, match="no whole"):
+        read_stroke3(path)
+
+
 @pytest.mark.parametrize(
     ("array", "reason"),
     [

@@ -7,7 +7,7 @@ from quickdraw_kit.errors import DataError
 from quickdraw_kit.show.vector import to_svg
 from quickdraw_kit.strokes.simplify import simplify
 from quickdraw_kit.trace import svg as module
-from quickdraw_kit.trace.svg import read_svg
+from quickdraw_kit.trace.svg import is_svg, read_svg
 from tests.trace.cases import HOUSES, away
 
 
@@ -51,6 +51,7 @@ def test_a_filled_page_is_background_where_there_are_lines():
     [
         (document(""), "empty"),
         (document('<path fill="none" d="M0 0h9"/>'), "empty"),
+        (document('<path stroke="red" d="M0 1e39h9"/>'), "beyond float32"),
         (b"<html", "cannot be read as SVG"),
         (b'<!DOCTYPE a [<!ENTITY b "c">]><svg>&b;</svg>', "entities"),
     ],
@@ -58,6 +59,12 @@ def test_a_filled_page_is_background_where_there_are_lines():
 def test_what_cannot_be_drawn(data, message):
     with pytest.raises(DataError, match=message):
         read_svg(data)
+
+
+def test_a_byte_order_mark_may_stand_in_front():
+    data = b"\xef\xbb\xbf" + document('<path stroke="red" d="M0 0h9"/>')
+    assert is_svg(data)
+    assert len(read_svg(data)[0].strokes[0]) == 2
 
 
 def test_files_that_are_too_long(monkeypatch):
