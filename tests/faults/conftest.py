@@ -15,11 +15,11 @@ class Tally:
     lost: int = 0
     outcomes: Counter = field(default_factory=Counter)
 
-    def add(self, outcome: str, *, lost: bool = False) -> None:
-        self.injected += 1
-        self.survived += not lost
-        self.lost += lost
-        self.outcomes[outcome] += 1
+    def add(self, outcome: str, *, lost: bool = False, times: int = 1) -> None:
+        self.injected += times
+        self.survived += 0 if lost else times
+        self.lost += times if lost else 0
+        self.outcomes[outcome] += times
 
 
 _TALLIES: dict[str, Tally] = {}

@@ -1,0 +1,58 @@
+"""A fuzzer that is led by branches finds no file that a reader neither answers nor refuses.
+
+Where `mutate` damages files blindly, `fuzz` keeps what takes a new branch and goes on from there.
+It begins with the same valid files and the same dice each time; `make faults` takes twenty times as
+many steps.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+RUNS = {
+    "ndjson": 500, "bin": 1500, "npy": 5000, "npz": 3000, "members": 2000, "idx": 5000, "csv": 3000,
+    "svg": 3000, "safetensors": 2500, "toml": 3000, "sent": 5000, "simplify": 120,
+}  # fmt: skip
+MORE = 20 if os.environ.get("FAULTS") == "all" else 1
+COMPILED = "ndjson", "bin", "csv", "simplify"
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        find_spec("atheris") is None, reason="atheris is not installed: it is for Linux on x86-64"
+    ),
+]
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tests.faults.fuzz", *map(str, arguments)],
+        cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1"},
+        capture_output=True, text=True, errors="replace", timeout=30 + 60 * MORE, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", RUNS)
+def test_every_file_is_answered_or_refused(tally, tmp_path, kind):
+    ran = run(kind, tmp_path, "--runs", RUNS[kind] * MORE)
+    steps = re.findall(r"^#(\d+)\s.* cov: (\d+)", ran.stderr, re.MULTILINE)
+    assert steps, ran.stderr[-3000:]
+    runs, branches = map(int, steps[-1])
+    faults = sorted(tmp_path.glob("fault-*"))
+    mine = tally(f"fuzzed {kind}")
+    mine.add(f"read or refused, on {branches} branches", times=runs - len(faults[:1]))
+    if faults:
+        mine.add("BAD", lost=True)
+        traceback = ran.stderr.partition("=== Uncaught")[2] or ran.stderr
+        pytest.fail(f"{faults[0].name} is {faults[0].read_bytes()!r}\n{traceback[:3000]}")
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    assert runs >= RUNS[kind] * MORE
+    if kind in COMPILED:
+        again = run(kind, tmp_path, "--again")
+        assert again.returncode == 0, again.stderr[-3000:]
