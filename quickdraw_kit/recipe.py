@@ -156,6 +156,8 @@ def load_recipe(path: Path, *, overrides: Iterable[str] = ()) -> Recipe:
         raise UsageError(f"{path} does not exist") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not TOML: {error}") from None
+    except RecursionError:
+        raise UsageError(f"{path} is no recipe: lists within lists without end") from None
     _check_keys(path, document)
     if changes := dict(map(_override, overrides)):
         if "jobs" not in document:
@@ -431,7 +433,7 @@ def _override(text: str) -> tuple[str, Any]:
         raise UsageError(f"--set {text!r}: expected name=value, such as epochs=2")
     try:
         return name.strip(), tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return name.strip(), value.strip()
 
 

@@ -28,6 +28,7 @@ def recipe(tmp_path):
     ("text", "message"),
     [
         ("[sample", "is not TOML"),
+        ("title = " + "[" * 3000, "lists within lists without end"),
         ("[sampel]\n", "unknown key 'sampel': did you mean sample"),
         ("[prepare]\nsources = ['x']\nlimti = 5", r"unknown key 'limti' in \[prepare\]"),
         ("[prepare]\n", "sources"),

@@ -54,6 +54,7 @@ def test_a_filled_page_is_background_where_there_are_lines():
         (document('<path stroke="red" d="M0 1e39h9"/>'), "beyond float32"),
         (b"<html", "cannot be read as SVG"),
         (b'<!DOCTYPE a [<!ENTITY b "c">]><svg>&b;</svg>', "entities"),
+        ('<!DOCTYPE a [<!ENTITY b "c">]><svg>&b;</svg>'.encode("utf-16"), "entities"),
     ],
 )
 def test_what_cannot_be_drawn(data, message):
