@@ -5,7 +5,8 @@ where there is no real data) in eight ndjson files, prepared with two worker pro
 drawings per second, peak memory of a process, and the projection. Then one of the files in one
 process under the profiler, for the share of each stage; the profiler costs a little itself. Then a
 tenth of the drawings and, with --large, five million, to show that time and memory per drawing do
-not grow. The machine is shared: look at ratios, and run it twice.
+not grow: what the million and its tenth let expect, a start and a time per drawing, is printed
+beside what was measured. The machine is shared: look at ratios, and run it twice.
 
     python benchmarks/prepare.py [--drawings 1000000] [--workers 2] [--large]
 """
@@ -137,6 +138,12 @@ def profile(source: Path, out: Path) -> dict[str, float]:
     return shares
 
 
+def extrapolate(few: dict[str, float], many: dict[str, float], drawings: int) -> float:
+    """Return the seconds of a run that has the start and the time per drawing of two others."""
+    slope = (many["seconds"] - few["seconds"]) / (many["drawings"] - few["drawings"])
+    return many["seconds"] + slope * (drawings - many["drawings"])
+
+
 def main() -> None:
     """Run the benchmark and print its tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -150,6 +157,7 @@ def main() -> None:
         sizes = [arguments.drawings // 10, arguments.drawings]
         if arguments.large:
             sizes.append(5 * arguments.drawings)
+        results: list[dict[str, float]] = []
         for drawings in sizes:
             sources = folder / f"in-{drawings}"
             write_sources(sources, drawings)
@@ -163,6 +171,13 @@ def main() -> None:
                 f"{ALL:,} would take {ALL / result['rate'] / 60:.1f} min",
                 flush=True,
             )
+            if len(results) == 2:
+                expected = extrapolate(*results, drawings)
+                print(
+                    f"expected of the first two: {expected:.1f} s, {result['seconds']:.1f} "
+                    f"measured, {result['seconds'] / expected:.2f} times as many"
+                )
+            results.append(result)
             if drawings == arguments.drawings:
                 shares = profile(next(iter(sorted(sources.iterdir()))), folder / "out")
                 print("share of one process's time, profiled on one of the files:")

@@ -39,8 +39,8 @@ def evaluate(
     data: Annotated[
         str,
         typer.Argument(
-            help="Folder of shards, of MNIST's IDX files, of <category>.npy or of "
-            "<category>.ndjson; or mnist-5k.",
+            help="Folder or address of shards; folder of MNIST's IDX files, of <category>.npy or "
+            "of <category>.ndjson; or mnist-5k.",
             show_default=False,
         ),
     ],

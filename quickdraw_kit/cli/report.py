@@ -23,8 +23,8 @@ def report(
     data: Annotated[
         str | None,
         typer.Argument(
-            help="Folder of shards, of MNIST's IDX files, of <category>.npy or of "
-            "<category>.ndjson; or mnist-5k.",
+            help="Folder or address of shards; folder of MNIST's IDX files, of <category>.npy or "
+            "of <category>.ndjson; or mnist-5k.",
         ),
     ] = None,
     out: Annotated[

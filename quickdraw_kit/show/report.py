@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from quickdraw_kit.shards.manifest import MANIFEST_NAME, load_manifest
+from quickdraw_kit.acquire.urls import is_url
+from quickdraw_kit.shards.dataset import open_shards
+from quickdraw_kit.shards.manifest import MANIFEST_NAME
 from quickdraw_kit.show.figures import category_histogram
 from quickdraw_kit.show.page import Picture, Section, Table, write_page
 from quickdraw_kit.show.sheet import contact_sheet
@@ -74,7 +76,7 @@ def write_report(
     loaded = open_model(model) if model is not None else None
     settings = settings_for(loaded, data) if loaded is not None else TrainConfig(data=data)
     splits = open_splits(settings)
-    sections = _about_data(Path(data), splits, figures)
+    sections = _about_data(data, splits, figures)
     if loaded is not None and model is not None:
         folder = Path(model) if Path(model).is_dir() else Path(model).parent
         sections += about_model(loaded, folder, splits, figures)
@@ -120,12 +122,12 @@ def images_of(dataset: "Dataset", rows: npt.NDArray[np.int64]) -> npt.NDArray[np
     return found
 
 
-def _about_data(folder: Path, splits: "Splits", figures: Path) -> list[Section]:
+def _about_data(place: str | os.PathLike[str], splits: "Splits", figures: Path) -> list[Section]:
     counts = _counts(splits)
     category_histogram(counts, figures / "histogram.png")
     first = next(iter(splits.values()))
     _contact_sheet(first, figures / "drawings.png")
-    rows: list[list[str]] = _origin(folder)
+    rows: list[list[str]] = _origin(place)
     rows += [[f"in {split}", f"{len(part):,}"] for split, part in splits.items()]
     rows.append(["categories", f"{len(first.label_names):,}"])
     many = len(first.label_names) > _FIT
@@ -163,11 +165,11 @@ def _counts(splits: Mapping[str, "Dataset"]) -> dict[str, dict[str, int]]:
     }
 
 
-def _origin(folder: Path) -> list[list[str]]:
+def _origin(place: str | os.PathLike[str]) -> list[list[str]]:
     """Say what the manifest of shards says of where they come from."""
-    if not (folder / MANIFEST_NAME).exists():
+    if not is_url(place) and not (Path(place) / MANIFEST_NAME).exists():
         return []
-    manifest = load_manifest(folder)
+    manifest = open_shards(place).manifest
     totals, side = manifest.counts, manifest.layout.style.side
     shares = " / ".join(f"{share:.0%}" for share in manifest.layout.fractions.values())
     divided = {

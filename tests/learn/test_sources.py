@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,9 @@ from quickdraw_kit.learn.evaluate import evaluate
 from quickdraw_kit.learn.sources import hash_rows, open_splits
 from quickdraw_kit.learn.train import train
 from quickdraw_kit.raster.render import rasterize
+from quickdraw_kit.shards.layout import Layout
+from quickdraw_kit.shards.prepare import prepare
+from quickdraw_kit.show.report import write_report
 from quickdraw_kit.strokes.generate import generate_drawings, write_sample
 from quickdraw_kit.strokes.ndjson import write_ndjson
 
@@ -38,6 +42,31 @@ def bitmaps(tmp_path):
         rows = rng.integers(0, 256, (300, 784), np.uint8)
         np.save(tmp_path / f"{name}.npy", np.concatenate([rows, rows[:100]]))  # 100 come twice
     return tmp_path
+
+
+@pytest.mark.parametrize("network", ["tiny-cnn", "stroke-cnn"])
+def test_shards_in_a_store_are_those_of_a_folder(tmp_path, monkeypatch, network):
+    monkeypatch.setenv("QUICKDRAW_KIT_HOME", str(tmp_path / "home"))
+    write_sample(tmp_path / "sample", drawings=90, categories=["circle", "line"])
+    layout = Layout(strokes=True, shard_rows=40)
+    url = "memory://sources/shards"
+    for place in (tmp_path / "shards", url):
+        prepare([tmp_path / "sample"], place, layout=layout, workers=1)
+    config = TrainConfig(data=str(tmp_path / "shards"), network=network, epochs=1, threads=1)
+    here, there = open_splits(config), open_splits(replace(config, data=url))
+    assert here.about == there.about
+    assert list(here) == list(there)
+    if network == "tiny-cnn":
+        assert [rows_of(part) for part in here.values()] == [rows_of(p) for p in there.values()]
+    ours, theirs = train(config, here), train(replace(config, data=url), there)
+    assert ours.history[-1].train_loss == theirs.history[-1].train_loss
+    write_report(tmp_path / "report.html", "Store", url)
+    assert "made by" in (tmp_path / "report.html").read_text()
+
+
+def test_a_store_without_shards_says_so():
+    with pytest.raises(DataError, match=r"memory://sources/none/manifest\.json does not exist"):
+        open_splits(TrainConfig(data="memory://sources/none"))
 
 
 def test_bitmaps_are_split_by_row_and_twins_stay_together(bitmaps):
