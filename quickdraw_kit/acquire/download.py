@@ -255,7 +255,8 @@ def _run(
     with connected(patience) as session:
         pool = ThreadPoolExecutor(max(1, workers), thread_name_prefix="download")
         try:
-            yield Fetcher(files, root, session, pool, max(1, workers), verify, Sums(progress))
+            by_name = {file.name: file for file in files}
+            yield Fetcher(by_name, root, session, pool, max(1, workers), verify, Sums(progress))
         finally:
             session.stop.set()
             pool.shutdown(cancel_futures=True)
@@ -263,9 +264,9 @@ def _run(
 
 @dataclass(frozen=True, slots=True)
 class Fetcher:
-    """A run: its files, connections, threads and sums."""
+    """A run: its files by name, connections, threads and sums."""
 
-    files: Sequence[RemoteFile]
+    files: dict[str, RemoteFile]
     root: Path
     session: Session
     pool: ThreadPoolExecutor
@@ -275,7 +276,7 @@ class Fetcher:
 
     def plan(self) -> list[DownloadedFile]:
         """Tell for each file whether it is there, and if not, where it is and how large."""
-        planned = list(self.pool.map(self._look, self.files))
+        planned = list(self.pool.map(self._look, self.files.values()))
         self.sums.begin(planned)
         return planned
 
@@ -322,8 +323,7 @@ class Fetcher:
 
     def start(self, planned: DownloadedFile) -> Future[DownloadedFile]:
         """Begin to fetch one of the files; the result tells what became of it."""
-        file = next(file for file in self.files if file.name == planned.name)
-        return self.pool.submit(self._fetch, file, planned)
+        return self.pool.submit(self._fetch, self.files[planned.name], planned)
 
     def _look(self, file: RemoteFile) -> DownloadedFile:
         place = Place(self.root / file.name)

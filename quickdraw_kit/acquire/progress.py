@@ -64,14 +64,14 @@ class Sums:
         self._progress, self._lock = progress, threading.Lock()
         self._done: dict[str, int] = {}
         self._size: dict[str, int] = {}
+        self._all_done = self._all_size = 0
 
     def begin(self, planned: Iterable[DownloadedFile]) -> None:
         """Take note of the sizes of all files and of what earlier runs left of them."""
         final = []
         for file in planned:
             if file.state == "planned":
-                self._size[file.name] = file.size or 0
-                self._done[file.name] = Place(file.path).partial_size()
+                self._count(file.name, Place(file.path).partial_size(), file.size or 0)
             else:
                 final.append(file)
         for file in final:
@@ -82,9 +82,7 @@ class Sums:
 
         def tell(done: int, size: int | None, note: str) -> None:
             with self._lock:
-                self._done[name] = done
-                if size is not None:
-                    self._size[name] = size
+                self._count(name, done, size)
                 self._step(name, "waiting" if note else "receiving", done, note)
 
         return tell
@@ -94,13 +92,21 @@ class Sums:
         state, size = file.state, file.size or 0
         with self._lock:
             if state == "fetched":
-                self._done[file.name] = self._size[file.name] = size
+                self._count(file.name, size, size)
                 self._step(file.name, "fetched", size, "")
             elif state in ("present", "failed"):
-                self._done.pop(file.name, None)
-                self._size.pop(file.name, None)
+                self._all_done -= self._done.pop(file.name, 0)
+                self._all_size -= self._size.pop(file.name, 0)
                 final: Literal["present", "failed"] = "present" if state == "present" else "failed"
                 self._step(file.name, final, size if final == "present" else 0, file.error or "")
+
+    def _count(self, name: str, done: int, size: int | None) -> None:
+        """Take note of the bytes of a file; a size that is None stays what it was."""
+        self._all_done += done - self._done.get(name, 0)
+        self._done[name] = done
+        if size is not None:
+            self._all_size += size - self._size.get(name, 0)
+            self._size[name] = size
 
     def _step(
         self,
@@ -110,5 +116,5 @@ class Sums:
         note: str,
     ) -> None:
         if self._progress is not None:
-            size, sums = self._size.get(name), (self._done.values(), self._size.values())
-            self._progress(Progress(name, state, done, size, sum(sums[0]), sum(sums[1]), note))
+            size, sums = self._size.get(name), (self._all_done, self._all_size)
+            self._progress(Progress(name, state, done, size, *sums, note))
