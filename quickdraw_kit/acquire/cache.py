@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from quickdraw_kit.acquire.addresses import redact
 from quickdraw_kit.acquire.remote import PermanentError, RemoteObject
 from quickdraw_kit.errors import DataError
 from quickdraw_kit.files import atomic_write, open_source, sync_directory
@@ -254,5 +255,6 @@ def _read(path: Path) -> RemoteObject | None:
 
 
 def _write(path: Path, record: RemoteObject) -> None:
+    record = dataclasses.replace(record, url=redact(record.url))  # folders of downloads are shared
     with atomic_write(path) as file:
         file.write(json.dumps(dataclasses.asdict(record), indent=1).encode())

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 from urllib.parse import quote
 
+from quickdraw_kit.acquire.addresses import is_web, parse_place
 from quickdraw_kit.categories import CATEGORIES, check_categories
 from quickdraw_kit.errors import UsageError
 
@@ -107,7 +108,8 @@ def remote_files(
     Raises
     ------
     UsageError
-        If a name or the kind is not known, or no name is given.
+        If a name or the kind is not known, no name is given, or the mirror's address names no
+        place.
 
     Examples
     --------
@@ -121,7 +123,8 @@ def remote_files(
     wanted = list(CATEGORIES if names is None else names)
     if not wanted:
         raise UsageError("no name is given: name categories, mnist or fashion-mnist")
-    base = (os.environ.get("QUICKDRAW_KIT_MIRROR") if mirror is None else mirror) or None
+    named = os.environ.get("QUICKDRAW_KIT_MIRROR") if mirror is None else mirror
+    base = str(parse_place(named)) if named else None
     digits = {name.casefold().replace("_", "-") for name in wanted} & {"mnist", "fashion-mnist"}
     words = [name for name in wanted if name.casefold().replace("_", "-") not in digits]
     files = [_category(word, kind, base) for word in check_categories(words)]
@@ -193,6 +196,5 @@ def _idx(
 
 
 def _address(base: str, place: str) -> str:
-    """Join a base and a relative place; only in web and file addresses is a space written %20."""
-    scheme = base.partition("://")[0].lower()
-    return f"{base.rstrip('/')}/{quote(place) if scheme in ('http', 'https', 'file') else place}"
+    """Join a base and a relative place; only on the web is a space written %20."""
+    return f"{base.rstrip('/')}/{quote(place) if is_web(base) else place}"

@@ -6,12 +6,13 @@ credentials as they always do; for public buckets of Amazon set ``FSSPEC_S3_ANON
 
 import base64
 import binascii
+import hashlib
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
+from quickdraw_kit.acquire.addresses import parse_place, redact
 from quickdraw_kit.acquire.remote import (
     ChangedError,
     PermanentError,
@@ -25,6 +26,25 @@ __all__ = ["failures", "find", "look", "receive"]
 
 _PIECE = 8 << 20  # one request each, on a store in the cloud
 
+# Mistakes of a program or of its settings, which another try will not mend; all other errors that
+# drivers have of their own are of a network. Among the exceptions of aiohttp, asyncio, botocore,
+# requests, gcsfs and google-auth that derive from these are some that may pass: certificates that
+# a proxy spoils and the whole of requests, which are OSErrors as well, and what comes of reading
+# the page of a proxy as if it were the store's answer. aiohttp's InvalidURL, botocore's
+# UnknownEndpointError and what gcsfs and s3fs make of a request that is refused as invalid are
+# ValueErrors by right. Errors of settings that botocore derives from none of these stand by name.
+_MISTAKES = (TypeError, ValueError, AttributeError, RuntimeError)
+_MAY_PASS = (OSError, json.JSONDecodeError, UnicodeDecodeError)
+_WRONG_SETTINGS = {
+    "ConfigNotFound",
+    "ConfigParseError",
+    "EndpointProviderError",
+    "InvalidConfigError",
+    "NoRegionError",
+    "ParamValidationError",
+    "ProfileNotFound",
+}
+
 
 def look(url: str) -> RemoteObject:
     """Ask a file system for a file's size and version.
@@ -32,7 +52,8 @@ def look(url: str) -> RemoteObject:
     See `quickdraw_kit.acquire.remote.look`.
     """
     with failures():
-        return _describe(url, *_open(url))
+        system, path = _open(url)
+        return _describe(url, system.info(path))
 
 
 def find(url: str) -> list[RemoteObject]:
@@ -42,14 +63,18 @@ def find(url: str) -> list[RemoteObject]:
     """
     with failures():
         system, path = _open(url)
-        if system.isfile(path):
-            paths = [path]
-        elif system.isdir(path):
-            entries = system.ls(path, detail=True)
-            paths = [entry["name"] for entry in entries if entry["type"] == "file"]
+        try:
+            entry = system.info(path)
+        except FileNotFoundError:
+            entries = system.glob(path, detail=True)
         else:
-            paths = [match for match in system.glob(path) if system.isfile(match)]
-        return [_describe(system.unstrip_protocol(path), system, path) for path in sorted(paths)]
+            inside = [] if entry["type"] == "file" else system.ls(path, detail=True)
+            entries = {path: entry} | {entry["name"]: entry for entry in inside}
+        return [
+            _describe(_address(url, system, path, name), entry)
+            for name, entry in sorted(entries.items())
+            if entry["type"] == "file"
+        ]
 
 
 @contextmanager
@@ -60,7 +85,7 @@ def receive(url: str, offset: int, pin: RemoteObject | None) -> Iterator[Recepti
     """
     with failures():
         system, path = _open(url)
-        found = _describe(url, system, path)
+        found = _describe(url, system.info(path))
         start = offset if pin is not None and found.is_same(pin) else 0
         file = system.open(path, "rb", cache_type="none")
     with file:
@@ -72,37 +97,46 @@ def _pieces(file: Any, start: int, found: RemoteObject) -> Iterator[bytes]:
         file.seek(start)
         while piece := file.read(_PIECE):
             yield piece
-        if not _describe(found.url, *_open(found.url)).is_same(found):
-            raise ChangedError
+    if not look(found.url).is_same(found):
+        raise ChangedError
 
 
 def _open(url: str) -> tuple[Any, str]:
     """Return the file system of an address and the path in it."""
-    import fsspec  # type: ignore[import-untyped]
+    from fsspec import get_filesystem_class  # type: ignore[import-untyped]
 
-    if url.lower().startswith("file:"):
-        url = url2pathname(urlsplit(url).path)
+    place = parse_place(url)
     try:
-        system, path = fsspec.url_to_fs(url)
+        # not url_to_fs, which takes a name that holds :: for two addresses
+        kind = get_filesystem_class(place.partition("://")[0] if isinstance(place, str) else "file")
+        system = kind(**kind._get_kwargs_from_urls(str(place)))
+        path = kind._strip_protocol(str(place))
     except ImportError as error:
         raise UsageError(
-            f"{url} needs a driver that is not installed: {error}. "
+            f"{redact(url)} needs a driver that is not installed: {error}. "
             'Run: pip install "quickdraw-kit[cloud]"'
         ) from error
     except ValueError as error:
-        raise UsageError(f"{url} is no address that is known: {error}") from error
+        raise UsageError(f"{redact(url)} is no address that is known: {error}") from error
     system.invalidate_cache()
     return system, path
 
 
-def _describe(url: str, system: Any, path: str) -> RemoteObject:
-    info = system.info(path)
+def _address(url: str, system: Any, path: str, name: str) -> str:
+    """Write the address of a file that was found at another address, or below it."""
+    if not system._get_kwargs_from_urls(url):
+        return str(system.unstrip_protocol(name))
+    head = url.rstrip("/").removesuffix(path.rstrip("/"))  # it names the host, and who asks
+    return f"{head}{name}"
+
+
+def _describe(url: str, info: dict[str, Any]) -> RemoteObject:
     if info["type"] != "file":
         raise PermanentError("it is a folder, expected a file")
     return RemoteObject(
         url,
         info["size"],
-        str(system.ukey(path)),
+        hashlib.sha256(str(info).encode()).hexdigest(),  # all that the file system tells of it
         str(info["generation"]) if "generation" in info else None,
         _hexadecimal(info.get("md5Hash")),
         _hexadecimal(info.get("crc32c")),
@@ -125,7 +159,8 @@ def failures() -> Iterator[None]:
     TemporaryError
         If the file system fails in a way that may pass.
     PermanentError
-        If a file is not there (then its cause is the FileNotFoundError), or access is refused.
+        If a file is not there (then its cause is the FileNotFoundError), access is refused, or
+        what is asked for makes no sense.
 
     Examples
     --------
@@ -149,4 +184,9 @@ def failures() -> Iterator[None]:
                 f"the store wants to know who asks: {error}. Set the credentials that its driver "
                 "looks for; for a public bucket of Amazon set FSSPEC_S3_ANON=true"
             ) from error
-        raise TemporaryError(f"{type(error).__name__}: {error}") from error
+        told = f"{type(error).__name__}: {error}"
+        if type(error).__name__ in _WRONG_SETTINGS or (
+            isinstance(error, _MISTAKES) and not isinstance(error, _MAY_PASS)
+        ):
+            raise PermanentError(told) from error
+        raise TemporaryError(told) from error

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from quickdraw_kit.acquire.addresses import is_web, redact
 from quickdraw_kit.errors import QuickdrawError
 
 if TYPE_CHECKING:
@@ -119,8 +120,9 @@ class RemoteObject:
 
     def is_same(self, other: "RemoteObject") -> bool:
         """Tell whether another answer is of the same version; when in doubt, it is not."""
-        return self.pinned and (self.url, self.size, self.etag, self.generation) == (
-            other.url,
+        here = (redact(self.url), self.size, self.etag, self.generation)
+        return self.pinned and here == (
+            redact(other.url),
             other.size,
             other.etag,
             other.generation,
@@ -163,7 +165,7 @@ def look(session: "Session", url: str) -> RemoteObject:
     >>> look(Session(None, Patience()), str(path)).size
     5
     """
-    if _is_web(url):
+    if is_web(url):
         from quickdraw_kit.acquire import web
 
         return web.look(session, url)
@@ -201,7 +203,7 @@ def find(session: "Session", url: str) -> list[RemoteObject]:
     >>> [file.size for file in find(Session(None, Patience()), f"{folder}/c*.ndjson")]
     [5]
     """
-    if _is_web(url):
+    if is_web(url):
         return [look(session, url)]
     from quickdraw_kit.acquire import filesystem
 
@@ -248,14 +250,10 @@ def receive(
     ...     start, b"".join(pieces)
     (3, b'45')
     """
-    if _is_web(url):
+    if is_web(url):
         from quickdraw_kit.acquire import web
 
         return web.receive(session, url, offset, pin)
     from quickdraw_kit.acquire import filesystem
 
     return filesystem.receive(url, offset, pin)
-
-
-def _is_web(url: str) -> bool:
-    return url.lower().startswith(("http://", "https://"))

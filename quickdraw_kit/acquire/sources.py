@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from quickdraw_kit.acquire.addresses import parse_place, redact
 from quickdraw_kit.acquire.catalog import Kind, remote_files
 from quickdraw_kit.acquire.report import DownloadedFile
-from quickdraw_kit.acquire.urls import is_url, local_path
 from quickdraw_kit.categories import check_categories
 from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.files import compression
@@ -72,7 +72,8 @@ class Source:
     @property
     def word(self) -> str:
         """The category that the file's name gives, for forms that do not name it inside."""
-        return word_of(self.path)
+        named = self if self.remote is None else self.remote  # it may pass through under another
+        return word_of(named.path)
 
     def check_unchanged(self) -> None:
         """Raise when the file is not the one that was found.
@@ -168,15 +169,16 @@ def find_sources(
     found: dict[Path, DownloadedFile | None] = {}
     categories: list[str] = []
     for spec in specs:
-        spec = os.fspath(spec)
-        spec = local_path(spec) or spec
-        if is_url(spec):
-            for file in _there(spec, look_at):
+        place = parse_place(spec)
+        if isinstance(place, str):
+            for file in _there(place, look_at):
                 other = found.setdefault(file.path, file)
                 if other is not None and other.url != file.url:
-                    raise UsageError(f"{file.url} and {other.url} are told apart by no name")
-        elif (files := _expand(spec)) is None:
-            categories += check_categories([spec])
+                    raise UsageError(
+                        f"{redact(file.url)} and {redact(other.url)} are told apart by no name"
+                    )
+        elif (files := _expand(place)) is None:
+            categories += check_categories([str(place)])
         else:
             found.update((path.resolve(), None) for path in files)
     if categories and look is not None:
@@ -190,9 +192,8 @@ def find_sources(
     return sorted(_source(path, name, found[path]) for path, name in zip(paths, names, strict=True))
 
 
-def _expand(spec: str) -> list[Path] | None:
+def _expand(path: Path) -> list[Path] | None:
     """Return the files that are meant; None when it can only be a category."""
-    path = Path(spec)
     if path.is_dir():
         files = [child for child in sorted(path.iterdir()) if _form(child) and child.is_file()]
         if not files:
@@ -205,15 +206,15 @@ def _expand(spec: str) -> list[Path] | None:
         return files
     if path.exists():
         return [path]
-    if glob.has_magic(spec):
+    if glob.has_magic(str(path)):
         # Path.glob would refuse an absolute pattern
-        matches = [Path(match) for match in sorted(glob.glob(spec, recursive=True))]  # noqa: PTH207
+        matches = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207
         files = [match for match in matches if match.is_file() and _form(match)]
         if not files:
-            raise DataError(f"no readable file matches {spec}")
+            raise DataError(f"no readable file matches {path}")
         return files
     if path.parent != Path() or path.suffix:
-        raise UsageError(f"{spec} does not exist")
+        raise UsageError(f"{path} does not exist")
     return None
 
 
@@ -222,14 +223,14 @@ def _there(
 ) -> list[DownloadedFile]:
     """Return the files that an address means, which are not here."""
     if look_at is None:
-        raise UsageError(f"{url} is no file here, and only prepare reads from elsewhere")
+        raise UsageError(f"{redact(url)} is no file here, and only prepare reads from elsewhere")
     files = list(look_at(url))
     readable = [file for file in files if _form(file.path)]
     if not readable:
         raise DataError(
-            f"{url} is of no known form, nor holds a file that is: found {len(files)}, the first "
-            f"is {files[0].path.name}; expected .ndjson, .jsonl, .csv, .bin, .npz or .npy, as it "
-            "is or with .gz or .zst"
+            f"{redact(url)} is of no known form, nor holds a file that is: found {len(files)}, the "
+            f"first is {files[0].path.name}; expected .ndjson, .jsonl, .csv, .bin, .npz or .npy, "
+            "as it is or with .gz or .zst"
         )
     return readable
 
@@ -269,12 +270,12 @@ def _source(path: Path, name: str, remote: DownloadedFile | None) -> Source:
     if remote is not None:
         if remote.size is None:
             raise DataError(
-                f"{remote.url}: the server does not tell its size, so that it cannot be planned "
-                "for. Download it first."
+                f"{redact(remote.url)}: the server does not tell its size, so that it cannot be "
+                "planned for. Download it first."
             )
         if form == "idx":
             raise UsageError(
-                f"{remote.url}: IDX images are read together with their labels. Run: "
+                f"{redact(remote.url)}: IDX images are read together with their labels. Run: "
                 "quickdraw-kit download mnist, with --mirror for another place"
             )
         return Source(name, path, form, remote.size, 0, _COMPRESSED.get(path.suffix), remote)

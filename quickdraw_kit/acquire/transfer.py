@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from quickdraw_kit.acquire.addresses import redact
 from quickdraw_kit.acquire.cache import Place, checksums, content_md5
 from quickdraw_kit.acquire.catalog import RemoteFile
 from quickdraw_kit.acquire.remote import (
@@ -148,7 +149,7 @@ def is_here(file: RemoteFile, place: Place) -> bool:
     record = place.record()
     if record is None or not place.is_whole():
         return False
-    return not file.only_there or record.url in file.urls
+    return not file.only_there or redact(record.url) in map(redact, file.urls)
 
 
 def adopt(file: RemoteFile, place: Place, version: RemoteObject) -> bool:
@@ -218,7 +219,7 @@ class _Transfer:
         self._session.check()
         partial, pin = self._place.partial() or (None, None)
         offset = 0
-        if partial and pin and pin.pinned and pin.url == url:
+        if partial and pin and pin.pinned and redact(pin.url) == redact(url):
             offset = partial.stat().st_size
             if offset == pin.size:  # killed just before the check
                 if not look(self._session, url).is_same(pin):
@@ -279,5 +280,5 @@ def _first(urls: tuple[str, ...], get: Callable[[str], _Result]) -> _Result:
         try:
             return get(url)
         except (TemporaryError, PermanentError) as error:
-            reasons.append(f"{url}: {error}")
+            reasons.append(f"{redact(url)}: {error}")
     raise PermanentError("; ".join(reasons))

@@ -6,16 +6,19 @@ and does not stay: it has a place already, in the store.
 
 import hashlib
 import os
-from pathlib import Path, PurePosixPath
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from quickdraw_kit.acquire.addresses import path_of, redact
 from quickdraw_kit.acquire.remote import PermanentError, TemporaryError, find
 from quickdraw_kit.acquire.report import DownloadedFile
 from quickdraw_kit.acquire.session import Patience, connected, persist
 from quickdraw_kit.errors import DataError, UsageError
 
 __all__ = ["find_urls", "is_url", "local_path"]
+
+
+_LONGEST = 100  # bytes of a name; what stands beside it has 40 more, and disks take 143 or 255
 
 
 def is_url(place: str | os.PathLike[str]) -> bool:
@@ -74,24 +77,22 @@ def find_urls(url: str, *, patience: Patience | None = None) -> list[DownloadedF
         try:
             found = persist(session, lambda: find(session, url))
         except (TemporaryError, PermanentError) as error:
-            raise DataError(f"{url}: {error}") from error
+            raise DataError(f"{redact(url)}: {error}") from error
     if not found:
-        raise UsageError(f"{url} does not exist, or holds no file")
+        raise UsageError(f"{redact(url)} does not exist, or holds no file")
     return [
-        DownloadedFile(_name(url), _path(url), "planned", url, file.size, stays=False)
-        for url, file in ((file.url, file) for file in found)
+        DownloadedFile(
+            _name(file.url), path_of(file.url), "planned", file.url, file.size, stays=False
+        )
+        for file in found
     ]
 
 
-def _path(url: str) -> Path:
-    """Write an address as a path, from which names and forms are read."""
-    parts = urlsplit(url)
-    if parts.scheme in ("http", "https"):
-        return Path(f"{parts.scheme}:/{parts.netloc}{unquote(parts.path)}")
-    return Path(url)
-
-
 def _name(url: str) -> str:
-    """Give a file that passes through a name of its own, which cannot point elsewhere."""
+    """Give a file that passes through a name of its own, which cannot point elsewhere.
+
+    It ends as the file's own name does, and leaves room for what stands beside it on the way.
+    """
     digest = hashlib.sha256(url.encode()).hexdigest()[:16]
-    return f"{digest}/{PurePosixPath(_path(url)).name}"
+    end = path_of(url).name.encode()[-_LONGEST:].decode(errors="ignore")
+    return f"{digest}/{end}"

@@ -57,6 +57,14 @@ def test_a_mirror_replaces_every_address():
     assert files[1].urls == ("s3://mine/q/mnist/train-images-idx3-ubyte.gz",)
 
 
+def test_a_mirror_of_this_machine_is_a_folder(tmp_path):
+    folder = tmp_path / "a%20mirror"
+    files = remote_files(["ice cream"], mirror=folder.as_uri())
+    assert files[0].urls[0] == str(folder / "full" / "simplified" / "ice cream.ndjson")
+    with pytest.raises(UsageError, match="s3:// names no place"):
+        remote_files(["ice cream"], mirror="s3://")
+
+
 def test_an_empty_setting_is_no_mirror(monkeypatch):
     monkeypatch.setenv("QUICKDRAW_KIT_MIRROR", "")
     assert remote_files(["cat"])[0].urls[0].startswith(catalog.BUCKET)

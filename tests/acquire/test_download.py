@@ -2,12 +2,14 @@
 
 import contextlib
 import shutil
+import time
+from dataclasses import replace
 
 import pytest
 
 from quickdraw_kit.acquire.catalog import KINDS
-from quickdraw_kit.acquire.download import download, iter_download
-from quickdraw_kit.acquire.report import DownloadError
+from quickdraw_kit.acquire.download import download, fetching, iter_download
+from quickdraw_kit.acquire.report import DownloadedFile, DownloadError
 from quickdraw_kit.errors import QuickdrawError, UsageError
 from tests.acquire.bucket import Bucket, Fault
 from tests.acquire.conftest import QUICK, content, leftovers, visible
@@ -253,6 +255,45 @@ def test_settings_come_from_the_environment(home, bucket, three, monkeypatch):
     monkeypatch.setenv("QUICKDRAW_KIT_HOME", str(home))
     monkeypatch.setenv("QUICKDRAW_KIT_MIRROR", bucket.url + "/")
     assert download(["cat"], patience=QUICK).paths == (home / "simplified" / "cat.ndjson",)
+
+
+def test_the_bookkeeping_of_many_files_does_not_grow_with_their_square(tmp_path, monkeypatch):
+    planned = [
+        DownloadedFile(f"{number}", tmp_path / f"{number}" / "a", "planned", "", 1, stays=False)
+        for number in range(20_000)
+    ]
+
+    def fetch(self, file, planned):
+        result = replace(planned, state="fetched", received=1)
+        self.sums.finish(result)
+        return result
+
+    monkeypatch.setattr("quickdraw_kit.acquire.download.Fetcher._fetch", fetch)
+    steps = []
+    begun = time.monotonic()
+    with fetching(tmp_path, planned, progress=steps.append) as fetcher:
+        for future in [fetcher.start(file) for file in planned]:
+            future.result()
+    assert steps[-1].all_done == len(planned)
+    assert time.monotonic() - begun < 10, "one second, and a minute when each step sees all files"
+
+
+def test_credentials_are_not_recorded_and_are_no_part_of_what_a_file_is(home, bucket, three):
+    mirror = bucket.url.replace("://", "://me:secret@")
+    bucket.fail("full/simplified/dog.ndjson", Fault(cut=150_000), Fault(status=404))
+    with pytest.raises(DownloadError, match="404") as caught:
+        download(["cat", "dog"], home=home, mirror=mirror, patience=QUICK)
+    assert "secret" not in str(caught.value)
+    assert not [
+        path for path in home.rglob("*") if path.is_file() and b"secret" in path.read_bytes()
+    ]
+    report = download(["cat", "dog"], home=home, mirror=mirror, patience=QUICK)
+    assert [(file.state, file.received) for file in report.files] == [
+        ("present", 0),
+        ("fetched", 50_000),
+    ]
+    other = bucket.url.replace("://", "://me:another@")
+    assert download(["cat", "dog"], home=home, mirror=other, patience=QUICK).received == 0
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_of_the_file(get, home, three):

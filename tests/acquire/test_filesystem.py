@@ -1,10 +1,14 @@
 """Mirrors that are folders or stores: through fsspec, as carefully as from the web."""
 
 import importlib.util
+import json
 import os
+import ssl
+from typing import ClassVar
 
 import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from quickdraw_kit.acquire import filesystem
 from quickdraw_kit.acquire.cache import Place
@@ -121,6 +125,102 @@ def test_failures_are_told_apart(mirror, monkeypatch):
     monkeypatch.setattr("fsspec.implementations.local.LocalFileSystem.info", info)
     with pytest.raises(TemporaryError, match="BrokenError: reset by peer"):
         filesystem.look(str(mirror))
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        TypeError("__init__() got an unexpected keyword argument"),
+        ValueError("Failed to list path"),
+        AttributeError("no attribute"),
+        RuntimeError("This class is not fork-safe"),
+        NotImplementedError(),
+        ("aiohttp", "InvalidURL", ("http://",)),
+        ("botocore.exceptions", "UnknownEndpointError", {"service_name": "s3", "region_name": "x"}),
+        ("botocore.exceptions", "ParamValidationError", {"report": "Invalid bucket name"}),
+        ("botocore.exceptions", "ProfileNotFound", {"profile": "x"}),
+    ],
+    ids=lambda mistake: mistake[1] if isinstance(mistake, tuple) else type(mistake).__name__,
+)
+def test_a_mistake_is_not_tried_again(mistake):
+    with pytest.raises(PermanentError), filesystem.failures():
+        raise made(mistake)
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        OSError("the store says: slow down"),
+        ssl.SSLCertVerificationError(1, "a proxy's own certificate"),  # a ValueError as well
+        json.JSONDecodeError("Expecting value", "<html>502", 0),
+        UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"),
+        EOFError(),
+        ("aiohttp", "ServerDisconnectedError", ()),
+        ("aiohttp", "ClientPayloadError", ()),
+        ("botocore.exceptions", "EndpointConnectionError", {"endpoint_url": "x", "error": "y"}),
+        ("botocore.exceptions", "IncompleteReadError", {"actual_bytes": 1, "expected_bytes": 2}),
+        ("botocore.exceptions", "ClientError", ({"Error": {"Code": "SlowDown"}}, "GetObject")),
+        ("botocore.parsers", "ResponseParserError", ("no XML",)),
+    ],
+    ids=lambda failure: failure[1] if isinstance(failure, tuple) else type(failure).__name__,
+)
+def test_what_may_pass_is_tried_again(failure):
+    with pytest.raises(TemporaryError), filesystem.failures():
+        raise made(failure)
+
+
+def made(error):
+    """An error, or one of a driver that may not be installed."""
+    if isinstance(error, Exception):
+        return error
+    module, name, arguments = error
+    kind = getattr(pytest.importorskip(module), name)
+    return kind(**arguments) if isinstance(arguments, dict) else kind(*arguments)
+
+
+def test_a_bucket_that_cannot_be_is_said_at_once(monkeypatch):
+    pytest.importorskip("s3fs")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    with pytest.raises(PermanentError, match="Invalid bucket name"):
+        filesystem.find("s3://My_Bucket!/x")
+
+
+def test_a_name_with_two_colons_is_one_name(memory):
+    memory.pipe("/bucket/a::b.ndjson", b"12345")
+    (found,) = filesystem.find("memory://bucket/a*")
+    with filesystem.receive(found.url, 2, filesystem.look(found.url)) as (version, start, pieces):
+        assert (version.size, start, b"".join(pieces)) == (5, 2, b"345")
+
+
+class HostedFileSystem(MemoryFileSystem):
+    """A store whose host and user are no part of its paths, as with FTP."""
+
+    protocol = "hosted"
+    store: ClassVar = {}
+
+    def __init__(self, host: str, user: str) -> None:
+        super().__init__()
+        assert (host, user) == ("host", "me:secret"), "asked without them"
+
+    @classmethod
+    def _strip_protocol(cls, path):
+        path = path.removeprefix("hosted://")
+        return f"/{path.partition('/')[2]}".rstrip("/")
+
+    @staticmethod
+    def _get_kwargs_from_urls(path):
+        user, _, host = path.removeprefix("hosted://").partition("/")[0].rpartition("@")
+        return {"host": host, "user": user}
+
+
+@pytest.mark.parametrize("place", ["shelf", "shelf/", "shelf/*.bin", "shelf/cat.bin"])
+def test_what_is_found_below_an_address_is_asked_for_there(place):
+    fsspec.register_implementation("hosted", HostedFileSystem, clobber=True)
+    HostedFileSystem("host", "me:secret").pipe("/shelf/cat.bin", b"12345")
+    (found,) = filesystem.find(f"hosted://me:secret@host/{place}")
+    assert found.url == "hosted://me:secret@host/shelf/cat.bin"
+    assert filesystem.look(found.url).size == 5
 
 
 def test_an_error_of_the_reader_is_not_taken_for_one_of_the_mirror(mirror):

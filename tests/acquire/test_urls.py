@@ -1,10 +1,13 @@
 """Sources by address: what stands there becomes sources as if it were here."""
 
+from dataclasses import replace
+
 import fsspec
 import pytest
 
+from quickdraw_kit.acquire.download import fetching
 from quickdraw_kit.acquire.sources import find_sources
-from quickdraw_kit.acquire.urls import find_urls, is_url
+from quickdraw_kit.acquire.urls import find_urls
 from quickdraw_kit.errors import DataError, UsageError
 from tests.acquire.bucket import Fault
 from tests.acquire.conftest import QUICK
@@ -22,11 +25,6 @@ def shelf():
 
 def find(*specs):
     return find_sources(specs, look_at=lambda url: find_urls(url, patience=QUICK))
-
-
-@pytest.mark.parametrize("path", ["shards", "C:/shards", "/a/b", "./x", "a:b"])
-def test_paths_are_no_urls(path):
-    assert not is_url(path)
 
 
 def test_a_folder_gives_its_readable_files_and_not_its_subfolders(shelf):
@@ -100,6 +98,46 @@ def test_no_name_leads_out_of_the_folder_it_passes_through(bucket):
         find(f"{bucket.url}/a%2F..")
 
 
+def test_no_secret_is_in_a_name_or_a_message(bucket):
+    bucket.put("cat.ndjson?token=secret", b"12345")
+    bucket.put("notes.txt?token=secret", b"12345")
+    host = bucket.url.removeprefix("http://")
+    (source,) = find(f"http://me:secret@{host}/cat.ndjson?token=secret")
+    assert source.name == "cat.ndjson"
+    assert source.path.as_posix() == f"http:/{host}/cat.ndjson"
+    for name in ("absent.ndjson", "notes.txt"):
+        with pytest.raises(DataError) as caught:
+            find(f"http://me:secret@{host}/{name}?token=secret")
+        assert str(caught.value).startswith(f"http://{host}/{name}?...")
+        assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["x" * 240, "ü" * 120, "✓" * 80, "a%b" * 80])
+def test_a_long_name_fits_on_its_way(tmp_path, name):
+    fsspec.filesystem("memory").pipe(f"/long/{name}.bin.gz", b"12345")
+    (source,) = find("memory://long")
+    assert source.word == name
+    planned = replace(source.remote, path=tmp_path / source.remote.name)
+    with fetching(tmp_path, [planned], patience=QUICK) as fetcher:
+        file = fetcher.start(planned).result()
+    assert file.path.read_bytes() == b"12345"
+    assert file.path.suffixes == [".bin", ".gz"]
+    assert replace(source, path=file.path).word == name
+    fsspec.filesystem("memory").rm("/long", recursive=True)
+
+
+@pytest.mark.parametrize("pattern", ["many", "many/*.ndjson"])
+def test_many_files_are_found_by_one_listing(monkeypatch, pattern):
+    system, asked = fsspec.filesystem("memory"), []
+    for number in range(100):
+        system.pipe(f"/many/{number}.ndjson", b"{}")
+    info = system.info
+    monkeypatch.setattr(system, "info", lambda path: asked.append(path) or info(path))
+    assert len(find(f"memory://{pattern}")) == 100
+    assert len(asked) < 5
+    system.rm("/many", recursive=True)
+
+
 @pytest.mark.parametrize(
     ("url", "error", "message"),
     [
@@ -109,6 +147,7 @@ def test_no_name_leads_out_of_the_folder_it_passes_through(bucket):
         ("memory://shelf/notes.txt", DataError, "no known form"),
         ("memory://shelf/t10k-images-idx3-ubyte", UsageError, "quickdraw-kit download mnist"),
         ("nonsense://shelf/cat.ndjson", UsageError, "Protocol not known"),
+        ("memory://", UsageError, "names no place"),
         ("http://127.0.0.1:9/cat.ndjson", DataError, "no connection"),
     ],
 )

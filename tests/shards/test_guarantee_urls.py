@@ -117,6 +117,14 @@ def test_the_web(web, whole, tmp_path):
     assert len(web.gets()) == len(WORDS)
 
 
+def test_no_credential_gets_into_what_is_published(web, tmp_path):
+    urls = [url.replace("://", "://me:secret@") for url in web_urls(web)]
+    manifest = prepare(urls, tmp_path / "out", layout=LAYOUT, workers=1)
+    assert manifest.counts.rejected
+    assert "secret" not in json.dumps(plan_prepare(urls, tmp_path / "out").describe())
+    assert not [path for path in tmp_path.glob("out/**/*") if b"secret" in path.read_bytes()]
+
+
 def test_a_store_and_this_machine_and_categories_together(here, web, tmp_path):
     for word in WORDS[:3]:
         data = (here / f"{word}.ndjson").read_bytes()
