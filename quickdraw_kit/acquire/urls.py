@@ -5,9 +5,6 @@ and does not stay: it has a place already, in the store.
 """
 
 import hashlib
-import os
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from quickdraw_kit.acquire.addresses import path_of, redact
 from quickdraw_kit.acquire.remote import PermanentError, TemporaryError, find
@@ -15,32 +12,9 @@ from quickdraw_kit.acquire.report import DownloadedFile
 from quickdraw_kit.acquire.session import Patience, connected, persist
 from quickdraw_kit.errors import DataError, UsageError
 
-__all__ = ["find_urls", "is_url", "local_path"]
-
+__all__ = ["find_urls"]
 
 _LONGEST = 100  # bytes of a name; what stands beside it has 40 more, and disks take 143 or 255
-
-
-def is_url(place: str | os.PathLike[str]) -> bool:
-    """Tell whether a place is named by an address, such as ``s3://bucket/cat.ndjson``.
-
-    Examples
-    --------
-    >>> is_url("s3://bucket/cat.ndjson"), is_url("cat"), is_url("C:/cat.ndjson")
-    (True, False, False)
-    """
-    return "://" in os.fspath(place)
-
-
-def local_path(url: str) -> str | None:
-    """Return the path that an address of this machine means; None for any other address.
-
-    Examples
-    --------
-    >>> local_path("file:///data/hot%20air%20balloon.ndjson"), local_path("s3://bucket/a")
-    ('/data/hot air balloon.ndjson', None)
-    """
-    return url2pathname(urlsplit(url).path) if url.lower().startswith("file://") else None
 
 
 def find_urls(url: str, *, patience: Patience | None = None) -> list[DownloadedFile]:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from quickdraw_kit.acquire.urls import is_url
+from quickdraw_kit.acquire.addresses import parse_place
 from quickdraw_kit.categories import label_order
 from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.files import open_source
@@ -121,9 +121,9 @@ def open_splits(config: TrainConfig) -> Splits:
     if str(config.data) == "mnist-5k":
         _only_images(reads, "mnist-5k")
         return _mnist_5k(shares)
-    if is_url(config.data):
-        return _shards(config.data, reads)
-    folder = Path(config.data)
+    folder = parse_place(config.data)
+    if isinstance(folder, str):
+        return _shards(folder, reads)
     if not folder.is_dir():
         raise UsageError(
             f"{folder} is no folder: give a folder of data, the address of shards, or mnist-5k"

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from quickdraw_kit.acquire.urls import is_url
+from quickdraw_kit.acquire.addresses import parse_place
 from quickdraw_kit.errors import DataError, IntegrityError, UsageError
 from quickdraw_kit.shards.manifest import (
     MANIFEST_NAME,
@@ -83,12 +83,12 @@ def open_shards(
     """
     if split is not None and split not in SPLITS:
         raise UsageError(f"no split {split!r}, expected {', '.join(SPLITS)}")
-    if not is_url(path):
-        folder = Path(path)
-        return ShardDataset(load_manifest(folder), LocalFiles(folder), split)
+    place = parse_place(path)
+    if isinstance(place, Path):
+        return ShardDataset(load_manifest(place), LocalFiles(place), split)
     from quickdraw_kit.acquire.cache import data_home
 
-    store = ObjectStore(str(path))
+    store = ObjectStore(place)
     manifest = parse_manifest(store.read(MANIFEST_NAME), f"{store.url}/{MANIFEST_NAME}")
     copies = Path(cache) if cache is not None else data_home() / "shards"
     return ShardDataset(manifest, CachedFiles(store, copies, cache_bytes), split)

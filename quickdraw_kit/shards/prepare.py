@@ -20,10 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from quickdraw_kit import __version__
+from quickdraw_kit.acquire.addresses import parse_place
 from quickdraw_kit.acquire.catalog import Kind
 from quickdraw_kit.acquire.download import DownloadOptions
 from quickdraw_kit.acquire.sources import Source
-from quickdraw_kit.acquire.urls import is_url
 from quickdraw_kit.categories import label_order
 from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.shards.build import Built, RunFile, Shard, build_shard
@@ -137,7 +137,8 @@ def prepare(
     """
     if not 0 <= max_rejects <= 1:
         raise UsageError(f"max_rejects is {max_rejects}, expected a share from 0 to 1")
-    store = ObjectStore(str(out)) if is_url(out) else None
+    out = parse_place(out)
+    store = ObjectStore(out) if isinstance(out, str) else None
     if store is not None:
         out = staging(store, home)
     layout, ids = layout or Layout(), None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from quickdraw_kit.acquire.urls import is_url
+from quickdraw_kit.acquire.addresses import parse_place
 from quickdraw_kit.shards.dataset import open_shards
 from quickdraw_kit.shards.manifest import MANIFEST_NAME
 from quickdraw_kit.show.figures import category_histogram
@@ -167,7 +167,8 @@ def _counts(splits: Mapping[str, "Dataset"]) -> dict[str, dict[str, int]]:
 
 def _origin(place: str | os.PathLike[str]) -> list[list[str]]:
     """Say what the manifest of shards says of where they come from."""
-    if not is_url(place) and not (Path(place) / MANIFEST_NAME).exists():
+    place = parse_place(place)
+    if isinstance(place, Path) and not (place / MANIFEST_NAME).exists():
         return []
     manifest = open_shards(place).manifest
     totals, side = manifest.counts, manifest.layout.style.side

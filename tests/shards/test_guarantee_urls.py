@@ -17,6 +17,9 @@ import pytest
 
 from quickdraw_kit.acquire.download import DownloadOptions
 from quickdraw_kit.errors import DataError, UsageError
+from quickdraw_kit.learn.config import TrainConfig
+from quickdraw_kit.learn.sources import open_splits
+from quickdraw_kit.shards.dataset import open_shards
 from quickdraw_kit.shards.layout import Layout
 from quickdraw_kit.shards.plan import plan_prepare
 from quickdraw_kit.shards.prepare import prepare
@@ -115,6 +118,26 @@ def test_the_web(web, whole, tmp_path):
     assert {len(web.gets(path)) for path in web.objects} == {1}
     prepare(web_urls(web), tmp_path / "out", layout=LAYOUT, workers=1)  # finished: left as it is
     assert len(web.gets()) == len(WORDS)
+
+
+def test_an_address_of_this_machine_is_its_folder(here, whole, tmp_path):
+    out = tmp_path / "a b#c"
+    prepare([here.as_uri()], out.as_uri(), layout=LAYOUT, home=tmp_path / "home", workers=1)
+    assert contents(out) == whole
+    assert not (tmp_path / "home").exists()
+    prepare([here], out, layout=LAYOUT, workers=1)  # finished: left as it is
+    assert len(open_shards(out.as_uri())) == len(open_shards(out))
+    assert len(open_splits(TrainConfig(data=out.as_uri()))["train"]) > 0
+
+
+@pytest.mark.parametrize("url", ["memory://", "s3:///"])
+def test_an_address_with_nothing_behind_is_no_folder_here(here, tmp_path, monkeypatch, url):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="names no place"):
+        prepare([here], url, home=tmp_path, workers=1)
+    with pytest.raises(UsageError, match="names no place"):
+        open_shards(url, cache=tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_no_credential_gets_into_what_is_published(web, tmp_path):
