@@ -9,13 +9,15 @@ Where it comes from: batches are sliced whole, as bytes; the arithmetic is bfloa
 channels-last order where the processor multiplies in it (without that the ratio is smaller: it is
 printed too). The loader runs in the process of the loop (num_workers=0); --workers tries others.
 
-Run: python benchmarks/mnist_speed.py FOLDER, the folder of the four IDX files. Best of interleaved
+Run: python benchmarks/mnist_speed.py [FOLDER], the folder of the four IDX files, by default mnist in
+that which QUICKDRAW_KIT_REAL_DATA names. Best of interleaved
 repeats, five by default; seconds of the wall, with as many threads as PyTorch takes by itself. On a
 busy machine use --threads 1: then seconds are those of the processor, and the ratio is smaller, for
 the reading of the plain loop has one thread in any case (2.6 to 3.1 times on a Zen 5 core).
 """
 
 import argparse
+import os
 import platform
 import time
 from pathlib import Path
@@ -132,7 +134,8 @@ def seconds_to_goal(splits, seed, threads, clock):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
+    real = os.environ.get("QUICKDRAW_KIT_REAL_DATA", "data")
+    parser.add_argument("folder", type=Path, nargs="?", default=Path(real) / "mnist")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--batch-size", type=int, default=512)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
