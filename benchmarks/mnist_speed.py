@@ -9,11 +9,11 @@ Where it comes from: batches are sliced whole, as bytes; the arithmetic is bfloa
 channels-last order where the processor multiplies in it (without that the ratio is smaller: it is
 printed too). The loader runs in the process of the loop (num_workers=0); --workers tries others.
 
-Run: python benchmarks/mnist_speed.py [FOLDER], the folder of the four IDX files, by default mnist in
-that which QUICKDRAW_KIT_REAL_DATA names. Best of interleaved
-repeats, five by default; seconds of the wall, with as many threads as PyTorch takes by itself. On a
-busy machine use --threads 1: then seconds are those of the processor, and the ratio is smaller, for
-the reading of the plain loop has one thread in any case (2.6 to 3.1 times on a Zen 5 core).
+Run: python benchmarks/mnist_speed.py [FOLDER], where the four IDX files are; by default the folder
+mnist in that which QUICKDRAW_KIT_REAL_DATA names. Best of interleaved repeats, five by default;
+seconds of the wall, with as many threads as PyTorch takes by itself. On a busy machine use
+--threads 1: then seconds are those of the processor, and the ratio is smaller, for the reading of
+the plain loop has one thread in any case (2.6 to 3.1 times on a Zen 5 core).
 """
 
 import argparse

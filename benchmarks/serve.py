@@ -9,7 +9,7 @@ second so, those of the generator 4.7 times. The number of players is raised unt
 percentile of their answers is beyond 250 ms. The players share the machine with the server; the
 load of the machine is printed, too.
 
-    python benchmarks/serve.py [--players 50 200 400 600 800] [--seconds 10]
+    python benchmarks/serve.py [--players 50 200 400 500 600] [--seconds 10]
 """
 
 import argparse
@@ -172,7 +172,7 @@ def load() -> str:
 def main() -> None:
     """Run the benchmark and print its lines."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--players", type=int, nargs="+", default=[50, 200, 400, 600, 800])
+    parser.add_argument("--players", type=int, nargs="+", default=[50, 200, 400, 500, 600])
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--strokes", type=int, default=60)
     arguments = parser.parse_args()
