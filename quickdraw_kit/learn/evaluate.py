@@ -29,6 +29,7 @@ from quickdraw_kit.shards.dataset import ShardDataset
 __all__ = ["Evaluation", "Group", "evaluate", "groups_of", "metadata_of", "settings_for"]
 
 _PAIRS = 20  # confused pairs in a summary
+_UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -272,25 +273,30 @@ def metadata_of(dataset: Dataset) -> dict[str, npt.NDArray[np.str_]]:
     Returns
     -------
     dict of str to ndarray of str, shape (n,)
-        ``countrycode`` and ``recognized`` (``yes`` or ``no``), or nothing.
+        ``countrycode`` and ``recognized`` (``yes`` or ``no``), each if it is known of any row; of
+        the others, such as bitmaps among drawings, it is ``unknown``.
 
     Examples
     --------
     >>> from quickdraw_kit.strokes.batch import DrawingBatch
     >>> drawings = DrawingBatch.from_strokes([[([0, 255], [0, 9])]], words=["line"])
     >>> metadata_of(StrokeDataset(drawings, np.zeros(1, np.int64), ("line",)))["recognized"]
-    array(['no'], dtype='<U3')
+    array(['no'], dtype='<U7')
     """
     if isinstance(dataset, ShardDataset):
         frame = dataset.to_pandas()
-        country = frame["countrycode"].to_numpy(np.str_)
-        recognized = frame["recognized"].to_numpy(np.bool_)
+        country = frame["countrycode"].fillna("").to_numpy(np.str_)
+        recognized = frame["recognized"].astype("Int8").fillna(2).to_numpy(np.int64)
     elif isinstance(dataset, StrokeDataset):
         country = dataset.drawings.countrycode.astype(np.str_)
-        recognized = dataset.drawings.recognized
+        recognized = dataset.drawings.recognized.astype(np.int64)
     else:
         return {}
-    return {"countrycode": country, "recognized": np.where(recognized, "yes", "no")}
+    known = {
+        "countrycode": np.where(country == "", _UNKNOWN, country),
+        "recognized": np.array(["no", "yes", _UNKNOWN])[recognized],
+    }
+    return {name: values for name, values in known.items() if (values != _UNKNOWN).any()}
 
 
 def groups_of(result: Evaluation, values: npt.NDArray[np.str_]) -> tuple[Group, ...]:

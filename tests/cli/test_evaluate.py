@@ -55,6 +55,20 @@ def test_json_and_csv_say_the_same(cli, model, shards, tmp_path):
         assert 0 <= result["top1"] <= result["map3"] <= result["top3"] <= result["top5"] <= 1
 
 
+def test_bitmaps_that_were_prepared(cli, tmp_path):
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    for name in ("cat", "dog"):
+        np.save(tmp_path / f"{name}.npy", rng.integers(0, 256, (60, 784), np.uint8))
+    assert cli("prepare", tmp_path, "--out", tmp_path / "shards", "--workers", 1).code == 0
+    save_model(Model.new("tiny-cnn", ("cat", "dog")), tmp_path / "model.safetensors")
+    ran = cli("evaluate", tmp_path, tmp_path / "shards")
+    assert (ran.code, ran.err) == (0, "")
+    assert "By country" not in ran.out
+    assert "By recognized" not in ran.out
+
+
 def test_one_split(cli, model, shards):
     document = json.loads(cli("evaluate", model, shards, "--split", "test", "--json").out)
     assert list(document["splits"]) == ["test"]

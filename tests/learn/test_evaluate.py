@@ -186,6 +186,40 @@ def test_bitmaps_have_no_metadata(dataset):
     assert metadata_of(dataset) == {}
 
 
+@pytest.fixture(scope="module")
+def bitmaps(tmp_path_factory):
+    """Generated drawings as official bitmaps, of which nothing else is known."""
+    from quickdraw_kit.raster.render import rasterize
+    from quickdraw_kit.strokes.generate import generate_drawings
+
+    folder = tmp_path_factory.mktemp("bitmaps")
+    batch = generate_drawings(("moon", "sun"), 40, seed=3, raw=False)
+    for code, name in enumerate(batch.words):
+        images = rasterize(batch.filter(batch.word_code == code))
+        np.save(folder / f"{name}.npy", images.reshape(-1, 784))
+    return folder
+
+
+def test_what_is_not_known_of_any_row_is_left_out(bitmaps, tmp_path):
+    from quickdraw_kit.shards.prepare import prepare
+
+    prepare([bitmaps], tmp_path / "shards", workers=1)
+    assert metadata_of(open_shards(tmp_path / "shards")) == {}
+
+
+def test_rows_of_which_it_is_not_known_are_a_group(bitmaps, shards, tmp_path):
+    from quickdraw_kit.shards.prepare import prepare
+
+    prepare([bitmaps / "moon.npy", shards / "sample"], tmp_path / "shards", workers=1)
+    dataset = open_shards(tmp_path / "shards")
+    result = evaluate(Model.new("tiny-cnn", dataset.label_names), dataset)
+    moons = int((dataset.labels == dataset.label_names.index("moon")).sum())
+    for values in metadata_of(dataset).values():
+        groups = {group.name: group.drawings for group in groups_of(result, values)}
+        assert groups.pop("unknown") == moons > 0
+        assert sum(groups.values()) == len(dataset) - moons
+
+
 def test_data_is_split_as_it_was_for_training():
     model = Model.new("tiny-cnn", ("a", "b"), about={"config": {"validation": 0.3, "test": 0.2}})
     settings = settings_for(model, "bitmaps")

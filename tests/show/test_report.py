@@ -121,6 +121,16 @@ def test_a_model_from_elsewhere_has_no_history(folder, tmp_path):
     assert "Curves" not in " ".join(Page(tmp_path / "page.html").pictures())
 
 
+def test_bitmaps_that_were_prepared(folder, tmp_path):
+    prepare([folder / "bitmaps"], tmp_path / "shards", workers=1)
+    model = folder / "bitmaps-model"
+    write_report(tmp_path / "page.html", "T", tmp_path / "shards", model)
+    page = Page(tmp_path / "page.html")
+    assert page.row("drawings read") == ["240"]
+    assert "By country" not in page.text
+    assert "recognized by the game" not in page.text
+
+
 def test_data_alone(folder, tmp_path):
     write_report(tmp_path / "page.html", "T", folder / "shards")
     page = Page(tmp_path / "page.html")
