@@ -3,12 +3,17 @@
 The order is the label order: label 0 is ``aircraft carrier`` and label 344 is ``zigzag``.
 """
 
-import difflib
 from collections.abc import Iterable
 
 from quickdraw_kit.errors import UsageError
 
-__all__ = ["CATEGORIES", "check_categories", "label_order", "search_categories"]
+__all__ = [
+    "CATEGORIES",
+    "check_categories",
+    "label_order",
+    "nearest_categories",
+    "search_categories",
+]
 
 _NAMES = """
     aircraft carrier | airplane | alarm clock | ambulance | angel | animal migration | ant | anvil
@@ -76,12 +81,62 @@ def search_categories(text: str) -> tuple[str, ...]:
     >>> search_categories("girafe")[0]
     'giraffe'
     """
+    return _holding(text) or nearest_categories(text)
+
+
+def nearest_categories(text: str) -> tuple[str, ...]:
+    """Find the categories that a person may have meant who has typed another name.
+
+    Parameters
+    ----------
+    text : str
+        What was typed; case does not matter.
+
+    Returns
+    -------
+    tuple of str
+        Up to five names, best first: those that a few slips of the finger turn into the text,
+        then those that hold it, then those of which one word is near.
+
+    Examples
+    --------
+    >>> nearest_categories("cta")
+    ('cat', 'octagon')
+    >>> nearest_categories("baloon")
+    ('hot air balloon',)
+    """
     wanted = text.casefold().strip()
-    found = tuple(name for name in CATEGORIES if wanted in name.casefold())
-    if found:
-        return found
-    by_folded = {name.casefold(): name for name in CATEGORIES}
-    return tuple(by_folded[near] for near in difflib.get_close_matches(wanted, by_folded, n=5))
+    few = max(len(wanted) // 3, 1)
+    whole: dict[str, int] = {}
+    in_words: dict[str, int] = {}
+    for name in CATEGORIES:
+        bare = name.removeprefix("The ")
+        for part in (bare, *bare.split()):
+            if abs(len(part) - len(wanted)) <= few:
+                slips = _slips(wanted, part.casefold())
+                if slips <= few:
+                    (whole if part == bare else in_words).setdefault(name, slips)
+    near, partly = (sorted(found, key=found.__getitem__) for found in (whole, in_words))
+    return tuple(dict.fromkeys((*near, *_holding(text), *partly)))[:5]
+
+
+def _holding(text: str) -> tuple[str, ...]:
+    wanted = text.casefold().strip()
+    return tuple(name for name in CATEGORIES if wanted in name.casefold())
+
+
+def _slips(typed: str, meant: str) -> int:
+    """Count letters left out, added, taken for another, or two of them exchanged."""
+    before: list[int] = []
+    row = list(range(len(meant) + 1))
+    for i, letter in enumerate(typed):
+        last, before, row = before, row, [i + 1]
+        for j, other in enumerate(meant):
+            cost = min(before[j] + (letter != other), before[j + 1] + 1, row[j] + 1)
+            if i and j and letter == meant[j - 1] and typed[i - 1] == other:
+                cost = min(cost, last[j - 1] + 1)
+            row.append(cost)
+    return row[-1]
 
 
 def check_categories(names: Iterable[str]) -> tuple[str, ...]:
@@ -109,14 +164,14 @@ def check_categories(names: Iterable[str]) -> tuple[str, ...]:
     >>> check_categories(["catt"])
     Traceback (most recent call last):
     ...
-    quickdraw_kit.errors.UsageError: unknown category 'catt': did you mean cat, ...?
+    quickdraw_kit.errors.UsageError: unknown category 'catt': did you mean cat?
     """
     official = {_key(name): name for name in CATEGORIES}
     chosen = set()
     for name in names:
         match = official.get(_key(name))
         if match is None:
-            near = search_categories(name)
+            near = nearest_categories(name)
             hint = f"did you mean {', '.join(near)}?" if near else "see 'quickdraw-kit categories'."
             raise UsageError(f"unknown category {name!r}: {hint}")
         chosen.add(match)

@@ -6,6 +6,7 @@ from quickdraw_kit.categories import (
     CATEGORIES,
     check_categories,
     label_order,
+    nearest_categories,
     search_categories,
 )
 from quickdraw_kit.errors import UsageError
@@ -32,6 +33,15 @@ def test_a_misspelt_name_gets_a_suggestion():
         check_categories(["girrafe"])
     with pytest.raises(UsageError, match="quickdraw-kit categories"):
         check_categories(["qqqqqq"])
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("cta", "cat"), ("dgo", "dog"), ("airplan", "airplane"), ("Eifel Tower", "The Eiffel Tower"),
+     ("baloon", "hot air balloon"), ("ice-craem", "ice cream"), ("ball", "baseball")],
+)  # fmt: skip
+def test_a_slip_of_the_finger_comes_before_names_that_hold_the_text(typed, meant):
+    assert nearest_categories(typed)[0] == meant
 
 
 def test_search_finds_parts_of_names_in_order():

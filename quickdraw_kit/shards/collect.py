@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from quickdraw_kit.acquire.sources import Source
-from quickdraw_kit.categories import CATEGORIES, search_categories
+from quickdraw_kit.categories import CATEGORIES, nearest_categories
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.files import atomic_write
 from quickdraw_kit.raster.render import rasterize
@@ -238,7 +238,7 @@ def _refuse_unknown_words(portion: Portion, bad: list[BadLine]) -> Portion:
 
 
 def _why_unknown(word: str) -> str:
-    near = search_categories(word)[:1]
+    near = nearest_categories(word)[:1]
     hint = f", nearest is {near[0]!r}" if near else ""
     return f"word {word!r} is not one of the 345 categories{hint}"
 
