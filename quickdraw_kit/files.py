@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import os
 import secrets
 import sys
@@ -18,6 +19,7 @@ __all__ = [
     "compressing",
     "compression",
     "open_source",
+    "parse_json",
     "sha256_of",
     "sync_directory",
 ]
@@ -187,6 +189,37 @@ def atomic_write(path: str | os.PathLike[str], *, sync: bool = True) -> Iterator
         raise
     if sync:
         sync_directory(path.parent)
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Read JSON that anybody may have written.
+
+    Parameters
+    ----------
+    text : str or bytes
+        One document.
+
+    Returns
+    -------
+    object
+        As `json.loads` gives it.
+
+    Raises
+    ------
+    ValueError
+        If it is not JSON, or nested without end, which `json.loads` leaves to the caller's stack.
+
+    Examples
+    --------
+    >>> parse_json(b"[" * 100_000)
+    Traceback (most recent call last):
+    ...
+    ValueError: brackets are nested too deeply
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("brackets are nested too deeply") from None
 
 
 def sha256_of(path: Path) -> str:

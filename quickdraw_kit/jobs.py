@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from quickdraw_kit.errors import QuickdrawError, UsageError
-from quickdraw_kit.files import atomic_write
+from quickdraw_kit.files import atomic_write, parse_json
 from quickdraw_kit.learn.config import TrainConfig
 from quickdraw_kit.shards.work import check_seen, map_unordered
 
@@ -310,7 +310,7 @@ def _settings(job: Job) -> dict[str, Any]:
 
 def _finished(job: Job, folder: Path) -> JobResult | None:
     try:
-        note = json.loads((folder / _NOTE).read_bytes())
+        note = parse_json((folder / _NOTE).read_bytes())
     except (OSError, ValueError):
         return None
     if note["settings"] != json.loads(json.dumps(_settings(job))):

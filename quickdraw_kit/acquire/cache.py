@@ -25,7 +25,7 @@ from pathlib import Path
 from quickdraw_kit.acquire.addresses import redact
 from quickdraw_kit.acquire.remote import PermanentError, RemoteObject
 from quickdraw_kit.errors import DataError
-from quickdraw_kit.files import atomic_write, open_source, sync_directory
+from quickdraw_kit.files import atomic_write, open_source, parse_json, sync_directory
 
 __all__ = ["Place", "checksums", "content_md5", "data_home"]
 
@@ -248,7 +248,7 @@ def content_md5(path: Path) -> str:
 def _read(path: Path) -> RemoteObject | None:
     """Read a record; one that is missing or not ours counts as none."""
     try:
-        document = json.loads(path.read_bytes())
+        document = parse_json(path.read_bytes())
         return RemoteObject(**document)
     except (OSError, ValueError, TypeError):
         return None

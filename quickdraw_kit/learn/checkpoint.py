@@ -16,7 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from quickdraw_kit.errors import DataError
-from quickdraw_kit.files import atomic_write
+from quickdraw_kit.files import atomic_write, parse_json
 
 __all__ = ["load_checkpoint", "optimizer_tensors", "restore_optimizer", "save_checkpoint"]
 
@@ -92,7 +92,7 @@ def load_checkpoint(
         pass
     try:
         with safe_open(path, framework="pt") as file:
-            told = json.loads((file.metadata() or {})[_KEY])
+            told = parse_json((file.metadata() or {})[_KEY])
             flat = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if told["format"] != _FORMAT:
             raise ValueError(f"format {told['format']}")

@@ -22,7 +22,7 @@ import torch
 from torch import nn
 
 from quickdraw_kit.errors import DataError, IntegrityError, UsageError
-from quickdraw_kit.files import atomic_write, sha256_of
+from quickdraw_kit.files import atomic_write, parse_json, sha256_of
 from quickdraw_kit.learn.model import Model, load_model, save_model
 from quickdraw_kit.learn.networks import count_parameters
 
@@ -282,7 +282,7 @@ def _check_onnx(model: Model, session: Any) -> None:
 
 def _check_file(file: Path, config: Path) -> None:
     try:
-        told = json.loads(config.read_bytes())["files"][file.name]["sha256"]
+        told = parse_json(config.read_bytes())["files"][file.name]["sha256"]
     except (ValueError, KeyError, TypeError):
         return  # another program's
     if told != sha256_of(file):

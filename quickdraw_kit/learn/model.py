@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from quickdraw_kit.errors import DataError, UsageError
-from quickdraw_kit.files import atomic_write
+from quickdraw_kit.files import atomic_write, parse_json
 from quickdraw_kit.learn.dataset import Images
 from quickdraw_kit.learn.networks import STROKE_NETWORKS, build_network
 from quickdraw_kit.learn.sequence import pack_strokes
@@ -255,7 +255,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     if about is None:
         raise DataError(f"{path} has no label names: {expected}")
     try:
-        fields = json.loads(about)
+        fields = parse_json(about)
         names = fields["label_names"]
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise TypeError("label_names are not a list of texts")

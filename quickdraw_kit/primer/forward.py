@@ -1,6 +1,5 @@
 """A trained network, run by the operations of this room alone: no torch, every step to be seen."""
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quickdraw_kit.errors import DataError, UsageError
+from quickdraw_kit.files import parse_json
 from quickdraw_kit.primer.layers import LAYOUTS, Layer
 from quickdraw_kit.primer.operations import (
     Array,
@@ -101,11 +101,11 @@ def read_weights(path: str | os.PathLike[str]) -> Weights:
         pass
     try:
         with safe_open(path, framework="np") as file:
-            about = json.loads((file.metadata() or {})["quickdraw_kit"])
+            about = parse_json((file.metadata() or {})["quickdraw_kit"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         name, labels, side = about["architecture"], tuple(about["label_names"]), about["side"]
         known = name in LAYOUTS
-    except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path} is no model of quickdraw_kit: {error}") from error
     if not known:
         raise UsageError(f"{path} is a {name}; the primer explains {' and '.join(LAYOUTS)}")

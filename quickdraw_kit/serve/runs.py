@@ -1,9 +1,10 @@
 """Training runs, found below some folders: their settings, their curves, their reports."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from quickdraw_kit.files import parse_json
 
 __all__ = ["Run", "find_runs"]
 
@@ -66,7 +67,7 @@ def find_runs(root: Path) -> list[Run]:
         try:
             if path.stat().st_size > _MOST_BYTES:
                 continue
-            history = [json.loads(line) for line in path.read_text("utf-8").splitlines() if line]
+            history = [parse_json(line) for line in path.read_text("utf-8").splitlines() if line]
         except (OSError, ValueError):
             continue
         if not all(isinstance(row, dict) for row in history):
@@ -83,7 +84,7 @@ def _about(folder: Path) -> dict[str, Any]:
     told: dict[str, Any] = {}
     for name in ("result.json", "evaluation.json"):
         try:
-            content = json.loads((folder / name).read_bytes())
+            content = parse_json((folder / name).read_bytes())
         except (OSError, ValueError):
             continue
         told[name.removesuffix(".json")] = content

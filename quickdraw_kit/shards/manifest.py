@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from quickdraw_kit.errors import DataError, IntegrityError
-from quickdraw_kit.files import atomic_write
+from quickdraw_kit.files import atomic_write, parse_json
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.shards.layout import Layout, SplitRule
 from quickdraw_kit.shards.order import SPLITS
@@ -233,7 +233,7 @@ def parse_manifest(text: bytes, path: str = MANIFEST_NAME) -> Manifest:
     quickdraw_kit.errors.IntegrityError: manifest.json is damaged: it is not a manifest (...)
     """
     try:
-        document = json.loads(text)
+        document = parse_json(text)
         version = document.pop("format_version")
         digest = document.pop("sha256")
     except (ValueError, KeyError, AttributeError, TypeError) as error:

@@ -6,7 +6,6 @@ drawing alone, so the split depends neither on workers nor on how files are cut.
 """
 
 import functools
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import numpy.typing as npt
 
 from quickdraw_kit.acquire.sources import Source
 from quickdraw_kit.errors import DataError, UsageError
-from quickdraw_kit.files import atomic_write, open_source, sha256_of
+from quickdraw_kit.files import atomic_write, open_source, parse_json, sha256_of
 from quickdraw_kit.shards.layout import Layout
 from quickdraw_kit.shards.order import SPLITS, assign_split
 from quickdraw_kit.shards.portions import Portion
@@ -223,7 +222,7 @@ def _from_csv(path: Path) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint8]
 
 def _from_json(path: Path) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint8]]:
     try:
-        document = json.loads(path.read_bytes())
+        document = parse_json(path.read_bytes())
     except ValueError as error:
         raise DataError(f"{path} is not JSON: {error}") from error
     if not isinstance(document, dict) or not all(isinstance(v, list) for v in document.values()):
@@ -243,7 +242,7 @@ def _from_json(path: Path) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint8
 
 def _is_key_id(value: object) -> bool:
     if isinstance(value, str):
-        return value.isascii() and value.isdigit() and int(value) < 1 << 64
+        return value.isascii() and value.isdigit() and len(value) <= 20 and int(value) < 1 << 64
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 64
 
 

@@ -56,3 +56,9 @@ def test_a_name_or_a_checksum_that_is_no_text(manifest):
     for changes in ({"name": 5}, {"sha256": None}):
         with pytest.raises(IntegrityError, match=r"manifest\.json is damaged"):
             parse_manifest(forged(manifest, **changes))
+
+
+@pytest.mark.parametrize("text", [b"", b"{}", b"[]", b"[" * 100_000, b'{"sha256": 1e999'])
+def test_a_text_that_is_no_manifest(text):
+    with pytest.raises(IntegrityError, match="it is not a manifest"):
+        parse_manifest(text)

@@ -177,6 +177,8 @@ def test_both_forms_of_a_list_say_the_same(tmp_path_factory, wanted):
         ("a.csv", "key_id,split\n1,train\n1,test\n", "key_id 1 is in train and in test"),
         ("a.csv", "", "Empty"),
         ("a.json", "{", "not JSON"),
+        ("a.json", "[" * 100_000, "not JSON: brackets are nested too deeply"),
+        ("a.json", f'{{"test": ["{"9" * 5000}"]}}', "is no key_id"),
         ("a.json", "[1]", "expected a list for each split"),
         ("a.json", '{"train": [1.5]}', "1.5 in train is no key_id"),
         ("a.json", '{"train": [true]}', "True in train is no key_id"),
