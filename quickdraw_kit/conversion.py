@@ -3,7 +3,8 @@
 Forms that are read and written a piece at a time (ndjson, .bin, CSV, Parquet, Arrow, bitmaps) take
 constant memory. What a target cannot hold is not dropped in silence: the conversion is refused and
 says what would be lost, unless it is told that this is meant. Pictures and bitmaps are exempt: they
-are views of a drawing, and nobody takes them for one.
+are views of drawings, and nobody takes them for one; a picture says which drawing it is of. What
+reading has rounded, or what a form says of drawings of which it is not known, is noted.
 """
 
 import os
@@ -15,12 +16,13 @@ from typing import Any, BinaryIO, TypeAlias
 import numpy as np
 
 from quickdraw_kit.acquire.sources import word_of
-from quickdraw_kit.errors import UsageError
+from quickdraw_kit.errors import DataError, UsageError, counted
 from quickdraw_kit.files import atomic_write, compressing
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.strokes.fit import fit_to_frame
 from quickdraw_kit.strokes.forms import form_of, iter_drawings
+from quickdraw_kit.strokes.losses import Rounding, knows_recognized, losses, misfit
 from quickdraw_kit.strokes.reader import OnReject, Reject
 
 __all__ = ["Conversion", "convert"]
@@ -59,6 +61,9 @@ class Conversion:
         Lines or rows of the source that were left out because they are no drawings.
     lost : tuple of str
         What the source has and the target has not.
+    notes : tuple of str
+        What else is to be known: which drawing a picture is of, what was rounded, what the target
+        says although it is not known.
 
     Examples
     --------
@@ -71,6 +76,7 @@ class Conversion:
     drawings: int
     rejects: int
     lost: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def convert(
@@ -116,7 +122,9 @@ def convert(
     epsilon : float
         How far a simplified line may run from its points, in units of the frame.
     allow_loss : bool
-        Whether what the target cannot hold may be dropped.
+        Whether what the target cannot hold may be dropped: times of points, words, countries,
+        timestamps and their fractions, and whether drawings were recognized. Bitmaps and pictures
+        are renderings, which hold none of it and are always allowed.
     style : RasterStyle, optional
         Of bitmaps; by default that of the official ones.
     on_reject : callable, optional
@@ -126,7 +134,7 @@ def convert(
     Returns
     -------
     Conversion
-        Forms, counts and losses.
+        Forms, counts, losses and notes.
 
     Raises
     ------
@@ -135,7 +143,7 @@ def convert(
         file; the target takes whole coordinates, or would lose something, and was not told so; or
         there is no drawing of that index.
     DataError
-        If the source is damaged, or its drawings do not fit the target.
+        If the source is damaged or holds bad lines only, or its drawings do not fit the target.
     OSError
         If a file cannot be read or written.
 
@@ -146,29 +154,39 @@ def convert(
     >>> drawings = [[([0, 255], [0, 99])], [([0, 9], [255, 0])]]
     >>> write_ndjson(DrawingBatch.from_strokes(drawings, words=["cat"] * 2), folder / "a.ndjson")
     >>> convert(folder / "a.ndjson", folder / "cat.bin")
-    Conversion(source_form='ndjson', target_form='binary', drawings=2, rejects=0, lost=())
-    >>> convert(folder / "cat.bin", folder / "cat.svg", index=1).drawings
-    1
+    Conversion(source_form='ndjson', target_form='binary', drawings=2, rejects=0, lost=(), notes=())
+    >>> convert(folder / "cat.bin", folder / "cat.svg", index=1).notes
+    ('number 1 of 2, counted from 0',)
     """
     source, target = Path(source), Path(target)
     target_form = _target_form(target)
     if target.exists() and source.exists() and target.samefile(source):
         raise UsageError(f"{source} is both source and target: name another target")
-    tally = _Tally(on_reject)
     source_form = form_of(source)
+    tally = _Tally(source, on_reject, Rounding(source_form))
     batches = iter_drawings(source, word=word, on_reject=tally.reject if on_reject else None)
-    if simplify:
-        batches = _simplified(batches, epsilon)
     if target_form in _PICTURES:
-        _write_picture(_drawing(batches, index, source), target, target_form)
+        drawing, of = _drawing(batches, index, source)
+        if simplify:
+            drawing = next(_simplified(iter([drawing]), epsilon))
+        _write_picture(drawing, target, target_form)
         tally.drawings = 1
-    elif target_form == "bitmaps":
-        _write_bitmaps(tally.count(batches), target, style or RasterStyle())
+        if of > 1:
+            tally.notes.append(f"number {index:,} of {of:,}, counted from 0")
     else:
-        whole = tally.count(_kept(batches, source, target, target_form, allow_loss, tally.lost))
-        _write(whole, target, target_form)
+        if simplify:
+            batches = _simplified(batches, epsilon)
+        if target_form != "bitmaps":
+            batches = _kept(batches, target, target_form, allow_loss, tally)
+        _write(tally.count(batches), target, target_form, style or RasterStyle(), source_form)
+        tally.notes += _notes(tally, source_form, target_form)
     return Conversion(
-        source_form, target_form, tally.drawings, tally.rejects, tuple(sorted(tally.lost))
+        source_form,
+        target_form,
+        tally.drawings,
+        tally.rejects,
+        tuple(sorted(tally.lost)),
+        tuple(tally.notes),
     )
 
 
@@ -176,10 +194,13 @@ def convert(
 class _Tally:
     """What is counted on the way."""
 
+    source: Path
     on_reject: OnReject | None
+    rounding: Rounding
     drawings: int = 0
     rejects: int = 0
     lost: set[str] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
 
     def reject(self, reject: Reject) -> None:
         self.rejects += 1
@@ -190,6 +211,10 @@ class _Tally:
         for batch in batches:
             self.drawings += len(batch)
             yield batch
+        if self.rejects and not self.drawings:
+            raise DataError(
+                f"{self.source} holds no drawing, but {counted(self.rejects, 'bad line')}"
+            )
 
 
 def _target_form(path: Path) -> str:
@@ -209,65 +234,40 @@ def _simplified(batches: Batches, epsilon: float) -> Batches:
         yield batch if batch.x.dtype == np.uint8 else simplify(batch, epsilon)
 
 
-def _kept(
-    batches: Batches, source: Path, target: Path, form: str, allow_loss: bool, lost: set[str]
-) -> Batches:
+def _kept(batches: Batches, target: Path, form: str, allow_loss: bool, tally: _Tally) -> Batches:
     """Pass the batches on, as long as nothing is lost that may not be."""
     for batch in batches:
-        _check_coordinates(batch, source, target, form)
-        lost.update(_losses(batch, form, word_of(target)))
-        if lost and not allow_loss:
+        if (found := misfit(batch, form)) is not None:
             raise UsageError(
-                f"{target} would lose {', '.join(sorted(lost))}. Say that this is meant "
+                f"{tally.source} holds {found} in {target.suffix}: simplify the drawings "
+                "(simplify=True, --simplify)"
+            )
+        tally.lost.update(losses(batch, form, word_of(target)))
+        if tally.lost and not allow_loss:
+            raise UsageError(
+                f"{target} would lose {', '.join(sorted(tally.lost))}. Say that this is meant "
                 "(allow_loss=True, --allow-loss), or write .ndjson or .parquet."
             )
+        tally.rounding.add(batch)
         yield batch
 
 
-def _check_coordinates(batch: DrawingBatch, source: Path, target: Path, form: str) -> None:
-    """Raise when the coordinates need to be simplified first."""
-    in_frame = form == "binary" or (form == "ndjson" and batch.t is None)
-    found = ""
-    if batch.is_raw and (in_frame or form == "stroke3"):
-        found = "real-valued coordinates"
-    elif in_frame and batch.x.size:
-        low, high = min(batch.x.min(), batch.y.min()), max(batch.x.max(), batch.y.max())
-        found = f"coordinates from {low} to {high}" if low < 0 or high > 255 else ""
-    if found:
-        expected = "whole ones from 0 to 255" if in_frame else "whole ones"
-        raise UsageError(
-            f"{source} holds {found}, and {target.suffix} takes {expected}: "
-            "simplify the drawings (simplify=True, --simplify)"
-        )
+def _notes(tally: _Tally, source_form: str, target_form: str) -> Iterator[str]:
+    """Say what the drawings went through that is no loss of theirs."""
+    if count := tally.rounding.drawings:
+        most = f"{tally.rounding.most:.1g} at most"
+        yield f"coordinates of {counted(count, 'drawing')} rounded to float32, by {most}"
+    if target_form in ("binary", "parquet", "arrow") and not knows_recognized(source_form):
+        yield "recognized is false throughout, for it is not known"
 
 
-def _losses(batch: DrawingBatch, form: str, name: str) -> Iterator[str]:
-    """Say what a batch has and a form has not."""
-    if form not in ("binary", "stroke3"):
-        return
-    if batch.t is not None:
-        yield "the times of the points"
-    known = batch.timestamp[~np.isnat(batch.timestamp)]
-    if form == "binary":
-        if (known != known.astype("datetime64[s]")).any():
-            yield "the fractions of a second of the timestamps"
-        if {batch.words[code] for code in np.unique(batch.word_code)} - {name}:
-            yield f"the words (the file's name would give {name!r})"
-    else:
-        if (batch.countrycode != b"").any():
-            yield "the countries"
-        if known.size:
-            yield "the timestamps"
-        if batch.recognized.any():
-            yield "whether the drawings were recognized"
-
-
-def _write(batches: Batches, path: Path, form: str) -> None:
+def _write(batches: Batches, path: Path, form: str, style: RasterStyle, source_form: str) -> None:
     match form:
         case "ndjson":
             from quickdraw_kit.strokes.writer import official_lines
 
-            _write_stream(batches, path, official_lines)
+            known = knows_recognized(source_form)
+            _write_stream(batches, path, lambda batch: official_lines(batch, recognized=known))
         case "binary":
             from quickdraw_kit.strokes.binary import pack_binary
 
@@ -276,6 +276,8 @@ def _write(batches: Batches, path: Path, form: str) -> None:
             from quickdraw_kit.strokes.stroke3 import write_stroke3
 
             write_stroke3(DrawingBatch.concat(_or_none(batches)), path)
+        case "bitmaps":
+            _write_bitmaps(batches, path, style)
         case _:
             _write_tables(batches, path, form)
 
@@ -333,15 +335,19 @@ def _write_header(file: BinaryIO, drawings: int, side: int) -> None:
     np.lib.format.write_array_header_1_0(file, header)
 
 
-def _drawing(batches: Batches, index: int, source: Path) -> DrawingBatch:
-    """Return the batch of one drawing."""
-    before = 0
-    if index >= 0:
-        for batch in batches:
-            if index < before + len(batch):
-                return batch[index - before : index - before + 1]
-            before += len(batch)
-    raise UsageError(f"{source} has no drawing {index}: it has {before}, counted from 0")
+def _drawing(batches: Batches, index: int, source: Path) -> tuple[DrawingBatch, int]:
+    """Return the batch of one drawing, and how many drawings there are."""
+    if index < 0:
+        raise UsageError(f"index is {index}, expected a number from 0 (--index)")
+    found = None
+    count = 0
+    for batch in batches:
+        if count <= index < count + len(batch):
+            found = batch[index - count : index - count + 1]
+        count += len(batch)
+    if found is None:
+        raise UsageError(f"{source} has no drawing {index}: it has {count:,}, counted from 0")
+    return found, count
 
 
 def _write_picture(batch: DrawingBatch, path: Path, form: str) -> None:

@@ -1,6 +1,17 @@
-"""Errors that the library raises: what was found, what was expected, where, what to do."""
+"""Errors that the library raises: what was found, what was expected, where, what to do.
 
-__all__ = ["DataError", "IntegrityError", "MalformedLineError", "QuickdrawError", "UsageError"]
+A message speaks to those who call a function and to those who call a command: where it names a
+parameter, it names the option too.
+"""
+
+__all__ = [
+    "DataError",
+    "IntegrityError",
+    "MalformedLineError",
+    "QuickdrawError",
+    "UsageError",
+    "counted",
+]
 
 
 class QuickdrawError(Exception):
@@ -33,7 +44,7 @@ class MalformedLineError(DataError):
     def __init__(self, source: str, line: int, offset: int, reason: str) -> None:
         super().__init__(
             f"{source}, line {line} (byte {offset}): {reason}. "
-            "Pass on_reject to set such lines aside and go on."
+            "To leave such lines out and go on: on_reject=..., or convert --skip-bad."
         )
         self.source = source
         self.line = line
@@ -46,3 +57,26 @@ class MalformedLineError(DataError):
 
 class IntegrityError(QuickdrawError):
     """Bytes on disk are not the bytes that were written: a checksum or a count disagrees."""
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """Write a number and what it counts.
+
+    Parameters
+    ----------
+    number : int
+        How many.
+    one, many : str
+        What one of them is called, and several; by default with an s.
+
+    Returns
+    -------
+    str
+        For a message.
+
+    Examples
+    --------
+    >>> counted(1, "drawing"), counted(1200, "drawing"), counted(2, "category", "categories")
+    ('1 drawing', '1,200 drawings', '2 categories')
+    """
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"

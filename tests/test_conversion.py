@@ -195,6 +195,33 @@ def test_bad_lines_are_errors_or_counted(tmp_path, name):
     assert (done.drawings, done.rejects, len(found)) == (2, 1, 1)
 
 
+@pytest.mark.parametrize("name", ["out.ndjson", "cat.bin", "cat.npz", "cat.arrow", "cat.npy"])
+def test_a_source_of_bad_lines_only_makes_no_target(write_lines, tmp_path, name):
+    source = write_lines("a.ndjson", [b"bad\n", b"worse\n"])
+    with pytest.raises(DataError, match=r"a\.ndjson holds no drawing, but 2 bad lines"):
+        convert(source, tmp_path / name, on_reject=lambda reject: None)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.ndjson"]
+
+
+def test_what_is_not_known_does_not_become_no(simple, tmp_path):
+    convert(simple, tmp_path / "cat.npz", allow_loss=True)
+    done = convert(tmp_path / "cat.npz", tmp_path / "out.ndjson")
+    line = json.loads((tmp_path / "out.ndjson").read_bytes().splitlines()[0])
+    assert (line["recognized"], line["countrycode"], line["timestamp"]) == (None, "", "")
+    assert done.notes == ()
+    assert not read(tmp_path / "out.ndjson").recognized.any()
+    for name in ("cat.bin", "cat.parquet"):
+        done = convert(tmp_path / "cat.npz", tmp_path / name)
+        assert done.notes == ("recognized is false throughout, for it is not known",)
+
+
+def test_what_was_rounded_is_said(raw, tmp_path):
+    done = convert(raw, tmp_path / "b.parquet")
+    assert done.notes == ("coordinates of 2 drawings rounded to float32, by 3e-05 at most",)
+    assert convert(tmp_path / "b.parquet", tmp_path / "c.ndjson").notes == ()
+    assert convert(raw, tmp_path / "d.ndjson", simplify=True).notes == ()
+
+
 def test_bitmaps_are_those_of_the_renderer(simple, tmp_path):
     done = convert(simple, tmp_path / "cat.npy")
     assert (done.target_form, done.drawings, done.lost) == ("bitmaps", 5, ())
@@ -237,12 +264,12 @@ def test_a_picture_is_of_the_drawing_asked_for(simple, tmp_path, suffix):
     convert(simple, tmp_path / f"c{suffix}", index=4)
     pictures = [(tmp_path / f"{name}{suffix}").read_bytes() for name in "abc"]
     assert pictures[0] == pictures[1] != pictures[2]
-    assert done.drawings == 1
+    assert (done.drawings, done.notes) == (1, ("number 3 of 5, counted from 0",))
     if suffix != ".svg":
         with Image.open(tmp_path / f"a{suffix}") as image:
             assert image.size == (256, 256)
-    for index in (5, -1):
-        with pytest.raises(UsageError, match=f"has no drawing {index}"):
+    for index, reason in ((5, "no drawing 5: it has 5"), (-1, "index is -1, expected")):
+        with pytest.raises(UsageError, match=reason):
             convert(simple, tmp_path / f"d{suffix}", index=index)
     assert not (tmp_path / f"d{suffix}").exists()
 

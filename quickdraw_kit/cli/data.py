@@ -7,6 +7,7 @@ import typer
 
 from quickdraw_kit.cli.options import Categories, Json, Sources, names, print_json
 from quickdraw_kit.cli.progress import progress_bar
+from quickdraw_kit.errors import counted
 
 __all__ = ["add_to"]
 
@@ -75,7 +76,7 @@ def sample(
             raw=raw,
             progress=lambda done, total: advance("sample", done, total, f"{done:,} drawings"),
         )
-    typer.echo(f"{out}: {drawings:,} drawings in {len(paths)} files")
+    typer.echo(f"{out}: {counted(drawings, 'drawing')} in {counted(len(paths), 'file')}")
 
 
 def inspect(
@@ -170,11 +171,14 @@ def _document(found: Any) -> dict[str, Any]:
 
 
 def _show(found: Any) -> None:
-    share = f", {found.recognized / found.drawings:.1%} recognised" if found.drawings else ""
     kind = " and ".join(found.forms)
+    share = f", {found.recognized / found.judged:.1%} recognised" if found.judged else ""
+    if 0 < found.judged < found.drawings:
+        share += f" of the {found.judged:,} of which it is known"
     typer.echo(
-        f"{len(found.sources)} files of {kind}, {found.bytes:,} bytes: "
-        f"{found.drawings:,} drawings of {len(found.categories)} categories{share}"
+        f"{counted(len(found.sources), 'file')} of {kind}, {counted(found.bytes, 'byte')}: "
+        f"{counted(found.drawings, 'drawing')} of "
+        f"{counted(len(found.categories), 'category', 'categories')}{share}"
     )
     for name, spread in (("strokes", found.strokes), ("points", found.points)):
         if spread.quantiles:
@@ -202,7 +206,7 @@ def convert(
     target: Annotated[
         Path, typer.Argument(help="File to write; its suffix says the form.", show_default=False)
     ],
-    index: Annotated[int, typer.Option(help="Which drawing, for a picture.")] = 0,
+    index: Annotated[int, typer.Option(min=0, help="Which drawing, for a picture.")] = 0,
     word: Annotated[
         str | None, typer.Option(help="Category, where the source does not name it.")
     ] = None,
@@ -220,6 +224,9 @@ def convert(
     as_json: Json = False,
 ) -> None:
     """Convert drawings from one form to another.
+
+    What the target cannot hold is not dropped without --allow-loss. Bitmaps and pictures are
+    renderings, which hold no metadata, and a picture is of one drawing: it is said of which.
 
     Reads .ndjson, .bin, .npz (Sketch-RNN), .csv (Kaggle), .parquet, .arrow, also with .gz or .zst;
     writes .ndjson, .bin, .npz, .parquet, .arrow, .npy (bitmaps), .svg, .png and .gif.
@@ -251,9 +258,12 @@ def convert(
 
         print_json(dataclasses.asdict(done))
         return
-    lost = f"; lost: {', '.join(done.lost)}" if done.lost else ""
-    bad = f"; {done.rejects:,} bad lines left out" if done.rejects else ""
-    typer.echo(f"{target}: {done.drawings:,} drawings{bad}{lost}")
+    told = [f"{target}: {counted(done.drawings, 'drawing')}", *done.notes]
+    if done.rejects:
+        told.append(f"{counted(done.rejects, 'bad line')} left out")
+    if done.lost:
+        told.append(f"lost: {', '.join(done.lost)}")
+    typer.echo("; ".join(told))
 
 
 def _say_bad(reject: Any) -> None:

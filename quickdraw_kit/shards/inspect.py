@@ -21,6 +21,7 @@ from quickdraw_kit.shards.quality import (
     quality_flags,
 )
 from quickdraw_kit.shards.units import Unit
+from quickdraw_kit.strokes.losses import knows_recognized
 from quickdraw_kit.strokes.ndjson import Reject, sniff_kind
 
 __all__ = ["Distribution", "Inspection", "inspect", "inspect_quality"]
@@ -78,8 +79,8 @@ class Inspection:
         Drawings in them.
     categories, countries : dict of str to int
         Drawings of each category, in label order, and country, most first.
-    recognized : int
-        Drawings that the game recognised.
+    judged, recognized : int
+        Drawings of which it is known whether the game recognised them, and that it did.
     strokes, points : Distribution
         Strokes and points of a drawing; empty for bitmaps.
     rejects : dict of str to int
@@ -96,6 +97,7 @@ class Inspection:
     drawings: int = 0
     categories: dict[str, int] = field(default_factory=dict)
     countries: dict[str, int] = field(default_factory=dict)
+    judged: int = 0
     recognized: int = 0
     strokes: Distribution = field(default_factory=lambda: Distribution(0.0, {}))
     points: Distribution = field(default_factory=lambda: Distribution(0.0, {}))
@@ -168,7 +170,9 @@ def inspect(
         for portion in read_unit(file, unit, raw=kind == "raw", on_reject=refuse):
             batch = portion.batch
             found.drawings += len(batch)
-            found.recognized += int(np.count_nonzero(batch.recognized))
+            if portion.images is None and knows_recognized(file.form):
+                found.judged += len(batch)
+                found.recognized += int(np.count_nonzero(batch.recognized))
             _count(words, np.array(batch.words)[batch.word_code])
             if portion.images is None:
                 _count(countries, batch.countrycode)

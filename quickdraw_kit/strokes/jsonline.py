@@ -9,7 +9,7 @@ free, of a key that is given twice the last counts):
 word           string, not empty
 countrycode    string of two ASCII letters, or empty
 timestamp      string ``YYYY-MM-DD HH:MM:SS[.f] UTC`` with one to six digits of fraction, or empty
-recognized     true or false
+recognized     true or false; null, where it is not known, is taken as false
 key_id         string of digits, or integer, that fits 64 bits without sign
 drawing        list of strokes, at least one; every stroke holds the rows x, y (simplified) or
                x, y, t (raw), all of the same length, at least 1
@@ -133,7 +133,7 @@ def parse_line(line: bytes, *, raw: bool | None = None) -> ParsedLine:
     if not isinstance(country, str) or not _COUNTRY.fullmatch(country):
         raise LineError(f"countrycode is {_show(country)}, expected two ASCII letters or none")
     recognized = drawing["recognized"]
-    if not isinstance(recognized, bool):
+    if recognized is not None and not isinstance(recognized, bool):
         raise LineError(f"recognized is {_show(recognized)}, expected true or false")
     timestamp, key_id = _timestamp(drawing["timestamp"]), _key_id(drawing["key_id"])
     rows, counts = _rows(drawing["drawing"], raw)
@@ -142,7 +142,7 @@ def parse_line(line: bytes, *, raw: bool | None = None) -> ParsedLine:
         word=word,
         countrycode=country,
         timestamp=timestamp,
-        recognized=recognized,
+        recognized=bool(recognized),
         key_id=key_id,
         x=coordinates("x", rows[0], counts),
         y=coordinates("y", rows[1], counts),

@@ -22,13 +22,15 @@ _PRINTED = 2.0**31  # the kernel prints whole numbers below
 _AS_TEXT = np.iinfo(np.int64).min
 
 
-def official_lines(batch: DrawingBatch) -> Iterator[bytes]:
+def official_lines(batch: DrawingBatch, *, recognized: bool = True) -> Iterator[bytes]:
     """Write drawings as lines of the official layout.
 
     Parameters
     ----------
     batch : DrawingBatch
         Drawings with times are written raw, without times simplified.
+    recognized : bool
+        Whether it is known if the drawings were recognized; if not, null is written.
 
     Yields
     ------
@@ -45,7 +47,7 @@ def official_lines(batch: DrawingBatch) -> Iterator[bytes]:
     _check(batch)
     for start in range(0, len(batch), _PORTION):
         portion = batch[start : start + _PORTION]
-        heads, head_ends = _joined(_heads(portion))
+        heads, head_ends = _joined(_heads(portion, recognized))
         rows, odd = _rows(portion)
         text, text_ends = _joined(odd)
         strokes = len(portion.stroke_offsets) - 1
@@ -84,14 +86,14 @@ def _check(batch: DrawingBatch) -> None:
             raise DataError(f"{name} is {column[np.argmin(good)]}, expected {expected}")
 
 
-def _heads(batch: DrawingBatch) -> list[str]:
+def _heads(batch: DrawingBatch, recognized: bool) -> list[str]:
     """Return each line up to the brackets of its drawing."""
     times = np.datetime_as_string(batch.timestamp, unit="us").tolist()
     columns = zip(
         batch.words_of_drawings(),
         batch.countrycode.astype(str).tolist(),
         ["" if time == "NaT" else _official_time(time) for time in times],
-        batch.recognized.tolist(),
+        batch.recognized.tolist() if recognized else [None] * len(batch),
         batch.key_id.astype(str).tolist(),
         strict=True,
     )

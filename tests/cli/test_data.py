@@ -22,7 +22,8 @@ def test_inspect_says_what_is_in_a_file(cli, write_lines, tmp_path):
     lines = [official_line(i, country="US" if i % 4 else "BR") for i in range(40)]
     path = write_lines("cat.ndjson", [*lines, b"broken\n"])
     text = cli("inspect", path).out
-    assert "40 drawings of 1 categories, 100.0% recognised" in text
+    assert "1 file of simplified" in text
+    assert "40 drawings of 1 category, 100.0% recognised" in text
     assert "US 30, BR 10" in text
     assert "not JSON" in text
     found = json.loads(cli("inspect", path, "--json").out)
@@ -48,6 +49,15 @@ def test_inspect_of_bitmaps(cli, tmp_path):
     np.save(tmp_path / "cat.npy", np.zeros((7, 784), np.uint8))
     found = json.loads(cli("inspect", tmp_path / "cat.npy", "--json").out)
     assert (found["drawings"], found["categories"]) == (7, {"cat": 7})
+    assert "recognised" not in cli("inspect", tmp_path / "cat.npy").out
+
+
+def test_inspect_takes_the_share_of_the_drawings_of_which_it_is_known(cli, write_lines, tmp_path):
+    path = write_lines("cat.ndjson", [official_line(i, recognized=i > 0) for i in range(4)])
+    np.save(tmp_path / "dog.npy", np.zeros((7, 784), np.uint8))
+    assert "75.0% recognised of the 4 of which it is known" in cli("inspect", tmp_path).out
+    assert cli("convert", path, tmp_path / "cat.npz", "--allow-loss").code == 0
+    assert "recognised" not in cli("inspect", tmp_path / "cat.npz").out
 
 
 def test_inspect_of_what_is_not_there(cli):
@@ -76,9 +86,12 @@ def test_convert_there_and_back_again(cli, write_lines, tmp_path):
     assert lossy.code == 2
     assert "fractions" in lossy.err
     assert "lost" in cli("convert", path, tmp_path / "cat.bin", "--allow-loss").out
+    assert "20 drawings\n" in cli("convert", path, tmp_path / "cat.npy").out
+    assert cli("convert", path, tmp_path / "cat.svg", "--index", -1).code == 2
     for suffix, magic in ((".svg", b"<?xml"), (".png", b"\x89PNG"), (".gif", b"GIF8")):
         picture = tmp_path / f"drawing{suffix}"
-        assert cli("convert", path, picture, "--index", 3).code == 0
+        drawn = cli("convert", path, picture, "--index", 3)
+        assert drawn.out == f"{picture}: 1 drawing; number 3 of 20, counted from 0\n"
         assert picture.read_bytes().lstrip().startswith((magic, b"<svg"))
 
 
@@ -89,5 +102,5 @@ def test_convert_skips_bad_lines_only_when_told(cli, write_lines, tmp_path):
     assert "line 2" in refused.err
     assert not (tmp_path / "cat.arrow").exists()
     told = cli("convert", path, tmp_path / "cat.arrow", "--skip-bad")
-    assert "2 drawings; 1 bad lines left out" in told.out
+    assert "2 drawings; 1 bad line left out" in told.out
     assert "line 2" in told.err

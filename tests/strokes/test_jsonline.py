@@ -57,6 +57,7 @@ def test_raw():
         (line(word='a"b\\c'), {"word": 'a"b\\c'}),
         (line(countrycode=""), {"countrycode": ""}),
         (line(timestamp=""), {"timestamp": None}),
+        (line(recognized=None), {"recognized": False}),
         (line(timestamp="1970-01-01 00:00:01 UTC"), {"timestamp": 10**6}),
         (line(timestamp="1969-12-31 23:59:59.5 UTC"), {"timestamp": -(10**6) // 2}),
         (line(timestamp="2016-02-29 00:00:00.000001 UTC"), {"timestamp": 1456704000000001}),
