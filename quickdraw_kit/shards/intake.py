@@ -157,7 +157,7 @@ class Intake:
         if sha256_of(file.path) != self._digest_of(index).read_text("ascii"):
             raise DataError(
                 f"{source.name} changed at {file.url} since it was read, and a line of it is "
-                "needed for the file of rejects. Run again with overwrite."
+                "needed for the file of rejects. Run again with overwrite (--overwrite)."
             )
         return replace(source, path=file.path, mtime_ns=file.path.stat().st_mtime_ns)
 
@@ -222,7 +222,7 @@ class Intake:
         ):
             raise DataError(
                 f"{source.name} changed at {file.url} since the run began: {source.size} bytes "
-                f"then, {file.size} now. Run again with overwrite to begin anew."
+                f"then, {file.size} now. Run again with overwrite (--overwrite) to begin anew."
             )
         with atomic_write(note, sync=False) as out:
             out.write(version.encode())

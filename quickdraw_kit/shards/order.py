@@ -84,12 +84,15 @@ def check_fractions(fractions: Mapping[str, float]) -> dict[str, float]:
     """
     unknown = set(fractions).difference(SPLITS)
     if unknown:
-        raise UsageError(f"unknown split {sorted(unknown)}, expected some of {', '.join(SPLITS)}")
+        raise UsageError(
+            f"unknown split {', '.join(sorted(unknown))}: expected some of {', '.join(SPLITS)}"
+        )
     shares = {name: float(fractions.get(name, 0.0)) for name in SPLITS}
+    given = ",".join(f"{name}={share:g}" for name, share in fractions.items())
     if any(not 0 <= share <= 1 for share in shares.values()):
-        raise UsageError(f"split shares {shares}: each must be from 0 to 1")
+        raise UsageError(f"split {given}: each share must be from 0 to 1")
     if not math.isclose(sum(shares.values()), 1, abs_tol=1e-9):
-        raise UsageError(f"split shares {shares} sum to {sum(shares.values())}, expected 1")
+        raise UsageError(f"split {given}: the shares sum to {sum(shares.values()):g}, expected 1")
     return shares
 
 

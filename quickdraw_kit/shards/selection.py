@@ -64,8 +64,8 @@ class Selection:
             object.__setattr__(self, "categories", in_order(self.categories))
         if self.countries is not None:
             countries = tuple(sorted({country.upper() for country in self.countries}))
-            if any(len(c) != 2 or not c.isascii() or not c.isalpha() for c in countries):
-                raise UsageError(f"countries {countries}: expected two letters each, such as US")
+            if wrong := [c for c in countries if not (len(c) == 2 and c.isascii() and c.isalpha())]:
+                raise UsageError(f"countries {', '.join(wrong)}: expected two letters each, as US")
             object.__setattr__(self, "countries", countries)
         if self.limit is not None and self.limit < 1:
             raise UsageError(f"limit is {self.limit}, expected at least 1 drawing of a category")
@@ -73,7 +73,8 @@ class Selection:
         for name in ("strokes", "points"):
             least, most = getattr(self, name)
             if least < 0 or (most is not None and most < max(least, 1)):
-                raise UsageError(f"{name} from {least} to {most}: expected 0 <= least <= most")
+                end = "" if most is None else most
+                raise UsageError(f"{name} {least}:{end}: expected 0 <= least <= most, and most > 0")
 
     @property
     def excludes_duplicates(self) -> bool:

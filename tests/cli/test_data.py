@@ -100,6 +100,7 @@ def test_convert_skips_bad_lines_only_when_told(cli, write_lines, tmp_path):
     refused = cli("convert", path, tmp_path / "cat.arrow")
     assert refused.code == 1
     assert "line 2" in refused.err
+    assert "convert --skip-bad" in refused.err
     assert not (tmp_path / "cat.arrow").exists()
     told = cli("convert", path, tmp_path / "cat.arrow", "--skip-bad")
     assert "2 drawings; 1 bad line left out" in told.out

@@ -39,6 +39,11 @@ def test_moving_share_between_train_and_validation_leaves_the_test_set():
     assert ((before == test) == (after == test)).all()
 
 
+def test_wrong_shares_are_said_as_they_are_given():
+    with pytest.raises(UsageError, match=r"split train=0\.5,test=0\.2: the shares sum to 0\.7, "):
+        check_fractions({"train": 0.5, "test": 0.2})
+
+
 @pytest.mark.parametrize("name", SPLITS)
 def test_a_share_of_one_takes_everything(name):
     splits = assign_split(np.arange(1000), check_fractions({name: 1.0}), "")

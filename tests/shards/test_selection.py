@@ -44,10 +44,10 @@ def test_filters(batch, selection, kept, filtered):
     ("options", "message"),
     [
         ({"categories": ("catt",)}, "did you mean cat"),
-        ({"countries": ("USA",)}, "two letters"),
+        ({"countries": ("USA", "DE")}, "countries USA: expected two letters"),
         ({"limit": 0}, "at least 1"),
-        ({"strokes": (5, 2)}, "least <= most"),
-        ({"points": (-1, None)}, "least <= most"),
+        ({"strokes": (5, 2)}, "strokes 5:2: expected 0 <= least <= most"),
+        ({"points": (-1, None)}, "points -1:: expected"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(options, message):
