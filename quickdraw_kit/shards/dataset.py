@@ -8,36 +8,33 @@ a window of memory, reading the disk from front to back.
 """
 
 import bisect
-import functools
-import itertools
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from quickdraw_kit.acquire.addresses import parse_place
 from quickdraw_kit.errors import DataError, IntegrityError, UsageError
+from quickdraw_kit.shards.copies import CACHE_BYTES, CachedFiles, Files, LocalFiles
 from quickdraw_kit.shards.manifest import (
     MANIFEST_NAME,
     Manifest,
     load_manifest,
     parse_manifest,
 )
+from quickdraw_kit.shards.opened import OpenShards
 from quickdraw_kit.shards.order import SPLITS
-from quickdraw_kit.shards.rows import Files, all_labels, images_of, labels_of, metadata_of
-from quickdraw_kit.shards.store import CACHE_BYTES, CachedFiles, LocalFiles, ObjectStore
+from quickdraw_kit.shards.rows import all_labels, metadata_of
+from quickdraw_kit.shards.store import ObjectStore
+from quickdraw_kit.shards.stretches import stretches
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["ShardDataset", "open_shards"]
-
-_Stretch: TypeAlias = tuple[int, npt.NDArray[np.uint8], npt.NDArray[np.int64]]
-"""The row of the pass at which it begins, its images and its labels."""
 
 
 def open_shards(
@@ -90,7 +87,7 @@ def open_shards(
 
     store = ObjectStore(place)
     manifest = parse_manifest(store.read(MANIFEST_NAME), f"{store.url}/{MANIFEST_NAME}")
-    copies = Path(cache) if cache is not None else data_home() / "shards"
+    copies = Path(cache) if cache is not None else data_home() / "cache"
     return ShardDataset(manifest, CachedFiles(store, copies, cache_bytes), split)
 
 
@@ -140,6 +137,7 @@ class ShardDataset:
             shard for shard in manifest.shards if shard.rows and split in (None, shard.split)
         ]
         self._ends = np.cumsum([shard.rows for shard in self._shards], dtype=np.int64).tolist()
+        self._open = OpenShards(files, manifest, self._shards)
 
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
@@ -150,29 +148,11 @@ class ShardDataset:
         index %= len(self)
         number = bisect.bisect_right(self._ends, index)
         row = index - (self._ends[number - 1] if number else 0)
-        images, labels = self._open(number)
+        images, labels = self._open.get(number)
         image, label = np.empty((1, self.side, self.side), np.uint8), np.empty(1, np.int64)
         images.read(row, image)
         labels.read(row, label)
         return image[0], int(label[0])
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave the open shards behind, so that workers of a DataLoader open their own."""
-        return {name: value for name, value in self.__dict__.items() if name != "_open"}
-
-    @functools.cached_property
-    def _open(self):  # type: ignore[no-untyped-def]
-        """Open a shard: its images and its labels, as `Rows`."""
-        # NPY costs two descriptors; decoded Parquet is memory, and a copy of a file in a store that
-        # was dropped takes its place on the disk as long as it is open
-        local = isinstance(self.files, LocalFiles)
-        keep = 128 if local and self.manifest.layout.form == "npy" else 2
-        return functools.lru_cache(keep)(
-            lambda number: (
-                images_of(self.files, self.manifest, self._shards[number]),
-                labels_of(self.files, self.manifest, self._shards[number]),
-            )
-        )
 
     @property
     def labels(self) -> npt.NDArray[np.int64]:
@@ -209,7 +189,7 @@ class ShardDataset:
         for number in np.unique(numbers).tolist():
             here = numbers == number
             inside = wanted[here] - (self._ends[number - 1] if number else 0)
-            shard_images, shard_labels = self._open(number)
+            shard_images, shard_labels = self._open.get(number)
             images[here], labels[here] = shard_images.take(inside), shard_labels.take(inside)
         return images, labels
 
@@ -238,8 +218,8 @@ class ShardDataset:
         drop_last : bool
             Leave out a last batch that is not full.
         window : int
-            Rows that are shuffled together; memory for two copies of them is needed, for the next
-            ones are read while these are used.
+            Rows that are shuffled together, and the most that are read at once; there is memory
+            for twice as many, for the next ones are read while these are used.
         skip : int
             Leave out so many batches at the beginning, without reading them: the rest are those of
             a pass that was interrupted there.
@@ -269,8 +249,8 @@ class ShardDataset:
             raise UsageError(f"rank {rank} of {ranks}, expected 0 to {ranks - 1}")
         window = max(window // batch_size, 1) * batch_size
         first = skip * batch_size
-        for begin, images, labels in _ahead(
-            self._stretches(batch_size, shuffle, seed, window, first)
+        for begin, images, labels in stretches(
+            self._open, batch_size, shuffle=shuffle, seed=seed, window=window, first=first
         ):
             for start in range(max(first - begin, 0), len(labels), batch_size):
                 part = slice(start, min(start + batch_size, len(labels)))
@@ -280,6 +260,7 @@ class ShardDataset:
                 if ranks > 1:
                     part = slice(start + rows * rank // ranks, start + rows * (rank + 1) // ranks)
                 yield images[part], labels[part]
+            del images, labels  # not held while the next are waited for
 
     def to_pandas(self) -> "pd.DataFrame":
         """Return the metadata as a data frame: a row a drawing, in the order of the images.
@@ -317,52 +298,3 @@ class ShardDataset:
             raise DataError(f"the data set has no drawing in split {self.split!r}")
         frame: pd.DataFrame = pa.concat_tables(tables).to_pandas(types_mapper=pd.ArrowDtype)
         return frame
-
-    def _stretches(
-        self, batch_size: int, shuffle: bool, seed: int, window: int, first: int
-    ) -> Iterator[_Stretch]:
-        """Yield stretches of the pass, cut between batches, from the one with row `first` on.
-
-        What is in a stretch depends on its place alone, so that any of them can be made first.
-        """
-        numbers = np.arange(len(self._shards))
-        if shuffle:
-            numbers = np.random.default_rng(seed).permutation(numbers)
-        ends = np.cumsum([self._shards[number].rows for number in numbers], dtype=np.int64)
-        for begin, stop in _cuts(ends, batch_size, window if shuffle else None):
-            if stop <= first:
-                continue
-            images = np.empty((stop - begin, self.side, self.side), np.uint8)
-            labels = np.empty(stop - begin, np.int64)
-            here, row = int(np.searchsorted(ends, begin, side="right")), begin
-            while row < stop:
-                shard_images, shard_labels = self._open(int(numbers[here]))
-                part = slice(row - begin, min(stop, int(ends[here])) - begin)
-                start = row - int(ends[here]) + self._shards[numbers[here]].rows
-                shard_images.read(start, images[part])
-                shard_labels.read(start, labels[part])
-                row, here = begin + part.stop, here + 1
-            if shuffle:
-                order = np.random.default_rng([seed, begin]).permutation(len(labels))
-                images, labels = np.take(images, order, axis=0), np.take(labels, order)
-            yield begin, images, labels
-
-
-def _cuts(ends: npt.NDArray[np.int64], batch_size: int, window: int | None) -> Iterator[Any]:
-    """Yield (begin, stop) of the stretches; `window` is a multiple of the batch size."""
-    total = int(ends[-1]) if len(ends) else 0
-    if window is not None:
-        cuts = {*range(0, total, window), total}
-    else:  # whole batches of one shard are views; only those that straddle two are copied
-        whole = ends // batch_size * batch_size
-        cuts = {0, total, *whole.tolist(), *np.minimum(whole + batch_size, total).tolist()}
-    return itertools.pairwise(sorted(cuts))
-
-
-def _ahead(stretches: Iterator[_Stretch]) -> Iterator[_Stretch]:
-    """Make the next stretch, in a thread, while this one is used."""
-    with ThreadPoolExecutor(1, thread_name_prefix="shards-ahead") as thread:
-        coming = thread.submit(next, stretches, None)
-        while (stretch := coming.result()) is not None:
-            coming = thread.submit(next, stretches, None)
-            yield stretch

@@ -6,26 +6,26 @@ file cannot give is an error.
 """
 
 import contextlib
+import errno
+import functools
+import io
 import os
+import threading
 import weakref
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from quickdraw_kit.errors import DataError, IntegrityError
+from quickdraw_kit.errors import DataError, IntegrityError, QuickdrawError
+from quickdraw_kit.shards.copies import Files
 from quickdraw_kit.shards.manifest import FileEntry, Manifest, ShardEntry
-from quickdraw_kit.shards.store import CachedFiles, LocalFiles
 from quickdraw_kit.strokes.npy import parse_header
 
-__all__ = ["Files", "Rows", "all_labels", "images_of", "labels_of", "metadata_of"]
-
-Files: TypeAlias = LocalFiles | CachedFiles
+__all__ = ["Rows", "all_labels", "images_of", "labels_of", "metadata_of"]
 
 _HEAD = 4096
-_TRIES = 3  # a copy may be dropped between being fetched and being opened
 _DENSE = 8  # from one row in so many on, all that lies between is read too
 
 
@@ -39,7 +39,9 @@ class Rows(Protocol):
         """Copy some rows, in any order."""
 
 
-def images_of(files: Files, manifest: Manifest, shard: ShardEntry) -> Rows:
+def images_of(
+    files: Files, manifest: Manifest, shard: ShardEntry, stop: threading.Event | None = None
+) -> Rows:
     """Open the images of a shard: rows of NPY as they are asked for, Parquet decoded as a whole.
 
     Parameters
@@ -50,6 +52,8 @@ def images_of(files: Files, manifest: Manifest, shard: ShardEntry) -> Rows:
         What it is.
     shard : ShardEntry
         Which shard.
+    stop : threading.Event, optional
+        When it is set, waits for a store end at once.
 
     Returns
     -------
@@ -60,19 +64,18 @@ def images_of(files: Files, manifest: Manifest, shard: ShardEntry) -> Rows:
     ------
     IntegrityError
         If the file is missing or not what the manifest says; also when rows are read.
+    QuickdrawError
+        If too many files are open, or the store fails.
     """
     side = manifest.layout.style.side
     if manifest.layout.form == "npy":
         entry = _named(shard, ".images.npy")
-        return _Stored(files, entry, np.dtype(np.uint8), (shard.rows, side, side))
-    import io
-
+        return _Stored(files, entry, stop, np.dtype(np.uint8), (shard.rows, side, side))
     import pyarrow.parquet as pq
     from PIL import Image
 
-    path = files.path(_named(shard, ".parquet"))
-    with _damage(path):
-        column = pq.read_table(path, columns=["image"])["image"].combine_chunks()
+    with _decoding(files, _named(shard, ".parquet"), stop) as file:
+        column = pq.read_table(file, columns=["image"])["image"].combine_chunks()
         if len(column) != shard.rows:
             raise ValueError(f"{len(column)} rows, expected {shard.rows}")
         images = np.empty((shard.rows, side, side), np.uint8)
@@ -86,12 +89,14 @@ def images_of(files: Files, manifest: Manifest, shard: ShardEntry) -> Rows:
     return _Decoded(images)
 
 
-def labels_of(files: Files, manifest: Manifest, shard: ShardEntry) -> Rows:
+def labels_of(
+    files: Files, manifest: Manifest, shard: ShardEntry, stop: threading.Event | None = None
+) -> Rows:
     """Open the labels of a shard.
 
     Parameters
     ----------
-    files, manifest, shard
+    files, manifest, shard, stop
         As of `images_of`.
 
     Returns
@@ -105,12 +110,12 @@ def labels_of(files: Files, manifest: Manifest, shard: ShardEntry) -> Rows:
         If the file is missing or not what the manifest says; also when rows are read.
     """
     if manifest.layout.form == "npy":
-        return _Stored(files, _named(shard, ".labels.npy"), np.dtype("<i8"), (shard.rows,))
+        entry = _named(shard, ".labels.npy")
+        return _Stored(files, entry, stop, np.dtype("<i8"), (shard.rows,))
     import pyarrow.parquet as pq
 
-    path = files.path(_named(shard, ".parquet"))
-    with _damage(path):
-        table = pq.read_table(path, columns=["label"])
+    with _decoding(files, _named(shard, ".parquet"), stop) as file:
+        table = pq.read_table(file, columns=["label"])
         if table.num_rows != shard.rows:
             raise ValueError(f"{table.num_rows} rows, expected {shard.rows}")
         labels: npt.NDArray[np.int64] = table["label"].to_numpy()
@@ -144,7 +149,7 @@ def all_labels(files: Files, manifest: Manifest, shard: ShardEntry) -> npt.NDArr
     return labels
 
 
-def metadata_of(files: Files, shard: ShardEntry) -> tuple[Path, Any]:
+def metadata_of(files: Files, shard: ShardEntry) -> tuple[str, Any]:
     """Read the metadata of a shard.
 
     Parameters
@@ -154,7 +159,7 @@ def metadata_of(files: Files, shard: ShardEntry) -> tuple[Path, Any]:
 
     Returns
     -------
-    Path
+    str
         The file, for messages.
     pyarrow.Table
         All columns but images and labels.
@@ -166,10 +171,9 @@ def metadata_of(files: Files, shard: ShardEntry) -> tuple[Path, Any]:
     """
     import pyarrow.parquet as pq
 
-    path = files.path(_named(shard, ".parquet"))
-    with _damage(path):
-        names = [name for name in pq.read_schema(path).names if name not in ("image", "label")]
-        return path, pq.read_table(path, columns=names)
+    with _decoding(files, _named(shard, ".parquet")) as file:
+        names = [name for name in pq.read_schema(file).names if name not in ("image", "label")]
+        return str(file.name), pq.read_table(file, columns=names)
 
 
 class _Decoded:
@@ -190,18 +194,26 @@ class _Stored:
     """Rows of a ``.npy``."""
 
     def __init__(
-        self, files: Files, entry: FileEntry, dtype: np.dtype[Any], shape: tuple[int, ...]
+        self,
+        files: Files,
+        entry: FileEntry,
+        stop: threading.Event | None,
+        dtype: np.dtype[Any],
+        shape: tuple[int, ...],
     ) -> None:
-        self._path, self._file = _opened(files, entry)
-        weakref.finalize(self, os.close, self._file)
-        self._size = os.fstat(self._file).st_size
+        self._file = _opened(files, entry, stop)
+        weakref.finalize(self, self._file.close)
+        self._path = str(self._file.name)
+        self._size = os.fstat(self._file.fileno()).st_size
         if self._size != entry.bytes:
             raise IntegrityError(
                 f"{self._path} has {self._size} bytes, expected {entry.bytes}: it is not the file "
                 "that the manifest describes. Run: quickdraw-kit verify"
             )
+        head = bytearray(min(_HEAD, self._size))
+        self._fill(memoryview(head), 0)
         try:
-            header = parse_header(os.pread(self._file, _HEAD, 0), entry.bytes, str(self._path))
+            header = _parsed(bytes(head), entry.bytes, self._path)
         except DataError as error:
             raise IntegrityError(f"{error} Run: quickdraw-kit verify") from error
         if (header.dtype, header.shape, header.fortran_order) != (dtype, shape, False):
@@ -214,7 +226,8 @@ class _Stored:
 
     def read(self, start: int, out: npt.NDArray[Any]) -> None:
         if out.size:
-            self._fill(memoryview(out).cast("B"), start)  # type: ignore[arg-type]
+            into = memoryview(out).cast("B")  # type: ignore[arg-type]
+            self._fill(into, self._offset + start * self._stride)
 
     def take(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
         out = np.empty((len(rows), *self._row), self._dtype)
@@ -227,53 +240,79 @@ class _Stored:
             return np.take(between, rows - first, axis=0, out=out)
         into, stride = memoryview(out).cast("B"), self._stride  # type: ignore[arg-type]
         for place, row in enumerate(rows.tolist()):
-            self._fill(into[place * stride : (place + 1) * stride], row)
+            self._fill(into[place * stride : (place + 1) * stride], self._offset + row * stride)
         return out
 
-    def _fill(self, into: memoryview, start: int) -> None:
-        offset = self._offset + start * self._stride
+    def _fill(self, into: memoryview, offset: int) -> None:
         while into:
-            size = os.preadv(self._file, [into], offset)
+            try:
+                size = _read_at(self._file, into, offset)
+            except OSError as error:
+                raise _failure(self._path, error) from error
             if not size:
                 raise IntegrityError(
                     f"{self._path} was cut off while it was read: {self._size} bytes at first, "
-                    f"{os.fstat(self._file).st_size} now. Run: quickdraw-kit verify"
+                    f"{os.fstat(self._file.fileno()).st_size} now. Run: quickdraw-kit verify"
                 )
             into, offset = into[size:], offset + size
 
 
-def _opened(files: Files, entry: FileEntry) -> tuple[Path, int]:
-    for attempt in range(1, _TRIES + 1):
-        path = files.path(entry)
-        try:
-            return path, os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-        except OSError as error:
-            if attempt == _TRIES or not isinstance(error, FileNotFoundError):
-                raise IntegrityError(
-                    f"{path} cannot be opened: {error}. Run: quickdraw-kit verify"
-                ) from error
-    raise AssertionError
+_parsed = functools.lru_cache(1 << 10)(parse_header)  # slow, and a shard may be opened often
+
+if hasattr(os, "preadv"):
+
+    def _read_at(file: io.FileIO, into: memoryview, offset: int) -> int:
+        # not by seeking: threads, and processes that were forked, share the position
+        return os.preadv(file.fileno(), [into], offset)
+
+else:  # on Windows, where nothing is forked
+    _seeking = threading.Lock()
+
+    def _read_at(file: io.FileIO, into: memoryview, offset: int) -> int:
+        with _seeking:
+            file.seek(offset)
+            return file.readinto(into)
+
+
+def _opened(files: Files, entry: FileEntry, stop: threading.Event | None) -> io.FileIO:
+    try:
+        return files.open(entry, stop)
+    except OSError as error:
+        raise _failure(str(error.filename or entry.name), error) from error
+
+
+def _failure(path: str, error: OSError) -> QuickdrawError:
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return QuickdrawError(
+            f"{path} cannot be opened: {error.strerror}. Close some, or allow more (ulimit -n)."
+        )
+    return IntegrityError(
+        f"{path} cannot be read: {error.strerror or error}. Run: quickdraw-kit verify"
+    )
 
 
 @contextlib.contextmanager
-def _damage(path: Path) -> Iterator[None]:
-    """Say of whatever Arrow and Pillow raise that the file is not what was written."""
+def _decoding(
+    files: Files, entry: FileEntry, stop: threading.Event | None = None
+) -> Iterator[io.FileIO]:
+    """Open a file, and say of whatever Arrow and Pillow raise that it is not what was written."""
     import pyarrow as pa
 
-    try:
-        yield
-    except (
-        pa.ArrowException,
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        SyntaxError,
-        MemoryError,
-    ) as error:
-        raise IntegrityError(
-            f"{path} cannot be read: {error}. Run: quickdraw-kit verify"
-        ) from error
+    with _opened(files, entry, stop) as file:
+        try:
+            yield file
+        except (
+            pa.ArrowException,
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            SyntaxError,
+            MemoryError,
+        ) as error:
+            raise IntegrityError(
+                f"{file.name} cannot be read: {error}. Run: quickdraw-kit verify"
+            ) from error
 
 
 def _named(shard: ShardEntry, suffix: str) -> FileEntry:

@@ -8,10 +8,10 @@ import numpy as np
 
 from quickdraw_kit.errors import IntegrityError
 from quickdraw_kit.files import sha256_of
+from quickdraw_kit.shards.copies import LocalFiles
 from quickdraw_kit.shards.histogram import read_histogram
 from quickdraw_kit.shards.manifest import MANIFEST_NAME, FileEntry, Manifest, load_manifest
 from quickdraw_kit.shards.rows import all_labels
-from quickdraw_kit.shards.store import LocalFiles
 
 __all__ = ["Verification", "verify"]
 

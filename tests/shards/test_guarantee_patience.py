@@ -3,12 +3,19 @@
 Each fault is met by our patience alone, for the driver's own is switched off.
 """
 
+import hashlib
+import threading
+import time
+
 import numpy as np
 import pytest
 
+from quickdraw_kit.acquire.session import Patience
 from quickdraw_kit.errors import DataError, QuickdrawError
-from quickdraw_kit.shards.dataset import open_shards
+from quickdraw_kit.shards.copies import CachedFiles
+from quickdraw_kit.shards.dataset import ShardDataset, open_shards
 from quickdraw_kit.shards.layout import Layout
+from quickdraw_kit.shards.manifest import FileEntry
 from quickdraw_kit.shards.prepare import prepare
 from quickdraw_kit.shards.store import ObjectStore
 from quickdraw_kit.strokes.generate import write_sample
@@ -31,6 +38,10 @@ def files(folder) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+def entry_of(name: str, content: bytes) -> FileEntry:
+    return FileEntry(name, len(content), hashlib.sha256(content).hexdigest())
+
+
 def stored(url: str) -> dict[str, bytes]:
     store = ObjectStore(url)
     return {name: store.read(name) for name in store.sizes()}
@@ -49,7 +60,7 @@ def test_every_request_is_made_again(flaky, s3, tmp_path, kind):
     store.put(tmp_path / "b.bin", "b.bin")
     assert set(store.sizes()) == {"a.bin", "b.bin"}
     flaky.faults += [Fault("GET", "b.bin", kind, 2)]
-    store.fetch("b.bin", tmp_path / "c.bin")
+    store.fetch(entry_of("b.bin", content), tmp_path / "c.bin")
     assert (tmp_path / "c.bin").read_bytes() == content
     store.delete("a.bin")
     assert set(store.sizes()) == {"b.bin"}
@@ -72,7 +83,7 @@ def test_patience_ends_with_the_place_and_the_reason(flaky, s3, tmp_path):
     store.write("a.bin", b"x" * 1000)
     flaky.faults = [Fault("GET", "a.bin", "cut", 99)]
     with pytest.raises(QuickdrawError, match=r"ends/a\.bin: .*Try again later"):
-        store.fetch("a.bin", tmp_path / "a.bin")
+        store.fetch(entry_of("a.bin", b"x" * 1000), tmp_path / "a.bin")
     assert len(flaky.met) == QUICK.attempts
     assert not list(tmp_path.iterdir())
 
@@ -83,7 +94,7 @@ def test_a_long_file_goes_on_where_it_was_cut(flaky, s3, tmp_path, monkeypatch):
     content = np.random.default_rng(0).bytes(1_000_000)
     store.write("a.bin", content)
     flaky.faults, flaky.sent = [Fault("GET", "a.bin", "cut", 3)], 0
-    store.fetch("a.bin", tmp_path / "a.bin")
+    store.fetch(entry_of("a.bin", content), tmp_path / "a.bin")
     assert (tmp_path / "a.bin").read_bytes() == content
     assert flaky.sent <= len(content) + 3 * 100_000
 
@@ -107,3 +118,30 @@ def test_a_pass_over_a_store_that_stumbles(flaky, s3, sample, tmp_path):
     for ours, theirs in zip(here.batches(16), dataset.batches(16), strict=True):
         assert np.array_equal(ours[0], theirs[0])
     assert len(flaky.met) == 6
+
+
+def test_a_pass_that_is_left_waits_no_more_and_the_next_one_does(sample, tmp_path, monkeypatch):
+    url = "memory://left"
+    manifest = prepare([sample / "sample"], url, layout=LAYOUT, home=tmp_path, workers=1)
+    store = ObjectStore(url, Patience(first_wait=600))
+    dataset = ShardDataset(manifest, CachedFiles(store, tmp_path / "cache"), "train")
+    answers, asked = type(store._system)._open, threading.Event()
+
+    def answers_twice(*arguments, **options):
+        if len(list((tmp_path / "cache").glob("*.npy"))) < 2:
+            return answers(*arguments, **options)
+        asked.set()
+        raise TimeoutError("no answer")
+
+    begun = time.monotonic()
+    coming = dataset.batches(16)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(store._system), "_open", answers_twice)
+        next(coming)
+        assert asked.wait(60)
+        coming.close()
+    for thread in threading.enumerate():
+        if thread.name.startswith("shards-ahead"):
+            thread.join(60)
+    assert time.monotonic() - begun < 60
+    assert sum(len(labels) for _, labels in dataset.batches(16)) == len(dataset)

@@ -1,20 +1,24 @@
 """Rows of shards: both forms give the same in any order; a file that is cut off is an error."""
 
+import errno
 import gc
+import hashlib
 import os
+import subprocess
+import sys
 
 import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given
 
-from quickdraw_kit.errors import IntegrityError
+from quickdraw_kit.errors import IntegrityError, QuickdrawError
+from quickdraw_kit.shards.copies import LocalFiles
 from quickdraw_kit.shards.dataset import open_shards
 from quickdraw_kit.shards.layout import Layout
 from quickdraw_kit.shards.manifest import load_manifest
 from quickdraw_kit.shards.prepare import prepare
 from quickdraw_kit.shards.rows import all_labels, images_of, labels_of
-from quickdraw_kit.shards.store import LocalFiles
 from quickdraw_kit.strokes.generate import write_sample
 
 FORMS = ("npy", "parquet")
@@ -66,7 +70,7 @@ def test_a_file_that_is_cut_off_while_it_is_open(folder, tmp_path):
         with pytest.raises(IntegrityError, match=f"cut off.*{size} bytes at first, {size - 100}"):
             read()
     path.unlink()
-    with pytest.raises(IntegrityError, match="cannot be opened"):
+    with pytest.raises(IntegrityError, match="cannot be read: No such file"):
         images_of(*place)
 
 
@@ -96,3 +100,52 @@ def test_no_file_stays_open(folder):
             path.write_bytes(whole)
     assert manifest.exists()
     assert held() == before
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ESTALE])
+def test_a_disk_that_fails_names_the_file(folder, monkeypatch, code):
+    images, labels = images_of(*opened(folder / "npy")), labels_of(*opened(folder / "npy"))
+
+    def fails(*arguments):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr("quickdraw_kit.shards.rows._read_at", fails)
+    for rows in (images, labels):
+        with pytest.raises(
+            IntegrityError, match=rf"train.*\.npy cannot be read: {os.strerror(code)}"
+        ):
+            rows.take(np.array([1]))
+    with pytest.raises(IntegrityError, match=r"train.*\.npy cannot be read"):
+        images_of(*opened(folder / "npy"))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_too_many_open_files_are_no_damage(folder, monkeypatch, form):
+    place = opened(folder / form)
+
+    def fails(self, entry, stop=None):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), entry.name)
+
+    monkeypatch.setattr(LocalFiles, "open", fails)
+    for read in (images_of, labels_of, all_labels):
+        with pytest.raises(QuickdrawError, match=r"Too many open files.*ulimit") as caught:
+            read(*place)
+        assert not isinstance(caught.value, IntegrityError)
+
+
+def test_a_system_that_cannot_read_at_a_place(folder):
+    """As Windows, on which Python has neither of the two."""
+    program = (
+        "import hashlib, os, sys; del os.pread, os.preadv\n"
+        "from quickdraw_kit.shards.dataset import open_shards\n"
+        "dataset = open_shards(sys.argv[1])\n"
+        "rows = dataset.take([5, 3, 0, len(dataset) - 1])\n"
+        "print(hashlib.sha256(b''.join(part.tobytes() for part in rows)).hexdigest())"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program, folder / "npy"], capture_output=True, text=True, check=True
+    )
+    dataset = open_shards(folder / "npy")
+    rows = dataset.take([5, 3, 0, len(dataset) - 1])
+    expected = hashlib.sha256(b"".join(part.tobytes() for part in rows)).hexdigest()
+    assert said.stdout.strip() == expected

@@ -1,8 +1,9 @@
 """Data sets in object stores, against a real server that speaks Amazon's protocol."""
 
-import contextlib
 import hashlib
+import multiprocessing
 import pickle
+import threading
 
 import numpy as np
 import pytest
@@ -11,9 +12,9 @@ from quickdraw_kit.acquire.session import Patience
 from quickdraw_kit.errors import DataError, IntegrityError, QuickdrawError, UsageError
 from quickdraw_kit.shards.dataset import open_shards
 from quickdraw_kit.shards.layout import Layout
-from quickdraw_kit.shards.manifest import FileEntry, load_manifest
+from quickdraw_kit.shards.manifest import FileEntry
 from quickdraw_kit.shards.prepare import prepare
-from quickdraw_kit.shards.store import CachedFiles, ObjectStore
+from quickdraw_kit.shards.store import ObjectStore
 from quickdraw_kit.strokes.generate import write_sample
 
 
@@ -38,14 +39,6 @@ def copied(folder, url):
     return url
 
 
-def bytes_in(folder) -> int:
-    total = 0
-    for path in folder.iterdir():
-        with contextlib.suppress(FileNotFoundError):  # dropped while we look
-            total += path.stat().st_size
-    return total
-
-
 def entry_of(name: str, content: bytes) -> FileEntry:
     return FileEntry(name, len(content), hashlib.sha256(content).hexdigest())
 
@@ -63,20 +56,6 @@ def test_a_data_set_in_a_store_is_the_one_on_the_disk(bucket, local, tmp_path):
     assert np.array_equal(there[5][0], here[5][0])
 
 
-def test_the_cache_stays_within_its_bound_and_the_pass_is_whole(bucket, local, tmp_path):
-    url = copied(local, bucket)
-    largest = max(file.bytes for file in load_manifest(local).all_files())
-    limit = 3 * largest
-    dataset = open_shards(url, cache=tmp_path, cache_bytes=limit)
-    here = open_shards(local)
-    held = []
-    for ours, theirs in zip(here.batches(7), dataset.batches(7), strict=True):
-        assert np.array_equal(ours[0], theirs[0])
-        held.append(bytes_in(tmp_path))
-    assert 0 < max(held) <= limit
-    assert sum(file.bytes for file in load_manifest(local).all_files()) > limit
-
-
 def test_what_is_cached_is_not_fetched_again(bucket, local, tmp_path):
     url = copied(local, bucket)
     dataset = open_shards(url, cache=tmp_path)
@@ -89,22 +68,19 @@ def test_what_is_cached_is_not_fetched_again(bucket, local, tmp_path):
     assert all(np.array_equal(a, b) for a, (b, _) in zip(first, again.batches(50), strict=True))
 
 
-def test_a_file_that_is_not_the_one_of_the_manifest_is_refused(bucket, local, tmp_path):
-    url = copied(local, bucket)
-    name = load_manifest(local).shards[0].files[0].name
-    ObjectStore(url).write(name, b"x" * (local / name).stat().st_size)
-    with pytest.raises(IntegrityError, match="not the file that the manifest names"):
-        list(open_shards(url, cache=tmp_path).batches(10))
-    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
-
-
-def test_a_copy_that_was_cut_off_is_fetched_again(bucket, tmp_path):
-    store = ObjectStore(bucket)
+def test_what_is_fetched_is_checked_and_stops_when_it_is_told(bucket, tmp_path, monkeypatch):
+    monkeypatch.setattr("quickdraw_kit.shards.store._PIECE", 1)
+    store, stop = ObjectStore(bucket), threading.Event()
     store.write("a.bin", b"whole")
-    files = CachedFiles(store, tmp_path)
-    path = files.path(entry_of("a.bin", b"whole"))
-    path.write_bytes(b"who")
-    assert files.path(entry_of("a.bin", b"whole")).read_bytes() == b"whole"
+    store.fetch(entry_of("a.bin", b"whole"), tmp_path / "a.bin", stop)
+    assert (tmp_path / "a.bin").read_bytes() == b"whole"
+    with pytest.raises(IntegrityError, match="not the file that the manifest names"):
+        store.fetch(entry_of("a.bin", b"other"), tmp_path / "b.bin", stop)
+    stop.set()
+    with pytest.raises(QuickdrawError, match=r"a\.bin: stopped"):
+        store.fetch(entry_of("a.bin", b"whole"), tmp_path / "b.bin", stop)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]
+    store.fetch(entry_of("a.bin", b"whole"), tmp_path / "b.bin")  # only that one was to stop
 
 
 def test_a_store_without_a_manifest_is_no_data_set(bucket, tmp_path):
@@ -128,3 +104,21 @@ def test_it_travels_to_other_processes(bucket, local, tmp_path):
     dataset = open_shards(copied(local, bucket), cache=tmp_path)
     again = pickle.loads(pickle.dumps(dataset))
     assert np.array_equal(again[3][0], dataset[3][0])
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_process_that_is_forked_asks_the_store_itself(bucket, local, tmp_path):
+    """As the workers of a DataLoader are on Linux."""
+    dataset = open_shards(copied(local, bucket), split="train", cache=tmp_path)
+    dataset[0]
+    context = multiprocessing.get_context("fork")
+    receiving, sending = context.Pipe(duplex=False)
+    worker = context.Process(target=lambda: sending.send(dataset.take(range(len(dataset)))))
+    worker.start()
+    sending.close()
+    images, labels = receiving.recv()
+    worker.join()
+    expected = open_shards(local, split="train").take(range(len(dataset)))
+    assert np.array_equal(images, expected[0])
+    assert np.array_equal(labels, expected[1])

@@ -1,0 +1,82 @@
+"""A pass in stretches: its order is told by the seed alone, and two stretches are in memory."""
+
+import threading
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quickdraw_kit.shards import stretches
+from quickdraw_kit.shards.dataset import open_shards
+from quickdraw_kit.shards.layout import Layout
+from quickdraw_kit.shards.prepare import prepare
+
+ROWS = 3_000
+
+
+@pytest.fixture(scope="module", params=[70, 10_000])
+def dataset(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("stretches")
+    images = np.random.default_rng(0).integers(0, 256, (ROWS, 784), np.uint8)
+    np.save(folder / "cat.npy", images)
+    layout = Layout(shard_rows=request.param)
+    prepare([folder / "cat.npy"], folder / "out", layout=layout, workers=1)
+    return open_shards(folder / "out", split="train")
+
+
+@given(
+    batch_size=st.integers(1, 300),
+    shuffle=st.booleans(),
+    seed=st.integers(0, 5),
+    window=st.integers(1, 600),
+    piece=st.integers(1, 100),
+)
+def test_the_order_is_the_one_that_is_promised(dataset, batch_size, shuffle, seed, window, piece):
+    """Shards in an order that the seed draws, and windows in an order of seed and place."""
+    sizes = [shard.rows for shard in dataset.manifest.shards if shard.split == "train"]
+    shards = np.split(np.arange(len(dataset)), np.cumsum(sizes)[:-1])
+    window = max(window // batch_size, 1) * batch_size
+    if shuffle:
+        drawn = np.random.default_rng(seed).permutation(len(shards))
+        rows = np.concatenate([shards[number] for number in drawn])
+        for begin in range(0, len(rows), window):
+            part = rows[begin : begin + window]
+            rows[begin : begin + window] = part[
+                np.random.default_rng([seed, begin]).permutation(len(part))
+            ]
+    else:
+        rows = np.arange(len(dataset))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stretches, "_PIECE", piece)
+        batches = list(dataset.batches(batch_size, shuffle=shuffle, seed=seed, window=window))
+    images, labels = dataset.take(rows)
+    assert np.array_equal(np.concatenate([batch[0] for batch in batches]), images)
+    assert np.array_equal(np.concatenate([batch[1] for batch in batches]), labels)
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_two_stretches_are_in_memory(dataset, monkeypatch, shuffle):
+    monkeypatch.setattr(stretches, "_PIECE", 10)
+    window = 500
+    dataset.take(range(len(dataset)))  # whatever is made once
+    tracemalloc.start()
+    try:
+        for images, labels in dataset.batches(50, shuffle=shuffle, window=window):
+            del images, labels
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2.3 * window * 784 < len(dataset) * 784
+
+
+def test_no_thread_is_left(dataset):
+    coming = dataset.batches(50, window=100)
+    next(coming)
+    ahead = [thread for thread in threading.enumerate() if "shards-ahead" in thread.name]
+    assert ahead
+    coming.close()
+    for thread in ahead:
+        thread.join(60)
+        assert not thread.is_alive()
