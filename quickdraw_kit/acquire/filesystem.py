@@ -136,11 +136,16 @@ def _describe(url: str, info: dict[str, Any]) -> RemoteObject:
     return RemoteObject(
         url,
         info["size"],
-        hashlib.sha256(str(info).encode()).hexdigest(),  # all that the file system tells of it
+        info.get("ETag") or info.get("etag") or _hash_of(info),
         str(info["generation"]) if "generation" in info else None,
         _hexadecimal(info.get("md5Hash")),
         _hexadecimal(info.get("crc32c")),
     )
+
+
+def _hash_of(info: dict[str, Any]) -> str:
+    """Tell versions apart, where the file system does not, by all that it says of a file."""
+    return hashlib.sha256(str(info).encode()).hexdigest()
 
 
 def _hexadecimal(value: Any) -> str | None:

@@ -32,6 +32,8 @@ class DownloadedFile:
     stays : bool
         Whether it is to stay under `path`; one that does not passes through the folder of whoever
         works on it.
+    version : str, optional
+        What tells it from others that were at this address or will be, where that is known.
 
     Examples
     --------
@@ -47,6 +49,7 @@ class DownloadedFile:
     received: int = 0
     error: str | None = None
     stays: bool = True
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,13 @@ def find_urls(url: str, *, patience: Patience | None = None) -> list[DownloadedF
         raise UsageError(f"{redact(url)} does not exist, or holds no file")
     return [
         DownloadedFile(
-            _name(file.url), path_of(file.url), "planned", file.url, file.size, stays=False
+            _name(file.url),
+            path_of(file.url),
+            "planned",
+            file.url,
+            file.size,
+            stays=False,
+            version=file.generation or file.etag,
         )
         for file in found
     ]

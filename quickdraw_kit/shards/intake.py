@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from quickdraw_kit.acquire.addresses import redact
 from quickdraw_kit.acquire.cache import Place
 from quickdraw_kit.acquire.download import DownloadOptions, Fetcher, fetching
 from quickdraw_kit.acquire.progress import Progress as Step
@@ -156,7 +157,7 @@ class Intake:
             raise DownloadError(DownloadReport(self._transit, (file,)))
         if sha256_of(file.path) != self._digest_of(index).read_text("ascii"):
             raise DataError(
-                f"{source.name} changed at {file.url} since it was read, and a line of it is "
+                f"{source.name} changed at {redact(file.url)} since it was read, and a line of it is "
                 "needed for the file of rejects. Run again with overwrite (--overwrite)."
             )
         return replace(source, path=file.path, mtime_ns=file.path.stat().st_mtime_ns)
@@ -221,7 +222,7 @@ class Intake:
             begun and note.exists() and note.read_text("ascii") != version
         ):
             raise DataError(
-                f"{source.name} changed at {file.url} since the run began: {source.size} bytes "
+                f"{source.name} changed at {redact(file.url)} since the run began: {source.size} bytes "
                 f"then, {file.size} now. Run again with overwrite (--overwrite) to begin anew."
             )
         with atomic_write(note, sync=False) as out:

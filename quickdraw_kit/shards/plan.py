@@ -75,7 +75,13 @@ class Plan:
             "selection": dataclasses.asdict(self.selection),
             "layout": dataclasses.asdict(self.layout),
             "sources": [
-                {"name": s.name, "path": str(s.path), "bytes": s.size, "mtime_ns": s.mtime_ns}
+                {
+                    "name": s.name,
+                    "path": str(s.path),
+                    "bytes": s.size,
+                    "mtime_ns": s.mtime_ns,
+                    "version": s.remote and s.remote.version,
+                }
                 for s in self.sources
             ],
         }

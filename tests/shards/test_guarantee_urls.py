@@ -120,6 +120,28 @@ def test_the_web(web, whole, tmp_path):
     assert len(web.gets()) == len(WORDS)
 
 
+@pytest.mark.parametrize("kind", ["s3", "memory"])
+def test_an_object_that_changed_since_a_run_was_interrupted_is_noticed(
+    s3, here, tmp_path, monkeypatch, kind
+):
+    """As many bytes, another content, and what the run has read of it is gone."""
+    url = fill({"s3": f"{s3}/changed", "memory": "memory://changed"}[kind], here)
+
+    def run(**options):
+        return prepare([url], tmp_path / "out", layout=LAYOUT, workers=1, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("quickdraw_kit.shards.prepare.build_shard", None)
+        with pytest.raises(TypeError):
+            run()
+    path = min(here.iterdir())
+    ObjectStore(url).write(path.name, path.read_bytes().replace(b'"US"', b'"SU"'))
+    with pytest.raises(UsageError, match="unfinished run that differs in its sources"):
+        run()
+    run(overwrite=True)
+    assert "SU" in open_shards(tmp_path / "out").to_pandas()["countrycode"].tolist()
+
+
 def test_an_address_of_this_machine_is_its_folder(here, whole, tmp_path):
     out = tmp_path / "a b#c"
     prepare([here.as_uri()], out.as_uri(), layout=LAYOUT, home=tmp_path / "home", workers=1)
@@ -230,9 +252,16 @@ def test_an_object_that_changed_since_part_of_it_was_set_down_is_refused(
     for left in (tmp_path / "out" / ".prepare" / "sources").rglob("*.ndjson"):
         left.unlink()
     changed = web.objects[path].data.replace(b'"US"', b'"BR"')
-    web.put(path, changed, composite=True)
-    with pytest.raises(DataError, match="changed at http"):
-        prepare([url], tmp_path / "out", layout=LAYOUT, workers=1)
+
+    def change_when_planned(*arguments, **options):
+        plan = plan_prepare(*arguments, **options)
+        web.put(path, changed, composite=True)
+        return plan
+
+    with monkeypatch.context() as patch:
+        patch.setattr("quickdraw_kit.shards.prepare.plan_prepare", change_when_planned)
+        with pytest.raises(DataError, match="changed at http"):
+            prepare([url], tmp_path / "out", layout=LAYOUT, workers=1)
     prepare([url], tmp_path / "out", layout=LAYOUT, workers=1, overwrite=True)
     (tmp_path / "circle.ndjson").write_bytes(changed)
     prepare([tmp_path / "circle.ndjson"], tmp_path / "expected", layout=LAYOUT, workers=1)
