@@ -157,8 +157,8 @@ class Intake:
             raise DownloadError(DownloadReport(self._transit, (file,)))
         if sha256_of(file.path) != self._digest_of(index).read_text("ascii"):
             raise DataError(
-                f"{source.name} changed at {redact(file.url)} since it was read, and a line of it is "
-                "needed for the file of rejects. Run again with overwrite (--overwrite)."
+                f"{source.name} changed at {redact(file.url)} since it was read, and a line of it "
+                "is needed for the file of rejects. Run again with overwrite (--overwrite)."
             )
         return replace(source, path=file.path, mtime_ns=file.path.stat().st_mtime_ns)
 
@@ -222,8 +222,8 @@ class Intake:
             begun and note.exists() and note.read_text("ascii") != version
         ):
             raise DataError(
-                f"{source.name} changed at {redact(file.url)} since the run began: {source.size} bytes "
-                f"then, {file.size} now. Run again with overwrite (--overwrite) to begin anew."
+                f"{source.name} changed at {redact(file.url)} since the run began: {source.size} "
+                f"bytes then, {file.size} now. Run again with overwrite (--overwrite) to begin anew."
             )
         with atomic_write(note, sync=False) as out:
             out.write(version.encode())
