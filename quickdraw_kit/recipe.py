@@ -18,14 +18,22 @@ from typing import Any, Literal
 import msgspec
 
 from quickdraw_kit.acquire.catalog import KINDS
-from quickdraw_kit.errors import DataError, UsageError
+from quickdraw_kit.errors import DataError, UsageError, counted
 from quickdraw_kit.files import atomic_write
 from quickdraw_kit.jobs import Job, JobResult, config_of, expand
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.shards.layout import Layout, SplitRule
 from quickdraw_kit.shards.selection import Selection
 
-__all__ = ["Recipe", "RecipeResult", "demo_recipe", "load_recipe", "planned_jobs", "run_recipe"]
+__all__ = [
+    "Recipe",
+    "RecipeResult",
+    "check_inputs",
+    "demo_recipe",
+    "load_recipe",
+    "planned_jobs",
+    "run_recipe",
+]
 
 Report = Callable[[str, float, float, str], None]
 """Takes what is being done, how much is done, how much there is, and a note."""
@@ -274,9 +282,9 @@ def _sample(step: SampleStep, recipe: Recipe, run: _Run) -> str:
         categories=step.categories,
         seed=step.seed,
         raw=step.raw,
-        progress=lambda done, total: run.tell("sample", done, total, f"{done:,} drawings"),
+        progress=lambda done, total: run.tell("sample", done, total, counted(done, "drawing")),
     )
-    return f"{step.drawings:,} generated drawings in {len(paths)} files"
+    return f"{counted(step.drawings, 'generated drawing')} in {counted(len(paths), 'file')}"
 
 
 def _prepare(step: PrepareStep, recipe: Recipe, run: _Run) -> str:
@@ -297,10 +305,13 @@ def _prepare(step: PrepareStep, recipe: Recipe, run: _Run) -> str:
         workers=step.workers,
         executor=run.executor,
         overwrite=True,
-        progress=lambda now: run.tell(now.stage, now.done, now.total, f"{now.drawings:,} drawings"),
+        progress=lambda now: run.tell(
+            now.stage, now.done, now.total, counted(now.drawings, "drawing")
+        ),
     )
     rows = ", ".join(f"{rows:,} {split}" for split, rows in manifest.rows.items())
-    return f"{manifest.counts.written:,} drawings of {len(manifest.categories)} categories ({rows})"
+    words = counted(len(manifest.categories), "category", "categories")
+    return f"{counted(manifest.counts.written, 'drawing')} of {words} ({rows})"
 
 
 def _train(step: dict[str, Any], recipe: Recipe, run: _Run) -> str:
@@ -398,6 +409,48 @@ def planned_jobs(recipe: Recipe, out: Path) -> tuple[Job, ...]:
 
     tables = [{k: placed(v) for k, v in table.items()} for table in recipe.jobs or ()]
     return expand(tables, {k: placed(v) for k, v in recipe.defaults.items()})
+
+
+def check_inputs(recipe: Recipe, out: Path) -> None:
+    """Look whether the data is there that a recipe reads and does not make.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What is to be made.
+    out : Path
+        Folder for everything that it makes.
+
+    Raises
+    ------
+    UsageError, DataError
+        If a source of ``[prepare]`` or the data of a job is missing on this machine. Addresses and
+        what is to be downloaded are not looked at.
+
+    Examples
+    --------
+    >>> check_inputs(demo_recipe(), Path("out"))
+    """
+    from quickdraw_kit.acquire.addresses import parse_place
+    from quickdraw_kit.acquire.cache import data_home
+    from quickdraw_kit.acquire.sources import find_sources
+
+    step = recipe.prepare
+    if step is not None and not step.download:
+        given = [source for source in step.sources if "{out}" not in source]
+        if here := [source for source in given if isinstance(parse_place(source), Path)]:
+            find_sources(here, home=data_home(), kind=step.kind)  # type: ignore[arg-type]
+    for job in planned_jobs(recipe, out):
+        data = job.config.data
+        if data is None:
+            raise DataError(f"job {job.name} has no data: give it with data = (--set data=FOLDER)")
+        place = parse_place(data)
+        made = isinstance(place, Path) and out in place.parents
+        if isinstance(place, Path) and not (made or place.is_dir() or str(data) == "mnist-5k"):
+            raise DataError(
+                f"{data}, the data of job {job.name}, does not exist: give another folder with "
+                "data = (--set data=FOLDER)"
+            )
 
 
 def _selection(step: PrepareStep) -> Selection:

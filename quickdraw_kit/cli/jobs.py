@@ -10,7 +10,7 @@ import typer
 
 from quickdraw_kit.cli.options import Address, Engine, Json, engine, print_json
 from quickdraw_kit.cli.progress import progress_bar
-from quickdraw_kit.errors import UsageError
+from quickdraw_kit.errors import UsageError, counted
 
 __all__ = ["add_to"]
 
@@ -55,20 +55,54 @@ def run(
 
       quickdraw-kit run pipelines/mnist.toml --set data=mnist/ --set seed=0
     """
-    from quickdraw_kit.recipe import load_recipe, planned_jobs
+    from quickdraw_kit.recipe import check_inputs, load_recipe
 
     loaded = load_recipe(recipe, overrides=settings or ())
     folder = out if out is not None else Path("out") / recipe.stem
+    mine = _part(part)
     if dry_run:
-        import msgspec
-
-        steps = {name: step for name, step in msgspec.to_builtins(loaded).items() if step}
-        if loaded.jobs is not None:
-            steps["jobs"] = [job.name for job in planned_jobs(loaded, folder)]
-        print_json({"out": str(folder), **steps})
+        _show_recipe(loaded, folder, as_json, mine)
+        check_inputs(loaded, folder)
         return
     with _pool(executor, address, workers) as pool:
-        _run(loaded, folder, as_json, pool, _part(part))
+        _run(loaded, folder, as_json, pool, mine)
+
+
+def _show_recipe(recipe: Any, out: Path, as_json: bool, part: tuple[int, int] | None) -> None:
+    import msgspec
+
+    from quickdraw_kit.learn.config import TrainConfig
+    from quickdraw_kit.recipe import planned_jobs
+
+    mine, of = part or (1, 1)
+    jobs = planned_jobs(recipe, out)[mine - 1 :: of]
+    settings = {job.name: {"data": str(job.config.data), **job.config.described()} for job in jobs}
+    steps = {name: step for name, step in msgspec.to_builtins(recipe).items() if step}
+    del steps["title"]
+    if recipe.jobs is not None:
+        steps.pop("defaults", None)  # each job shows its own
+        steps["jobs"] = [{"name": name, "settings": each} for name, each in settings.items()]
+    if as_json:
+        print_json({"out": str(out), "title": recipe.title, **steps})
+        return
+    typer.echo(f"{out}: {recipe.title}")
+    for name, step in steps.items():
+        line = f"{counted(len(jobs), 'job')}" if name == "jobs" else _line(step, {})
+        typer.echo(f"{name + ':':<9} {line}".rstrip())
+    for name, each in settings.items():
+        typer.echo(f"  {name}: {_line(each, TrainConfig().described())}")
+
+
+def _line(settings: dict[str, Any], usual: dict[str, Any]) -> str:
+    """Write the settings that are set, and not as usual, in one line."""
+    import json
+
+    told = {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in settings.items()
+        if (value != usual[name] if name in usual else value)
+    }
+    return ", ".join(f"{name} = {value}" for name, value in told.items())
 
 
 def _part(text: str | None) -> tuple[int, int] | None:

@@ -1,5 +1,6 @@
 """Commands on shards: `prepare`, `histogram`, `verify`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,9 +21,11 @@ from quickdraw_kit.cli.options import (
     shares,
 )
 from quickdraw_kit.cli.progress import progress_bar
+from quickdraw_kit.errors import UsageError, counted
 
 if TYPE_CHECKING:
     from quickdraw_kit.shards.intake import Progress
+    from quickdraw_kit.shards.plan import Plan
 
 __all__ = ["add_to"]
 
@@ -157,12 +160,12 @@ def prepare(
     from quickdraw_kit.acquire.catalog import KINDS
     from quickdraw_kit.acquire.download import DownloadOptions
     from quickdraw_kit.categories import CATEGORIES
-    from quickdraw_kit.errors import UsageError
     from quickdraw_kit.raster.style import RasterStyle
     from quickdraw_kit.shards import prepare as room
     from quickdraw_kit.shards.layout import Layout, SplitRule
     from quickdraw_kit.shards.plan import plan_prepare
     from quickdraw_kit.shards.selection import Selection
+    from quickdraw_kit.shards.splits import read_split_ids
 
     if bool(sources) == every:
         raise UsageError("name files, folders, globs or categories, or pass --all")
@@ -199,8 +202,12 @@ def prepare(
         quality=quality or bool(selection.exclude_flags),
     )
     if dry_run:
+        if split_ids is not None:
+            ids = read_split_ids(split_ids).sha256
+            layout = replace(layout, rule=SplitRule("ids", unlisted, ids))
         plan = plan_prepare(out=out, selection=selection, layout=layout, **given)
-        _show_plan(plan, out, as_json)
+        there = _is_there(plan, out, overwrite)
+        _show_plan(plan, out, as_json, there)
         return
     with progress_bar(quiet=as_json) as advance, engine(executor, address) as pool:
         rate = _Rate()
@@ -223,9 +230,8 @@ def prepare(
         print_json({"out": str(out), "rows": manifest.rows, **dataclasses.asdict(counts)})
         return
     rows = ", ".join(f"{number:,} {name}" for name, number in manifest.rows.items() if number)
-    typer.echo(
-        f"{out}: {counts.written:,} drawings of {len(manifest.categories)} categories ({rows})"
-    )
+    words = counted(len(manifest.categories), "category", "categories")
+    typer.echo(f"{out}: {counted(counts.written, 'drawing')} of {words} ({rows})")
     told = (
         ("filtered", counts.filtered),
         ("refused", counts.rejected),
@@ -252,10 +258,26 @@ class _Rate:
         now, drawings = time.monotonic(), step.drawings
         seconds = now - self._started.setdefault(step.stage, now)
         rate = f"{drawings / seconds:,.0f} drawings/s" if seconds > 0.2 else ""
-        return f"{drawings:,} drawings {rate}".strip()
+        return f"{counted(drawings, 'drawing')} {rate}".strip()
 
 
-def _show_plan(plan: Any, out: str, as_json: bool) -> None:
+def _is_there(plan: "Plan", out: str, overwrite: bool) -> bool:
+    """Tell whether there is nothing to do; raise where the run would not begin either."""
+    from quickdraw_kit.acquire.addresses import parse_place
+    from quickdraw_kit.acquire.cache import data_home
+    from quickdraw_kit.shards.claim import finished_here
+    from quickdraw_kit.shards.sending import finished_there, staging
+    from quickdraw_kit.shards.store import ObjectStore
+
+    place = parse_place(out)
+    if isinstance(place, Path):
+        return finished_here(replace(plan, out=place), overwrite=overwrite) is not None
+    store = ObjectStore(place)
+    plan = replace(plan, out=staging(store, data_home()))
+    return finished_there(store, plan, overwrite=overwrite) is not None
+
+
+def _show_plan(plan: "Plan", out: str, as_json: bool, there: bool) -> None:
     files = [
         {
             "name": source.name,
@@ -270,6 +292,7 @@ def _show_plan(plan: Any, out: str, as_json: bool) -> None:
         print_json(
             {
                 "out": out,
+                "there": there,
                 "sources": files,
                 "bytes": size,
                 "to_fetch": plan.to_fetch,
@@ -284,10 +307,12 @@ def _show_plan(plan: Any, out: str, as_json: bool) -> None:
         typer.echo(f"{file['bytes']:>14,}  {file['form']:<8} {file['name']}{note}")
     fetch = f", of which {plan.to_fetch / 1e6:,.1f} MB to fetch" if plan.to_fetch else ""
     typer.echo(
-        f"{len(files)} files, {size / 1e6:,.1f} MB{fetch}: about {plan.drawings:,} drawings before "
-        f"filters, {plan.output_bytes / 1e6:,.1f} MB of shards and {plan.scratch_bytes / 1e6:,.1f} "
-        f"MB of scratch in {out}"
+        f"{counted(len(files), 'file')}, {size / 1e6:,.1f} MB{fetch}: about "
+        f"{counted(plan.drawings, 'drawing')} before filters, {plan.output_bytes / 1e6:,.1f} MB of "
+        f"shards and {plan.scratch_bytes / 1e6:,.1f} MB of scratch in {out}"
     )
+    if there:
+        typer.echo(f"{out} holds this data set already: there is nothing to do")
 
 
 def histogram(
@@ -327,7 +352,6 @@ def histogram(
 
 
 def _write_histogram(folder: Path, out: Path, categories: tuple[str, ...], rows: list[Any]) -> None:
-    from quickdraw_kit.errors import UsageError
     from quickdraw_kit.files import atomic_write
 
     if out.suffix == ".csv":
@@ -345,18 +369,25 @@ def _write_histogram(folder: Path, out: Path, categories: tuple[str, ...], rows:
         raise UsageError(f"--out {out}: expected a name that ends in .png, .svg or .csv")
 
 
-def verify(folder: Folder, as_json: Json = False) -> None:
+def verify(
+    place: Annotated[
+        str, typer.Argument(help="Folder or address of a data set.", show_default=False)
+    ],
+    as_json: Json = False,
+) -> None:
     """Re-check every checksum and count of a data set; exit with 1 when something is wrong.
 
     Examples:
 
       quickdraw-kit verify shards
+
+      quickdraw-kit verify s3://bucket/shards
     """
     from quickdraw_kit.shards import verify as room
 
     with progress_bar(quiet=as_json) as advance:
         result = room.verify(
-            folder,
+            place,
             progress=lambda done, total: advance(
                 "verify", done, total, f"{done / 1e6:,.0f} of {total / 1e6:,.0f} MB"
             ),
@@ -373,8 +404,8 @@ def verify(folder: Folder, as_json: Json = False) -> None:
         )
     elif result.ok:
         typer.echo(
-            f"{folder}: all is well: {result.files} files, {result.bytes:,} bytes, "
-            f"{result.drawings:,} drawings"
+            f"{place}: all is well: {counted(result.files, 'file')}, "
+            f"{counted(result.bytes, 'byte')}, {counted(result.drawings, 'drawing')}"
         )
     else:
         for problem in result.problems:

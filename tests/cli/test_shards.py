@@ -55,11 +55,28 @@ def test_a_dry_run_writes_nothing(cli, drawings, tmp_path):
     plan = json.loads(cli("prepare", drawings, "--out", out, "--dry-run", "--json").out)
     assert 150 <= plan["drawings"] <= 250
     assert plan["sources"][0]["name"] == "pets.ndjson"
+    assert not plan["there"]
+
+
+def test_a_dry_run_says_no_where_the_run_would(cli, drawings, tmp_path):
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "thesis.doc").touch()
+    other, ids = tmp_path / "other", tmp_path / "ids.csv"
+    ids.write_text("key_id,split\n" + "".join(f"{i},train\n" for i in range(200)))
+    assert cli("prepare", drawings, "--out", other, "--split-ids", ids).code == 0
+    for out in (tmp_path / "foreign", other, f"file://{other}"):
+        ran, dry = (cli("prepare", drawings, "--out", out, *more) for more in ((), ("--dry-run",)))
+        assert (ran.code, ran.err) == (dry.code, dry.err)
+        assert ran.code == 2
+    again = cli("prepare", drawings, "--out", other, "--split-ids", ids, "--dry-run")
+    assert (again.code, "there is nothing to do" in again.out) == (0, True)
+    assert cli("prepare", drawings, "--out", other, "--overwrite", "--dry-run").code == 0
+    assert cli("prepare", drawings, "--out", "memory://dry", "--dry-run").code == 0
 
 
 def test_filters_are_reported(cli, drawings, tmp_path):
     ran = cli("prepare", drawings, "-o", tmp_path / "o", "-c", "cat", "--limit", 30)
-    assert "30 drawings of 1 categories" in ran.out
+    assert "30 drawings of 1 category" in ran.out
     assert "filtered: 100 category, 70 limit" in ran.out
     result = json.loads(
         cli("prepare", drawings, "-o", tmp_path / "p", "-c", "cat", "--limit", 30, "--json").out
@@ -99,7 +116,7 @@ def test_prepare_downloads_what_it_is_told_to(cli, mirror, tmp_path):
     assert "cat.ndjson  to fetch" in plan
     assert "MB to fetch" in plan
     assert json.loads(cli("prepare", *given, "--dry-run", "--json").out)["to_fetch"] > 10_000
-    assert "160 drawings of 1 categories" in cli("prepare", *given, "--no-keep-source").out
+    assert "160 drawings of 1 category" in cli("prepare", *given, "--no-keep-source").out
     assert not (tmp_path / "home").exists()
     cli("prepare", *given, "--overwrite")
     assert (tmp_path / "home" / "simplified" / "cat.ndjson").exists()
