@@ -8,20 +8,34 @@ import sys
 
 __all__ = ["main"]
 
+_GO_ON = ("prepare", "train", "download", "run")  # from where they were interrupted
+_INTERRUPTED = 130  # as a shell has it, and typer
+
 
 def main() -> None:
     """Run the command line; exit with 0 when done, 1 on failure, 2 on wrong usage."""
-    from quickdraw_kit.cli.app import app
     from quickdraw_kit.errors import QuickdrawError, UsageError
 
     try:
+        from quickdraw_kit.cli.app import app
+
         app()
     except UsageError as error:
         _fail(error, 2)
     except (QuickdrawError, OSError) as error:
         _fail(error, 1)
     except KeyboardInterrupt:
-        _fail("interrupted; run the same command again to go on", 130)
+        _interrupted()
+    except SystemExit as stop:  # which typer makes of the interrupt of a command
+        if stop.code == _INTERRUPTED:
+            _interrupted()
+        raise
+
+
+def _interrupted() -> None:
+    goes_on = sys.argv[1:] and sys.argv[1] in _GO_ON
+    again = ": give the same command again to go on" if goes_on else ""
+    _fail(f"interrupted{again}", _INTERRUPTED)
 
 
 def _fail(error: object, code: int) -> None:

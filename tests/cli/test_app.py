@@ -1,8 +1,11 @@
 """Habits: help with examples everywhere, exit codes, completion, no colour when asked."""
 
+import os
+import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import typer
 
@@ -68,6 +71,45 @@ def test_exit_codes_and_messages(cli, tmp_path, monkeypatch, arguments, code, me
     assert message in " ".join(ran.err.replace("│", " ").split())
     assert "Traceback" not in ran.err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "place", "message"),
+    [
+        (("train", "d", "-o", "m"), "learn.sources.open_splits", True),
+        (("prepare", "d", "-o", "s"), "shards.prepare.prepare", True),
+        (("run", "recipe.toml", "-o", "r"), "recipe.load_recipe", True),
+        (("download", "cat"), "acquire.download.download", True),
+        (("evaluate", "m", "s"), "learn.export.open_model", False),
+    ],
+)
+def test_an_interrupt_is_said_in_one_line(cli, monkeypatch, arguments, place, message):
+    def interrupt(*_, **__):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(f"quickdraw_kit.{place}", interrupt)
+    ran = cli(*arguments)
+    again = ": give the same command again to go on" if message else ""
+    assert (ran.code, ran.err) == (130, f"quickdraw-kit: interrupted{again}\n")
+
+
+def test_an_interrupted_training_goes_on(tmp_path):
+    numbers = np.random.default_rng(0)
+    for name in ("cat", "dog"):
+        np.save(tmp_path / f"{name}.npy", numbers.integers(0, 256, (500, 784), np.uint8))
+    command = [sys.executable, "-m", "quickdraw_kit", "train", tmp_path, "-o", tmp_path / "model"]
+    options = ["--network", "tiny-cnn", "--threads", "1", "--epochs", "1000"]
+    with subprocess.Popen(
+        [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert "epoch   1" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err == "quickdraw-kit: interrupted: give the same command again to go on\n"
+    assert (tmp_path / "model" / "checkpoint.safetensors").exists()
 
 
 def test_completion_offers_categories_also_behind_a_comma():
