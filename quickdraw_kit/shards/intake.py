@@ -223,7 +223,7 @@ class Intake:
         ):
             raise DataError(
                 f"{source.name} changed at {redact(file.url)} since the run began: {source.size} "
-                f"bytes then, {file.size} now. Run again with overwrite (--overwrite) to begin anew."
+                f"bytes then, {file.size} now. Run again with overwrite (--overwrite)."
             )
         with atomic_write(note, sync=False) as out:
             out.write(version.encode())

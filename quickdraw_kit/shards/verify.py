@@ -1,19 +1,34 @@
 """`verify`: re-check every checksum and every count of a data set, and name what is wrong."""
 
-from collections.abc import Callable, Iterator
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
-from quickdraw_kit.errors import IntegrityError
+from quickdraw_kit.acquire.addresses import parse_place
+from quickdraw_kit.errors import DataError, IntegrityError
 from quickdraw_kit.files import sha256_of
 from quickdraw_kit.shards.copies import LocalFiles
 from quickdraw_kit.shards.histogram import read_histogram
-from quickdraw_kit.shards.manifest import MANIFEST_NAME, FileEntry, Manifest, load_manifest
+from quickdraw_kit.shards.manifest import (
+    MANIFEST_NAME,
+    FileEntry,
+    Manifest,
+    ShardEntry,
+    load_manifest,
+    parse_manifest,
+)
 from quickdraw_kit.shards.rows import all_labels
+from quickdraw_kit.shards.store import ObjectStore
 
 __all__ = ["Verification", "verify"]
+
+_SHARDS = (".images.npy", ".labels.npy", ".meta.parquet", ".parquet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +61,16 @@ class Verification:
         return not self.problems
 
 
-def verify(folder: Path, *, progress: Callable[[int, int], None] | None = None) -> Verification:
+def verify(
+    place: str | os.PathLike[str], *, progress: Callable[[int, int], None] | None = None
+) -> Verification:
     """Re-check a data set against its manifest.
 
     Parameters
     ----------
-    folder : Path
-        Folder of the data set.
+    place : str or path-like
+        Folder of the data set, or its address in a store such as ``s3://bucket/shards``, from which
+        a shard at a time is fetched.
     progress : callable, optional
         Called with the bytes checked so far and in all.
 
@@ -64,7 +82,9 @@ def verify(folder: Path, *, progress: Callable[[int, int], None] | None = None) 
     Raises
     ------
     DataError
-        If the folder has no manifest, or one of another format.
+        If there is no manifest, or one of another format.
+    QuickdrawError
+        If the store fails.
 
     Examples
     --------
@@ -73,36 +93,110 @@ def verify(folder: Path, *, progress: Callable[[int, int], None] | None = None) 
     ...
     quickdraw_kit.errors.DataError: ...manifest.json does not exist: ...
     """
-    folder = Path(folder)
+    where = parse_place(place)
+    if isinstance(where, Path):
+        return _verify(_Folder(where), progress)
+    with tempfile.TemporaryDirectory() as scratch:
+        return _verify(_Stored(ObjectStore(where), Path(scratch)), progress)
+
+
+class _Place(Protocol):
+    """Where a data set lies; files that were checked are in a folder until they are dropped."""
+
+    @property
+    def folder(self) -> Path: ...
+
+    def manifest(self) -> Manifest: ...
+
+    def names(self) -> Collection[str]: ...
+
+    def check(self, file: FileEntry) -> Iterator[str]: ...
+
+    def drop(self, files: Iterable[FileEntry]) -> None: ...
+
+
+def _verify(place: _Place, progress: Callable[[int, int], None] | None) -> Verification:
     try:
-        manifest = load_manifest(folder)
+        manifest = place.manifest()
     except IntegrityError as error:
-        return Verification(1, (folder / MANIFEST_NAME).stat().st_size, 0, (str(error),))
-    problems: list[str] = []
+        return Verification(0, 0, 0, (str(error),))
     files = list(manifest.all_files())
     total, done = sum(file.bytes for file in files), 0
-    for file in files:
-        problems.extend(_check_file(folder, file))
-        done += file.bytes
-        if progress is not None:
-            progress(done, total)
+    problems: list[str] = []
+    counted: Counter[tuple[str, str]] = Counter()
+
+    def check(some: Collection[FileEntry]) -> bool:
+        nonlocal done
+        before = len(problems)
+        for file in some:
+            problems.extend(place.check(file))
+            done += file.bytes
+            if progress is not None:
+                progress(done, total)
+        return len(problems) == before
+
+    for shard in manifest.shards:
+        if check(shard.files):
+            counted.update(_count_labels(place.folder, manifest, shard))
+        place.drop(shard.files)
+    check(manifest.files)
     problems.extend(_check_counts(manifest))
     if not problems:
-        problems.extend(_check_labels(folder, manifest))
-    problems.extend(_check_strangers(folder, manifest))
+        problems.extend(_check_labels(place.folder, counted))
+    known = {file.name for file in files}
+    problems.extend(
+        f"{name} is not in the manifest"
+        for name in sorted(place.names())
+        if name.endswith(_SHARDS) and name not in known
+    )
     return Verification(len(files) + 1, total, sum(manifest.rows.values()), tuple(problems))
 
 
-def _check_file(folder: Path, file: FileEntry) -> Iterator[str]:
-    path = folder / file.name
-    if not path.is_file():
-        yield f"{path} is missing"
-        return
-    size = path.stat().st_size
-    if size != file.bytes:
-        yield f"{path} has {size} bytes, expected {file.bytes}"
-    elif (digest := sha256_of(path)) != file.sha256:
-        yield f"{path} has sha256 {digest[:16]}..., expected {file.sha256[:16]}..."
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    folder: Path
+
+    def manifest(self) -> Manifest:
+        return load_manifest(self.folder)
+
+    def names(self) -> list[str]:
+        return [path.name for path in self.folder.iterdir()]
+
+    def check(self, file: FileEntry) -> Iterator[str]:
+        path = self.folder / file.name
+        if not path.is_file():
+            yield f"{path} is missing"
+            return
+        size = path.stat().st_size
+        if size != file.bytes:
+            yield f"{path} has {size} bytes, expected {file.bytes}"
+        elif (digest := sha256_of(path)) != file.sha256:
+            yield f"{path} has sha256 {digest[:16]}..., expected {file.sha256[:16]}..."
+
+    def drop(self, files: Iterable[FileEntry]) -> None:
+        pass
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    store: ObjectStore
+    folder: Path
+
+    def manifest(self) -> Manifest:
+        return parse_manifest(self.store.read(MANIFEST_NAME), f"{self.store.url}/{MANIFEST_NAME}")
+
+    def names(self) -> Collection[str]:
+        return self.store.sizes()
+
+    def check(self, file: FileEntry) -> Iterator[str]:
+        try:
+            self.store.fetch(file, self.folder / file.name)
+        except (DataError, IntegrityError) as error:  # not there, or with other bytes
+            yield str(error)
+
+    def drop(self, files: Iterable[FileEntry]) -> None:
+        for file in files:
+            (self.folder / file.name).unlink(missing_ok=True)
 
 
 def _check_counts(manifest: Manifest) -> Iterator[str]:
@@ -117,30 +211,23 @@ def _check_counts(manifest: Manifest) -> Iterator[str]:
         yield f"{MANIFEST_NAME}: the sources have {read} drawings, expected {counts.read}"
 
 
-def _check_labels(folder: Path, manifest: Manifest) -> Iterator[str]:
-    """Count the labels in the shards again and hold them against the histogram."""
-    counted: dict[tuple[str, str], int] = {}
-    for shard in manifest.shards:
-        labels = all_labels(LocalFiles(folder), manifest, shard)
-        for label, number in zip(*np.unique(labels, return_counts=True), strict=True):
-            key = (manifest.categories[label], shard.split)
-            counted[key] = counted.get(key, 0) + int(number)
-    promised: dict[tuple[str, str], int] = {}
+def _count_labels(
+    folder: Path, manifest: Manifest, shard: ShardEntry
+) -> dict[tuple[str, str], int]:
+    labels = all_labels(LocalFiles(folder), manifest, shard)
+    found = zip(*np.unique(labels, return_counts=True), strict=True)
+    return {(manifest.categories[label], shard.split): int(number) for label, number in found}
+
+
+def _check_labels(folder: Path, counted: Counter[tuple[str, str]]) -> Iterator[str]:
+    """Hold the labels that were counted in the shards against the histogram."""
+    promised: Counter[tuple[str, str]] = Counter()
     for row in read_histogram(folder):
-        key = (row.category, row.split)
-        promised[key] = promised.get(key, 0) + row.drawings
+        promised[row.category, row.split] += row.drawings
     for key in sorted(counted.keys() | promised.keys()):
-        if counted.get(key, 0) != promised.get(key, 0):
+        if counted[key] != promised[key]:
             category, split = key
             yield (
-                f"histogram.csv gives {promised.get(key, 0)} drawings of {category!r} in {split}, "
-                f"the shards hold {counted.get(key, 0)}"
+                f"histogram.csv gives {promised[key]} drawings of {category!r} in {split}, "
+                f"the shards hold {counted[key]}"
             )
-
-
-def _check_strangers(folder: Path, manifest: Manifest) -> Iterator[str]:
-    known = {file.name for file in manifest.all_files()}
-    suffixes = (".images.npy", ".labels.npy", ".meta.parquet", ".parquet")
-    for path in sorted(folder.iterdir()):
-        if path.name.endswith(suffixes) and path.name not in known:
-            yield f"{path} is not in the manifest"

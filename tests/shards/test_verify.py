@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from quickdraw_kit.errors import DataError
 from quickdraw_kit.shards.layout import Layout
 from quickdraw_kit.shards.manifest import load_manifest
 from quickdraw_kit.shards.prepare import prepare
+from quickdraw_kit.shards.store import ObjectStore
 from quickdraw_kit.shards.verify import verify
 from tests.conftest import official_line
 
@@ -101,3 +103,32 @@ def test_a_manifest_cannot_name_files_outside_its_folder(tmp_path, data_set, nam
     result = verify(tmp_path)
     assert not result.ok
     assert "is not the name of a file in the folder" in result.problems[0]
+
+
+@pytest.mark.parametrize("damage", ["none", "flipped", "missing", "added", "manifest"])
+def test_in_a_store(s3, data_set, damage):
+    store = ObjectStore(f"{s3}/verify-{data_set.parent.name}-{damage}")
+    for path in data_set.iterdir():
+        store.put(path, path.name)
+    name = load_manifest(data_set).shards[0].files[0].name
+    match damage:
+        case "flipped":
+            content = bytearray(store.read(name))
+            content[-1] ^= 1
+            store.write(name, bytes(content))
+        case "missing":
+            store.delete(name)
+        case "added":
+            name = f"train-00007-of-00009{Path(name).suffix}"
+            store.write(name.replace(".npy", ".images.npy"), b"")
+            name = name.partition(".")[0]
+        case "manifest":
+            name = "manifest.json"
+            store.write(name, store.read(name)[:-1])
+    result = verify(store.url)
+    if damage == "none":
+        assert result == verify(data_set)
+        assert result.ok
+    else:
+        assert len(result.problems) == 1
+        assert name in result.problems[0]
