@@ -287,7 +287,7 @@ def _figures(task: _Task) -> dict[str, float]:
     config = replace(task.job.config, out=task.folder)
     start = time.perf_counter()
     splits = open_splits(config)
-    trained = train(config, splits)
+    trained = train(config, splits, overwrite=True)  # the folder is this job's, whatever it was
     figures = {
         "parameters": float(count_parameters(trained.model.network)),
         "epochs": float(len(trained.history)),

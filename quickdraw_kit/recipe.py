@@ -323,6 +323,7 @@ def _train(step: dict[str, Any], recipe: Recipe, run: _Run) -> str:
         on_epoch=lambda row: run.tell(
             "train", row.epoch, config.epochs, f"validation {row.validation_accuracy or 0:.1%}"
         ),
+        overwrite=True,
     )
     last = result.history[-1]
     return (

@@ -72,6 +72,13 @@ def test_a_change_further_up_does_what_follows_again(recipe, tmp_path):
     assert again.steps["prepare"].startswith("243 drawings")
 
 
+def test_other_settings_of_the_training_replace_the_model(recipe, tmp_path):
+    training = '[train]\nnetwork = "tiny-cnn"\nthreads = 1\nepochs = '
+    for epochs in (1, 2):
+        done = run_recipe(recipe(f"{SMALL}{training}{epochs}\n"), tmp_path / "out")
+        assert f"{epochs} epochs" in done.steps["train"]
+
+
 @pytest.mark.slow
 def test_the_demo_makes_a_page_with_pictures_and_a_model_that_learned(tmp_path):
     result = run_recipe(demo_recipe(), tmp_path / "demo")

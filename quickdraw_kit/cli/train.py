@@ -1,19 +1,15 @@
 """The command that trains a network, or lists the networks there are."""
 
-import contextlib
 import dataclasses
 import os
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from quickdraw_kit.cli.epochs import show_epochs
 from quickdraw_kit.cli.options import Json, print_json
 from quickdraw_kit.errors import UsageError
-
-if TYPE_CHECKING:
-    from quickdraw_kit.learn.train import EpochMetrics
 
 __all__ = ["add_to"]
 
@@ -46,8 +42,15 @@ def train(
     ] = None,
     resume: Annotated[
         bool | None,
-        typer.Option(help="Continue the unfinished run in --out; by default, if it is this run."),
+        typer.Option(
+            help="Continue the unfinished run in --out, or start this run over; by default it is "
+            "continued if it is there, and a finished one is left as it is."
+        ),
     ] = None,
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Replace another model or unfinished run in --out."),
+    ] = False,
     epochs: Annotated[int, typer.Option(help="Passes.", rich_help_panel=_RECIPE)] = 10,
     batch_size: Annotated[int, typer.Option(help="Rows of a step.", rich_help_panel=_RECIPE)] = 128,
     schedule: Annotated[
@@ -137,10 +140,10 @@ def train(
     settings["data"] = data if folder is None else folder
     names = {field.name for field in dataclasses.fields(TrainConfig)}
     config = TrainConfig(**{name: value for name, value in settings.items() if name in names})
-    _train(config, resume, as_json)
+    _train(config, resume, overwrite, as_json)
 
 
-def _train(config: Any, resume: bool | None, as_json: bool) -> None:
+def _train(config: Any, resume: bool | None, overwrite: bool, as_json: bool) -> None:
     from quickdraw_kit.learn.sources import open_splits
     from quickdraw_kit.learn.train import train as train_network
 
@@ -149,8 +152,15 @@ def _train(config: Any, resume: bool | None, as_json: bool) -> None:
     if leads and not as_json:
         rows = ", ".join(f"{len(part):,} {name}" for name, part in splits.items())
         typer.echo(f"{splits.about['data']}: {rows}")
-    with _history(config.epochs, quiet=as_json) as show:
-        result = train_network(config, splits, on_epoch=show, resume=resume)
+    with show_epochs(config.epochs, config.batch_size, quiet=as_json) as (on_epoch, on_step):
+        result = train_network(
+            config,
+            splits,
+            on_epoch=on_epoch,
+            on_step=on_step,
+            resume=resume,
+            overwrite=overwrite,
+        )
     if not leads:
         return
     if as_json:
@@ -164,46 +174,13 @@ def _train(config: Any, resume: bool | None, as_json: bool) -> None:
             }
         )
         return
+    file = Path(config.out) / "model.safetensors"
+    if result.found:
+        typer.echo(f"{file} is done already, with these settings and this data")
+        return
     if result.resumed:
         typer.echo(f"continued after step {result.resumed:,} of an earlier run")
-    typer.echo(f"wrote {Path(config.out) / 'model.safetensors'}")
-
-
-@contextlib.contextmanager
-def _history(epochs: int, *, quiet: bool) -> Iterator["Callable[[EpochMetrics], None]"]:
-    """Show epochs as they come: a table that grows on a terminal, else a line each."""
-    from rich.console import Console
-    from rich.live import Live
-    from rich.table import Table
-
-    def cells(row: "EpochMetrics") -> dict[str, str]:
-        checked = row.validation_loss is not None and row.validation_accuracy is not None
-        return {
-            "epoch": f"{row.epoch:>3} of {epochs}",
-            "loss": f"{row.train_loss:.3f}",
-            "accuracy": f"{row.train_accuracy:.2%}",
-            "validation loss": f"{row.validation_loss:.3f}" if checked else "",
-            "validation accuracy": f"{row.validation_accuracy:.2%}" if checked else "",
-            "time": f"{row.seconds:.1f} s",
-        }
-
-    def line(row: "EpochMetrics") -> None:
-        typer.echo(", ".join(f"{name} {cell}" for name, cell in cells(row).items() if cell))
-
-    console = Console()
-    if quiet or not console.is_terminal:
-        yield line if not quiet else lambda row: None
-        return
-    table = Table(box=None)
-    for name in ("epoch", "loss", "accuracy", "validation loss", "validation accuracy", "time"):
-        table.add_column(name, justify="right")
-    with Live(table, console=console, auto_refresh=False) as live:
-
-        def add(row: "EpochMetrics") -> None:
-            table.add_row(*cells(row).values())
-            live.refresh()
-
-        yield add
+    typer.echo(f"wrote {file}")
 
 
 def _list_models(classes: int | None, as_json: bool) -> None:

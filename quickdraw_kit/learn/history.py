@@ -5,11 +5,22 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from quickdraw_kit.errors import UsageError
+from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.files import atomic_write
 
-__all__ = ["EpochMetrics", "check_tensorboard", "write_events", "write_history"]
+__all__ = [
+    "EpochMetrics",
+    "check_tensorboard",
+    "chosen_epoch",
+    "is_over",
+    "read_history",
+    "write_events",
+    "write_history",
+]
+
+_FILE = "metrics.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +54,61 @@ class EpochMetrics:
     learning_rate: float
     seconds: float
 
+    def measures(self) -> dict[str, Any]:
+        """Return all of it but how long it took, which differs from run to run."""
+        return {name: value for name, value in asdict(self).items() if name != "seconds"}
+
+
+def chosen_epoch(history: Sequence[EpochMetrics], patience: int | None) -> int:
+    """Return the place in a history of the epoch whose weights are taken.
+
+    Parameters
+    ----------
+    history : sequence of EpochMetrics
+        At least one.
+    patience : int or None
+        Of `TrainConfig`: with it the epoch with the lowest validation loss, else the last.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> first = EpochMetrics(1, 0.7, 0.5, 0.3, 0.5, 0.003, 2.0)
+    >>> second = EpochMetrics(2, 0.6, 0.6, 0.4, 0.5, 0.003, 2.0)
+    >>> chosen_epoch([first, second], patience=3), chosen_epoch([first, second], None)
+    (0, 1)
+    """
+    if patience is None:
+        return len(history) - 1
+    losses = [row.validation_loss for row in history if row.validation_loss is not None]
+    return losses.index(min(losses))
+
+
+def is_over(history: Sequence[EpochMetrics], epochs: int, patience: int | None) -> bool:
+    """Tell whether a run with such a history has made its last epoch.
+
+    Parameters
+    ----------
+    history : sequence of EpochMetrics
+        All epochs so far.
+    epochs, patience : int, int or None
+        Of `TrainConfig`.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> is_over([EpochMetrics(1, 0.7, 0.5, 0.3, 0.5, 0.003, 2.0)], epochs=2, patience=None)
+    False
+    """
+    if not history or patience is None or len(history) >= epochs:
+        return len(history) >= epochs
+    return len(history) - 1 - chosen_epoch(history, patience) >= patience
+
 
 def write_history(folder: Path, history: Sequence[EpochMetrics]) -> None:
     """Write ``metrics.jsonl``, a line for each epoch, whole or not at all.
@@ -66,9 +132,41 @@ def write_history(folder: Path, history: Sequence[EpochMetrics]) -> None:
     >>> json.loads((folder / "metrics.jsonl").read_text())["train_loss"]
     0.7
     """
-    with atomic_write(folder / "metrics.jsonl") as file:
+    with atomic_write(folder / _FILE) as file:
         for metrics in history:
             file.write(json.dumps(asdict(metrics)).encode() + b"\n")
+
+
+def read_history(folder: Path) -> list[EpochMetrics]:
+    """Read ``metrics.jsonl``.
+
+    Parameters
+    ----------
+    folder : Path
+        Where `write_history` wrote it.
+
+    Returns
+    -------
+    list of EpochMetrics
+        Empty if it is not there.
+
+    Raises
+    ------
+    DataError
+        If it is not what `write_history` writes.
+
+    Examples
+    --------
+    >>> read_history(getfixture("tmp_path"))
+    []
+    """
+    path = folder / _FILE
+    if not path.exists():
+        return []
+    try:
+        return [EpochMetrics(**json.loads(line)) for line in path.read_bytes().splitlines()]
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{path} is no history of a training ({error}): remove it") from error
 
 
 def check_tensorboard() -> None:

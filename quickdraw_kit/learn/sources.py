@@ -149,12 +149,12 @@ def open_splits(config: TrainConfig) -> Splits:
 
 
 def fingerprint(data: Dataset) -> str:
-    """Hash the labels of a data set, in their order, and their names.
+    """Hash the labels of a data set, in their order, their names, and images that are in memory.
 
     Parameters
     ----------
     data : Dataset
-        Any; its images are not read.
+        Any; images on a disk are not read.
 
     Returns
     -------
@@ -169,6 +169,8 @@ def fingerprint(data: Dataset) -> str:
     """
     digest = hashlib.sha256("\0".join((*data.label_names, str(data.side))).encode())
     digest.update(np.ascontiguousarray(data.labels, "<i8").tobytes())
+    if isinstance(data, ArrayDataset):
+        digest.update(hash_rows(data.images.reshape(len(data.images), -1)).astype("<u8").tobytes())
     return digest.hexdigest()
 
 

@@ -7,8 +7,7 @@ threads, whether or not the run was killed on the way and continued.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -16,14 +15,18 @@ import numpy as np
 import torch
 
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.learn.checkpoint import load_checkpoint, save_checkpoint
+from quickdraw_kit.learn.checkpoint import save_checkpoint
 from quickdraw_kit.learn.config import TrainConfig
 from quickdraw_kit.learn.dataset import Dataset
+from quickdraw_kit.learn.device import resolve_device, torch_settings
 from quickdraw_kit.learn.distributed import Team, join_team
+from quickdraw_kit.learn.earlier import CHECKPOINT, MODEL, Finished, Unfinished, find_earlier
 from quickdraw_kit.learn.evaluate import evaluate
 from quickdraw_kit.learn.history import (
     EpochMetrics,
     check_tensorboard,
+    chosen_epoch,
+    is_over,
     write_events,
     write_history,
 )
@@ -33,8 +36,6 @@ from quickdraw_kit.learn.sources import Splits, fingerprint, open_splits
 from quickdraw_kit.learn.steps import Training
 
 __all__ = ["EpochMetrics", "TrainConfig", "TrainResult", "train"]
-
-_CHECKPOINT = "checkpoint.safetensors"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +51,8 @@ class TrainResult:
         One for each epoch.
     resumed : int
         How many steps of it a run before this one had made.
+    found : bool
+        Whether all of it was there already, so that there was nothing to do.
 
     See Also
     --------
@@ -59,6 +62,7 @@ class TrainResult:
     model: Model
     history: tuple[EpochMetrics, ...]
     resumed: int = 0
+    found: bool = False
 
 
 def train(
@@ -66,7 +70,9 @@ def train(
     splits: Mapping[str, Dataset] | None = None,
     *,
     on_epoch: Callable[[EpochMetrics], None] | None = None,
+    on_step: Callable[[int, int, int], None] | None = None,
     resume: bool | None = None,
+    overwrite: bool = False,
 ) -> TrainResult:
     """Train a network; under ``torchrun``, together with the other processes.
 
@@ -78,9 +84,16 @@ def train(
         ``train`` and, if there is one, ``validation``; by default those of ``config.data``.
     on_epoch : callable, optional
         Called with the metrics of each epoch, in the process that leads.
+    on_step : callable, optional
+        Called there after each step with the epoch, how many of its steps are done and how many it
+        has. It does not wait for the device, so a step may be done a moment later.
     resume : bool, optional
         True continues the unfinished run in ``config.out`` and fails if there is none of this
-        configuration and data; False starts over; by default it is continued if there is one.
+        configuration and data; False starts over; by default it is continued if there is one, and
+        a finished one of this configuration and data is returned as it is.
+    overwrite : bool
+        Replace the model, or the unfinished run, of another configuration or other data that is in
+        ``config.out``.
 
     Returns
     -------
@@ -90,9 +103,11 @@ def train(
     Raises
     ------
     UsageError
-        If there is no data, no such network or device, or nothing to continue.
+        If there is no data, no such network or device, nothing to continue, or another run in
+        ``config.out``.
     DataError
-        If the data set is not finished or its images do not fit.
+        If the data set is not finished, its images do not fit, or what is in ``config.out`` cannot
+        be read.
     QuickdrawError
         If another process of the run is gone.
 
@@ -121,16 +136,17 @@ def train(
         raise UsageError("patience watches the validation loss: there is no validation split")
     if config.tensorboard:
         check_tensorboard()
-    with join_team(_device(config.device)) as (team, device), _settings(config, device):
+    with (
+        join_team(resolve_device(config.device)) as (team, device),
+        torch_settings(config.seed, config.threads, device),
+    ):
         data = splits["train"]
         model = Model.new(
             config.network, tuple(data.label_names), side=data.side, dropout=config.dropout
         )
         model.network.to(device)
         run = _Run(config, splits, model, team)
-        if resume is not False:
-            run.resume(must=resume is True)
-        return run.go(on_epoch)
+        return run.take_up(resume, overwrite) or run.go(on_epoch, on_step)
 
 
 class _Run:
@@ -165,12 +181,14 @@ class _Run:
             "data_sha256": self.about["data_sha256"],
         }
 
-    def go(self, on_epoch: Callable[[EpochMetrics], None] | None) -> TrainResult:
+    def go(
+        self,
+        on_epoch: Callable[[EpochMetrics], None] | None,
+        on_step: Callable[[int, int, int], None] | None,
+    ) -> TrainResult:
         """Train from where the run stands to the end."""
-        for epoch in range(len(self.history) + 1, self.config.epochs + 1):
-            if self._patience_is_over():
-                break
-            metrics = self._epoch(epoch)
+        while not is_over(self.history, self.config.epochs, self.config.patience):
+            metrics = self._epoch(len(self.history) + 1, on_step)
             self.history.append(metrics)
             self._keep_best()
             self.tally.zero_()
@@ -181,42 +199,42 @@ class _Run:
         model = self._finish()
         return TrainResult(model, tuple(self.history), self.resumed)
 
-    def resume(self, *, must: bool) -> None:
-        """Go on from the checkpoint, if there is one of this run."""
-        self._restore(must)
-        theirs = torch.tensor([float(self.training.step)], device=self.training.device)
+    def take_up(self, resume: bool | None, overwrite: bool) -> TrainResult | None:
+        """Go on from the checkpoint of this run, if there is one, or return what is finished."""
+        out, earlier = self.config.out, None
+        if out is not None:
+            earlier = find_earlier(
+                out, self.config, self.identity, resume=resume, overwrite=overwrite
+            )
+        elif resume:
+            raise UsageError("there is no run to continue without a folder: give out")
+        if isinstance(earlier, Unfinished):
+            self._restore(earlier)
+        found = isinstance(earlier, Finished)
+        ours = -1.0 if found else float(self.training.step)
+        theirs = torch.tensor([ours], device=self.training.device)
         self.team.follow([theirs])
-        if int(theirs) != self.training.step:
+        if float(theirs) != ours:
             raise UsageError(
-                f"process {self.team.rank} sees another {self.config.out} than process 0: "
+                f"process {self.team.rank} sees another {out} than process 0: "
                 "give a folder that all machines share"
             )
+        if not isinstance(earlier, Finished):
+            return None
+        earlier.model.network.to(self.training.device)
+        steps = len(earlier.history) * self.per_epoch
+        return TrainResult(earlier.model, earlier.history, steps, found=True)
 
-    def _restore(self, must: bool) -> None:
-        path = None if self.config.out is None else Path(self.config.out) / _CHECKPOINT
-        if path is None or not path.exists():
-            if must:
-                raise UsageError(f"there is no unfinished run in {self.config.out}: {_CHECKPOINT}")
-            return
-        tensors, state = load_checkpoint(path)
-        theirs = state["identity"]
-        other = sorted(name for name in self.identity if theirs.get(name) != self.identity[name])
-        if other:
-            if must:
-                changes = ", ".join(
-                    f"{name} was {theirs.get(name)!r} and is {self.identity[name]!r}"
-                    for name in other
-                )
-                raise UsageError(f"{path} is of another run: {changes}")
-            return
+    def _restore(self, earlier: Unfinished) -> None:
+        tensors, state = earlier.tensors, earlier.state
         self.training.restore(tensors, state["step"])
         if self.team.leads:
             self.tally.copy_(tensors["metrics"]["tally"])
-        self.best = tensors["best"]
+        self.best = dict(tensors["best"])
         self.history = [EpochMetrics(**row) for row in state["history"]]
         self.spent, self.resumed = state["spent"], state["step"]
 
-    def _epoch(self, epoch: int) -> EpochMetrics:
+    def _epoch(self, epoch: int, on_step: Callable[[int, int, int], None] | None) -> EpochMetrics:
         """Pass over the rest of the training split, and measure."""
         config, training = self.config, self.training
         start = time.perf_counter() - self.spent
@@ -233,6 +251,8 @@ class _Run:
         for number, (inputs, labels) in enumerate(batches, done):
             size = min(config.batch_size, len(self.data) - number * config.batch_size)
             self.tally[:, number] = training.learn(inputs, labels, size)
+            if on_step is not None and self.team.leads:
+                on_step(epoch, number + 1, self.per_epoch)
             every = config.checkpoint_steps
             if every and training.step % every == 0 and number + 1 < self.per_epoch:
                 self.spent = time.perf_counter() - start
@@ -272,44 +292,33 @@ class _Run:
             self.team.follow([found])
         return float(found[0]), float(found[1])
 
-    def _best_epoch(self) -> int:
-        """Return the place in the history of the lowest validation loss."""
-        losses = [row.validation_loss for row in self.history if row.validation_loss is not None]
-        return losses.index(min(losses))
-
     def _keep_best(self) -> None:
-        if self.config.patience is not None and self._best_epoch() == len(self.history) - 1:
+        patience = self.config.patience
+        if patience is not None and chosen_epoch(self.history, patience) == len(self.history) - 1:
             state = self.training.model.network.state_dict()
             self.best = {name: value.clone() for name, value in state.items()}
 
-    def _patience_is_over(self) -> bool:
-        if self.config.patience is None or not self.history:
-            return False
-        return len(self.history) - 1 - self._best_epoch() >= self.config.patience
-
     def _finish(self) -> Model:
-        model, row = self.training.settle(), self.history[-1]
+        model = self.training.settle()
         if self.best:
             model.network.load_state_dict(self.best)
-            row = self.history[self._best_epoch()]
+        row = self.history[chosen_epoch(self.history, self.config.patience)]
         model = self._described(model, row)
         if self.config.out is not None and self.team.leads:
             folder = Path(self.config.out)
-            save_model(model, folder / "model.safetensors")
-            (folder / _CHECKPOINT).unlink(missing_ok=True)
+            save_model(model, folder / MODEL)
+            (folder / CHECKPOINT).unlink(missing_ok=True)
         self.team.wait()
         return model
 
     def _described(self, model: Model, row: EpochMetrics) -> Model:
         """Say in the model how it came to be; nothing that differs from run to run."""
-        metrics = asdict(row)
-        del metrics["seconds"]
         return replace(
             model,
             about={
                 **self.about,
                 "normalisation": {"mean": 0.0, "scale": 255.0} if model.reads == "images" else None,
-                "metrics": metrics,
+                "metrics": row.measures(),
                 "config": self.config.described(),
                 "precision": self.training.precision,
                 "parameters": count_parameters(model.network),
@@ -322,9 +331,7 @@ class _Run:
         folder = Path(self.config.out)
         folder.mkdir(parents=True, exist_ok=True)
         if model:
-            save_model(
-                self._described(self.training.model, self.history[-1]), folder / "model.safetensors"
-            )
+            save_model(self._described(self.training.model, self.history[-1]), folder / MODEL)
             write_history(folder, self.history)
             if self.config.tensorboard:
                 write_events(folder / "tensorboard", self.history[-1])
@@ -335,30 +342,4 @@ class _Run:
             "spent": self.spent,
             "history": [asdict(metrics) for metrics in self.history],
         }
-        save_checkpoint(folder / _CHECKPOINT, tensors, state)
-
-
-@contextmanager
-def _settings(config: TrainConfig, device: str) -> Iterator[None]:
-    """Seed and threads for the while; callers get their own back."""
-    threads = torch.get_num_threads()
-    with torch.random.fork_rng([device] if device.startswith("cuda") else []):
-        torch.manual_seed(config.seed)
-        if config.threads is not None:
-            torch.set_num_threads(config.threads)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(threads)
-
-
-def _device(name: str) -> str:
-    if name == "auto":
-        if torch.cuda.is_available():
-            return "cuda"
-        return "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        return str(torch.empty(0, device=name).device)
-    except (AssertionError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(f"device {name!r} is not there ({reason}): try auto or cpu") from error
+        save_checkpoint(folder / CHECKPOINT, tensors, state)

@@ -12,11 +12,11 @@ from quickdraw_kit.files import atomic_write
 from quickdraw_kit.learn.dataset import Dataset
 from quickdraw_kit.learn.evaluate import Evaluation, evaluate, groups_of, metadata_of
 from quickdraw_kit.learn.graph import network_graph
+from quickdraw_kit.learn.history import read_history
 from quickdraw_kit.learn.layers import describe_network
 from quickdraw_kit.learn.metrics import confused_pairs
 from quickdraw_kit.learn.model import Model
 from quickdraw_kit.learn.networks import count_parameters
-from quickdraw_kit.learn.train import EpochMetrics
 from quickdraw_kit.show.confusion import FEW_LABELS, confused_block, confusion_matrix
 from quickdraw_kit.show.figures import reliability_diagram, training_history
 from quickdraw_kit.show.grids import prediction_grid
@@ -102,9 +102,7 @@ def _network(model: Model, figures: Path) -> Section:
 
 def _learning(folder: Path, results: dict[str, Evaluation], figures: Path) -> Section:
     blocks: list[Block] = []
-    if (folder / "metrics.jsonl").exists():
-        lines = (folder / "metrics.jsonl").read_text("utf-8").splitlines()
-        history = [EpochMetrics(**json.loads(line)) for line in lines]
+    if history := read_history(folder):
         training_history(history, figures / "history.png")
         blocks.append(
             Picture(

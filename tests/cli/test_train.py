@@ -108,6 +108,21 @@ def test_a_killed_run_is_continued_by_the_same_command(cli, shards, tmp_path, mo
     assert "no unfinished run" in cli(*command, "--epochs", 4, "--resume").err
 
 
+def test_a_finished_model_is_kept(cli, shards, tmp_path):
+    command = ("train", shards, "-o", tmp_path, "--network", "tiny-cnn", "--threads", 1)
+    assert cli(*command, "--epochs", 1).code == 0
+    before = (tmp_path / "model.safetensors").read_bytes()
+    ran = cli(*command, "--epochs", 1)
+    assert (ran.code, "epoch" in ran.out) == (0, False)
+    assert f"{tmp_path / 'model.safetensors'} is done already" in ran.out
+    assert len(json.loads(cli(*command, "--epochs", 1, "--json").out)["history"]) == 1
+    ran = cli(*command, "--epochs", 2)
+    assert ran.code == 2
+    assert "epochs was 1 and is 2" in ran.err
+    assert (tmp_path / "model.safetensors").read_bytes() == before
+    assert "epoch   2 of 2" in cli(*command, "--epochs", 2, "--overwrite").out
+
+
 def test_list_of_networks(cli):
     ran = cli("train", "--list-models")
     assert "mnist-cnn: 37,610 parameters for 10 labels, reads images" in ran.out

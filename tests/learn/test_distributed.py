@@ -96,6 +96,15 @@ def test_with_everything_that_differs_between_processes(shards, tmp_path):
     assert not (tmp_path / "model/checkpoint.safetensors").exists()
     run(replace(config, out=None), tmp_path)
     assert not torch.equal(first["0.weight"], results(tmp_path, "alone")[0]["0.weight"])
+    # finished: both return it, and neither makes a step; another run is refused by both
+    steps = seen(tmp_path)
+    run(config, tmp_path, 2)
+    assert (results(tmp_path, 0)[1], results(tmp_path, 1)[1], seen(tmp_path)) == (
+        losses, losses, steps,
+    )  # fmt: skip
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        run(replace(config, seed=1), tmp_path, 2)
+    assert refused.value.stderr.count(b"is another model: seed was 0 and is 1") >= 1
 
 
 @pytest.mark.slow

@@ -169,7 +169,17 @@ def test_another_run_is_not_continued(unfinished, splits, change):
     name = next(iter(change))
     with pytest.raises(UsageError, match=f"is of another run: {name} was"):
         train(other, splits, resume=True)
-    assert train(other, splits).resumed == 0
+    for resume in (None, False):
+        with pytest.raises(UsageError, match=f"another run, which is unfinished: {name} was"):
+            train(other, splits, resume=resume)
+    assert train(unfinished, splits).resumed > 0  # it is still there
+    assert train(other, splits, overwrite=True).resumed == 0
+
+
+def test_overwrite_still_continues_the_same_run(unfinished, splits, whole):
+    result = train(unfinished, splits, overwrite=True)
+    assert result.resumed > 0
+    assert_same(result, whole["plain"])
 
 
 def test_other_data_is_another_run(unfinished, splits):
@@ -189,3 +199,4 @@ def test_a_damaged_checkpoint_is_refused(unfinished, splits):
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(DataError, match="remove it to start over"):
         train(unfinished, splits)
+    assert train(unfinished, splits, overwrite=True).resumed == 0

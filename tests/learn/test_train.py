@@ -51,6 +51,13 @@ def test_metrics_are_those_of_the_model(trained, splits):
     assert rates[-1] < 1e-5
 
 
+def test_every_step_is_told(splits):
+    part, seen = splits["train"], []
+    small = ArrayDataset(part.images[:70], part.labels[:70], part.label_names)
+    train(QUICK, {"train": small}, on_step=lambda *step: seen.append(step))
+    assert seen == [(epoch, done, 3) for epoch in (1, 2) for done in (1, 2, 3)]
+
+
 def test_leaves_the_model_and_its_metrics(trained, splits):
     config, result, seen = trained
     assert sorted(path.name for path in config.out.iterdir()) == [
