@@ -128,7 +128,7 @@ class CachedFiles:
                     copy = self._copy(path, entry) or self._fetched(path, entry, stop)
             except OSError as error:
                 raise QuickdrawError(
-                    f"no copy of {self.store.url}/{entry.name} can be kept in {self.folder}: "
+                    f"no copy of {self.store}/{entry.name} can be kept in {self.folder}: "
                     f"{error}. Make room there, or name another folder (cache)."
                 ) from error
         return copy

@@ -86,7 +86,7 @@ def open_shards(
     from quickdraw_kit.acquire.cache import data_home
 
     store = ObjectStore(place)
-    manifest = parse_manifest(store.read(MANIFEST_NAME), f"{store.url}/{MANIFEST_NAME}")
+    manifest = parse_manifest(store.read(MANIFEST_NAME), f"{store}/{MANIFEST_NAME}")
     copies = Path(cache) if cache is not None else data_home() / "cache"
     return ShardDataset(manifest, CachedFiles(store, copies, cache_bytes), split)
 

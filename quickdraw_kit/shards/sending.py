@@ -73,17 +73,17 @@ def finished_there(store: ObjectStore, plan: Plan, *, overwrite: bool) -> Manife
     strangers = sorted(name for name in names if not is_ours(name))
     if strangers:
         raise UsageError(
-            f"{store.url} is not empty: it holds {', '.join(strangers[:5])}. Name another place."
+            f"{store} is not empty: it holds {', '.join(strangers[:5])}. Name another place."
         )
     if not names or overwrite:
         return None
     if MANIFEST_NAME in names:
-        manifest = parse_manifest(store.read(MANIFEST_NAME), f"{store.url}/{MANIFEST_NAME}")
-        check_same(manifest, plan, store.url)
+        manifest = parse_manifest(store.read(MANIFEST_NAME), f"{store}/{MANIFEST_NAME}")
+        check_same(manifest, plan, str(store))
         return manifest
     if not is_begun(plan.out):
         raise UsageError(
-            f"{store.url} holds {len(names)} files of a run that was not finished, and what it "
+            f"{store} holds {len(names)} files of a run that was not finished, and what it "
             "left here is gone. Pass overwrite to begin anew, or name another place."
         )
     return None
@@ -132,7 +132,7 @@ def deliver(store: ObjectStore, out: Path, manifest: Manifest) -> None:
     there, wanted = store.sizes(), {entry.name: entry.bytes for entry in manifest.all_files()}
     if lost := [name for name, size in wanted.items() if there.get(name) != size]:
         raise QuickdrawError(
-            f"{store.url} does not hold what was sent to it: {lost[0]} has "
+            f"{store} does not hold what was sent to it: {lost[0]} has "
             f"{there.get(lost[0], 'no')} bytes, expected {wanted[lost[0]]}, and {len(lost) - 1} "
             "more. Run the same command again to send them anew."
         )

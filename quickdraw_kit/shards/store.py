@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
+from quickdraw_kit.acquire.addresses import redact
 from quickdraw_kit.acquire.filesystem import failures
 from quickdraw_kit.acquire.remote import PermanentError, TemporaryError
 from quickdraw_kit.acquire.session import Patience, Session, persist
@@ -57,6 +58,9 @@ class ObjectStore:
         self._session = Session(None, patience or Patience())
         self._connect()
 
+    def __str__(self) -> str:
+        return redact(self.url)  # as it may be told
+
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.url, self._session.patience)
 
@@ -67,11 +71,11 @@ class ObjectStore:
             self._driver, self._root = fsspec.url_to_fs(self.url)
         except ImportError as error:
             raise UsageError(
-                f"{self.url} needs a driver that is not installed: {error}. "
+                f"{self} needs a driver that is not installed: {error}. "
                 'Run: pip install "quickdraw-kit[cloud]"'
             ) from error
         except ValueError as error:
-            raise UsageError(f"{self.url} is no address of a store: {error}") from error
+            raise UsageError(f"{self} is no address of a store: {error}") from error
         self._process = os.getpid()
 
     @property
@@ -192,7 +196,7 @@ class ObjectStore:
                 start += len(content)
             if (found := digest.hexdigest()) != entry.sha256:
                 raise IntegrityError(
-                    f"{self.url}/{entry.name} has sha256 {found[:12]}..., expected "
+                    f"{self}/{entry.name} has sha256 {found[:12]}..., expected "
                     f"{entry.sha256[:12]}...: it is not the file that the manifest names"
                 )
 
@@ -209,7 +213,7 @@ class ObjectStore:
             return persist(session or self._session, once)
         except PermanentError as error:
             if isinstance(error.__cause__, FileNotFoundError):
-                raise DataError(f"{self.url}/{name} does not exist") from error
-            raise QuickdrawError(f"{self.url}/{name}: {error}") from error
+                raise DataError(f"{self}/{name} does not exist") from error
+            raise QuickdrawError(f"{self}/{name}: {error}") from error
         except TemporaryError as error:
-            raise QuickdrawError(f"{self.url}/{name}: {error}. Try again later.") from error
+            raise QuickdrawError(f"{self}/{name}: {error}. Try again later.") from error

@@ -183,7 +183,7 @@ class _Stored:
     folder: Path
 
     def manifest(self) -> Manifest:
-        return parse_manifest(self.store.read(MANIFEST_NAME), f"{self.store.url}/{MANIFEST_NAME}")
+        return parse_manifest(self.store.read(MANIFEST_NAME), f"{self.store}/{MANIFEST_NAME}")
 
     def names(self) -> Collection[str]:
         return self.store.sizes()

@@ -122,3 +122,10 @@ def test_a_process_that_is_forked_asks_the_store_itself(bucket, local, tmp_path)
     expected = open_shards(local, split="train").take(range(len(dataset)))
     assert np.array_equal(images, expected[0])
     assert np.array_equal(labels, expected[1])
+
+
+def test_no_secret_is_in_a_message(tmp_path):
+    store = ObjectStore("http://me:secret@127.0.0.1:9/shards?token=secret", Patience(attempts=1))
+    with pytest.raises(QuickdrawError, match=r"http://127\.0\.0\.1:9/shards") as told:
+        store.read("a.txt")
+    assert "secret" not in str(told.value)
