@@ -4,7 +4,9 @@ Nothing heavy is imported here or at the top of a command's module, so that ``--
 completion answer at once.
 """
 
+import os
 import sys
+from typing import TextIO
 
 __all__ = ["main"]
 
@@ -16,20 +18,42 @@ def main() -> None:
     """Run the command line; exit with 0 when done, 1 on failure, 2 on wrong usage."""
     from quickdraw_kit.errors import QuickdrawError, UsageError
 
+    out = sys.stdout
     try:
         from quickdraw_kit.cli.app import app
 
         app()
     except UsageError as error:
         _fail(error, 2)
-    except (QuickdrawError, OSError) as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
+        _fail(f"{_place(error)}there is no such file or folder: check the path", 2)
+    except QuickdrawError as error:
         _fail(error, 1)
+    except OSError as error:
+        _fail(f"{_place(error)}{error.strerror or error}", 1)
     except KeyboardInterrupt:
         _interrupted()
     except SystemExit as stop:  # which typer makes of the interrupt of a command
         if stop.code == _INTERRUPTED:
             _interrupted()
         raise
+    finally:
+        _print_rest(out)
+
+
+def _place(error: OSError) -> str:
+    return "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+
+
+def _print_rest(out: TextIO) -> None:
+    """Print what is not printed yet; a reader that has seen enough is no failure."""
+    try:
+        if sys.stdout is not out:  # typer has met a broken pipe: is it this one?
+            out.write("\n")
+        out.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+        sys.exit(0)
 
 
 def _interrupted() -> None:

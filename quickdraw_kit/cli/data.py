@@ -202,7 +202,10 @@ def _show_most(name: str, counts: dict[str, int]) -> None:
 
 
 def convert(
-    source: Annotated[Path, typer.Argument(help="What to read.", show_default=False)],
+    source: Annotated[
+        Path,
+        typer.Argument(help="What to read.", exists=True, allow_dash=True, show_default=False),
+    ],
     target: Annotated[
         Path, typer.Argument(help="File to write; its suffix says the form.", show_default=False)
     ],

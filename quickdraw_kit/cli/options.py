@@ -42,7 +42,10 @@ _SOURCES = typer.Argument(
 )
 Sources = Annotated[list[str], _SOURCES]
 SourcesOrAll = Annotated[list[str] | None, _SOURCES]
-Folder = Annotated[Path, typer.Argument(help="Folder of a data set.", show_default=False)]
+Folder = Annotated[
+    Path,
+    typer.Argument(help="Folder of a data set.", exists=True, file_okay=False, show_default=False),
+]
 Categories = Annotated[
     str | None,
     typer.Option(

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from quickdraw_kit.acquire.sources import find_sources
 from quickdraw_kit.categories import label_order
-from quickdraw_kit.errors import DataError
+from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.shards.dataset import open_shards
 from quickdraw_kit.shards.manifest import MANIFEST_NAME
@@ -195,6 +195,8 @@ def open_collection(path: Path) -> Collection:
     UsageError
         If there is nothing of the kind.
     """
+    if not path.exists():
+        raise UsageError(f"{path} does not exist: expected shards, or a folder of .ndjson files")
     if (path / MANIFEST_NAME).exists():
         return Collection(path.name, _Shards(path))
     return Collection(path.name, _Lines(path))

@@ -12,6 +12,7 @@ import typer
 from quickdraw_kit.cli.app import app
 from quickdraw_kit.cli.options import _complete_category, bounds, names, shares
 from quickdraw_kit.errors import UsageError
+from tests.conftest import official_line
 
 COMMANDS = sorted(typer.main.get_command(app).commands)
 
@@ -58,7 +59,11 @@ def test_the_version(cli):
         (("prepare",), 2, "Missing option"),
         (("nothing",), 2, "No such command"),
         (("prepare", "catt", "--out", "o"), 2, "did you mean cat"),
-        (("verify", "nowhere"), 1, "manifest.json does not exist"),
+        (("verify", "nowhere"), 2, "nowhere does not exist: expected the folder"),
+        (("histogram", "nowhere"), 2, "dir 'nowhere' does not exist"),
+        (("convert", "nowhere.ndjson", "x.svg"), 2, "'nowhere.ndjson' does not exist"),
+        (("serve", "nowhere"), 2, "nowhere does not exist: expected shards"),
+        (("serve", "--model", "nowhere"), 2, "nowhere: there is no such file or folder"),
         (("prepare", "x.ndjson", "--out", "o", "--strokes", "two"), 2, "expected a range"),
         (("prepare", "x.ndjson", "--out", "o", "--split", "train"), 2, "expected shares"),
         (("prepare", "x.ndjson", "--out", "o", "--form", "hdf5"), 2, "npy or parquet"),
@@ -126,11 +131,23 @@ def test_no_color_is_heard():
     )
 
 
-def test_a_reader_that_has_seen_enough_gets_no_complaint():
-    command = f"{sys.executable} -m quickdraw_kit categories | head -1"
-    run = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_has_seen_enough_gets_no_complaint(unbuffered):
+    command = f"set -o pipefail; {sys.executable} -m quickdraw_kit categories | head -1"
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    run = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, check=True, env=environment
+    )
     assert run.stdout.strip() == "0  aircraft carrier"
     assert run.stderr == ""
+
+
+def test_a_place_that_is_not_there_is_named_as_it_was_given(cli, write_lines, tmp_path):
+    source = write_lines("cat.ndjson", [official_line(1)])
+    for folder in (tmp_path / "none", source):
+        ran = cli("convert", source, folder / "x.bin", "--allow-loss")
+        assert ran.code == 2
+        assert f"{folder / 'x.bin'}: there is no such file or folder" in ran.err
 
 
 @pytest.mark.parametrize(
