@@ -22,8 +22,17 @@ def export(
         typer.Option("--out", "-o", help="Folder to write; by default export beside the model."),
     ] = None,
     forms: Annotated[
-        str, typer.Option("--forms", "-f", help="Of safetensors, onnx and pt2, with commas.")
-    ] = "safetensors,onnx,pt2",
+        str | None,
+        typer.Option(
+            "--forms",
+            "-f",
+            help="Of safetensors, onnx and pt2, with commas; by default all, and of a network that "
+            "reads strokes safetensors only.",
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace another model in the folder.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Write a model for others: safetensors with config.json, ONNX, torch.export.
@@ -40,7 +49,7 @@ def export(
     from quickdraw_kit.learn.export import export_model, open_model
 
     folder = out if out is not None else (model if model.is_dir() else model.parent) / "export"
-    paths = export_model(open_model(model), folder, forms=names(forms) or ())
+    paths = export_model(open_model(model), folder, forms=names(forms), overwrite=overwrite)
     sizes = {str(path): path.stat().st_size for path in paths}
     if as_json:
         print_json([{"path": path, "bytes": size} for path, size in sizes.items()])

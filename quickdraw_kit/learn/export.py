@@ -5,41 +5,36 @@ programs that have neither it nor its architectures. Those take the bitmaps as t
 0 for paper to 255 for ink, so that nobody has to know the normalisation.
 """
 
-import copy
-import io
 import json
-import logging
 import os
-import warnings
 import zipfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from quickdraw_kit.errors import DataError, IntegrityError, UsageError
 from quickdraw_kit.files import atomic_write, parse_json, sha256_of
-from quickdraw_kit.learn.model import Model, load_model, save_model
+from quickdraw_kit.learn.model import Model, dump_model, load_model, save_model
 from quickdraw_kit.learn.networks import count_parameters
+from quickdraw_kit.learn.programs import CONFIG, onnx_program, pt2_program
 
 __all__ = ["FORMS", "config_of_model", "export_model", "open_model"]
 
 FORMS = {"safetensors": "model.safetensors", "onnx": "model.onnx", "pt2": "model.pt2"}
 """What a model can be exported to, and the names of the files."""
 
-_CONFIG = "config.json"
-_OPSET = 18
-_ROWS = 7  # bitmaps that ONNX and PyTorch must agree on
-_TOLERANCE = 1e-4  # of logits
 _KNOWN = ("raster_style", "normalisation", "metrics", "data", "data_sha256", "config")
 
 
 def export_model(
-    model: Model, out: str | os.PathLike[str], *, forms: Iterable[str] = tuple(FORMS)
+    model: Model,
+    out: str | os.PathLike[str],
+    *,
+    forms: Iterable[str] | None = None,
+    overwrite: bool = False,
 ) -> tuple[Path, ...]:
     """Write a model as a folder that others can use.
 
@@ -49,10 +44,13 @@ def export_model(
         What to write.
     out : path-like
         The folder; made if need be.
-    forms : iterable of {"safetensors", "onnx", "pt2"}
-        Which files to write. ONNX and pt2 (torch.export) take ``images``, uint8 (batch, side,
-        side), and give ``logits``, float32 (batch, classes), for any batch. The labels are in all
-        of them: in the header, in ``metadata_props`` and in the extra file ``config.json``.
+    forms : iterable of {"safetensors", "onnx", "pt2"}, optional
+        Which files to write; by default all, and of a model that reads strokes safetensors only.
+        ONNX and pt2 (torch.export) take ``images``, uint8 (batch, side, side), and give ``logits``,
+        float32 (batch, classes), for any batch. The labels are in all of them: in the header, in
+        ``metadata_props`` and in the extra file ``config.json``.
+    overwrite : bool
+        Replace another model that is in the folder.
 
     Returns
     -------
@@ -63,7 +61,8 @@ def export_model(
     ------
     UsageError
         If there is no such form, the model reads strokes, which only safetensors can hold, its
-        labels do not fit its outputs, or the packages for ONNX are not installed.
+        labels do not fit its outputs, the packages for ONNX are not installed, or the folder holds
+        another model.
     IntegrityError
         If onnxruntime gets other results than PyTorch.
     OSError
@@ -78,27 +77,30 @@ def export_model(
     >>> open_model(folder).label_names
     ('cat', 'dog')
     """
+    if forms is None:
+        forms = FORMS if model.reads == "images" else ("safetensors",)
     chosen = tuple(dict.fromkeys(forms))
     _check(model, chosen)
-    folder = Path(out)
+    folder, config = Path(out), config_of_model(model)
+    if not overwrite:
+        _check_folder(folder, model, config)
     folder.mkdir(parents=True, exist_ok=True)
-    config = config_of_model(model)
     paths = []
     for form in chosen:
         path = folder / FORMS[form]
         if form == "safetensors":
             save_model(model, path)
         else:
-            data = _onnx(model, config) if form == "onnx" else _pt2(model, config)
+            data = onnx_program(model, config) if form == "onnx" else pt2_program(model, config)
             with atomic_write(path) as file:
                 file.write(data)
         paths.append(path)
     config["files"] = {
         path.name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)} for path in paths
     }
-    with atomic_write(folder / _CONFIG) as file:
-        file.write(_json(config, indent=2))
-    return (*paths, folder / _CONFIG)
+    with atomic_write(folder / CONFIG) as file:
+        file.write(json.dumps(config, indent=2).encode("ascii"))
+    return (*paths, folder / CONFIG)
 
 
 def config_of_model(model: Model) -> dict[str, Any]:
@@ -149,6 +151,8 @@ def open_model(path: str | os.PathLike[str]) -> Model:
 
     Raises
     ------
+    UsageError
+        If there is no such folder or file.
     DataError
         If it is a pickle, which can run any code and is never loaded, or no such model.
     IntegrityError
@@ -166,6 +170,8 @@ def open_model(path: str | os.PathLike[str]) -> Model:
     quickdraw_kit.errors.DataError: ...model.pt is a pickle, which can run any code: ...
     """
     path = Path(path)
+    if not path.exists():
+        raise UsageError(f"{path} does not exist: give the folder of a model, or its file")
     file = path / FORMS["safetensors"] if path.is_dir() else path
     if path.is_dir() and not file.exists():
         raise DataError(f"{path} has no {file.name}: give the folder of a model")
@@ -174,7 +180,7 @@ def open_model(path: str | os.PathLike[str]) -> Model:
             f"{file} is a pickle, which can run any code: it is not loaded. "
             "Expected a model.safetensors that quickdraw_kit wrote"
         )
-    beside = file.parent / _CONFIG
+    beside = file.parent / CONFIG
     if file.name == FORMS["safetensors"] and beside.exists():
         _check_file(file, beside)
     return load_model(file)
@@ -197,87 +203,21 @@ def _check(model: Model, forms: tuple[str, ...]) -> None:
             raise UsageError(f"{len(model.label_names)} label names for {outputs} outputs")
 
 
-class _Bitmaps(nn.Module):
-    """The network, from bytes on: what is in the files that leave."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.network(images.unsqueeze(1).float() / 255.0)
-        return logits
-
-
-def _exported(model: Model) -> torch.export.ExportedProgram:
-    network = copy.deepcopy(model.network).cpu().float().eval()
-    example = torch.zeros(2, model.side, model.side, dtype=torch.uint8)
-    with _quiet():
-        program = torch.export.export(
-            _Bitmaps(network), (example,), dynamic_shapes={"images": {0: torch.export.Dim("batch")}}
-        )
-    for node in program.graph.nodes:  # where on this machine the code lies is nobody's business
-        node.meta.pop("stack_trace", None)
-    return program
-
-
-def _pt2(model: Model, config: dict[str, Any]) -> bytes:
-    file = io.BytesIO()
-    with _quiet():
-        torch.export.save(
-            _exported(model), file, extra_files={_CONFIG: _json(config).decode("ascii")}
-        )
-    return file.getvalue()
-
-
-def _onnx(model: Model, config: dict[str, Any]) -> bytes:
-    try:
-        import onnxruntime
-        import onnxscript  # noqa: F401
-    except ImportError as error:
+def _check_folder(folder: Path, model: Model, config: dict[str, Any]) -> None:
+    """Refuse a folder with the files of another model."""
+    file, beside = folder / FORMS["safetensors"], folder / CONFIG
+    other = None
+    if file.exists() and file.read_bytes() != dump_model(model):
+        other = file
+    elif beside.exists():
+        told, ours = _told(beside), json.loads(json.dumps(config))
+        if any(told.get(name) != ours[name] for name in ours if name != "library_version"):
+            other = beside
+    if other is not None:
         raise UsageError(
-            f"{error.name} is not here: run: pip install 'quickdraw-kit[onnx]'"
-        ) from error
-    with _quiet():
-        program = torch.onnx.export(
-            _exported(model),
-            dynamo=True,
-            opset_version=_OPSET,
-            input_names=["images"],
-            output_names=["logits"],
-            verbose=False,
+            f"{other} is of another model. Pass overwrite (--overwrite) to replace it, or name "
+            "another folder."
         )
-    assert program is not None  # noqa: S101
-    proto = program.model_proto
-    for part in (*proto.graph.node, *proto.graph.value_info, *proto.graph.input):
-        del part.metadata_props[:]  # notes of the exporter about its own work
-    for part in (*proto.graph.output, *proto.graph.initializer, proto.graph):
-        del part.metadata_props[:]
-    del proto.metadata_props[:]
-    for name, value in (("label_names", config["label_names"]), ("config", config)):
-        proto.metadata_props.add(key=name, value=_json(value).decode("ascii"))
-    proto.producer_name, proto.producer_version = "quickdraw_kit", config["library_version"]
-    data: bytes = proto.SerializeToString()
-    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-    _check_onnx(model, session)
-    return data
-
-
-def _check_onnx(model: Model, session: Any) -> None:
-    """Hold onnxruntime to PyTorch, for batches of one and of several."""
-    rng = np.random.default_rng(0)
-    model.network.eval()
-    for rows in (1, _ROWS):
-        images = rng.integers(0, 256, (rows, model.side, model.side), np.uint8)
-        with torch.inference_mode():
-            expected = model.logits(images).float().cpu().numpy()
-        (found,) = session.run(["logits"], {"images": images})
-        far = float(np.abs(found - expected).max())
-        if found.shape != expected.shape or not far <= _TOLERANCE * max(1, np.abs(expected).max()):
-            raise IntegrityError(
-                f"onnxruntime and PyTorch differ by {far:g} in the logits of {rows} bitmaps: the "
-                "ONNX file is not written; export without it"
-            )
 
 
 def _check_file(file: Path, config: Path) -> None:
@@ -287,6 +227,14 @@ def _check_file(file: Path, config: Path) -> None:
         return  # another program's
     if told != sha256_of(file):
         raise IntegrityError(f"{file} is not the file that {config} tells of: export it again")
+
+
+def _told(config: Path) -> dict[str, Any]:
+    try:
+        told = json.loads(config.read_bytes())
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def _is_pickle(path: Path) -> bool:
@@ -302,22 +250,3 @@ def _is_pickle(path: Path) -> bool:
             return any(name.endswith(".pkl") for name in archive.namelist())
     except zipfile.BadZipFile:
         return False
-
-
-def _json(document: Any, *, indent: int | None = None) -> bytes:
-    return json.dumps(document, indent=indent).encode("ascii")
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what PyTorch warns itself of, about its own code, from the user."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            warnings.simplefilter("ignore", DeprecationWarning)
-            yield
-    finally:
-        logger.setLevel(level)

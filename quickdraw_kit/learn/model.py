@@ -25,7 +25,7 @@ from quickdraw_kit.learn.networks import STROKE_NETWORKS, build_network
 from quickdraw_kit.learn.sequence import pack_strokes
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-__all__ = ["Model", "load_model", "save_model"]
+__all__ = ["Model", "dump_model", "load_model", "save_model"]
 
 _KEY = "quickdraw_kit"
 
@@ -209,6 +209,28 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
     >>> load_model(path).label_names
     ('cat', 'dog')
     """
+    with atomic_write(path) as file:
+        file.write(dump_model(model))
+
+
+def dump_model(model: Model) -> bytes:
+    """Return what `save_model` writes: equal bytes for equal models.
+
+    Parameters
+    ----------
+    model : Model
+        Any.
+
+    Returns
+    -------
+    bytes
+
+    Examples
+    --------
+    >>> model = Model.new("tiny-cnn", ("cat", "dog"))
+    >>> dump_model(model) == dump_model(model)
+    True
+    """
     text = json.dumps(
         {
             "architecture": model.architecture,
@@ -218,8 +240,7 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
         }
     )
     tensors = {name: value.contiguous() for name, value in model.network.state_dict().items()}
-    with atomic_write(path) as file:
-        file.write(safetensors.torch.save(tensors, metadata={_KEY: text}))
+    return safetensors.torch.save(tensors, metadata={_KEY: text})
 
 
 def load_model(path: str | os.PathLike[str]) -> Model:

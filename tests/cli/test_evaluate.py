@@ -97,3 +97,8 @@ def test_a_pickle_is_refused(cli, shards, tmp_path):
         ran = cli(*command)
         assert ran.code == 1
         assert "is a pickle, which can run any code" in ran.err
+
+
+def test_a_model_that_is_not_there(cli, shards):
+    ran = cli("evaluate", "bm", shards)
+    assert (ran.code, "bm does not exist: give the folder of a model" in ran.err) == (2, True)

@@ -32,3 +32,17 @@ def test_chosen_forms_go_where_they_are_sent(cli, model, tmp_path):
     ran = cli("export", model, "--out", out, "--forms", "pickle")
     assert ran.code == 2
     assert "expected some of safetensors, onnx, pt2" in ran.err
+
+
+def test_another_model_in_the_folder_stays_unless_it_may_go(cli, model, tmp_path):
+    save_model(Model.new("stroke-cnn", ("a", "b")), tmp_path / "other.safetensors")
+    command = ("export", tmp_path / "other.safetensors", "--out", model)
+    ran = cli(*command)
+    assert (ran.code, "is of another model" in ran.err) == (2, True)
+    assert cli(*command, "--overwrite").code == 0
+    assert sorted(path.name for path in model.iterdir()) == ["config.json", "model.safetensors"]
+
+
+def test_a_model_that_is_not_there(cli, tmp_path):
+    ran = cli("export", tmp_path / "nowhere")
+    assert (ran.code, "nowhere does not exist: give the folder of a model" in ran.err) == (2, True)

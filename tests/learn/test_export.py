@@ -172,10 +172,27 @@ def test_a_file_that_differs_is_not_written(model, tmp_path, monkeypatch):
 def test_networks_of_strokes_leave_as_safetensors(tmp_path):
     model = Model.new("stroke-cnn", NAMES)
     with pytest.raises(UsageError, match="reads strokes"):
-        export_model(model, tmp_path)
-    export_model(model, tmp_path, forms=["safetensors"])
+        export_model(model, tmp_path, forms=["onnx"])
+    paths = export_model(model, tmp_path)
+    assert [path.name for path in paths] == ["model.safetensors", "config.json"]
     assert json.loads((tmp_path / "config.json").read_bytes())["reads"] == "strokes"
     assert open_model(tmp_path).label_names == NAMES
+
+
+@pytest.mark.parametrize("kept", ["model.safetensors", "config.json"])
+def test_another_model_is_not_replaced(model, tmp_path, kept):
+    export_model(model, tmp_path, forms=["safetensors"])
+    export_model(model, tmp_path, forms=["safetensors"])  # its own earlier export
+    for path in tmp_path.iterdir():
+        if path.name != kept:
+            path.unlink()
+    before = (tmp_path / kept).read_bytes()
+    other = Model.new("tiny-cnn", ("other", "labels"))
+    with pytest.raises(UsageError, match=rf"{kept} is of another model.*--overwrite"):
+        export_model(other, tmp_path, forms=["safetensors"])
+    assert (tmp_path / kept).read_bytes() == before
+    export_model(other, tmp_path, forms=["safetensors"], overwrite=True)
+    assert open_model(tmp_path).label_names == ("other", "labels")
 
 
 @pytest.mark.parametrize("forms", [[], ["onnx", "pickle"]])
@@ -224,7 +241,7 @@ def test_a_config_of_another_file_is_an_error(model, tmp_path):
 def test_folders_and_files_that_are_no_model(tmp_path):
     with pytest.raises(DataError, match=r"has no model\.safetensors"):
         open_model(tmp_path)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(UsageError, match="nowhere does not exist: give the folder of a model"):
         open_model(tmp_path / "nowhere")
     (tmp_path / "model.safetensors").write_bytes(b"PK not an archive")
     with pytest.raises(DataError, match="not a safetensors file"):
