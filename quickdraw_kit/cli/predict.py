@@ -45,20 +45,19 @@ def predict(
 
       quickdraw-kit predict model - --figure seen.png < drawing.png
     """
-    from quickdraw_kit.errors import QuickdrawError, UsageError
-    from quickdraw_kit.learn.model import load_model
+    from quickdraw_kit.learn.export import open_model
+    from quickdraw_kit.learn.inputs import check_input
+    from quickdraw_kit.show.canvas import figure_form
 
-    file = model / "model.safetensors" if model.is_dir() else model
-    loaded = load_model(file)
+    for source in inputs:
+        check_input(source)
+    if figure is not None:
+        figure_form(figure)
+    loaded = open_model(model)
     answers: list[Prediction] = []
     failures: list[dict[str, str]] = []
     for source in inputs:
-        try:
-            answers.extend(_ask(loaded, source, top))
-        except UsageError:
-            raise
-        except (QuickdrawError, OSError) as error:  # the other inputs may still be good
-            failures.append({"source": source, "error": str(error)})
+        _ask(loaded, source, top, answers, failures)
     if as_json:
         print_json([*map(_plain, answers), *failures])
     elif answers:
@@ -73,10 +72,26 @@ def predict(
         raise typer.Exit(1)
 
 
-def _ask(model: "Model", source: str, top: int) -> "list[Prediction]":
-    from quickdraw_kit.learn.predict import predict as ask
+def _ask(
+    model: "Model",
+    source: str,
+    top: int,
+    answers: "list[Prediction]",
+    failures: list[dict[str, str]],
+) -> None:
+    from quickdraw_kit.errors import QuickdrawError, UsageError
+    from quickdraw_kit.learn.predict import iter_predict
 
-    return ask(model, source, top)
+    def fail(error: Exception) -> None:
+        failures.append({"source": source, "error": str(error)})
+
+    try:
+        for answer in iter_predict(model, source, top, on_error=fail):
+            answers.append(answer)
+    except UsageError:
+        raise
+    except (QuickdrawError, OSError) as error:  # the other inputs may still be good
+        fail(error)
 
 
 def _plain(answer: "Prediction") -> dict[str, Any]:

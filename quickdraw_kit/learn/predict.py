@@ -8,11 +8,11 @@ from typing import cast
 import numpy as np
 
 from quickdraw_kit.errors import DataError, UsageError
-from quickdraw_kit.learn.inputs import Input, Part, Picture, as_trained, read_input
+from quickdraw_kit.learn.inputs import Input, read_input
 from quickdraw_kit.learn.model import Model
+from quickdraw_kit.learn.parts import Part, Picture, Reject, traced
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.strokes.batch import Drawing, DrawingBatch
-from quickdraw_kit.trace.image import trace_image
 
 __all__ = ["Prediction", "iter_predict", "model_style", "predict"]
 
@@ -89,13 +89,22 @@ def predict(model: Model, inputs: Input | Iterable[Input], k: int = 3) -> list[P
     return list(iter_predict(model, inputs, k))
 
 
-def iter_predict(model: Model, inputs: Input | Iterable[Input], k: int = 3) -> Iterator[Prediction]:
+def iter_predict(
+    model: Model,
+    inputs: Input | Iterable[Input],
+    k: int = 3,
+    *,
+    on_error: Reject | None = None,
+) -> Iterator[Prediction]:
     """Say what drawings are, one after the other, in constant memory.
 
     Parameters
     ----------
     model, inputs, k
         As for `predict`.
+    on_error : callable, optional
+        Called with the error of a drawing that has nothing to recognise, such as an empty bitmap
+        among others, which is left out; by default it is raised.
 
     Yields
     ------
@@ -113,8 +122,11 @@ def iter_predict(model: Model, inputs: Input | Iterable[Input], k: int = 3) -> I
     single = isinstance(inputs, str | os.PathLike | bytes | DrawingBatch | np.ndarray)
     sources = cast("Iterable[Input]", [inputs] if single else inputs)
     for source in sources:
-        for part in read_input(source, style):
-            yield from _answers(model, part, style, k)
+        for part in read_input(source, style, on_error):
+            bitmaps = model.reads == "strokes" and part.strokes is None
+            taken = traced(part, on_error) if bitmaps else part
+            if taken is not None:
+                yield from _answers(model, taken, k)
 
 
 def model_style(model: Model) -> RasterStyle:
@@ -150,20 +162,15 @@ def model_style(model: Model) -> RasterStyle:
     return style
 
 
-def _answers(model: Model, part: Part, style: RasterStyle, k: int) -> Iterator[Prediction]:
-    images, strokes = part.images, part.strokes
-    if model.reads == "strokes":
-        if strokes is None:
-            strokes = DrawingBatch.concat([as_trained(trace_image(image)) for image in images])
-        chances = model.probabilities(strokes)
-    else:
-        chances = model.probabilities(images)
+def _answers(model: Model, part: Part, k: int) -> Iterator[Prediction]:
+    strokes = part.strokes if model.reads == "strokes" else None
+    chances = model.probabilities(part.images if strokes is None else strokes)
     best = np.argsort(-chances, axis=1, kind="stable")[:, :k]
     for row, source in enumerate(part.sources):
         yield Prediction(
             source=source,
             labels=tuple(model.label_names[label] for label in best[row]),
             probabilities=tuple(chances[row, best[row]].tolist()),
-            image=images[row],
+            image=part.images[row],
             original=part.originals[row],
         )

@@ -17,7 +17,7 @@ from quickdraw_kit.files import atomic_write
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "FAINT", "INK", "LINE", "RIGHT", "WRONG", "canvas"]
+__all__ = ["COLOURS", "FAINT", "INK", "LINE", "RIGHT", "WRONG", "canvas", "figure_form"]
 
 COLOURS = ("#33658a", "#e3a13b", "#9aa5b1")  # blue, amber, grey: apart in lightness as well
 INK, FAINT, LINE = "#2b2b2b", "#6d6d6d", "#d9d9d9"
@@ -43,6 +43,34 @@ _STYLE: dict[Any, Any] = {
     "ytick.labelcolor": INK,
     "svg.hashsalt": "quickdraw_kit",
 }
+
+
+def figure_form(path: str | os.PathLike[str]) -> str:
+    """Tell from the name of a figure what it is to be.
+
+    Parameters
+    ----------
+    path : path-like
+        Its file.
+
+    Returns
+    -------
+    {"png", "svg"}
+
+    Raises
+    ------
+    UsageError
+        If the name has another suffix.
+
+    Examples
+    --------
+    >>> figure_form("seen.PNG")
+    'png'
+    """
+    form = Path(path).suffix.lower().removeprefix(".")
+    if form not in ("png", "svg"):
+        raise UsageError(f"{path}: a figure's name ends in .png or .svg")
+    return form
 
 
 @contextmanager
@@ -79,10 +107,7 @@ def canvas(path: str | os.PathLike[str], width: float, height: float) -> Iterato
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    path = Path(path)
-    form = path.suffix.lower().removeprefix(".")
-    if form not in ("png", "svg"):
-        raise UsageError(f"{path}: a figure's name ends in .png or .svg")
+    path, form = Path(path), figure_form(path)
     with mpl.rc_context(_STYLE):
         figure = Figure((width, height), layout="constrained", facecolor="white")
         yield figure

@@ -48,7 +48,7 @@ def write_report(
     Raises
     ------
     UsageError
-        If the labels of the model are not those of the data set.
+        If there is no such model or data, or the labels of the model are not those of the data set.
     DataError
         If the data set or the model is not finished.
     OSError
@@ -70,12 +70,12 @@ def write_report(
     from quickdraw_kit.learn.sources import open_splits
     from quickdraw_kit.show.answers import about_model
 
-    path = Path(path)
-    figures = path.parent / "figures"
-    figures.mkdir(parents=True, exist_ok=True)
     loaded = open_model(model) if model is not None else None
     settings = settings_for(loaded, data) if loaded is not None else TrainConfig(data=data)
     splits = open_splits(settings)
+    path = Path(path)
+    figures = path.parent / "figures"
+    figures.mkdir(parents=True, exist_ok=True)
     sections = _about_data(data, splits, figures)
     if loaded is not None and model is not None:
         folder = Path(model) if Path(model).is_dir() else Path(model).parent

@@ -46,16 +46,43 @@ def test_json(cli, folder):
 
 
 def test_a_bad_input_does_not_hide_the_others(cli, folder):
-    names = [folder / name for name in ("white.png", "nowhere.png", "drawn.png")]
+    (folder / "text.png").write_text("no picture")
+    names = [folder / name for name in ("white.png", "text.png", "drawn.png")]
     ran = cli("predict", folder / "model", *names)
     assert ran.code == 1
     assert ran.out.startswith("drawn.png")
     assert "white.png: the picture is empty" in ran.err
-    assert "nowhere.png" in ran.err
+    assert "text.png is of no form that is read: expected a PNG" in ran.err
     ran = cli("predict", folder / "model", *names, "--json")
     assert ran.code == 1
     assert [("error" in row) for row in json.loads(ran.out)] == [False, True, True]
 
 
+def test_an_empty_bitmap_does_not_hide_the_others(cli, folder):
+    bitmaps = rasterize(generate_drawings(("house", "star"), 1, seed=1, raw=False))
+    np.save(folder / "bitmaps.npy", np.concatenate([bitmaps[:1], 0 * bitmaps[:1], bitmaps[1:]]))
+    ran = cli("predict", folder / "model", folder / "bitmaps.npy")
+    assert (ran.code, ran.err) == (
+        1, "quickdraw-kit: bitmaps.npy: bitmap 2 is empty, all of one grey\n",
+    )  # fmt: skip
+    assert [line.split()[0] for line in ran.out.splitlines()] == ["bitmaps.npy:1", "bitmaps.npy:3"]
+
+
 def test_no_model(cli, folder):
     assert cli("predict", folder / "drawn.png", folder / "drawn.png").code == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("nomodel", "drawn.png"), "nomodel does not exist: give the folder of a model"),
+        (("model", "nofile.png"), "nofile.png does not exist: give a file"),
+        (("model", "drawn.png", "."), ". is a folder: give the files in it"),
+        (("nomodel", "drawn.png", "--figure", "f.pdf"), "f.pdf: a figure's name ends in .png or"),
+    ],
+)
+def test_mistakes_are_said_before_anything_is_asked(cli, folder, monkeypatch, arguments, message):
+    monkeypatch.chdir(folder)
+    ran = cli("predict", *arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert message in ran.err

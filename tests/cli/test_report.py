@@ -46,6 +46,7 @@ def test_a_network_is_drawn_by_its_name_or_from_a_file(cli, run, tmp_path):
         (("--model", "no-such-net"), "expected a file or one of mnist-cnn"),
         (("model", "data", "--model", "mnist-cnn"), "--model draws a network"),
         (("model", "data", "--classes", 5), "--classes goes with --model"),
+        (("nowhere", "data"), "nowhere does not exist: give the folder of a model"),
     ],
 )
 def test_wrong_usage(cli, tmp_path, monkeypatch, arguments, message):

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from quickdraw_kit.errors import DataError
-from quickdraw_kit.learn.inputs import as_trained, read_input
+from quickdraw_kit.errors import DataError, UsageError
+from quickdraw_kit.learn.inputs import read_input
+from quickdraw_kit.learn.parts import as_trained
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.show.vector import write_svg
@@ -128,11 +129,59 @@ def test_standard_input_is_told_by_its_content(kind, tmp_path, monkeypatch):
         (b"\x93NUMPY\x01\x00", "bytes"),
         (b"\x89PNG\r\n\x1a\n" + bytes(30), "bytes: .*PNG"),
         (b"<svg/>", "bytes: .*empty"),
+        (b"II*\x00" + bytes(40), "bytes is of no form that is read: expected a PNG, JPEG, WebP"),
+        (b"just a text\n", r"SVG, \.npy, or ndjson"),
+        (DrawingBatch.from_strokes([[([0, 9], [0, 9])], []], words=["", ""]), "drawing:2: .*point"),
     ],
 )
 def test_what_cannot_be_read_is_named(source, message):
     with pytest.raises(DataError, match=message):
         images_of(source)
+
+
+def test_what_cannot_be_read_is_named_as_the_file_is(tmp_path, monkeypatch):
+    (tmp_path / "text.png").write_text("no picture")
+    with pytest.raises(DataError, match=r"^text\.png is of no form that is read"):
+        images_of(tmp_path / "text.png")
+    with (tmp_path / "text.png").open("rb") as file:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(file))
+        with pytest.raises(DataError, match=r"^stdin is of no form that is read"):
+            images_of("-")
+
+
+def test_paths_where_there_is_no_file(tmp_path):
+    with pytest.raises(UsageError, match="is a folder: give the files in it"):
+        images_of(tmp_path)
+    with pytest.raises(UsageError, match=r"nowhere\.png does not exist"):
+        images_of(tmp_path / "nowhere.png")
+
+
+def test_what_is_empty_among_others_may_be_left_out():
+    bitmaps = np.concatenate([np.zeros((2, 28, 28), np.uint8), rasterize(DRAWN)])
+    hollow = DrawingBatch.concat([DRAWN, DrawingBatch.from_strokes([[]], words=[""])])
+    large = np.zeros((2, 64, 64), np.uint8)
+    large[1, 30:34, 10:50] = 255
+    for source, kept, missing in (
+        (
+            bitmaps,
+            range(3, 3 + len(DRAWN)),
+            ["array: bitmap 1 is empty", "array: bitmap 2 is empty"],
+        ),
+        (hollow, range(1, 1 + len(DRAWN)), [f"drawing:{len(DRAWN) + 1}: the drawing has no point"]),
+        (large, [2], ["array:1: the picture is empty"]),
+        (
+            np.zeros((3, 784), np.uint8),
+            [],
+            ["array: bitmap 1", "array: bitmap 2", "array: bitmap 3"],
+        ),
+    ):
+        errors = []
+        parts = list(read_input(source, STYLE, errors.append))
+        assert [int(name.split(":")[1]) for part in parts for name in part.sources] == list(kept)
+        assert sum(len(part.images) for part in parts) == len(kept)
+        assert len(errors) == len(missing)
+        for error, start in zip(errors, missing, strict=True):
+            assert str(error).startswith(start)
 
 
 def test_pickles_are_not_loaded(tmp_path):

@@ -91,6 +91,20 @@ def test_answers_come_one_by_one(model):
         list(answers)
 
 
+def test_a_bitmap_without_ink_does_not_hide_the_others():
+    model = Model.new("stroke-cnn", ("a", "b"))
+    bitmaps = rasterize(drawings(3)[:3])
+    bitmaps[1] = 0
+    bitmaps[1, 5, 5] = 1  # not all of one grey, but nothing to trace
+    with pytest.raises(DataError, match=r"^array:2: the picture is empty"):
+        predict(model, bitmaps)
+    errors = []
+    answers = list(iter_predict(model, bitmaps, on_error=errors.append))
+    assert [answer.source for answer in answers] == ["array:1", "array:3"]
+    assert [str(error).split(":")[1] for error in errors] == ["2"]
+    assert not list(iter_predict(model, bitmaps[1:2], on_error=errors.append))
+
+
 def test_at_least_one_label(model):
     with pytest.raises(UsageError, match="at least 1"):
         predict(model, drawings(1), k=0)
