@@ -1,6 +1,8 @@
 """The application that the commands are added to."""
 
-from typing import Annotated
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
@@ -49,6 +51,14 @@ def _root(
     """Google's Quick, Draw! drawings: from stroke files to verified shards and a model."""
 
 
+def _flowed(function: Callable[..., Any]) -> str:
+    """Return the help of a command with each paragraph in one line, which any width may break."""
+    paragraphs = (inspect.getdoc(function) or "").split("\n\n")
+    return "\n\n".join(
+        part if part.startswith(" ") else part.replace("\n", " ") for part in paragraphs
+    )
+
+
 for module in (
     data,
     download,
@@ -64,3 +74,6 @@ for module in (
     warm_up,
 ):
     module.add_to(app)
+for command in app.registered_commands:
+    if command.callback is not None:
+        command.help = _flowed(command.callback)

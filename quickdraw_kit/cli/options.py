@@ -35,13 +35,22 @@ def _complete_category(incomplete: str) -> list[str]:
     return [start + name for name in CATEGORIES if name.casefold().startswith(last.casefold())]
 
 
-_SOURCES = typer.Argument(
-    help="Files, folders, globs, or categories that are downloaded; for prepare also addresses.",
-    autocompletion=_complete_category,
-    show_default=False,
-)
-Sources = Annotated[list[str], _SOURCES]
-SourcesOrAll = Annotated[list[str] | None, _SOURCES]
+Sources = Annotated[
+    list[str],
+    typer.Argument(
+        help="Files, folders, globs, or categories that are downloaded.",
+        autocompletion=_complete_category,
+        show_default=False,
+    ),
+]
+SourcesOrAll = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Files, folders, globs, addresses of these, or categories.",
+        autocompletion=_complete_category,
+        show_default=False,
+    ),
+]
 Folder = Annotated[
     Path,
     typer.Argument(help="Folder of a data set.", exists=True, file_okay=False, show_default=False),

@@ -56,13 +56,12 @@ def prepare(
     download: Annotated[
         bool, typer.Option("--download", help="Fetch categories while others are worked on.")
     ] = False,
-    keep_source: Annotated[
+    no_keep_source: Annotated[
         bool,
         typer.Option(
-            "--keep-source/--no-keep-source",
-            help="Keep what is downloaded, or delete each file when it is set down.",
+            "--no-keep-source", help="Delete each file that is downloaded when it is set down."
         ),
-    ] = True,
+    ] = False,
     mirror: Annotated[
         str | None,
         typer.Option(
@@ -92,7 +91,8 @@ def prepare(
         str,
         typer.Option(
             help="Shares of the splits, or sketch-rnn: the first 70,000 of each file for training, "
-            "then 2,500 for validation and 2,500 for testing."
+            "then 2,500 for validation and 2,500 for testing.",
+            show_default="80, 10 and 10 %",
         ),
     ] = "train=0.8,validation=0.1,test=0.1",
     split_ids: Annotated[
@@ -152,9 +152,9 @@ def prepare(
 
       quickdraw-kit prepare mnist/ --out mnist-shards
 
-      quickdraw-kit prepare /data/simplified -o /data/shards --executor ray --address auto
+      quickdraw-kit prepare simplified/ -o shards --executor ray --address auto
 
-      quickdraw-kit prepare 's3://bucket/simplified/*.ndjson' --out s3://bucket/shards
+      quickdraw-kit prepare 's3://bucket/*.ndjson' --out s3://bucket/shards
     """
     from quickdraw_kit.acquire.cache import data_home
     from quickdraw_kit.acquire.catalog import KINDS
@@ -171,7 +171,7 @@ def prepare(
         raise UsageError("name files, folders, globs or categories, or pass --all")
     if kind not in KINDS:
         raise UsageError(f"unknown --kind {kind!r}: expected one of {', '.join(KINDS)}")
-    if not (keep_source or download):
+    if no_keep_source and not download:
         raise UsageError("--no-keep-source is about what --download fetches: pass both")
     if unlisted != "filter" and split_ids is None:
         raise UsageError("--unlisted is about key_ids that --split-ids does not list: pass both")
@@ -179,7 +179,7 @@ def prepare(
         "sources": list(CATEGORIES) if sources is None else sources,
         "home": data_home(),
         "kind": kind,
-        "download": DownloadOptions(mirror, keep_source) if download else None,
+        "download": DownloadOptions(mirror, not no_keep_source) if download else None,
     }
     selection = Selection(
         categories=names(categories),

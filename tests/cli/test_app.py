@@ -1,5 +1,6 @@
 """Habits: help with examples everywhere, exit codes, completion, no colour when asked."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from quickdraw_kit.cli.app import app
 from quickdraw_kit.cli.options import _complete_category, bounds, names, shares
@@ -38,6 +40,20 @@ def test_every_command_has_help_with_an_example(cli, command):
     assert ran.code == 0
     assert "Examples:" in ran.out
     assert f"quickdraw-kit {command}" in ran.out
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_cuts_no_word_and_fills_its_lines(command, columns):
+    environment = {"COLUMNS": str(columns), "NO_COLOR": "1"}
+    text = CliRunner().invoke(app, [command, "--help"], env=environment).output
+    assert "…" not in text
+    before = text.split("Examples:")[0].splitlines()
+    for line, following in itertools.pairwise(line.strip() for line in before):
+        if line and following:
+            assert len(line) + len(following.split()[0]) + 3 > columns, line
+    examples = text.split("Examples:")[1].split("╭")[0].split("\n")
+    assert all(line.lstrip().startswith("quickdraw-kit ") for line in examples if line.strip())
 
 
 @pytest.mark.parametrize("command", COMMANDS)
