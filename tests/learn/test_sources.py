@@ -239,3 +239,9 @@ def test_real_digits_are_learnt_in_one_epoch(real_data):
     )
     result = train(config, {"train": fewer})
     assert evaluate(result.model, splits["test"]).top1 > 0.95
+
+
+def test_a_network_that_does_not_exist_is_told_before_anything_is_read(tmp_path):
+    (tmp_path / "cat.npy").write_bytes(b"damaged")
+    with pytest.raises(UsageError, match="no network 'mnist-cn', expected one of mnist-cnn"):
+        open_splits(TrainConfig(data=tmp_path, network="mnist-cn"))
