@@ -189,7 +189,7 @@ def test_a_source_from_any_time(tmp_path, monkeypatch, tally, mtime_ns):
     prepare([path], tmp_path / "expected", workers=1)
     os.utime(path, ns=(mtime_ns, mtime_ns))
     kept = path.stat().st_mtime_ns  # a file system may not hold every time
-    from quickdraw_kit.shards import prepare as room
+    from quickdraw_kit.shards import passes as room
 
     with monkeypatch.context() as patch:
         patch.setattr(room, "build_shard", None)

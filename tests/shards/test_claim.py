@@ -191,7 +191,7 @@ def test_an_unfinished_run_of_other_settings_is_refused_and_kept(samples, tmp_pa
     out = tmp_path / "out"
     with monkeypatch.context() as patch:
         patch.setattr(room, "_clear", None)
-        patch.setattr("quickdraw_kit.shards.prepare.build_shard", None)
+        patch.setattr("quickdraw_kit.shards.passes.build_shard", None)
         with pytest.raises(TypeError):
             run(samples / "sun", out)
     with pytest.raises(UsageError, match="unfinished run that differs in its selection"):

@@ -131,7 +131,7 @@ def test_an_object_that_changed_since_a_run_was_interrupted_is_noticed(
         return prepare([url], tmp_path / "out", layout=LAYOUT, workers=1, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr("quickdraw_kit.shards.prepare.build_shard", None)
+        patch.setattr("quickdraw_kit.shards.passes.build_shard", None)
         with pytest.raises(TypeError):
             run()
     path = min(here.iterdir())
