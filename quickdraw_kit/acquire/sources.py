@@ -27,6 +27,7 @@ _FORMS: dict[str, SourceForm] = {
     ".npy": "bitmaps",
 }
 _COMPRESSED = {".gz": "gzip", ".zst": "zstd"}
+_FINISHED = ("manifest.json", "histogram.csv")  # of shards, which come later
 _OFFICIAL_PREFIXES = ("full_simplified_", "full_raw_", "full_binary_", "full_numpy_bitmap_")
 
 
@@ -154,9 +155,10 @@ def find_sources(
     Raises
     ------
     UsageError
-        If a name is neither there nor a category, or a category is not downloaded.
+        If a name is neither there nor a category, a pattern matches nothing, a category is not
+        downloaded, or a folder holds finished shards.
     DataError
-        If a folder or a pattern holds no readable file, or a file's form is not known.
+        If a folder holds no readable file, or a file's form is not known.
 
     Examples
     --------
@@ -178,6 +180,8 @@ def find_sources(
                         f"{redact(file.url)} and {redact(other.url)} are told apart by no name"
                     )
         elif (files := _expand(place)) is None:
+            if any(mark in os.fspath(spec) for mark in "/\\"):  # which no category has
+                raise UsageError(f"{os.fspath(spec)} does not exist")
             categories += check_categories([str(place)])
         else:
             found.update((path.resolve(), None) for path in files)
@@ -195,6 +199,11 @@ def find_sources(
 def _expand(path: Path) -> list[Path] | None:
     """Return the files that are meant; None when it can only be a category."""
     if path.is_dir():
+        if all((path / name).exists() for name in _FINISHED):
+            raise UsageError(
+                f"{path} is a finished data set of shards, and no drawings to read: name the "
+                "files that it was made of. What it holds says: quickdraw-kit histogram"
+            )
         files = [child for child in sorted(path.iterdir()) if _form(child) and child.is_file()]
         if not files:
             inner = sorted(child.name for child in path.iterdir() if child.is_dir())[:5]
@@ -211,7 +220,7 @@ def _expand(path: Path) -> list[Path] | None:
         matches = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207
         files = [match for match in matches if match.is_file() and _form(match)]
         if not files:
-            raise DataError(f"no readable file matches {path}")
+            raise UsageError(f"no readable file matches {path}")
         return files
     if path.parent != Path() or path.suffix:
         raise UsageError(f"{path} does not exist")

@@ -62,12 +62,18 @@ def test_a_category_is_its_downloaded_file(folder):
         ("s3://bucket/cat.ndjson", UsageError, "only prepare reads from elsewhere"),
         ("s3://bucket/*.ndjson", UsageError, "only prepare reads from elsewhere"),
         ("notes.txt", DataError, "no known form"),
-        ("*.csv", DataError, "no readable file matches"),
+        ("*.csv", UsageError, "no readable file matches"),
+        ("wheel/", UsageError, "wheel/ does not exist"),
+        (r"nowhere\cat", UsageError, "does not exist"),
+        ("shards", UsageError, "shards is a finished data set"),
         ("empty", DataError, "holds no .*it has the folders inner"),
     ],
 )
 def test_what_cannot_be_read_is_named(folder, monkeypatch, spec, error, message):
     (folder / "empty" / "inner").mkdir(parents=True)
+    (folder / "shards").mkdir()
+    for name in ("manifest.json", "histogram.csv", "train-00000-of-00001.images.npy"):
+        (folder / "shards" / name).touch()
     monkeypatch.chdir(folder)
     with pytest.raises(error, match=message):
         find_sources([spec], home=folder / "home")
