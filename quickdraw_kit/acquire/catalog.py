@@ -108,8 +108,8 @@ def remote_files(
     Raises
     ------
     UsageError
-        If a name or the kind is not known, no name is given, or the mirror's address names no
-        place.
+        If a name or the kind is not known, no name is given, a kind is given and no category, or
+        the mirror's address names no place.
 
     Examples
     --------
@@ -127,6 +127,10 @@ def remote_files(
     base = str(parse_place(named)) if named else None
     digits = {name.casefold().replace("_", "-") for name in wanted} & {"mnist", "fashion-mnist"}
     words = [name for name in wanted if name.casefold().replace("_", "-") not in digits]
+    if kind != "simplified" and not words:
+        raise UsageError(
+            f"{' and '.join(sorted(digits))} comes in one form only: leave out kind {kind} (--kind)"
+        )
     files = [_category(word, kind, base) for word in check_categories(words)]
     if "mnist" in digits:
         files += _idx("mnist", _MNIST, _MNIST_MIRRORS, base, gunzip=True)

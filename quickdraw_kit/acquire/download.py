@@ -44,6 +44,8 @@ class DownloadOptions:
         Files that are fetched side by side.
     patience : Patience, optional
         How long to bear with a server.
+    on_wait : callable, optional
+        Takes a line for each wait while the files are looked for: which, why and how long.
 
     Examples
     --------
@@ -55,6 +57,7 @@ class DownloadOptions:
     keep: bool = True
     workers: int = 2
     patience: Patience | None = None
+    on_wait: Callable[[str], None] | None = None
 
 
 def download(

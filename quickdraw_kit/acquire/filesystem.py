@@ -186,7 +186,7 @@ def failures() -> Iterator[None]:
     except Exception as error:  # drivers raise errors of their own for what a network does
         if "Credential" in type(error).__name__:
             raise PermanentError(
-                f"the store wants to know who asks: {error}. Set the credentials that its driver "
+                f"credentials are needed: {error}. Set those that the driver of the store "
                 "looks for; for a public bucket of Amazon set FSSPEC_S3_ANON=true"
             ) from error
         told = f"{type(error).__name__}: {error}"

@@ -39,6 +39,8 @@ class TemporaryError(QuickdrawError):
         Seconds that the server asks to wait; 0 when it does not.
     unreachable : str, optional
         The host, when it did not answer at all.
+    unresolved : bool
+        Whether its name leads nowhere: perhaps there is no network, or no such host.
 
     Examples
     --------
@@ -47,11 +49,17 @@ class TemporaryError(QuickdrawError):
     """
 
     def __init__(
-        self, message: str, *, retry_after: float = 0.0, unreachable: str | None = None
+        self,
+        message: str,
+        *,
+        retry_after: float = 0.0,
+        unreachable: str | None = None,
+        unresolved: bool = False,
     ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
         self.unreachable = unreachable
+        self.unresolved = unresolved
 
 
 class ChangedError(TemporaryError):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from quickdraw_kit.errors import QuickdrawError
+from quickdraw_kit.errors import QuickdrawError, counted
 
 __all__ = ["DownloadError", "DownloadReport", "DownloadedFile"]
 
@@ -119,7 +119,7 @@ class DownloadError(QuickdrawError):
         lines = [f"\n  {file.name}: {file.error}" for file in failures[:10]]
         more = f"\n  and {len(failures) - 10} more" if len(failures) > 10 else ""
         super().__init__(
-            f"{len(failures)} of {len(report.files)} files could not be had:"
+            f"{len(failures)} of {counted(len(report.files), 'file')} could not be had:"
             f"{''.join(lines)}{more}\nWhat is in place stays; run the same again to go on."
         )
         self.report = report

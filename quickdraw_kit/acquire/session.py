@@ -121,6 +121,7 @@ def persist(
     *,
     reached: Callable[[], int] = lambda: 0,
     on_wait: Callable[[str], None] = lambda note: None,
+    look_ups: int | None = None,
 ) -> _Result:
     """Call until it succeeds, as long as the failures are temporary and patience lasts.
 
@@ -138,6 +139,8 @@ def persist(
         Returns how many bytes are received.
     on_wait : callable
         Takes the reason and the length of each wait, as a text.
+    look_ups : int, optional
+        Attempts after which to give up a host whose name leads nowhere; by default as others.
 
     Returns
     -------
@@ -170,6 +173,11 @@ def persist(
     def failure(state: "RetryCallState") -> TemporaryError:
         return cast("TemporaryError", state.outcome and state.outcome.exception())
 
+    def most(state: "RetryCallState") -> int:
+        if look_ups is not None and failure(state).unresolved:
+            return min(look_ups, patience.attempts)
+        return patience.attempts
+
     def forgive(state: "RetryCallState") -> None:
         nonlocal farthest
         if (now := reached()) > farthest:
@@ -183,7 +191,7 @@ def persist(
         after=forgive,
         wait=lambda state: max(backoff(state), failure(state).retry_after) + jitter(state),
         stop=lambda state: (
-            state.attempt_number >= patience.attempts
+            state.attempt_number >= most(state)
             or session.stop.is_set()
             or failure(state).retry_after > patience.longest_retry_after
         ),

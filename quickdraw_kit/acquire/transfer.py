@@ -26,6 +26,7 @@ _Result = TypeVar("_Result")
 Tell = Callable[[int, int | None, str], None]
 """Is told the bytes at hand, the bytes in all (None: not known), and what we wait for or ''."""
 
+_LOOK_UPS = 3  # of a name, before anything is under way
 _DAMAGED = 2  # whole downloads with wrong bytes before a server is given up
 
 
@@ -65,7 +66,7 @@ def locate(file: RemoteFile, session: Session, tell: Tell) -> RemoteObject:
         tell(0, None, note)
 
     def find(url: str) -> RemoteObject:
-        return persist(session, lambda: look(session, url), on_wait=waits)
+        return persist(session, lambda: look(session, url), on_wait=waits, look_ups=_LOOK_UPS)
 
     return _first(file.urls, find)
 

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import re
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -108,12 +109,14 @@ def _answer(
     try:
         host = httpx2.URL(url).host
         if host in session.unreachable:
-            raise PermanentError(f"{host} did not answer before")
+            raise PermanentError(f"not asked, as there was no connection to {host}")
         with session.client.stream(method, url, headers=headers) as response:
             yield response
     except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
         raise TemporaryError(
-            f"no connection to {host} ({error or 'timeout'})", unreachable=host
+            f"no connection to {host} ({error or 'timeout'})",
+            unreachable=host,
+            unresolved=_is_unresolved(error),
         ) from error
     except httpx2.TimeoutException as error:
         raise TemporaryError(f"no byte for {session.patience.stall:g} s") from error
@@ -121,6 +124,15 @@ def _answer(
         raise PermanentError(str(error)) from error
     except httpx2.TransportError as error:
         raise TemporaryError(f"the connection was cut ({error})") from error
+
+
+def _is_unresolved(error: BaseException | None) -> bool:
+    """Tell whether a failure began with the look-up of a name."""
+    while error is not None:
+        if isinstance(error, socket.gaierror):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _check(response: "httpx2.Response") -> None:

@@ -11,7 +11,7 @@ import typer
 from rich.filesize import decimal
 
 from quickdraw_kit.cli.options import Json, _complete_category, print_json
-from quickdraw_kit.errors import UsageError
+from quickdraw_kit.errors import UsageError, counted
 
 if TYPE_CHECKING:
     from quickdraw_kit.acquire.progress import Progress
@@ -81,7 +81,7 @@ def download(
         raise UsageError("name what to download, or pass --all for all 345 categories")
     if kind not in KINDS:
         raise UsageError(f"unknown --kind {kind!r}: expected one of {', '.join(KINDS)}")
-    with _progress(quiet=as_json or dry_run) as progress:
+    with _progress(quiet=as_json, bars=not dry_run) as progress:
         report = fetch(
             None if every else wanted,
             kind=kind,
@@ -98,7 +98,7 @@ def download(
         _show_plan(report)
     else:
         typer.echo(
-            f"{len(report.paths)} files, {decimal(report.size)} in {report.home}; "
+            f"{counted(len(report.paths), 'file')}, {decimal(report.size)} in {report.home}; "
             f"{decimal(report.received)} received"
         )
 
@@ -128,11 +128,11 @@ def _show_plan(report: Any) -> None:
 
 
 @contextmanager
-def _progress(*, quiet: bool) -> Iterator[Callable[["Progress"], None] | None]:
+def _progress(*, quiet: bool, bars: bool) -> Iterator[Callable[["Progress"], None] | None]:
     """Show on standard error how far it is; on a terminal with bars, elsewhere with lines."""
     if quiet:
         yield None
-    elif sys.stderr.isatty():
+    elif bars and sys.stderr.isatty():
         with _bars() as show:
             yield show
     else:
@@ -193,4 +193,6 @@ def _lines() -> Callable[["Progress"], None]:
 def _line(step: "Progress") -> str:
     if step.state == "fetched":
         return f"{step.name}: {decimal(step.done)}"
+    if step.state == "failed":
+        return f"{step.name}: failed"  # the reasons stand at the end
     return f"{step.name}: {step.note}"

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 __all__ = ["progress_bar"]
 
 _LINE_EVERY = 5.0  # seconds between plain lines
+_TELLING = 0.02  # share of the work, done in this run, from which the rest can be foretold
 Advance = Callable[[str, float, float, str], None]
 
 
@@ -61,18 +62,20 @@ def _bar() -> Iterator[Advance]:
 
 
 def _plain_lines() -> Advance:
-    started: dict[str, float] = {}
+    started: dict[str, tuple[float, float]] = {}
     shown: dict[str, float] = {}
 
     def advance(stage: str, done: float, total: float, note: str) -> None:
         now = time.monotonic()
-        begin = started.setdefault(stage, now)
+        begin, before = started.setdefault(stage, (now, done))
         if done < total and now - shown.get(stage, begin) < _LINE_EVERY:
             return
         if done >= total and now - begin < 2:
             return
         shown[stage] = now
-        left = (now - begin) / done * (total - done) if done else 0
-        sys.stderr.write(f"{stage}: {done / max(total, 1):.0%}, {note}, {left:.0f} s left\n")
+        line = f"{stage}: {done / max(total, 1):.0%}, {note}"
+        if done - before > _TELLING * total:
+            line += f", {(now - begin) / (done - before) * (total - done):.0f} s left"
+        sys.stderr.write(line + "\n")
 
     return advance

@@ -179,7 +179,7 @@ def prepare(
         "sources": list(CATEGORIES) if sources is None else sources,
         "home": data_home(),
         "kind": kind,
-        "download": DownloadOptions(mirror, not no_keep_source) if download else None,
+        "download": DownloadOptions(mirror, not no_keep_source, on_wait=_say) if download else None,
     }
     selection = Selection(
         categories=names(categories),
@@ -242,6 +242,10 @@ def prepare(
             parts = ", ".join(f"{number:,} {name}" for name, number in reasons.items())
             where = f" (see {out}/rejects.ndjson)" if what == "refused" else ""
             typer.echo(f"{what}: {parts}{where}")
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
 
 
 class _Rate:

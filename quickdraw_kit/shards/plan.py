@@ -12,6 +12,7 @@ from quickdraw_kit import __version__
 from quickdraw_kit.acquire.catalog import Kind
 from quickdraw_kit.acquire.download import DownloadOptions
 from quickdraw_kit.acquire.download import download as fetch
+from quickdraw_kit.acquire.progress import Progress as DownloadProgress
 from quickdraw_kit.acquire.report import DownloadedFile
 from quickdraw_kit.acquire.sources import Source, find_sources
 from quickdraw_kit.acquire.urls import find_urls
@@ -160,8 +161,19 @@ def plan_prepare(
 def _look(
     categories: Sequence[str], *, download: DownloadOptions, kind: Kind, home: Path | None
 ) -> Sequence[DownloadedFile]:
-    mirror, patience = download.mirror, download.patience
-    report = fetch(categories, kind=kind, home=home, mirror=mirror, dry_run=True, patience=patience)
+    def tell(step: DownloadProgress) -> None:
+        if download.on_wait is not None and step.state == "waiting":
+            download.on_wait(f"{step.name}: {step.note}")
+
+    report = fetch(
+        categories,
+        kind=kind,
+        home=home,
+        mirror=download.mirror,
+        dry_run=True,
+        progress=tell,
+        patience=download.patience,
+    )
     return [dataclasses.replace(file, stays=download.keep) for file in report.files]
 
 

@@ -78,7 +78,7 @@ def test_offline_and_missing_says_which_and_keeps_trying_one_file_only(get, buck
         get(["cat", "dog", "hot air balloon"], workers=1, progress=waits.append)
     assert [file.state for file in caught.value.report.files] == ["present", "failed", "failed"]
     assert "no connection to 127.0.0.1" in str(caught.value)
-    assert "did not answer before" in str(caught.value)
+    assert "not asked, as there was no connection to 127.0.0.1" in str(caught.value)
     assert len([step for step in waits if step.state == "waiting"]) == QUICK.attempts - 1
 
 

@@ -230,7 +230,7 @@ def test_the_end_of_the_disk_fails_the_file_and_keeps_what_came(get, home, bucke
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert ran.returncode == 1
-    assert re.search(r"DownloadError: 1 of 1 files .*File too large", ran.stderr, re.DOTALL)
+    assert re.search(r"DownloadError: 1 of 1 file .*File too large", ran.stderr, re.DOTALL)
     assert visible(home) == {}
     assert get(["cat"]).received == SIZE - 150_000
     check(home, bucket)

@@ -100,6 +100,19 @@ def test_stopping_ends_a_wait(session):
     assert len(caught) == 1
 
 
+def test_a_name_that_leads_nowhere_is_given_up_earlier_where_nothing_is_under_way(session):
+    for look_ups, attempts in ((3, 3), (None, session.patience.attempts)):
+        notes = []
+        errors = [TemporaryError("no such name", unresolved=True)] * 9
+        with pytest.raises(TemporaryError):
+            persist(session, failing(*errors), on_wait=notes.append, look_ups=look_ups)
+        assert len(notes) == attempts - 1
+    notes = []
+    with pytest.raises(TemporaryError):
+        persist(session, failing(*[TemporaryError("busy")] * 9), on_wait=notes.append, look_ups=2)
+    assert len(notes) == session.patience.attempts - 1
+
+
 def test_a_host_that_never_answers_is_remembered(session):
     errors = [TemporaryError("no connection", unreachable="x.org")] * 4
     with pytest.raises(TemporaryError):

@@ -1,5 +1,6 @@
 """Headers of real servers, to the letter and otherwise."""
 
+import socket
 import time
 
 import pytest
@@ -50,6 +51,19 @@ def test_hashes(header, sums):
     found = web._hashes(header)
     assert set(found) == sums
     assert found.get("crc32c", "e3069283") == "e3069283"
+
+
+def test_a_name_that_leads_nowhere_is_told_from_a_host_that_refuses(session, monkeypatch):
+    def nowhere(*_, **__):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    with pytest.raises(TemporaryError, match="no connection to 127") as refused:
+        web.look(session, "http://127.0.0.1:1/cat")
+    assert not refused.value.unresolved
+    monkeypatch.setattr(socket, "getaddrinfo", nowhere)
+    with pytest.raises(TemporaryError, match=r"no connection to nowhere\.invalid") as lost:
+        web.look(session, "http://nowhere.invalid/cat")
+    assert lost.value.unresolved
 
 
 def test_hashes_in_two_headers():

@@ -9,10 +9,13 @@ import sys
 import pytest
 import typer
 
+from quickdraw_kit.acquire import session
 from quickdraw_kit.acquire.progress import Progress
+from quickdraw_kit.acquire.report import DownloadError
 from quickdraw_kit.cli import download as command
 from quickdraw_kit.errors import UsageError
 from tests.acquire.bucket import Bucket
+from tests.acquire.conftest import QUICK
 
 DATA = bytes(range(256)) * 1000
 
@@ -55,10 +58,24 @@ def test_a_dry_run_lists_sizes(run, tmp_path):
 
 def test_a_download_ends_with_a_line_and_shows_its_files_on_the_way(run, tmp_path):
     shown = run("cat")
-    assert shown.out == f"1 files, 256.0 kB in {tmp_path / 'home'}; 256.0 kB received\n"
+    assert shown.out == f"1 file, 256.0 kB in {tmp_path / 'home'}; 256.0 kB received\n"
     assert shown.err == "simplified/cat.ndjson: 256.0 kB\n"
     assert run("cat", "--dry-run").out.splitlines()[0].endswith("cat.ndjson  there already")
     assert "0 bytes received" in run("cat", "--verify").out
+
+
+def test_a_dry_run_shows_its_waits_and_a_failure_gives_its_reason_once(
+    bucket, run, capfd, monkeypatch
+):
+    monkeypatch.setattr(session, "Patience", lambda: QUICK)
+    bucket.close()
+    with pytest.raises(DownloadError) as caught:
+        run("cat", "--dry-run")
+    shown = capfd.readouterr().err
+    assert "simplified/cat.ndjson: no connection to 127.0.0.1" in shown
+    assert "again in" in shown
+    assert "simplified/cat.ndjson: failed\n" in shown
+    assert "no connection" in str(caught.value)
 
 
 def test_names_from_a_file_and_json(run, tmp_path):
@@ -79,6 +96,7 @@ def test_names_from_a_file_and_json(run, tmp_path):
         (("cat", "--all"), "pass --all"),
         (("cat", "--kind", "bitmaps"), "expected one of simplified"),
         (("catt",), "did you mean cat"),
+        (("mnist", "--kind", "raw"), "mnist comes in one form only"),
     ],
 )
 def test_wrong_usage(run, arguments, message):

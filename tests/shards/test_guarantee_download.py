@@ -204,6 +204,16 @@ def test_a_plan_says_what_is_to_fetch(bucket, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_waits_are_told_while_the_files_are_looked_for(bucket, tmp_path):
+    bucket.close()
+    told = []
+    options = DownloadOptions(bucket.url, patience=QUICK, on_wait=told.append)
+    with pytest.raises(DownloadError, match="could not be had"):
+        plan_prepare(["cat"], tmp_path / "out", home=tmp_path, download=options)
+    assert len(told) == QUICK.attempts - 1
+    assert all(line.startswith("simplified/cat.ndjson: no connection") for line in told)
+
+
 def test_what_is_not_to_be_had_or_known_is_said_before_anything_is_fetched(run, bucket, tmp_path):
     with pytest.raises(DownloadError, match="bat"):
         run(words=["cat", "bat"])
