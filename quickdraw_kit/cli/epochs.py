@@ -18,7 +18,7 @@ __all__ = ["show_epochs"]
 OnEpoch: TypeAlias = "Callable[[EpochMetrics], None]"
 OnStep: TypeAlias = Callable[[int, int, int], None]
 
-_BAR_EVERY, _LINE_EVERY = 0.1, 10.0  # seconds
+_BAR_EVERY, _LINE_EVERY = 0.5, 10.0  # seconds
 
 
 @contextlib.contextmanager

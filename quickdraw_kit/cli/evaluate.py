@@ -12,7 +12,8 @@ import typer
 from quickdraw_kit.cli.options import Json, print_json
 
 if TYPE_CHECKING:
-    from quickdraw_kit.learn.evaluate import Evaluation, Group
+    from quickdraw_kit.learn.evaluate import Evaluation
+    from quickdraw_kit.learn.groups import Group
 
 __all__ = ["add_to"]
 
@@ -69,8 +70,9 @@ def evaluate(
     """
     from quickdraw_kit.errors import UsageError
     from quickdraw_kit.learn.evaluate import evaluate as measure
-    from quickdraw_kit.learn.evaluate import groups_of, metadata_of, settings_for
+    from quickdraw_kit.learn.evaluate import settings_for
     from quickdraw_kit.learn.export import open_model
+    from quickdraw_kit.learn.groups import groups_of, metadata_of
     from quickdraw_kit.learn.sources import open_splits
 
     loaded = open_model(model)

@@ -24,6 +24,7 @@ __all__ = ["CHECKPOINT", "MODEL", "Finished", "Unfinished", "find_earlier"]
 CHECKPOINT, MODEL = "checkpoint.safetensors", "model.safetensors"
 """Names of the files of a run in its folder."""
 
+_LONGEST = 16  # characters of a value in a message: a checksum is known by fewer
 _ADVICE = "Pass overwrite (--overwrite) to replace it, or name another folder."
 
 
@@ -175,7 +176,15 @@ def _finished(
 
 def _changes(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
     return ", ".join(
-        f"{name} was {theirs.get(name)!r} and is {ours[name]!r}"
+        f"{name} was {_said(theirs.get(name))} and is {_said(ours[name])}"
         for name in sorted(ours)
         if theirs.get(name) != ours[name]
     )
+
+
+def _said(value: Any) -> str:
+    if value is None:
+        return "unset"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return str(value)[:_LONGEST]

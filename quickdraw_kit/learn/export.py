@@ -171,7 +171,9 @@ def open_model(path: str | os.PathLike[str]) -> Model:
     """
     path = Path(path)
     if not path.exists():
-        raise UsageError(f"{path} does not exist: give the folder of a model, or its file")
+        raise UsageError(
+            f"{path} does not exist: give the folder of a model, or its {FORMS['safetensors']}"
+        )
     file = path / FORMS["safetensors"] if path.is_dir() else path
     if path.is_dir() and not file.exists():
         raise DataError(f"{path} has no {file.name}: give the folder of a model")

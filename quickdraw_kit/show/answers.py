@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from quickdraw_kit.files import atomic_write
 from quickdraw_kit.learn.dataset import Dataset
-from quickdraw_kit.learn.evaluate import Evaluation, evaluate, groups_of, metadata_of
+from quickdraw_kit.learn.evaluate import Evaluation, evaluate
 from quickdraw_kit.learn.graph import network_graph
+from quickdraw_kit.learn.groups import groups_of, metadata_of
 from quickdraw_kit.learn.history import read_history
 from quickdraw_kit.learn.layers import describe_network
 from quickdraw_kit.learn.metrics import confused_pairs
