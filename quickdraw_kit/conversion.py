@@ -256,7 +256,7 @@ def _notes(tally: _Tally, source_form: str, target_form: str) -> Iterator[str]:
     """Say what the drawings went through that is no loss of theirs."""
     if count := tally.rounding.drawings:
         most = f"{tally.rounding.most:.1g} at most"
-        yield f"coordinates of {counted(count, 'drawing')} rounded to float32, by {most}"
+        yield f"coordinates of {counted(count, 'drawing')} held as float32, off by {most}"
     if target_form in ("binary", "parquet", "arrow") and not knows_recognized(source_form):
         yield "recognized is false throughout, for it is not known"
 

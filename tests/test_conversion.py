@@ -217,7 +217,7 @@ def test_what_is_not_known_does_not_become_no(simple, tmp_path):
 
 def test_what_was_rounded_is_said(raw, tmp_path):
     done = convert(raw, tmp_path / "b.parquet")
-    assert done.notes == ("coordinates of 2 drawings rounded to float32, by 3e-05 at most",)
+    assert done.notes == ("coordinates of 2 drawings held as float32, off by 3e-05 at most",)
     assert convert(tmp_path / "b.parquet", tmp_path / "c.ndjson").notes == ()
     assert convert(raw, tmp_path / "d.ndjson", simplify=True).notes == ()
 

@@ -87,10 +87,22 @@ def _show_recipe(recipe: Any, out: Path, as_json: bool, part: tuple[int, int] | 
         return
     typer.echo(f"{out}: {recipe.title}")
     for name, step in steps.items():
-        line = f"{counted(len(jobs), 'job')}" if name == "jobs" else _line(step, {})
+        made = counted(len(jobs), "job")
+        line = made if name == "jobs" else _line(step, _usual(getattr(recipe, name)))
         typer.echo(f"{name + ':':<9} {line}".rstrip())
     for name, each in settings.items():
         typer.echo(f"  {name}: {_line(each, TrainConfig().described())}")
+
+
+def _usual(step: Any) -> dict[str, Any]:
+    """Return the settings of a step of which nothing but the necessary is said."""
+    import msgspec
+
+    if not isinstance(step, msgspec.Struct):
+        return {}
+    necessary = {field.name: () for field in msgspec.structs.fields(step) if field.required}
+    usual: dict[str, Any] = msgspec.to_builtins(type(step)(**necessary))
+    return usual
 
 
 def _line(settings: dict[str, Any], usual: dict[str, Any]) -> str:

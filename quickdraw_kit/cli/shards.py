@@ -1,4 +1,4 @@
-"""Commands on shards: `prepare`, `histogram`, `verify`."""
+"""The command `prepare`."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,6 @@ from quickdraw_kit.cli.options import (
     Address,
     Categories,
     Engine,
-    Folder,
     Json,
     SourcesOrAll,
     Workers,
@@ -31,9 +30,8 @@ __all__ = ["add_to"]
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    for command in (prepare, histogram, verify):
-        app.command(rich_help_panel="Shards")(command)
+    """Add the command."""
+    app.command(rich_help_panel="Shards")(prepare)
 
 
 def _complete_flag(incomplete: str) -> list[str]:
@@ -317,106 +315,3 @@ def _show_plan(plan: "Plan", out: str, as_json: bool, there: bool) -> None:
     )
     if there:
         typer.echo(f"{out} holds this data set already: there is nothing to do")
-
-
-def histogram(
-    folder: Folder,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", help="Write a figure (.png, .svg) or table (.csv)."),
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Show how many drawings of each category a data set has.
-
-    Examples:
-
-      quickdraw-kit histogram shards
-
-      quickdraw-kit histogram shards --out histogram.svg
-    """
-    from quickdraw_kit.shards.histogram import read_histogram
-    from quickdraw_kit.shards.manifest import load_manifest
-
-    manifest = load_manifest(folder)
-    rows = read_histogram(folder)
-    if out is not None:
-        _write_histogram(folder, out, manifest.categories, rows)
-        typer.echo(f"wrote {out}")
-        return
-    totals = dict.fromkeys(manifest.categories, 0)
-    for row in rows:
-        totals[row.category] += row.drawings
-    if as_json:
-        print_json({"categories": totals, "splits": manifest.rows})
-        return
-    from quickdraw_kit.show.terminal import bars
-
-    typer.echo(bars(totals))
-
-
-def _write_histogram(folder: Path, out: Path, categories: tuple[str, ...], rows: list[Any]) -> None:
-    from quickdraw_kit.files import atomic_write
-
-    if out.suffix == ".csv":
-        with atomic_write(out) as file:
-            file.write((folder / "histogram.csv").read_bytes())
-    elif out.suffix in (".png", ".svg"):
-        from quickdraw_kit.shards.order import SPLITS
-        from quickdraw_kit.show.figures import category_histogram
-
-        counts = {split: dict.fromkeys(categories, 0) for split in SPLITS}
-        for row in rows:
-            counts[row.split][row.category] += row.drawings
-        category_histogram(counts, out)
-    else:
-        raise UsageError(f"--out {out}: expected a name that ends in .png, .svg or .csv")
-
-
-def verify(
-    place: Annotated[
-        str, typer.Argument(help="Folder or address of a data set.", show_default=False)
-    ],
-    as_json: Json = False,
-) -> None:
-    """Re-check every checksum and count of a data set; exit with 1 when something is wrong.
-
-    Examples:
-
-      quickdraw-kit verify shards
-
-      quickdraw-kit verify s3://bucket/shards
-    """
-    from quickdraw_kit.acquire.addresses import parse_place
-    from quickdraw_kit.shards import verify as room
-
-    folder = parse_place(place)
-    if isinstance(folder, Path) and not folder.exists():
-        raise UsageError(f"{place} does not exist: expected the folder of a data set")
-    with progress_bar(quiet=as_json) as advance:
-        result = room.verify(
-            place,
-            progress=lambda done, total: advance(
-                "verify", done, total, f"{done / 1e6:,.0f} of {total / 1e6:,.0f} MB"
-            ),
-        )
-    if as_json:
-        print_json(
-            {
-                "ok": result.ok,
-                "files": result.files,
-                "bytes": result.bytes,
-                "drawings": result.drawings,
-                "problems": list(result.problems),
-            }
-        )
-    elif result.ok:
-        typer.echo(
-            f"{place}: all is well: {counted(result.files, 'file')}, "
-            f"{counted(result.bytes, 'byte')}, {counted(result.drawings, 'drawing')}"
-        )
-    else:
-        for problem in result.problems:
-            typer.echo(problem, err=True)
-    if not result.ok:
-        raise typer.Exit(1)

@@ -9,7 +9,8 @@ def test_run_and_its_dry_run(cli, tmp_path):
     recipe = tmp_path / "small.toml"
     recipe.write_text('[sample]\ndrawings = 54\n[prepare]\nsources = ["{out}/sample"]\n')
     out = tmp_path / "out"
-    assert "sample:   drawings = 54" in cli("run", recipe, "--out", out, "--dry-run").out
+    lines = cli("run", recipe, "--out", out, "--dry-run").out.splitlines()
+    assert lines[1:] == ["sample:   drawings = 54", 'prepare:  sources = ["{out}/sample"]']
     plan = json.loads(cli("run", recipe, "--out", out, "--dry-run", "--json").out)
     assert plan["sample"]["drawings"] == 54
     assert not out.exists()
