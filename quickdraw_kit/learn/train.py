@@ -22,6 +22,7 @@ from quickdraw_kit.learn.device import resolve_device, torch_settings
 from quickdraw_kit.learn.distributed import Team, join_team
 from quickdraw_kit.learn.earlier import CHECKPOINT, MODEL, Finished, Unfinished, find_earlier
 from quickdraw_kit.learn.evaluate import evaluate
+from quickdraw_kit.learn.fingerprint import fingerprint
 from quickdraw_kit.learn.history import (
     EpochMetrics,
     check_tensorboard,
@@ -32,7 +33,7 @@ from quickdraw_kit.learn.history import (
 )
 from quickdraw_kit.learn.model import Model, save_model
 from quickdraw_kit.learn.networks import count_parameters
-from quickdraw_kit.learn.sources import Splits, fingerprint, open_splits
+from quickdraw_kit.learn.sources import Splits, open_splits
 from quickdraw_kit.learn.steps import Training
 
 __all__ = ["EpochMetrics", "TrainConfig", "TrainResult", "train"]

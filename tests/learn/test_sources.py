@@ -11,7 +11,8 @@ from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.learn.config import TrainConfig
 from quickdraw_kit.learn.dataset import ArrayDataset, BitmapDataset
 from quickdraw_kit.learn.evaluate import evaluate
-from quickdraw_kit.learn.sources import hash_rows, open_splits
+from quickdraw_kit.learn.fingerprint import hash_rows
+from quickdraw_kit.learn.sources import open_splits
 from quickdraw_kit.learn.train import train
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.shards.layout import Layout
@@ -111,13 +112,6 @@ def test_bitmaps_in_a_drawn_order(bitmaps):
     assert sorted((image, names[label]) for image, label in one) == sorted(rows_of(part))
     labels = np.array([label for _, label in one])
     assert len(set(labels[:20])) == 3  # not category after category
-
-
-def test_hashes_tell_rows_apart():
-    rows = np.random.default_rng(0).integers(0, 2, (40_000, 17), np.uint8)
-    distinct = len(np.unique(rows, axis=0))
-    assert len(np.unique(hash_rows(rows))) == distinct < len(rows)
-    assert (hash_rows(rows)[::-1] == hash_rows(rows[::-1])).all()
 
 
 @pytest.mark.parametrize("zipped", [False, True])
