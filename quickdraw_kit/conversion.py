@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -20,7 +20,6 @@ from quickdraw_kit.errors import DataError, UsageError, counted
 from quickdraw_kit.files import atomic_write, compressing
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.strokes.batch import DrawingBatch
-from quickdraw_kit.strokes.fit import fit_to_frame
 from quickdraw_kit.strokes.forms import form_of, iter_drawings
 from quickdraw_kit.strokes.losses import Rounding, knows_recognized, losses, misfit
 from quickdraw_kit.strokes.reader import OnReject, Reject
@@ -277,7 +276,9 @@ def _write(batches: Batches, path: Path, form: str, style: RasterStyle, source_f
 
             write_stroke3(DrawingBatch.concat(_or_none(batches)), path)
         case "bitmaps":
-            _write_bitmaps(batches, path, style)
+            from quickdraw_kit.raster.bitmaps import write_bitmaps
+
+            write_bitmaps(batches, path, style)
         case _:
             _write_tables(batches, path, form)
 
@@ -313,26 +314,6 @@ def _write_tables(batches: Batches, path: Path, form: str) -> None:
                 writer = make(file, table.schema)
             writer.write_table(table)
         writer.close()
-
-
-def _write_bitmaps(batches: Batches, path: Path, style: RasterStyle) -> None:
-    from quickdraw_kit.raster.render import rasterize
-
-    drawings = 0
-    with atomic_write(path) as file:
-        _write_header(file, 0, style.side)
-        for batch in batches:
-            framed = batch if batch.x.dtype == np.uint8 else fit_to_frame(batch)
-            file.write(rasterize(framed, style).data)
-            drawings += len(batch)
-        file.seek(0)
-        _write_header(file, drawings, style.side)
-
-
-def _write_header(file: BinaryIO, drawings: int, side: int) -> None:
-    """Write the header of a .npy; numpy keeps its length the same for any number of drawings."""
-    header = {"descr": "|u1", "fortran_order": False, "shape": (drawings, side * side)}
-    np.lib.format.write_array_header_1_0(file, header)
 
 
 def _drawing(batches: Batches, index: int, source: Path) -> tuple[DrawingBatch, int]:

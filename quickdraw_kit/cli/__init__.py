@@ -25,8 +25,10 @@ def main() -> None:
         app()
     except UsageError as error:
         _fail(error, 2)
-    except (FileNotFoundError, NotADirectoryError) as error:
+    except FileNotFoundError as error:
         _fail(f"{_place(error)}there is no such file or folder: check the path", 2)
+    except NotADirectoryError as error:
+        _fail(f"{_place(error)}a file stands where a folder is expected: check the path", 2)
     except QuickdrawError as error:
         _fail(error, 1)
     except OSError as error:

@@ -86,12 +86,8 @@ def verify(
 
       quickdraw-kit verify s3://bucket/shards
     """
-    from quickdraw_kit.acquire.addresses import parse_place
     from quickdraw_kit.shards import verify as room
 
-    folder = parse_place(place)
-    if isinstance(folder, Path) and not folder.exists():
-        raise UsageError(f"{place} does not exist: expected the folder of a data set")
     with progress_bar(quiet=as_json) as advance:
         result = room.verify(
             place,

@@ -1,4 +1,4 @@
-"""Bitmaps that others have made: the official ``.npy``, and IDX files as of MNIST.
+"""Files of bitmaps: the official ``.npy``, and IDX as of MNIST.
 
 Row i of an official ``<category>.npy`` is line i of the simplified ``<category>.ndjson``, and
 drawing i of ``<category>.bin``; the bitmaps themselves name neither. `join_bitmaps` gives each row
@@ -7,20 +7,24 @@ its metadata back, and renders drawings to prove that the two files are of one m
 
 import math
 import os
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from quickdraw_kit.errors import DataError
-from quickdraw_kit.files import compression, open_source
+from quickdraw_kit.files import atomic_write, compression, open_source
+from quickdraw_kit.raster.render import rasterize
+from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.strokes.binary import read_binary
+from quickdraw_kit.strokes.fit import fit_to_frame
 from quickdraw_kit.strokes.ndjson import read_ndjson
 from quickdraw_kit.strokes.npy import parse_header
 
-__all__ = ["join_bitmaps", "read_bitmaps", "read_idx"]
+__all__ = ["join_bitmaps", "read_bitmaps", "read_idx", "write_bitmaps"]
 
 _HEAD = 4096
 _STEP = 1 << 20
@@ -73,6 +77,52 @@ def read_bitmaps(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
     if not shape[0]:  # nothing cannot be mapped
         return np.zeros(shape, np.uint8)
     return np.memmap(path, np.uint8, "r", offset=header.offset, shape=shape)
+
+
+def write_bitmaps(
+    batches: Iterable[DrawingBatch],
+    path: str | os.PathLike[str],
+    style: RasterStyle | None = None,
+) -> None:
+    """Render drawings into a ``.npy`` as the official ones are, a batch at a time.
+
+    Parameters
+    ----------
+    batches : iterable of DrawingBatch
+        The drawings; those in another scale are fitted into the frame.
+    path : path-like
+        Final place, written whole or not at all.
+    style : RasterStyle, optional
+        By default that of the official bitmaps.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> path = getfixture("tmp_path") / "line.npy"
+    >>> write_bitmaps([DrawingBatch.from_strokes([[([0, 9], [0, 9])]], words=["line"])], path)
+    >>> read_bitmaps(path).shape
+    (1, 784)
+    """
+    style = style or RasterStyle()
+    drawings = 0
+    with atomic_write(path) as file:
+        _write_header(file, 0, style.side)
+        for batch in batches:
+            framed = batch if batch.x.dtype == np.uint8 else fit_to_frame(batch)
+            file.write(rasterize(framed, style).data)
+            drawings += len(batch)
+        file.seek(0)
+        _write_header(file, drawings, style.side)
+
+
+def _write_header(file: BinaryIO, drawings: int, side: int) -> None:
+    """Write the header of a .npy; numpy keeps its length the same for any number of drawings."""
+    header = {"descr": "|u1", "fortran_order": False, "shape": (drawings, side * side)}
+    np.lib.format.write_array_header_1_0(file, header)
 
 
 def join_bitmaps(

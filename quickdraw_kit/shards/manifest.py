@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from quickdraw_kit.errors import DataError, IntegrityError
+from quickdraw_kit.errors import DataError, IntegrityError, UsageError
 from quickdraw_kit.files import atomic_write, parse_json
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.shards.layout import Layout, SplitRule
@@ -182,6 +182,8 @@ def load_manifest(folder: Path) -> Manifest:
 
     Raises
     ------
+    UsageError
+        If there is no such folder.
     DataError
         If the folder has no manifest, or one of another format.
     IntegrityError
@@ -195,6 +197,8 @@ def load_manifest(folder: Path) -> Manifest:
     quickdraw_kit.errors.DataError: ...manifest.json does not exist: ...
     """
     path = folder / MANIFEST_NAME
+    if not folder.exists():
+        raise UsageError(f"{folder} does not exist: expected the folder of a data set")
     if not path.exists():
         raise DataError(
             f"{path} does not exist: {folder} is not a finished data set. "

@@ -164,10 +164,10 @@ def test_a_reader_that_has_seen_enough_gets_no_complaint(unbuffered):
 
 def test_a_place_that_is_not_there_is_named_as_it_was_given(cli, write_lines, tmp_path):
     source = write_lines("cat.ndjson", [official_line(1)])
-    for folder in (tmp_path / "none", source):
+    for folder, reason in ((tmp_path / "none", "there is no such"), (source, "a file stands")):
         ran = cli("convert", source, folder / "x.bin", "--allow-loss")
         assert ran.code == 2
-        assert f"{folder / 'x.bin'}: there is no such file or folder" in ran.err
+        assert f"{folder / 'x.bin'}: {reason}" in ran.err
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from quickdraw_kit.errors import IntegrityError
-from quickdraw_kit.shards.manifest import parse_manifest
+from quickdraw_kit.errors import DataError, IntegrityError, UsageError
+from quickdraw_kit.shards.manifest import load_manifest, parse_manifest
 from quickdraw_kit.shards.prepare import prepare
 from quickdraw_kit.strokes.generate import write_sample
 
@@ -24,6 +24,13 @@ def forged(manifest, **changes) -> bytes:
     file = dataclasses.replace(shard.files[0], **changes)
     shard = dataclasses.replace(shard, files=(file, *shard.files[1:]), **of_shard)
     return dataclasses.replace(manifest, shards=(shard, *manifest.shards[1:])).dumps().encode()
+
+
+def test_a_folder_that_is_not_there_is_told_from_one_that_is_not_finished(tmp_path):
+    with pytest.raises(UsageError, match="nowhere does not exist: expected the folder"):
+        load_manifest(tmp_path / "nowhere")
+    with pytest.raises(DataError, match="is not a finished data set"):
+        load_manifest(tmp_path)
 
 
 def test_it_is_read_as_it_was_written(manifest):
