@@ -18,7 +18,7 @@ __all__ = ["show_epochs"]
 OnEpoch: TypeAlias = "Callable[[EpochMetrics], None]"
 OnStep: TypeAlias = Callable[[int, int, int], None]
 
-_BAR_EVERY, _LINE_EVERY = 0.5, 10.0  # seconds
+_BAR_EVERY, _LINE_EVERY = 1.0, 10.0  # seconds
 
 
 @contextlib.contextmanager
@@ -105,6 +105,7 @@ def _table(console: "Console", epochs: int, batch_size: int) -> Iterator[tuple["
     from rich.console import Group
     from rich.live import Live
     from rich.progress import BarColumn, Progress, TextColumn
+    from rich.segment import Segments
     from rich.table import Table
 
     table = Table(box=None)
@@ -124,7 +125,8 @@ def _table(console: "Console", epochs: int, batch_size: int) -> Iterator[tuple["
         def on_epoch(row: "EpochMetrics") -> None:
             table.add_row(*_cells(row, epochs).values())
             bar.update(task, visible=False)
-            live.refresh()
+            # laid out once an epoch: with every step of the bar it would cost speed
+            live.update(Group(Segments(console.render(table)), bar), refresh=True)
 
         def on_step(epoch: int, done: int, total: int) -> None:
             if rate := pace(epoch, done):

@@ -251,7 +251,8 @@ def _train(config: Any, resume: bool | None, overwrite: bool, as_json: bool) -> 
     if leads and not as_json:
         rows = ", ".join(f"{len(part):,} {name}" for name, part in splits.items())
         typer.echo(f"{splits.about['data']}: {rows}")
-    with show_epochs(config.epochs, config.batch_size, quiet=as_json) as (on_epoch, on_step):
+    quiet = as_json or not leads
+    with show_epochs(config.epochs, config.batch_size, quiet=quiet) as (on_epoch, on_step):
         result = train_network(
             config,
             splits,

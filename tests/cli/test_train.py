@@ -10,6 +10,7 @@ import pytest
 from quickdraw_kit.cli.train import train as train_command
 from quickdraw_kit.learn.config import TrainConfig
 from quickdraw_kit.learn.networks import NETWORKS
+from tests.conftest import Ran
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +129,13 @@ def test_a_finished_model_is_kept(cli, shards, tmp_path):
     assert "epochs was 1 and is 2" in ran.err
     assert (tmp_path / "model.safetensors").read_bytes() == before
     assert "epoch   2 of 2" in cli(*command, "--epochs", 2, "--overwrite").out
+
+
+def test_of_several_processes_one_reports(cli, shards, tmp_path, monkeypatch):
+    command = ("train", shards, "-o", tmp_path, "--network", "tiny-cnn", "--threads", 1)
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert cli(*command, "--epochs", 1) == Ran(0, "", "")
 
 
 def test_list_of_networks(cli):
