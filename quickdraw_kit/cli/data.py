@@ -204,7 +204,7 @@ def _show_most(name: str, counts: dict[str, int]) -> None:
 def convert(
     source: Annotated[
         Path,
-        typer.Argument(help="What to read.", exists=True, allow_dash=True, show_default=False),
+        typer.Argument(help="What to read; - is ndjson from standard input.", show_default=False),
     ],
     target: Annotated[
         Path, typer.Argument(help="File to write; its suffix says the form.", show_default=False)

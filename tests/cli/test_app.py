@@ -81,7 +81,7 @@ def test_the_version(cli):
         (("prepare", "catt", "--out", "o"), 2, "did you mean cat"),
         (("verify", "nowhere"), 2, "nowhere does not exist: expected the folder"),
         (("histogram", "nowhere"), 2, "dir 'nowhere' does not exist"),
-        (("convert", "nowhere.ndjson", "x.svg"), 2, "'nowhere.ndjson' does not exist"),
+        (("convert", "nowhere.ndjson", "x.svg"), 2, "nowhere.ndjson: there is no such file"),
         (("serve", "nowhere"), 2, "nowhere does not exist: expected shards"),
         (("serve", "--model", "nowhere"), 2, "nowhere: there is no such file or folder"),
         (("prepare", "x.ndjson", "--out", "o", "--strokes", "two"), 2, "expected a range"),

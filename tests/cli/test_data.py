@@ -95,6 +95,14 @@ def test_convert_there_and_back_again(cli, write_lines, tmp_path):
         assert picture.read_bytes().lstrip().startswith((magic, b"<svg"))
 
 
+def test_convert_reads_standard_input(cli, write_lines, tmp_path, monkeypatch):
+    source = write_lines("cat.ndjson", [official_line(1), official_line(2)])
+    with source.open() as file:
+        monkeypatch.setattr("sys.stdin", file)
+        assert cli("convert", "-", tmp_path / "cat.parquet").code == 0
+    assert "2 drawings" in cli("convert", tmp_path / "cat.parquet", tmp_path / "b.ndjson").out
+
+
 def test_convert_skips_bad_lines_only_when_told(cli, write_lines, tmp_path):
     path = write_lines("cat.ndjson", [official_line(1), b"broken\n", official_line(2)])
     refused = cli("convert", path, tmp_path / "cat.arrow")
