@@ -195,6 +195,20 @@ def test_threads_fetch_a_file_once(store, fetched, tmp_path):
     assert fetched == ["a.npy"]
 
 
+def test_a_copy_that_is_dropped_at_once_can_be_read(store, tmp_path, monkeypatch):
+    """As by another process that holds the folder next."""
+    alone = CachedFiles._alone
+
+    @contextlib.contextmanager
+    def dropped(self, stop):
+        with alone(self, stop):
+            yield
+        copy_of(tmp_path, "a.npy").unlink()
+
+    monkeypatch.setattr(CachedFiles, "_alone", dropped)
+    assert read(CachedFiles(store, tmp_path), "a.npy") == content("a.npy")
+
+
 @pytest.mark.parametrize("form", ["npy", "parquet"])
 def test_processes_share_the_copies_and_their_bound(tmp_path, form):
     """They drop each other's copies all the time, before they are open and after."""

@@ -2,6 +2,7 @@
 
 import threading
 import tracemalloc
+import weakref
 
 import numpy as np
 import pytest
@@ -58,12 +59,28 @@ def test_the_order_is_the_one_that_is_promised(dataset, batch_size, shuffle, see
 
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_two_stretches_are_in_memory(dataset, monkeypatch, shuffle):
+    """The one in use, and the next one when it is ready."""
+    made, ready = stretches._made, threading.Semaphore(0)
+
+    def told(*arguments):
+        for stretch in made(*arguments):
+            ready.release()
+            yield stretch
+            del stretch
+        ready.release()
+
+    monkeypatch.setattr(stretches, "_made", told)
     monkeypatch.setattr(stretches, "_PIECE", 10)
     window = 500
     dataset.take(range(len(dataset)))  # whatever is made once
     tracemalloc.start()
     try:
-        for images, labels in dataset.batches(50, shuffle=shuffle, window=window):
+        coming = dataset.batches(window, shuffle=shuffle, window=window)
+        next(coming)
+        assert ready.acquire(timeout=60)  # of the first
+        assert ready.acquire(timeout=60)  # and of the second
+        for images, labels in coming:
+            assert ready.acquire(timeout=60)
             del images, labels
         peak = tracemalloc.get_traced_memory()[1]
     finally:
@@ -71,12 +88,28 @@ def test_two_stretches_are_in_memory(dataset, monkeypatch, shuffle):
     assert peak < 2.3 * window * 784 < len(dataset) * 784
 
 
+def test_a_stretch_is_let_go_of_while_the_next_is_waited_for(dataset, monkeypatch):
+    read, seen = stretches._read, []
+
+    def waits(rows, start, out, part, places):
+        if out.ndim == 3 and (not seen or seen[-1][0]() is not out):
+            assert not seen or seen[-1][1].wait(60)
+            gone = threading.Event()
+            weakref.finalize(out, gone.set)
+            seen.append((weakref.ref(out), gone))
+        read(rows, start, out, part, places)
+
+    monkeypatch.setattr(stretches, "_read", waits)
+    for images, labels in dataset.batches(50, shuffle=True, window=500):
+        del images, labels
+    assert len(seen) == -(-len(dataset) // 500)
+
+
 def test_no_thread_is_left(dataset):
+    before = threading.enumerate()
     coming = dataset.batches(50, window=100)
     next(coming)
-    ahead = [thread for thread in threading.enumerate() if "shards-ahead" in thread.name]
-    assert ahead
+    (ahead,) = set(threading.enumerate()) - set(before)
     coming.close()
-    for thread in ahead:
-        thread.join(60)
-        assert not thread.is_alive()
+    ahead.join(60)
+    assert not ahead.is_alive()
