@@ -71,11 +71,10 @@ def images_of(
     if manifest.layout.form == "npy":
         entry = _named(shard, ".images.npy")
         return _Stored(files, entry, stop, np.dtype(np.uint8), (shard.rows, side, side))
-    import pyarrow.parquet as pq
     from PIL import Image
 
-    with _decoding(files, _named(shard, ".parquet"), stop) as file:
-        column = pq.read_table(file, columns=["image"])["image"].combine_chunks()
+    with _opened(files, _named(shard, ".parquet"), stop) as file, _damage(file):
+        column = _table(file, ["image"])["image"].combine_chunks()
         if len(column) != shard.rows:
             raise ValueError(f"{len(column)} rows, expected {shard.rows}")
         images = np.empty((shard.rows, side, side), np.uint8)
@@ -112,10 +111,8 @@ def labels_of(
     if manifest.layout.form == "npy":
         entry = _named(shard, ".labels.npy")
         return _Stored(files, entry, stop, np.dtype("<i8"), (shard.rows,))
-    import pyarrow.parquet as pq
-
-    with _decoding(files, _named(shard, ".parquet"), stop) as file:
-        table = pq.read_table(file, columns=["label"])
+    with _opened(files, _named(shard, ".parquet"), stop) as file, _damage(file):
+        table = _table(file, ["label"])
         if table.num_rows != shard.rows:
             raise ValueError(f"{table.num_rows} rows, expected {shard.rows}")
         labels: npt.NDArray[np.int64] = table["label"].to_numpy()
@@ -171,9 +168,9 @@ def metadata_of(files: Files, shard: ShardEntry) -> tuple[str, Any]:
     """
     import pyarrow.parquet as pq
 
-    with _decoding(files, _named(shard, ".parquet")) as file:
+    with _opened(files, _named(shard, ".parquet")) as file, _damage(file):
         names = [name for name in pq.read_schema(file).names if name not in ("image", "label")]
-        return str(file.name), pq.read_table(file, columns=names)
+        return str(file.name), _table(file, names)
 
 
 class _Decoded:
@@ -274,7 +271,7 @@ else:  # on Windows, where nothing is forked
             return file.readinto(into)
 
 
-def _opened(files: Files, entry: FileEntry, stop: threading.Event | None) -> io.FileIO:
+def _opened(files: Files, entry: FileEntry, stop: threading.Event | None = None) -> io.FileIO:
     try:
         return files.open(entry, stop)
     except OSError as error:
@@ -291,28 +288,35 @@ def _failure(path: str, error: OSError) -> QuickdrawError:
     )
 
 
+def _table(file: io.FileIO, columns: list[str]) -> Any:
+    """Read columns, in this thread alone.
+
+    A thread of Arrow's that still holds a file of Python's when the interpreter ends aborts it.
+    """
+    import pyarrow.parquet as pq
+
+    return pq.ParquetFile(file, pre_buffer=False).read(columns, use_threads=False)
+
+
 @contextlib.contextmanager
-def _decoding(
-    files: Files, entry: FileEntry, stop: threading.Event | None = None
-) -> Iterator[io.FileIO]:
-    """Open a file, and say of whatever Arrow and Pillow raise that it is not what was written."""
+def _damage(file: io.FileIO) -> Iterator[None]:
+    """Say of whatever Arrow and Pillow raise that the file is not what was written."""
     import pyarrow as pa
 
-    with _opened(files, entry, stop) as file:
-        try:
-            yield file
-        except (
-            pa.ArrowException,
-            OSError,
-            ValueError,
-            KeyError,
-            TypeError,
-            SyntaxError,
-            MemoryError,
-        ) as error:
-            raise IntegrityError(
-                f"{file.name} cannot be read: {error}. Run: quickdraw-kit verify"
-            ) from error
+    try:
+        yield
+    except (
+        pa.ArrowException,
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        SyntaxError,
+        MemoryError,
+    ) as error:
+        raise IntegrityError(
+            f"{file.name} cannot be read: {error}. Run: quickdraw-kit verify"
+        ) from error
 
 
 def _named(shard: ShardEntry, suffix: str) -> FileEntry:

@@ -3,9 +3,11 @@
 import errno
 import gc
 import hashlib
+import io
 import os
 import subprocess
 import sys
+import threading
 
 import hypothesis.strategies as st
 import numpy as np
@@ -18,7 +20,7 @@ from quickdraw_kit.shards.dataset import open_shards
 from quickdraw_kit.shards.layout import Layout
 from quickdraw_kit.shards.manifest import load_manifest
 from quickdraw_kit.shards.prepare import prepare
-from quickdraw_kit.shards.rows import all_labels, images_of, labels_of
+from quickdraw_kit.shards.rows import all_labels, images_of, labels_of, metadata_of
 from quickdraw_kit.strokes.generate import write_sample
 
 FORMS = ("npy", "parquet")
@@ -131,6 +133,25 @@ def test_too_many_open_files_are_no_damage(folder, monkeypatch, form):
         with pytest.raises(QuickdrawError, match=r"Too many open files.*ulimit") as caught:
             read(*place)
         assert not isinstance(caught.value, IntegrityError)
+
+
+def test_parquet_is_read_in_the_thread_that_asks(folder, monkeypatch):
+    """Another one that still has the file when the interpreter ends would abort it."""
+    threads = set()
+
+    class Noting(io.FileIO):
+        def read(self, size=-1):
+            threads.add(threading.get_ident())
+            return super().read(size)
+
+    monkeypatch.setattr(
+        LocalFiles, "open", lambda self, entry, stop=None: Noting(self.folder / entry.name)
+    )
+    files, manifest, shard = opened(folder / "parquet")
+    images_of(files, manifest, shard)
+    all_labels(files, manifest, shard)
+    metadata_of(files, shard)
+    assert threads == {threading.get_ident()}
 
 
 def test_a_system_that_cannot_read_at_a_place(folder):
