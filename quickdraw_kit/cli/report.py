@@ -18,7 +18,7 @@ def add_to(app: typer.Typer) -> None:
 def report(
     run: Annotated[
         Path | None,
-        typer.Argument(metavar="[MODEL_DIR]", help="Folder or file of a model."),
+        typer.Argument(metavar="MODEL_DIR", help="Folder or file of a model."),
     ] = None,
     data: Annotated[
         str | None,

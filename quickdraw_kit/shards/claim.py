@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from quickdraw_kit.acquire.sources import Source
-from quickdraw_kit.errors import QuickdrawError, UsageError
+from quickdraw_kit.errors import QuickdrawError, UsageError, counted
 from quickdraw_kit.files import atomic_write, sha256_of
 from quickdraw_kit.shards.manifest import MANIFEST_NAME, Manifest, SourceEntry, load_manifest
 from quickdraw_kit.shards.plan import Plan
@@ -108,8 +108,8 @@ def _take_up(plan: Plan, work: Path, overwrite: bool) -> None:
         differ = sorted(key for key in wanted if left.get(key) != wanted[key])
         raise UsageError(
             f"{plan.out} holds an unfinished run that differs in its {' and '.join(differ)}. "
-            "Run that one again to finish it, pass overwrite to drop it, or name another "
-            "folder."
+            "Run that one again to finish it, drop it with overwrite (--overwrite), or name "
+            "another folder."
         )
     (plan.out / MANIFEST_NAME).unlink(missing_ok=True)  # first: no half a data set looks whole
     _remove(plan.out, is_ours)
@@ -235,9 +235,10 @@ def check_same(manifest: Manifest, plan: Plan, place: str) -> None:
     )
     if not same:
         raise UsageError(
-            f"{place} holds another data set already ({sum(manifest.rows.values())} drawings, "
-            f"{len(manifest.categories)} categories). Pass overwrite to replace it, or name "
-            "another place."
+            f"{place} holds another data set already "
+            f"({counted(sum(manifest.rows.values()), 'drawing')}, "
+            f"{counted(len(manifest.categories), 'category', 'categories')}). Replace it with "
+            "overwrite (--overwrite), or name another place."
         )
 
 

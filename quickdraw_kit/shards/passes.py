@@ -125,8 +125,8 @@ class Passes:
         written = sum(shard.entry.rows for shard in built)
         if written == 0:
             raise DataError(
-                f"no drawing is left of {read}: filtered {dict(+filtered)}, rejected "
-                f"{dict(rejected)}. Loosen the filters."
+                f"no drawing is left of {read}: {_told(+filtered + rejected)}"
+                + (". Loosen the filters." if +filtered else "")
             )
         reads = Counter[int]()
         for unit, outcome in zip(plan.units, collected, strict=True):
@@ -274,9 +274,9 @@ class Passes:
         )
         raise DataError(
             f"{number} of {read} drawings were refused ({number / read:.2%}), more than "
-            f"max_rejects allows ({max_rejects:.2%}). The first: {source.name}, byte "
-            f"{first.offset}: {first.reason}. All are in {self.plan.out / entry.name}. "
-            "If they may go, run again with a larger max_rejects; what is done is kept."
+            f"max_rejects (--max-rejects) allows ({max_rejects:.2%}). The first: {source.name}, "
+            f"byte {first.offset}: {first.reason}. All are in {self.plan.out / entry.name}. "
+            "If they may go, run again with a larger share; what is done is kept."
         )
 
 
@@ -306,6 +306,10 @@ def _limits(
     limits = np.zeros(len(categories), np.uint64)
     np.maximum.at(limits, label[within], lot[within])
     return limits
+
+
+def _told(reasons: Counter[str]) -> str:
+    return ", ".join(f"{number:,} {reason}" for reason, number in reasons.most_common())
 
 
 def _names(sources: Sequence[Source]) -> str:

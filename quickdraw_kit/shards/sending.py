@@ -84,7 +84,7 @@ def finished_there(store: ObjectStore, plan: Plan, *, overwrite: bool) -> Manife
     if not is_begun(plan.out):
         raise UsageError(
             f"{store} holds {len(names)} files of a run that was not finished, and what it "
-            "left here is gone. Pass overwrite to begin anew, or name another place."
+            "left here is gone. Begin anew with overwrite (--overwrite), or name another place."
         )
     return None
 
