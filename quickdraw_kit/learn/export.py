@@ -233,7 +233,7 @@ def _check_file(file: Path, config: Path) -> None:
 
 def _told(config: Path) -> dict[str, Any]:
     try:
-        told = json.loads(config.read_bytes())
+        told = parse_json(config.read_bytes())
     except ValueError:
         return {}
     return told if isinstance(told, dict) else {}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from quickdraw_kit.errors import DataError, UsageError
-from quickdraw_kit.files import atomic_write
+from quickdraw_kit.files import atomic_write, parse_json
 
 __all__ = [
     "EpochMetrics",
@@ -164,7 +164,7 @@ def read_history(folder: Path) -> list[EpochMetrics]:
     if not path.exists():
         return []
     try:
-        return [EpochMetrics(**json.loads(line)) for line in path.read_bytes().splitlines()]
+        return [EpochMetrics(**parse_json(line)) for line in path.read_bytes().splitlines()]
     except (TypeError, ValueError) as error:
         raise DataError(f"{path} is no history of a training ({error}): remove it") from error
 

@@ -20,10 +20,8 @@ from quickdraw_kit.acquire.addresses import parse_place
 from quickdraw_kit.errors import DataError, IntegrityError, UsageError
 from quickdraw_kit.shards.copies import CACHE_BYTES, CachedFiles, Files, LocalFiles
 from quickdraw_kit.shards.manifest import (
-    MANIFEST_NAME,
     Manifest,
     load_manifest,
-    parse_manifest,
 )
 from quickdraw_kit.shards.opened import OpenShards
 from quickdraw_kit.shards.order import SPLITS
@@ -86,7 +84,7 @@ def open_shards(
     from quickdraw_kit.acquire.cache import data_home
 
     store = ObjectStore(place)
-    manifest = parse_manifest(store.read(MANIFEST_NAME), f"{store}/{MANIFEST_NAME}")
+    manifest = store.manifest()
     copies = Path(cache) if cache is not None else data_home() / "cache"
     return ShardDataset(manifest, CachedFiles(store, copies, cache_bytes), split)
 

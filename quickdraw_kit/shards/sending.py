@@ -16,7 +16,7 @@ from quickdraw_kit.errors import QuickdrawError, UsageError
 from quickdraw_kit.files import atomic_write
 from quickdraw_kit.shards.build import Built
 from quickdraw_kit.shards.claim import check_same, is_begun, is_ours
-from quickdraw_kit.shards.manifest import MANIFEST_NAME, Manifest, parse_manifest
+from quickdraw_kit.shards.manifest import MANIFEST_NAME, Manifest
 from quickdraw_kit.shards.plan import Plan
 from quickdraw_kit.shards.store import ObjectStore
 
@@ -78,7 +78,7 @@ def finished_there(store: ObjectStore, plan: Plan, *, overwrite: bool) -> Manife
     if not names or overwrite:
         return None
     if MANIFEST_NAME in names:
-        manifest = parse_manifest(store.read(MANIFEST_NAME), f"{store}/{MANIFEST_NAME}")
+        manifest = store.manifest()
         check_same(manifest, plan, str(store))
         return manifest
     if not is_begun(plan.out):

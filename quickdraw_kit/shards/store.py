@@ -19,7 +19,7 @@ from quickdraw_kit.acquire.remote import PermanentError, TemporaryError
 from quickdraw_kit.acquire.session import Patience, Session, persist
 from quickdraw_kit.errors import DataError, IntegrityError, QuickdrawError, UsageError
 from quickdraw_kit.files import atomic_write
-from quickdraw_kit.shards.manifest import FileEntry
+from quickdraw_kit.shards.manifest import MANIFEST_NAME, FileEntry, Manifest, parse_manifest
 
 __all__ = ["ObjectStore"]
 
@@ -104,6 +104,20 @@ class ObjectStore:
         """
         content: bytes = self._persist(name, lambda: self._system.cat_file(self._path(name)))
         return content
+
+    def manifest(self) -> Manifest:
+        """Return the manifest of the data set that is here.
+
+        Raises
+        ------
+        DataError
+            If there is none, or one of another format.
+        IntegrityError
+            If it is damaged.
+        QuickdrawError
+            If the store fails.
+        """
+        return parse_manifest(self.read(MANIFEST_NAME), f"{self}/{MANIFEST_NAME}")
 
     def write(self, name: str, content: bytes) -> None:
         """Write a small file.

@@ -21,7 +21,6 @@ from quickdraw_kit.shards.manifest import (
     Manifest,
     ShardEntry,
     load_manifest,
-    parse_manifest,
 )
 from quickdraw_kit.shards.rows import all_labels
 from quickdraw_kit.shards.store import ObjectStore
@@ -183,7 +182,7 @@ class _Stored:
     folder: Path
 
     def manifest(self) -> Manifest:
-        return parse_manifest(self.store.read(MANIFEST_NAME), f"{self.store}/{MANIFEST_NAME}")
+        return self.store.manifest()
 
     def names(self) -> Collection[str]:
         return self.store.sizes()

@@ -10,7 +10,6 @@ __all__ = ["Rounding", "knows_recognized", "losses", "misfit"]
 
 _TEXTS = ("ndjson", "csv")  # these may give a coordinate more digits than float32 holds
 _EXACT = 2.0**24  # float32 holds the whole numbers below
-_EXACT = 2.0**24  # float32 holds the whole numbers below
 _STROKES_ALONE = ("stroke3", "quickdraw414k")
 
 
