@@ -30,9 +30,9 @@ from typing import Any
 
 import numpy as np
 
+from quickdraw_kit.formats.binary import iter_binary, pack_binary, read_binary
+from quickdraw_kit.formats.ndjson.files import read_ndjson
 from quickdraw_kit.strokes.batch import DrawingBatch
-from quickdraw_kit.strokes.binary import iter_binary, pack_binary, read_binary
-from quickdraw_kit.strokes.ndjson import read_ndjson
 
 
 def official(path: Path) -> Iterator[dict[str, Any]]:
@@ -47,9 +47,9 @@ def official(path: Path) -> Iterator[dict[str, Any]]:
             image = []
             for _ in range(strokes):
                 (points,) = struct.unpack("H", file.read(2))
-                form = str(points) + "B"
-                x = struct.unpack(form, file.read(points))
-                y = struct.unpack(form, file.read(points))
+                format = str(points) + "B"
+                x = struct.unpack(format, file.read(points))
+                y = struct.unpack(format, file.read(points))
                 image.append((x, y))
             yield {
                 "key_id": key_id,

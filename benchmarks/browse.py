@@ -24,9 +24,9 @@ import numpy as np
 import psutil
 from playwright.sync_api import Page, sync_playwright
 
-from quickdraw_kit.shards.layout import Layout
-from quickdraw_kit.shards.prepare import prepare
-from quickdraw_kit.strokes.generate import write_sample
+from quickdraw_kit.shards.options import PrepareOptions
+from quickdraw_kit.shards.prepare.pipeline import prepare
+from quickdraw_kit.synthetic.generator import write_sample
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 READY = "() => document.querySelector('#grid').dataset.ready"
@@ -136,7 +136,9 @@ def main() -> None:
         places = arguments.folder or Path(folder)
         if not (places / "ndjson").exists():
             write_sample(places / "ndjson", drawings=arguments.drawings)
-        prepare([places / "ndjson"], places / "shards", layout=Layout(strokes=True), workers=1)
+        prepare(
+            [places / "ndjson"], places / "shards", options=PrepareOptions(strokes=True), workers=1
+        )
         path = shutil.which("chromium") or shutil.which("chromium-browser")
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=path, args=FLAGS)

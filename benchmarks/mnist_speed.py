@@ -29,10 +29,10 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from quickdraw_kit.learn.config import TrainConfig
-from quickdraw_kit.learn.dataset import ArrayDataset
-from quickdraw_kit.learn.networks import build_network
-from quickdraw_kit.learn.sources import open_splits
-from quickdraw_kit.learn.steps import resolve_precision
+from quickdraw_kit.learn.data.dataset import ArrayDataset
+from quickdraw_kit.learn.data.splits import open_splits
+from quickdraw_kit.learn.models.networks import build_network
+from quickdraw_kit.learn.state import resolve_precision
 from quickdraw_kit.learn.train import train
 
 GOAL = 0.99
@@ -111,7 +111,7 @@ def seconds_to_goal(splits, seed, threads, clock):
         batch_size=128,
         learning_rate=6e-3,
         dropout=0.0,
-        ema=0.99,
+        ema_decay=0.99,
         seed=seed,
         threads=threads,
         device="cpu",

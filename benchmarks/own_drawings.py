@@ -24,14 +24,14 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from quickdraw_kit.errors import DataError
-from quickdraw_kit.learn.dataset import ArrayDataset
-from quickdraw_kit.learn.inputs import as_trained
-from quickdraw_kit.learn.model import Model, load_model
+from quickdraw_kit.formats.ndjson.files import read_ndjson
+from quickdraw_kit.learn.data.dataset import ArrayDataset
+from quickdraw_kit.learn.infer.inputs import as_trained
+from quickdraw_kit.learn.models.model import Model, load_model
 from quickdraw_kit.learn.train import TrainConfig, train
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.strokes.batch import DrawingBatch
-from quickdraw_kit.strokes.ndjson import read_ndjson
 from quickdraw_kit.trace.image import trace_image
 
 SIDE, EXTENT = 512, 400  # pixels of the picture and of the drawing in it

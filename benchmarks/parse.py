@@ -32,8 +32,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json
 
+from quickdraw_kit.formats.ndjson.files import read_ndjson
 from quickdraw_kit.strokes.batch import DrawingBatch, lengths_to_offsets
-from quickdraw_kit.strokes.ndjson import read_ndjson
 
 Reader = Callable[[Path, bool], DrawingBatch]
 PORTION = 20_000  # lines; flattened before the next ones come, so that memory stays small
@@ -257,11 +257,11 @@ def main() -> None:
     packages = ["numpy", "numba", "orjson", "msgspec", "pyarrow", "duckdb"]
     print(f"Python {sys.version.split()[0]},", ", ".join(f"{p} {version(p)}" for p in packages))
     with tempfile.TemporaryDirectory() as folder:
-        for form in ("simplified", "raw"):
-            sources = sorted((Path(place) / "quickdraw" / form).glob("*.ndjson"))
-            path = Path(folder) / f"{form}.ndjson"
+        for format in ("simplified", "raw"):
+            sources = sorted((Path(place) / "quickdraw" / format).glob("*.ndjson"))
+            path = Path(folder) / f"{format}.ndjson"
             tile(sources, int(options.megabytes * 1e6), path)
-            measure(path, form == "raw", options.rounds)
+            measure(path, format == "raw", options.rounds)
 
 
 if __name__ == "__main__":

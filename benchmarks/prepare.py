@@ -32,7 +32,7 @@ STAGES = {
     "merge runs": ("build.py", "of"),
     "gather": ("batch.py", "take"),
     "render": ("render.py", "rasterize"),
-    "checksums of sources": ("files.py", "sha256_of"),
+    "checksums of sources": ("files.py", "sha256_file"),
     "write and hash shards": ("forms.py", "write"),
     "metadata": ("core.py", "write_table"),
 }
@@ -55,7 +55,7 @@ def write_sources(folder: Path, drawings: int, files: int = 8) -> None:
     real = os.environ.get("QUICKDRAW_KIT_REAL_DATA")
     folder.mkdir()
     if real is None:
-        from quickdraw_kit.strokes.generate import write_sample
+        from quickdraw_kit.synthetic.generator import write_sample
 
         write_sample(folder, drawings=drawings)
         return
@@ -96,7 +96,7 @@ class PeakMemory:
 
 def measure(sources: Path, out: Path, workers: int) -> dict[str, float]:
     """Prepare once and return what it took."""
-    from quickdraw_kit.shards.prepare import Progress, prepare
+    from quickdraw_kit.shards.prepare.pipeline import Progress, prepare
 
     marks: dict[str, float] = {}
 
@@ -120,7 +120,7 @@ def measure(sources: Path, out: Path, workers: int) -> dict[str, float]:
 
 def profile(source: Path, out: Path) -> dict[str, float]:
     """Prepare one file in this process; return the share of each stage."""
-    from quickdraw_kit.shards.prepare import prepare
+    from quickdraw_kit.shards.prepare.pipeline import prepare
 
     profiler = cProfile.Profile()
     profiler.runcall(prepare, [source], out, workers=1)

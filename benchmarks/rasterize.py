@@ -20,9 +20,9 @@ from pathlib import Path
 
 import numpy as np
 
+from quickdraw_kit.formats.ndjson.files import read_ndjson
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.strokes.batch import DrawingBatch
-from quickdraw_kit.strokes.ndjson import read_ndjson
 
 SIDE, LINE, PADDING = 28, 16, 16
 SCALE = SIDE / (256 + 2 * PADDING + LINE)

@@ -31,8 +31,8 @@ import psutil
 import uvloop
 
 from quickdraw_kit.categories import CATEGORIES
-from quickdraw_kit.learn.model import Model, save_model
-from quickdraw_kit.strokes.generate import generate_drawings
+from quickdraw_kit.learn.models.model import Model, save_model
+from quickdraw_kit.synthetic.generator import generate_drawings
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 GAP = 200  # ms between questions while the pen moves, as in draw.js

@@ -36,9 +36,9 @@ import numpy.typing as npt
 from rdp import rdp
 from simplification.cutil import simplify_coords
 
+from quickdraw_kit.formats.ndjson.files import read_ndjson
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.strokes.batch import DrawingBatch
-from quickdraw_kit.strokes.ndjson import read_ndjson
 from quickdraw_kit.strokes.simplify import _simplify, simplify
 
 Stroke = npt.NDArray[np.float64]  # (2, points)

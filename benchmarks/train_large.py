@@ -25,7 +25,7 @@ from pathlib import Path
 from quickdraw_kit import open_shards, prepare
 from quickdraw_kit.learn.config import TrainConfig
 from quickdraw_kit.learn.train import train
-from quickdraw_kit.strokes.generate import write_sample
+from quickdraw_kit.synthetic.generator import write_sample
 
 NETWORK = "mnist-tiny"
 

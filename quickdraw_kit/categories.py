@@ -85,26 +85,7 @@ def search_categories(text: str) -> tuple[str, ...]:
 
 
 def nearest_categories(text: str) -> tuple[str, ...]:
-    """Find the categories that a person may have meant who has typed another name.
-
-    Parameters
-    ----------
-    text : str
-        What was typed; case does not matter.
-
-    Returns
-    -------
-    tuple of str
-        Up to five names, best first: those that a few slips of the finger turn into the text,
-        then those that hold it, then those of which one word is near.
-
-    Examples
-    --------
-    >>> nearest_categories("cta")
-    ('cat', 'octagon')
-    >>> nearest_categories("baloon")
-    ('hot air balloon',)
-    """
+    """Find the categories that a person may have meant who has typed another name."""
     wanted = text.casefold().strip()
     few = max(len(wanted) // 3, 1)
     whole: dict[str, int] = {}
@@ -140,32 +121,7 @@ def _slips(typed: str, meant: str) -> int:
 
 
 def check_categories(names: Iterable[str]) -> tuple[str, ...]:
-    """Return the official spelling of each name, each name once, in label order.
-
-    Parameters
-    ----------
-    names : iterable of str
-        Category names; case and underscores or hyphens for spaces are forgiven.
-
-    Returns
-    -------
-    tuple of str
-        Official names in label order.
-
-    Raises
-    ------
-    UsageError
-        If a name is not one of the 345; the message offers the nearest ones.
-
-    Examples
-    --------
-    >>> check_categories(["dog", "Cat", "hot_air_balloon"])
-    ('cat', 'dog', 'hot air balloon')
-    >>> check_categories(["catt"])
-    Traceback (most recent call last):
-    ...
-    quickdraw_kit.errors.UsageError: unknown category 'catt': did you mean cat?
-    """
+    """Return the official spelling of each name, each name once, in label order."""
     official = {_key(name): name for name in CATEGORIES}
     chosen = set()
     for name in names:
@@ -179,23 +135,7 @@ def check_categories(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def label_order(words: Iterable[str]) -> tuple[str, ...]:
-    """Sort category names in label order: the official ones first, then others by name.
-
-    Parameters
-    ----------
-    words : iterable of str
-        Names, each counted once.
-
-    Returns
-    -------
-    tuple of str
-        In label order.
-
-    Examples
-    --------
-    >>> label_order(["7", "zebra", "ant", "0"])
-    ('ant', 'zebra', '0', '7')
-    """
+    """Sort category names in label order: the official ones first, then others by name."""
     given = set(words)
     known = tuple(name for name in CATEGORIES if name in given)
     return known + tuple(sorted(given.difference(known)))

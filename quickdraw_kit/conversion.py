@@ -15,14 +15,14 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from quickdraw_kit.acquire.sources import word_of
-from quickdraw_kit.errors import DataError, UsageError, counted
-from quickdraw_kit.files import atomic_write, compressing
+from quickdraw_kit.acquire.sources import label_from_filename
+from quickdraw_kit.errors import DataError, UsageError, format_count
+from quickdraw_kit.formats.lossy import Rounding, knows_recognized, lossy_fields, misfit
+from quickdraw_kit.formats.ndjson.scanner import OnReject, Reject
+from quickdraw_kit.formats.registry import detect_format, iter_drawings
 from quickdraw_kit.raster.style import RasterStyle
+from quickdraw_kit.storage.files import atomic_write, compressed_writer
 from quickdraw_kit.strokes.batch import DrawingBatch
-from quickdraw_kit.strokes.forms import form_of, iter_drawings
-from quickdraw_kit.strokes.losses import Rounding, knows_recognized, losses, misfit
-from quickdraw_kit.strokes.reader import OnReject, Reject
 
 __all__ = ["Conversion", "convert"]
 
@@ -70,8 +70,8 @@ class Conversion:
     10
     """
 
-    source_form: str
-    target_form: str
+    source_format: str
+    target_format: str
     drawings: int
     rejects: int
     lost: tuple[str, ...]
@@ -148,7 +148,7 @@ def convert(
 
     Examples
     --------
-    >>> from quickdraw_kit.strokes.ndjson import write_ndjson
+    >>> from quickdraw_kit.formats.ndjson.files import write_ndjson
     >>> folder = getfixture("tmp_path")
     >>> drawings = [[([0, 255], [0, 99])], [([0, 9], [255, 0])]]
     >>> write_ndjson(DrawingBatch.from_strokes(drawings, words=["cat"] * 2), folder / "a.ndjson")
@@ -158,30 +158,30 @@ def convert(
     ('number 1 of 2, counted from 0',)
     """
     source, target = Path(source), Path(target)
-    target_form = _target_form(target)
+    target_format = _target_format(target)
     if target.exists() and source.exists() and target.samefile(source):
         raise UsageError(f"{source} is both source and target: name another target")
-    source_form = form_of(source)
-    tally = _Tally(source, on_reject, Rounding(source_form))
+    source_format = detect_format(source)
+    tally = _Tally(source, on_reject, Rounding(source_format))
     batches = iter_drawings(source, word=word, on_reject=tally.reject if on_reject else None)
-    if target_form in _PICTURES:
+    if target_format in _PICTURES:
         drawing, of = _drawing(batches, index, source)
         if simplify:
             drawing = next(_simplified(iter([drawing]), epsilon))
-        _write_picture(drawing, target, target_form)
+        _write_picture(drawing, target, target_format)
         tally.drawings = 1
         if of > 1:
             tally.notes.append(f"number {index:,} of {of:,}, counted from 0")
     else:
         if simplify:
             batches = _simplified(batches, epsilon)
-        if target_form != "bitmaps":
-            batches = _kept(batches, target, target_form, allow_loss, tally)
-        _write(tally.count(batches), target, target_form, style or RasterStyle(), source_form)
-        tally.notes += _notes(tally, source_form, target_form)
+        if target_format != "bitmaps":
+            batches = _kept(batches, target, target_format, allow_loss, tally)
+        _write(tally.count(batches), target, target_format, style or RasterStyle(), source_format)
+        tally.notes += _notes(tally, source_format, target_format)
     return Conversion(
-        source_form,
-        target_form,
+        source_format,
+        target_format,
         tally.drawings,
         tally.rejects,
         tuple(sorted(tally.lost)),
@@ -212,18 +212,18 @@ class _Tally:
             yield batch
         if self.rejects and not self.drawings:
             raise DataError(
-                f"{self.source} holds no drawing, but {counted(self.rejects, 'bad line')}"
+                f"{self.source} holds no drawing, but {format_count(self.rejects, 'bad line')}"
             )
 
 
-def _target_form(path: Path) -> str:
+def _target_format(path: Path) -> str:
     packed = path.suffix in _PACKED
-    form = _TARGETS.get((path.with_suffix("") if packed else path).suffix)
-    if form is None:
+    format = _TARGETS.get((path.with_suffix("") if packed else path).suffix)
+    if format is None:
         raise UsageError(f"{path} has no suffix of a form that is written: {', '.join(_TARGETS)}")
-    if packed and form not in _STREAMS:
-        raise UsageError(f"{path}: a {form} file is not written compressed, drop {path.suffix}")
-    return form
+    if packed and format not in _STREAMS:
+        raise UsageError(f"{path}: a {format} file is not written compressed, drop {path.suffix}")
+    return format
 
 
 def _simplified(batches: Batches, epsilon: float) -> Batches:
@@ -233,15 +233,15 @@ def _simplified(batches: Batches, epsilon: float) -> Batches:
         yield batch if batch.x.dtype == np.uint8 else simplify(batch, epsilon)
 
 
-def _kept(batches: Batches, target: Path, form: str, allow_loss: bool, tally: _Tally) -> Batches:
+def _kept(batches: Batches, target: Path, format: str, allow_loss: bool, tally: _Tally) -> Batches:
     """Pass the batches on, as long as nothing is lost that may not be."""
     for batch in batches:
-        if (found := misfit(batch, form)) is not None:
+        if (found := misfit(batch, format)) is not None:
             raise UsageError(
                 f"{tally.source} holds {found} in {target.suffix}: simplify the drawings "
                 "(simplify=True, --simplify)"
             )
-        tally.lost.update(losses(batch, form, word_of(target)))
+        tally.lost.update(lossy_fields(batch, format, label_from_filename(target)))
         if tally.lost and not allow_loss:
             raise UsageError(
                 f"{target} would lose {', '.join(sorted(tally.lost))}. Say that this is meant "
@@ -251,36 +251,38 @@ def _kept(batches: Batches, target: Path, form: str, allow_loss: bool, tally: _T
         yield batch
 
 
-def _notes(tally: _Tally, source_form: str, target_form: str) -> Iterator[str]:
+def _notes(tally: _Tally, source_format: str, target_format: str) -> Iterator[str]:
     """Say what the drawings went through that is no loss of theirs."""
     if count := tally.rounding.drawings:
         most = f"{tally.rounding.most:.1g} at most"
-        yield f"coordinates of {counted(count, 'drawing')} held as float32, off by {most}"
-    if target_form in ("binary", "parquet", "arrow") and not knows_recognized(source_form):
+        yield f"coordinates of {format_count(count, 'drawing')} held as float32, off by {most}"
+    if target_format in ("binary", "parquet", "arrow") and not knows_recognized(source_format):
         yield "recognized is false throughout, for it is not known"
 
 
-def _write(batches: Batches, path: Path, form: str, style: RasterStyle, source_form: str) -> None:
-    match form:
+def _write(
+    batches: Batches, path: Path, format: str, style: RasterStyle, source_format: str
+) -> None:
+    match format:
         case "ndjson":
-            from quickdraw_kit.strokes.writer import official_lines
+            from quickdraw_kit.formats.ndjson.writer import official_lines
 
-            known = knows_recognized(source_form)
+            known = knows_recognized(source_format)
             _write_stream(batches, path, lambda batch: official_lines(batch, recognized=known))
         case "binary":
-            from quickdraw_kit.strokes.binary import pack_binary
+            from quickdraw_kit.formats.binary import pack_binary
 
             _write_stream(batches, path, lambda batch: [pack_binary(batch)])
         case "stroke3":
-            from quickdraw_kit.strokes.stroke3 import write_stroke3
+            from quickdraw_kit.formats.stroke3 import write_stroke3
 
             write_stroke3(DrawingBatch.concat(_or_none(batches)), path)
         case "bitmaps":
-            from quickdraw_kit.raster.bitmaps import write_bitmaps
+            from quickdraw_kit.formats.bitmaps import write_bitmaps
 
             write_bitmaps(batches, path, style)
         case _:
-            _write_tables(batches, path, form)
+            _write_tables(batches, path, format)
 
 
 def _or_none(batches: Batches) -> Batches:
@@ -292,13 +294,13 @@ def _or_none(batches: Batches) -> Batches:
 def _write_stream(
     batches: Batches, path: Path, pack: Callable[[DrawingBatch], Iterable[bytes | memoryview]]
 ) -> None:
-    with atomic_write(path) as file, compressing(file, path) as out:
+    with atomic_write(path) as file, compressed_writer(file, path) as out:
         for batch in batches:
             for part in pack(batch):
                 out.write(part)
 
 
-def _write_tables(batches: Batches, path: Path, form: str) -> None:
+def _write_tables(batches: Batches, path: Path, format: str) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -310,7 +312,7 @@ def _write_tables(batches: Batches, path: Path, form: str) -> None:
             words = table["word"].cast(pa.string())
             table = table.set_column(table.schema.get_field_index("word"), "word", words)
             if writer is None:
-                make = pq.ParquetWriter if form == "parquet" else pa.ipc.new_file
+                make = pq.ParquetWriter if format == "parquet" else pa.ipc.new_file
                 writer = make(file, table.schema)
             writer.write_table(table)
         writer.close()
@@ -331,9 +333,9 @@ def _drawing(batches: Batches, index: int, source: Path) -> tuple[DrawingBatch, 
     return found, count
 
 
-def _write_picture(batch: DrawingBatch, path: Path, form: str) -> None:
-    from quickdraw_kit.show.animation import write_gif
-    from quickdraw_kit.show.image import write_png
-    from quickdraw_kit.show.vector import write_svg
+def _write_picture(batch: DrawingBatch, path: Path, format: str) -> None:
+    from quickdraw_kit.formats.gif import write_gif
+    from quickdraw_kit.formats.png import write_png
+    from quickdraw_kit.formats.svg_writer import write_svg
 
-    {"svg": write_svg, "png": write_png, "gif": write_gif}[form](batch, path)
+    {"svg": write_svg, "png": write_png, "gif": write_gif}[format](batch, path)

@@ -10,7 +10,7 @@ __all__ = [
     "MalformedLineError",
     "QuickdrawError",
     "UsageError",
-    "counted",
+    "format_count",
 ]
 
 
@@ -59,24 +59,6 @@ class IntegrityError(QuickdrawError):
     """Bytes on disk are not the bytes that were written: a checksum or a count disagrees."""
 
 
-def counted(number: int, one: str, many: str | None = None) -> str:
-    """Write a number and what it counts.
-
-    Parameters
-    ----------
-    number : int
-        How many.
-    one, many : str
-        What one of them is called, and several; by default with an s.
-
-    Returns
-    -------
-    str
-        For a message.
-
-    Examples
-    --------
-    >>> counted(1, "drawing"), counted(1200, "drawing"), counted(2, "category", "categories")
-    ('1 drawing', '1,200 drawings', '2 categories')
-    """
+def format_count(number: int, one: str, many: str | None = None) -> str:
+    """Write a number and what it counts."""
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from quickdraw_kit.errors import QuickdrawError, UsageError
-from quickdraw_kit.files import atomic_write, parse_json
+from quickdraw_kit.executors import check_seen, map_unordered
 from quickdraw_kit.learn.config import TrainConfig
-from quickdraw_kit.shards.work import check_seen, map_unordered
+from quickdraw_kit.storage.files import atomic_write, parse_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,22 +44,7 @@ _MEASURED = ("validation", "test")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One training run of a batch.
-
-    Parameters
-    ----------
-    name : str
-        Its folder: the name of the group and the seed.
-    group : str
-        What it shares with the jobs that differ from it in nothing but the seed.
-    config : TrainConfig
-        What to train; its `out` is set when the job is run.
-
-    Examples
-    --------
-    >>> Job("mnist-seed0", "mnist", TrainConfig(data="mnist")).config.seed
-    0
-    """
+    """One training run of a batch."""
 
     name: str
     group: str
@@ -68,22 +53,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """What became of a job.
-
-    Parameters
-    ----------
-    job : Job
-        Which.
-    error : str or None
-        One line, when it failed; the whole story is in ``error.txt`` in its folder.
-    figures : dict of str to float
-        Such as ``test_top1``; empty when it failed.
-
-    Examples
-    --------
-    >>> JobResult(Job("a-seed0", "a", TrainConfig()), None, {"test_top1": 0.99}).failed
-    False
-    """
+    """What became of a job."""
 
     job: Job
     error: str | None
@@ -96,32 +66,7 @@ class JobResult:
 
 
 def config_of(settings: Mapping[str, Any], where: str = "train") -> TrainConfig:
-    """Check settings as they come from a file, and make a configuration of them.
-
-    Parameters
-    ----------
-    settings : mapping of str to anything
-        Fields of `TrainConfig`.
-    where : str
-        What to call them in an error.
-
-    Returns
-    -------
-    TrainConfig
-
-    Raises
-    ------
-    UsageError
-        If a name is not known (with the nearest one that is), or a value is of the wrong type or
-        out of its range.
-
-    Examples
-    --------
-    >>> config_of({"epoch": 3})
-    Traceback (most recent call last):
-    ...
-    quickdraw_kit.errors.UsageError: unknown key 'epoch' in [train]: did you mean epochs?
-    """
+    """Check settings as they come from a file, and make a configuration of them."""
     hints = typing.get_type_hints(TrainConfig)
     for key, value in settings.items():
         if key not in hints:
@@ -142,35 +87,7 @@ def config_of(settings: Mapping[str, Any], where: str = "train") -> TrainConfig:
 def expand(
     tables: Iterable[Mapping[str, Any]], defaults: Mapping[str, Any] | None = None
 ) -> tuple[Job, ...]:
-    """Make jobs of tables in which a list stands for each of its values.
-
-    Parameters
-    ----------
-    tables : iterable of mapping
-        Settings of `TrainConfig`, each a value or a list of values, and ``name``.
-    defaults : mapping, optional
-        Settings that a table need not repeat.
-
-    Returns
-    -------
-    tuple of Job
-        Every combination, in the order of the tables and their lists. A job is named after its
-        table and what varies in it.
-
-    Raises
-    ------
-    UsageError
-        As `config_of`, or if two jobs have one name.
-
-    Examples
-    --------
-    >>> jobs = expand([{"name": "digits", "network": ["tiny-cnn", "mnist-cnn"], "seed": [0, 1]}])
-    >>> [job.name for job in jobs]
-    ['digits-tiny-cnn-seed0', 'digits-tiny-cnn-seed1', 'digits-mnist-cnn-seed0', \
-'digits-mnist-cnn-seed1']
-    >>> jobs[0].group
-    'digits-tiny-cnn'
-    """
+    """Make jobs of tables in which a list stands for each of its values."""
     jobs = [job for table in tables for job in _jobs_of({**(defaults or {}), **table})]
     seen: set[str] = set()
     for job in jobs:
@@ -209,35 +126,7 @@ def run_jobs(
     executor: Executor | None = None,
     progress: Callable[[str, float, float, str], None] | None = None,
 ) -> list[JobResult]:
-    """Run what is not done yet; a job that fails does not stop the others.
-
-    Parameters
-    ----------
-    jobs : sequence of Job
-        What to run.
-    out : Path
-        Folder of the folders of the jobs.
-    executor : concurrent.futures.Executor, optional
-        Where to run; by default one after the other in this process.
-    progress : callable, optional
-        Called with the stage, how much is done of how much, and a note.
-
-    Returns
-    -------
-    list of JobResult
-        In the order of the jobs.
-
-    Raises
-    ------
-    QuickdrawError
-        If a worker process dies, or does not see the folder. What is finished is kept.
-
-    Examples
-    --------
-    >>> broken = Job("a-seed0", "a", TrainConfig(data="nowhere"))
-    >>> run_jobs([broken], getfixture("tmp_path"))[0].failed
-    True
-    """
+    """Run what is not done yet; a job that fails does not stop the others."""
     tell = progress or (lambda *_: None)
     out.mkdir(parents=True, exist_ok=True)
     done: dict[str, JobResult] = {}
@@ -279,9 +168,9 @@ def _run(task: _Task) -> JobResult:
 
 
 def _figures(task: _Task) -> dict[str, float]:
+    from quickdraw_kit.learn.data.splits import open_splits
     from quickdraw_kit.learn.evaluate import evaluate
-    from quickdraw_kit.learn.networks import count_parameters
-    from quickdraw_kit.learn.sources import open_splits
+    from quickdraw_kit.learn.models.networks import count_parameters
     from quickdraw_kit.learn.train import train
 
     config = replace(task.job.config, out=task.folder)
@@ -319,32 +208,7 @@ def _finished(job: Job, folder: Path) -> JobResult | None:
 
 
 def write_results(results: Sequence[JobResult], folder: Path) -> "pd.DataFrame":
-    """Write one row for each job, and one for each group of seeds.
-
-    Parameters
-    ----------
-    results : sequence of JobResult
-        What became of the jobs.
-    folder : Path
-        For ``results.csv``, ``results.parquet`` and ``summary.csv``.
-
-    Returns
-    -------
-    DataFrame
-        The summary, see `summarise`.
-
-    Raises
-    ------
-    OSError
-        If a file cannot be written.
-
-    Examples
-    --------
-    >>> jobs = expand([{"name": "a", "seed": [0, 1]}])
-    >>> done = [JobResult(job, None, {"test_top1": 0.5 + job.config.seed / 2}) for job in jobs]
-    >>> write_results(done, getfixture("tmp_path"))["test_top1_mean"].tolist()
-    [0.75]
-    """
+    """Write one row for each job, and one for each group of seeds."""
     import pandas as pd
 
     left_out = {"out", "tensorboard", "checkpoint_steps"}
@@ -377,26 +241,7 @@ def write_results(results: Sequence[JobResult], folder: Path) -> "pd.DataFrame":
 
 
 def summarise(results: Sequence[JobResult]) -> "pd.DataFrame":
-    """Take the mean and the spread over the seeds.
-
-    Parameters
-    ----------
-    results : sequence of JobResult
-        What became of the jobs.
-
-    Returns
-    -------
-    DataFrame
-        A row for each group: ``group``, ``seeds`` that ended, ``failed``, and of each figure its
-        mean and its standard deviation (of the sample; missing for one seed).
-
-    Examples
-    --------
-    >>> job = Job("a-seed0", "a", TrainConfig())
-    >>> summarise([JobResult(job, None, {"test_top1": 0.5})])[["group", "seeds", "failed"]]
-      group  seeds  failed
-    0     a      1       0
-    """
+    """Take the mean and the spread over the seeds."""
     import pandas as pd
 
     rows = []
@@ -416,30 +261,7 @@ def summarise(results: Sequence[JobResult]) -> "pd.DataFrame":
 
 
 def write_jobs_page(path: Path, title: str, results: Sequence[JobResult]) -> None:
-    """Write a page with the results of a batch; it opens from disk.
-
-    Parameters
-    ----------
-    path : Path
-        The page; its figure lies in the folder ``figures`` beside it.
-    title : str
-        Its heading.
-    results : sequence of JobResult
-        What became of the jobs.
-
-    Raises
-    ------
-    OSError
-        If a file cannot be written.
-
-    Examples
-    --------
-    >>> path = getfixture("tmp_path") / "index.html"
-    >>> job = Job("a-seed0", "a", TrainConfig())
-    >>> write_jobs_page(path, "Two networks", [JobResult(job, None, {"test_top1": 0.98})])
-    >>> "Two networks" in path.read_text()
-    True
-    """
+    """Write a page with the results of a batch; it opens from disk."""
     from quickdraw_kit.show.page import Picture, Section, Table, write_page
     from quickdraw_kit.show.results import seed_spread
 

@@ -24,24 +24,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def kernel(function: _Function) -> _Function:
-    """Compile a function over numpy arrays; it keeps its type for the checker.
-
-    Parameters
-    ----------
-    function : callable
-        Function in the subset of Python that numba compiles.
-
-    Returns
-    -------
-    callable
-        The dispatcher; called with the same arguments.
-
-    Examples
-    --------
-    >>> from quickdraw_kit.raster.clip import clip
-    >>> clip.__name__
-    'clip'
-    """
+    """Compile a function over numpy arrays; it keeps its type for the checker."""
     dispatcher: Any = numba.njit(nogil=True, error_model="numpy")(function)
     if dispatcher is function:  # NUMBA_DISABLE_JIT is set: kernels run as Python, to be looked into
         return function

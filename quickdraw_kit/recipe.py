@@ -17,13 +17,13 @@ from typing import Any, Literal
 
 import msgspec
 
-from quickdraw_kit.acquire.catalog import KINDS
-from quickdraw_kit.errors import DataError, UsageError, counted
-from quickdraw_kit.files import atomic_write
+from quickdraw_kit.acquire.catalog import VARIANTS
+from quickdraw_kit.errors import DataError, UsageError, format_count
 from quickdraw_kit.jobs import Job, JobResult, config_of, expand
 from quickdraw_kit.raster.style import RasterStyle
-from quickdraw_kit.shards.layout import Layout, SplitRule
-from quickdraw_kit.shards.selection import Selection
+from quickdraw_kit.shards.filters import Filters
+from quickdraw_kit.shards.options import PrepareOptions, SplitRule
+from quickdraw_kit.storage.files import atomic_write
 
 __all__ = [
     "Recipe",
@@ -56,18 +56,18 @@ class PrepareStep(_Step, frozen=True):
     """``[prepare]``: make shards in ``{out}/shards``."""
 
     sources: tuple[str, ...]
-    kind: str = "simplified"
+    variant: str = "simplified"
     download: bool = False
     keep_source: bool = True
     mirror: str | None = None
     categories: tuple[str, ...] | None = None
     recognized_only: bool = False
     countries: tuple[str, ...] | None = None
-    limit: int | None = None
+    max_per_category: int | None = None
     strokes: tuple[int, int | None] = (0, None)
     points: tuple[int, int | None] = (0, None)
-    any_word: bool = False
-    form: str = "npy"
+    allow_unknown_labels: bool = False
+    format: str = "npy"
     side: int = 28
     line_diameter: float = 16.0
     padding: float = 16.0
@@ -77,11 +77,11 @@ class PrepareStep(_Step, frozen=True):
     split_ids: str | None = None
     unlisted: str = "filter"
     salt: str = ""
-    shard_rows: int | None = None
+    rows_per_shard: int | None = None
     keep_strokes: bool = False
     quality: bool = False
     exclude_flags: tuple[str, ...] = ()
-    max_rejects: float = 0.01
+    max_reject_rate: float = 0.01
     workers: int | None = None
 
 
@@ -108,19 +108,7 @@ class Recipe(_Step, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class RecipeResult:
-    """What a recipe has made.
-
-    Parameters
-    ----------
-    out : Path
-        Its folder.
-    steps : dict of str to str
-        What became of each step: a line for people.
-    page : Path or None
-        The page, when there is one.
-    jobs : tuple of JobResult
-        What became of each job.
-    """
+    """What a recipe has made."""
 
     out: Path
     steps: dict[str, str]
@@ -180,18 +168,7 @@ def load_recipe(path: Path, *, overrides: Iterable[str] = ()) -> Recipe:
 
 
 def demo_recipe() -> Recipe:
-    """Return the recipe of the demo, which comes with the package.
-
-    Returns
-    -------
-    Recipe
-        ``pipelines/demo.toml``.
-
-    Examples
-    --------
-    >>> demo_recipe().train["network"]
-    'tiny-cnn'
-    """
+    """Return the recipe of the demo, which comes with the package."""
     here = Path(__file__).parent
     # in a checkout the recipes lie beside the package, in an installed one inside
     places = [here / "pipelines", here.parent / "pipelines"]
@@ -274,7 +251,7 @@ class _Run:
 
 
 def _sample(step: SampleStep, recipe: Recipe, run: _Run) -> str:
-    from quickdraw_kit.strokes.generate import write_sample
+    from quickdraw_kit.synthetic.generator import write_sample
 
     paths = write_sample(
         run.out / "sample",
@@ -282,36 +259,38 @@ def _sample(step: SampleStep, recipe: Recipe, run: _Run) -> str:
         categories=step.categories,
         seed=step.seed,
         raw=step.raw,
-        progress=lambda done, total: run.tell("sample", done, total, counted(done, "drawing")),
+        progress=lambda done, total: run.tell("sample", done, total, format_count(done, "drawing")),
     )
-    return f"{counted(step.drawings, 'generated drawing')} in {counted(len(paths), 'file')}"
+    return (
+        f"{format_count(step.drawings, 'generated drawing')} in {format_count(len(paths), 'file')}"
+    )
 
 
 def _prepare(step: PrepareStep, recipe: Recipe, run: _Run) -> str:
-    from quickdraw_kit.acquire.cache import data_home
+    from quickdraw_kit.acquire.cache_entry import get_data_home
     from quickdraw_kit.acquire.download import DownloadOptions
-    from quickdraw_kit.shards.prepare import prepare
+    from quickdraw_kit.shards.prepare.pipeline import prepare
 
     manifest = prepare(
         [source.replace("{out}", str(run.out)) for source in step.sources],
         run.out / "shards",
-        selection=_selection(step),
-        layout=_layout(step),
-        home=data_home(),
-        kind=step.kind,  # type: ignore[arg-type]
+        filters=_filters(step),
+        options=_options(step),
+        data_home=get_data_home(),
+        variant=step.variant,  # type: ignore[arg-type]
         download=DownloadOptions(step.mirror, step.keep_source) if step.download else None,
         split_ids=step.split_ids and step.split_ids.replace("{out}", str(run.out)),
-        max_rejects=step.max_rejects,
+        max_reject_rate=step.max_reject_rate,
         workers=step.workers,
         executor=run.executor,
         overwrite=True,
         progress=lambda now: run.tell(
-            now.stage, now.done, now.total, counted(now.drawings, "drawing")
+            now.stage, now.done, now.total, format_count(now.drawings, "drawing")
         ),
     )
     rows = ", ".join(f"{rows:,} {split}" for split, rows in manifest.rows.items())
-    words = counted(len(manifest.categories), "category", "categories")
-    return f"{counted(manifest.counts.written, 'drawing')} of {words} ({rows})"
+    words = format_count(len(manifest.categories), "category", "categories")
+    return f"{format_count(manifest.counts.written, 'drawing')} of {words} ({rows})"
 
 
 def _train(step: dict[str, Any], recipe: Recipe, run: _Run) -> str:
@@ -380,72 +359,36 @@ _SECTIONS: dict[str, type[_Step]] = {
 
 
 def planned_jobs(recipe: Recipe, out: Path) -> tuple[Job, ...]:
-    """List the jobs of a recipe.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        With ``[[jobs]]``.
-    out : Path
-        What ``{out}`` stands for.
-
-    Returns
-    -------
-    tuple of Job
-        In the order in which they run.
-
-    Examples
-    --------
-    >>> planned_jobs(demo_recipe(), Path("out"))
-    ()
-    """
-    from quickdraw_kit.acquire.cache import data_home
+    """List the jobs of a recipe."""
+    from quickdraw_kit.acquire.cache_entry import get_data_home
 
     def placed(value: Any) -> Any:
         if isinstance(value, list):
             return [placed(each) for each in value]
         if not isinstance(value, str):
             return value
-        return value.replace("{out}", str(out)).replace("{home}", str(data_home()))
+        return value.replace("{out}", str(out)).replace("{home}", str(get_data_home()))
 
     tables = [{k: placed(v) for k, v in table.items()} for table in recipe.jobs or ()]
     return expand(tables, {k: placed(v) for k, v in recipe.defaults.items()})
 
 
 def check_inputs(recipe: Recipe, out: Path) -> None:
-    """Look whether the data is there that a recipe reads and does not make.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        What is to be made.
-    out : Path
-        Folder for everything that it makes.
-
-    Raises
-    ------
-    UsageError, DataError
-        If a source of ``[prepare]`` or the data of a job is missing on this machine. Addresses and
-        what is to be downloaded are not looked at.
-
-    Examples
-    --------
-    >>> check_inputs(demo_recipe(), Path("out"))
-    """
-    from quickdraw_kit.acquire.addresses import parse_place
-    from quickdraw_kit.acquire.cache import data_home
-    from quickdraw_kit.acquire.sources import find_sources
+    """Look whether the data is there that a recipe reads and does not make."""
+    from quickdraw_kit.acquire.cache_entry import get_data_home
+    from quickdraw_kit.acquire.sources import resolve_sources
+    from quickdraw_kit.storage.urls import parse_location
 
     step = recipe.prepare
     if step is not None and not step.download:
         given = [source for source in step.sources if "{out}" not in source]
-        if here := [source for source in given if isinstance(parse_place(source), Path)]:
-            find_sources(here, home=data_home(), kind=step.kind)  # type: ignore[arg-type]
+        if here := [source for source in given if isinstance(parse_location(source), Path)]:
+            resolve_sources(here, data_home=get_data_home(), variant=step.variant)  # type: ignore[arg-type]
     for job in planned_jobs(recipe, out):
         data = job.config.data
         if data is None:
             raise DataError(f"job {job.name} has no data: give it with data = (--set data=FOLDER)")
-        place = parse_place(data)
+        place = parse_location(data)
         made = isinstance(place, Path) and out in place.parents
         if isinstance(place, Path) and not (made or place.is_dir() or str(data) == "mnist-5k"):
             raise DataError(
@@ -454,27 +397,27 @@ def check_inputs(recipe: Recipe, out: Path) -> None:
             )
 
 
-def _selection(step: PrepareStep) -> Selection:
-    return Selection(
+def _filters(step: PrepareStep) -> Filters:
+    return Filters(
         categories=step.categories,
         recognized_only=step.recognized_only,
         countries=step.countries,
-        limit=step.limit,
+        max_per_category=step.max_per_category,
         strokes=step.strokes,
         points=step.points,
-        any_word=step.any_word,
+        allow_unknown_labels=step.allow_unknown_labels,
         exclude_flags=step.exclude_flags,
     )
 
 
-def _layout(step: PrepareStep) -> Layout:
-    return Layout(
-        form=step.form,  # type: ignore[arg-type]
+def _options(step: PrepareStep) -> PrepareOptions:
+    return PrepareOptions(
+        format=step.format,  # type: ignore[arg-type]
         style=RasterStyle(step.side, step.line_diameter, step.padding),
         **({} if step.split == "sketch-rnn" else {"fractions": step.split}),
         rule=SplitRule("sketch-rnn" if step.split == "sketch-rnn" else "hash", step.unlisted),
         salt=step.salt,
-        shard_rows=step.shard_rows,
+        rows_per_shard=step.rows_per_shard,
         strokes=step.keep_strokes,
         quality=step.quality or bool(step.exclude_flags),
     )
@@ -513,10 +456,10 @@ def _check_values(path: Path, recipe: Recipe) -> None:
     """Make what the steps will make of their settings, so that a mistake shows before a start."""
     try:
         if recipe.prepare is not None:
-            if recipe.prepare.kind not in KINDS:
-                raise UsageError(f"kind {recipe.prepare.kind!r}: expected {', '.join(KINDS)}")
-            _selection(recipe.prepare)
-            _layout(recipe.prepare)
+            if recipe.prepare.variant not in VARIANTS:
+                raise UsageError(f"kind {recipe.prepare.variant!r}: expected {', '.join(VARIANTS)}")
+            _filters(recipe.prepare)
+            _options(recipe.prepare)
         if recipe.train is not None:
             config_of(recipe.train)
             if recipe.prepare is None:

@@ -12,14 +12,14 @@ from PIL import Image
 
 from quickdraw_kit.conversion import convert
 from quickdraw_kit.errors import DataError, MalformedLineError, UsageError
-from quickdraw_kit.raster.bitmaps import join_bitmaps, read_bitmaps
+from quickdraw_kit.formats.binary import read_binary, write_binary
+from quickdraw_kit.formats.bitmaps import join_bitmaps, read_bitmaps
+from quickdraw_kit.formats.ndjson.files import read_ndjson, write_ndjson
+from quickdraw_kit.formats.registry import iter_drawings
+from quickdraw_kit.formats.stroke3 import read_stroke3, write_stroke3
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.strokes.batch import DrawingBatch
-from quickdraw_kit.strokes.binary import read_binary, write_binary
-from quickdraw_kit.strokes.forms import iter_drawings
-from quickdraw_kit.strokes.ndjson import read_ndjson, write_ndjson
-from quickdraw_kit.strokes.stroke3 import read_stroke3, write_stroke3
 from tests.conftest import official_line
 from tests.strokes.strategies import batches
 
@@ -224,7 +224,7 @@ def test_what_was_rounded_is_said(raw, tmp_path):
 
 def test_bitmaps_are_those_of_the_renderer(simple, tmp_path):
     done = convert(simple, tmp_path / "cat.npy")
-    assert (done.target_form, done.drawings, done.lost) == ("bitmaps", 5, ())
+    assert (done.target_format, done.drawings, done.lost) == ("bitmaps", 5, ())
     mapped = read_bitmaps(tmp_path / "cat.npy")
     assert join_bitmaps(mapped, simple).equals(read_ndjson(simple))
     assert np.load(tmp_path / "cat.npy", allow_pickle=False).shape == (5, 784)
@@ -296,7 +296,7 @@ def test_a_table_of_kaggle_is_told_by_its_header(tmp_path):
     text = f"countrycode,drawing,key_id,recognized,timestamp,word\r\n{row}"
     (tmp_path / "train").write_bytes(gzip.compress(text.encode()))
     done = convert(tmp_path / "train", tmp_path / "cat.bin")
-    assert (done.source_form, done.drawings) == ("csv", 1)
+    assert (done.source_format, done.drawings) == ("csv", 1)
     assert read_binary(tmp_path / "cat.bin").key_id.tolist() == [7]
 
 
@@ -305,7 +305,7 @@ def test_a_folder_is_quickdraw_414k(tmp_path):
     place.mkdir(parents=True)
     np.save(place / "cat_0.npy", np.array([[3, 4, 1, 0], [5, 6, 0, 1]] + [[-1] * 4] * 98))
     done = convert(tmp_path, tmp_path / "cat.ndjson")
-    assert (done.source_form, done.drawings) == ("quickdraw414k", 1)
+    assert (done.source_format, done.drawings) == ("quickdraw414k", 1)
     assert b'"drawing":[[[3,5],[4,6]]]' in (tmp_path / "cat.ndjson").read_bytes()
 
 

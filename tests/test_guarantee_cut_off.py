@@ -6,7 +6,7 @@ import pytest
 import zstandard
 
 from quickdraw_kit.errors import DataError
-from quickdraw_kit.files import open_source
+from quickdraw_kit.storage.files import open_decompressed
 
 TEXT = b"".join(b"line %d\n" % number for number in range(300))
 
@@ -23,7 +23,7 @@ def test_every_cut_is_found(tmp_path, pack, members):
     whole = packed * members
     for cut in range(4, len(whole)):
         path.write_bytes(whole[:cut])
-        with open_source(path) as file:
+        with open_decompressed(path) as file:
             if cut == len(packed):
                 assert file.read() == TEXT
             else:
@@ -40,7 +40,7 @@ def test_no_flipped_byte_changes_the_content_unseen(tmp_path, pack):
         damaged[place] ^= 0x10
         path.write_bytes(damaged)
         try:
-            with open_source(path) as file:
+            with open_decompressed(path) as file:
                 content = file.read()
         except DataError:
             continue
@@ -51,12 +51,12 @@ def test_no_flipped_byte_changes_the_content_unseen(tmp_path, pack):
 def test_what_follows_the_data_is_not_ignored(tmp_path, pack):
     path = tmp_path / "data"
     path.write_bytes(pack(TEXT) + b"something else")
-    with open_source(path) as file, pytest.raises(DataError, match="is damaged"):
+    with open_decompressed(path) as file, pytest.raises(DataError, match="is damaged"):
         file.read()
 
 
 def test_zeros_behind_a_gzip_member_are_padding(tmp_path):
     path = tmp_path / "data"
     path.write_bytes(gzip.compress(TEXT) + bytes(5000))
-    with open_source(path) as file:
+    with open_decompressed(path) as file:
         assert file.read() == TEXT

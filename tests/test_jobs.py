@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from quickdraw_kit.errors import UsageError
+from quickdraw_kit.executors import process_pool
 from quickdraw_kit.jobs import expand, run_jobs, summarise, write_jobs_page, write_results
-from quickdraw_kit.shards.prepare import prepare
-from quickdraw_kit.shards.work import process_pool
-from quickdraw_kit.strokes.generate import write_sample
+from quickdraw_kit.shards.prepare.pipeline import prepare
+from quickdraw_kit.synthetic.generator import write_sample
 
 
 @pytest.fixture(scope="module")

@@ -93,12 +93,12 @@ def read_only():
             each.chmod(0o755)
 
 
-def run_read_only(room: Path, home: Path) -> tuple[int, bool]:
+def run_read_only(room: Path, data_home: Path) -> tuple[int, bool]:
     kept = {"NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "PYTHONPATH", "COVERAGE_PROCESS_START"}
     environment = {name: value for name, value in os.environ.items() if name not in kept}
     answer = subprocess.run(
         [*AS_A_USER, sys.executable, "-c", READ_ONLY + CALL, str(room)],
-        env={**environment, "PYTHONPATH": str(room), "HOME": str(home)},
+        env={**environment, "PYTHONPATH": str(room), "HOME": str(data_home)},
         cwd=room,
         capture_output=True,
         text=True,
@@ -111,16 +111,16 @@ def run_read_only(room: Path, home: Path) -> tuple[int, bool]:
 
 @needs_permissions
 def test_a_read_only_installation_keeps_kernels_in_the_users_cache_folder(read_only):
-    home = read_only.parent / "home"
-    home.mkdir()
-    assert run_read_only(read_only, home) == (20, False)
-    assert run_read_only(read_only, home) == (20, True)
-    assert list(home.rglob("outer*.nbi"))
+    data_home = read_only.parent / "home"
+    data_home.mkdir()
+    assert run_read_only(read_only, data_home) == (20, False)
+    assert run_read_only(read_only, data_home) == (20, True)
+    assert list(data_home.rglob("outer*.nbi"))
     assert not list(read_only.rglob("*.nbi"))
 
 
 @needs_permissions
 def test_kernels_are_compiled_each_time_where_nothing_can_be_written(read_only):
-    home = read_only / "home"  # cannot be made
-    assert run_read_only(read_only, home) == (20, False)
-    assert run_read_only(read_only, home) == (20, False)
+    data_home = read_only / "home"  # cannot be made
+    assert run_read_only(read_only, data_home) == (20, False)
+    assert run_read_only(read_only, data_home) == (20, False)

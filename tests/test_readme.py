@@ -62,7 +62,7 @@ def test_commands_run_as_printed_and_print_what_is_shown(tmp_path):
 def test_the_ten_lines_of_the_api_run(tmp_path, monkeypatch):
     code = re.search(r"```python\n(.*?)```", README, re.DOTALL)
     assert code is not None
-    from quickdraw_kit.strokes.generate import write_sample
+    from quickdraw_kit.synthetic.generator import write_sample
 
     write_sample(tmp_path / "drawings", drawings=540)
     script = "if __name__ == '__main__':\n" + "".join(

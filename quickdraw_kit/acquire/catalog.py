@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 from urllib.parse import quote
 
-from quickdraw_kit.acquire.addresses import is_web, parse_place
 from quickdraw_kit.categories import CATEGORIES, check_categories
 from quickdraw_kit.errors import UsageError
+from quickdraw_kit.storage.urls import is_http_url, parse_location
 
-__all__ = ["BUCKET", "KINDS", "Kind", "RemoteFile", "remote_files", "words_in"]
+__all__ = ["BUCKET", "VARIANTS", "RemoteFile", "Variant", "remote_files", "words_in"]
 
-Kind: TypeAlias = Literal["simplified", "raw", "binary", "numpy_bitmap", "sketchrnn"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+Variant: TypeAlias = Literal["simplified", "raw", "binary", "numpy_bitmap", "sketchrnn"]
+VARIANTS: tuple[Variant, ...] = get_args(Variant)
 BUCKET = "https://storage.googleapis.com/quickdraw_dataset"
 
-_SUFFIXES: dict[Kind, str] = {
+_SUFFIXES: dict[Variant, str] = {
     "simplified": ".ndjson",
     "raw": ".ndjson",
     "binary": ".bin",
@@ -55,26 +55,7 @@ _FASHION_MIRRORS = (
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
-    """A file that can be downloaded.
-
-    Parameters
-    ----------
-    name : str
-        Its place below the folder of downloads, such as ``simplified/hot air balloon.ndjson``.
-    urls : tuple of str
-        Where it may be had; tried in this order.
-    md5 : str, optional
-        What is known of its content beforehand, 32 hexadecimal digits.
-    gunzip : bool
-        Whether `md5` is that of the decompressed bytes.
-    only_there : bool
-        Whether a file that came from elsewhere does not count, because a mirror was named.
-
-    Examples
-    --------
-    >>> remote_files(["ice cream"])[0].urls[0]
-    'https://storage.googleapis.com/quickdraw_dataset/full/simplified/ice%20cream.ndjson'
-    """
+    """A file that can be downloaded."""
 
     name: str
     urls: tuple[str, ...]
@@ -84,54 +65,23 @@ class RemoteFile:
 
 
 def remote_files(
-    names: Iterable[str] | None = None, kind: Kind = "simplified", mirror: str | None = None
+    names: Iterable[str] | None = None, variant: Variant = "simplified", mirror: str | None = None
 ) -> list[RemoteFile]:
-    """List the files behind names.
-
-    Parameters
-    ----------
-    names : iterable of str, optional
-        Categories, ``mnist``, ``fashion-mnist``; all 345 categories by default.
-    kind : {"simplified", "raw", "binary", "numpy_bitmap", "sketchrnn"}
-        Form of the categories' files.
-    mirror : str, optional
-        Where to get them instead: an address with ``http(s)://``, ``file://``, ``gs://``, ``s3://``
-        or another that fsspec knows, or a folder. The environment variable
-        ``QUICKDRAW_KIT_MIRROR`` by default. What was downloaded from elsewhere before counts only
-        if the mirror has a checksum of it, and the same.
-
-    Returns
-    -------
-    list of RemoteFile
-        Categories in label order, then MNIST and Fashion-MNIST, four files each.
-
-    Raises
-    ------
-    UsageError
-        If a name or the kind is not known, no name is given, a kind is given and no category, or
-        the mirror's address names no place.
-
-    Examples
-    --------
-    >>> [file.name for file in remote_files(["dog", "cat"], "binary")]
-    ['binary/cat.bin', 'binary/dog.bin']
-    >>> remote_files(["cat"], mirror="gs://mine/quickdraw")[0].urls[0]
-    'gs://mine/quickdraw/full/simplified/cat.ndjson'
-    """
-    if kind not in KINDS:
-        raise UsageError(f"unknown kind {kind!r}: expected one of {', '.join(KINDS)}")
+    """List the files behind names."""
+    if variant not in VARIANTS:
+        raise UsageError(f"unknown kind {variant!r}: expected one of {', '.join(VARIANTS)}")
     wanted = list(CATEGORIES if names is None else names)
     if not wanted:
         raise UsageError("no name is given: name categories, mnist or fashion-mnist")
     named = os.environ.get("QUICKDRAW_KIT_MIRROR") if mirror is None else mirror
-    base = str(parse_place(named)) if named else None
+    base = str(parse_location(named)) if named else None
     digits = {name.casefold().replace("_", "-") for name in wanted} & {"mnist", "fashion-mnist"}
     words = [name for name in wanted if name.casefold().replace("_", "-") not in digits]
-    if kind != "simplified" and not words:
+    if variant != "simplified" and not words:
         raise UsageError(
-            f"{' and '.join(sorted(digits))} comes in one form only: leave out kind {kind} (--kind)"
+            f"{' and '.join(sorted(digits))} comes in one form only: leave out kind {variant} (--variant)"
         )
-    files = [_category(word, kind, base) for word in check_categories(words)]
+    files = [_category(word, variant, base) for word in check_categories(words)]
     if "mnist" in digits:
         files += _idx("mnist", _MNIST, _MNIST_MIRRORS, base, gunzip=True)
     if "fashion-mnist" in digits:
@@ -140,30 +90,7 @@ def remote_files(
 
 
 def words_in(path: str | os.PathLike[str]) -> list[str]:
-    r"""Read names from a text file: one a line, blank lines and those with ``#`` left out.
-
-    Parameters
-    ----------
-    path : str or path-like
-        The file, UTF-8.
-
-    Returns
-    -------
-    list of str
-        The names as they stand; `remote_files` checks them.
-
-    Raises
-    ------
-    UsageError
-        If the file cannot be read or names nothing.
-
-    Examples
-    --------
-    >>> path = getfixture("tmp_path") / "animals.txt"
-    >>> _ = path.write_text("# pets\ncat\n\ndog\n")
-    >>> words_in(path)
-    ['cat', 'dog']
-    """
+    r"""Read names from a text file: one a line, blank lines and those with ``#`` left out."""
     try:
         lines = Path(path).read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -174,9 +101,9 @@ def words_in(path: str | os.PathLike[str]) -> list[str]:
     return words
 
 
-def _category(word: str, kind: Kind, mirror: str | None) -> RemoteFile:
-    name = f"{kind}/{word}{_SUFFIXES[kind]}"
-    official = name if kind == "sketchrnn" else f"full/{name}"
+def _category(word: str, variant: Variant, mirror: str | None) -> RemoteFile:
+    name = f"{variant}/{word}{_SUFFIXES[variant]}"
+    official = name if variant == "sketchrnn" else f"full/{name}"
     places = (official,) if mirror is None else dict.fromkeys((official, name))
     urls = tuple(_address(mirror or BUCKET, place) for place in places)
     return RemoteFile(name, urls, only_there=mirror is not None)
@@ -201,4 +128,4 @@ def _idx(
 
 def _address(base: str, place: str) -> str:
     """Join a base and a relative place; only on the web is a space written %20."""
-    return f"{base.rstrip('/')}/{quote(place) if is_web(base) else place}"
+    return f"{base.rstrip('/')}/{quote(place) if is_http_url(base) else place}"

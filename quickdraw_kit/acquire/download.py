@@ -13,18 +13,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from quickdraw_kit.acquire.cache import Place, data_home
-from quickdraw_kit.acquire.catalog import Kind, RemoteFile, remote_files
+from quickdraw_kit.acquire.cache_entry import Place, get_data_home
+from quickdraw_kit.acquire.catalog import RemoteFile, Variant, remote_files
 from quickdraw_kit.acquire.progress import Progress, Sums
-from quickdraw_kit.acquire.remote import (
+from quickdraw_kit.acquire.results import DownloadedFile, DownloadError, DownloadReport
+from quickdraw_kit.acquire.transfer import adopt, fetch, is_here, locate
+from quickdraw_kit.errors import QuickdrawError
+from quickdraw_kit.storage.remote import (
     PermanentError,
     RemoteObject,
     TemporaryError,
 )
-from quickdraw_kit.acquire.report import DownloadedFile, DownloadError, DownloadReport
-from quickdraw_kit.acquire.session import Patience, Session, connected
-from quickdraw_kit.acquire.transfer import adopt, fetch, is_here, locate
-from quickdraw_kit.errors import QuickdrawError
+from quickdraw_kit.storage.retry import RetryPolicy, Session, connected
 
 __all__ = ["DownloadOptions", "Fetcher", "download", "fetching", "iter_download"]
 
@@ -42,7 +42,7 @@ class DownloadOptions:
         folder, and what is in the folder of downloads already is used and stays.
     workers : int
         Files that are fetched side by side.
-    patience : Patience, optional
+    patience : RetryPolicy, optional
         How long to bear with a server.
     on_wait : callable, optional
         Takes a line for each wait while the files are looked for: which, why and how long.
@@ -56,21 +56,21 @@ class DownloadOptions:
     mirror: str | None = None
     keep: bool = True
     workers: int = 2
-    patience: Patience | None = None
+    retry_policy: RetryPolicy | None = None
     on_wait: Callable[[str], None] | None = None
 
 
 def download(
     categories: Iterable[str] | None = None,
     *,
-    kind: Kind = "simplified",
-    home: str | os.PathLike[str] | None = None,
+    variant: Variant = "simplified",
+    data_home: str | os.PathLike[str] | None = None,
     mirror: str | None = None,
     workers: int = 8,
     dry_run: bool = False,
     verify: bool = False,
     progress: Callable[[Progress], None] | None = None,
-    patience: Patience | None = None,
+    retry_policy: RetryPolicy | None = None,
 ) -> DownloadReport:
     """Download categories, MNIST or Fashion-MNIST, whole and checked, or go on where it stopped.
 
@@ -92,7 +92,7 @@ def download(
         Read files that are there already, and fetch those anew whose checksums are wrong.
     progress : callable, optional
         Takes a `Progress` whenever something happens; from several threads, one at a time.
-    patience : Patience, optional
+    patience : RetryPolicy, optional
         How long to bear with a server.
 
     Returns
@@ -120,9 +120,9 @@ def download(
     >>> download(["cat"], kind="binary", home=home).files[0].state
     'present'
     """
-    files = remote_files(categories, kind, mirror)
-    root = data_home(home)
-    with _run(files, root, workers, verify, progress, patience) as run:
+    files = remote_files(categories, variant, mirror)
+    root = get_data_home(data_home)
+    with _run(files, root, workers, verify, progress, retry_policy) as run:
         planned = run.plan()
         if dry_run:
             done = planned
@@ -139,14 +139,14 @@ def download(
 def iter_download(
     categories: Iterable[str] | None = None,
     *,
-    kind: Kind = "simplified",
-    home: str | os.PathLike[str] | None = None,
+    variant: Variant = "simplified",
+    data_home: str | os.PathLike[str] | None = None,
     mirror: str | None = None,
     workers: int = 2,
     keep: bool = True,
     verify: bool = False,
     progress: Callable[[Progress], None] | None = None,
-    patience: Patience | None = None,
+    retry_policy: RetryPolicy | None = None,
 ) -> Iterator[DownloadedFile]:
     """Download as `download` does, and yield each file as soon as it is there.
 
@@ -182,8 +182,8 @@ def iter_download(
     >>> sorted(file.path.name for file in files)
     ['cat.bin', 'dog.bin']
     """
-    files = remote_files(categories, kind, mirror)
-    with _run(files, data_home(home), workers, verify, progress, patience) as run:
+    files = remote_files(categories, variant, mirror)
+    with _run(files, get_data_home(data_home), workers, verify, progress, retry_policy) as run:
         planned = [replace(file, stays=keep) for file in run.plan()]
         run.check_space(planned, at_once=workers + 1)
         yield from run.fetch_all(planned)
@@ -196,50 +196,13 @@ def fetching(
     *,
     workers: int = 2,
     at_once: int = 1,
-    patience: Patience | None = None,
+    retry_policy: RetryPolicy | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Iterator["Fetcher"]:
-    """Fetch files that a dry run of `download` has found, each when it is asked for.
-
-    Parameters
-    ----------
-    root : Path
-        Folder of the files.
-    planned : iterable of DownloadedFile
-        All that may be asked for, for the sums of `progress`.
-    workers : int
-        Files that are fetched side by side.
-    at_once : int
-        How many of those that do not stay are there at a time.
-    patience : Patience, optional
-        How long to bear with a server.
-    progress : callable, optional
-        As of `download`.
-
-    Yields
-    ------
-    Fetcher
-        Whose `start` begins a file. When the block ends, so does all that is under way.
-
-    Raises
-    ------
-    QuickdrawError
-        If the disk is too small.
-
-    Examples
-    --------
-    >>> mirror, home = getfixture("tmp_path") / "mirror", getfixture("tmp_path") / "home"
-    >>> (mirror / "binary").mkdir(parents=True)
-    >>> _ = (mirror / "binary" / "cat.bin").write_bytes(bytes(100))
-    >>> options = {"kind": "binary", "home": home, "mirror": str(mirror)}
-    >>> planned = download(["cat"], dry_run=True, **options).files
-    >>> with fetching(home, planned) as fetcher:
-    ...     fetcher.start(planned[0]).result().state
-    'fetched'
-    """
+    """Fetch files that a dry run of `download` has found, each when it is asked for."""
     planned = list(planned)
     files = [RemoteFile(file.name, (file.url,), only_there=True) for file in planned]
-    with _run(files, root, workers, False, progress, patience) as fetcher:
+    with _run(files, root, workers, False, progress, retry_policy) as fetcher:
         fetcher.sums.begin(planned)
         fetcher.check_space(planned, at_once)
         yield fetcher
@@ -252,10 +215,10 @@ def _run(
     workers: int,
     verify: bool,
     progress: Callable[[Progress], None] | None,
-    patience: Patience | None,
+    retry_policy: RetryPolicy | None,
 ) -> Iterator["Fetcher"]:
     """Open the connections and the threads of a run, and end them whatever happens."""
-    with connected(patience) as session:
+    with connected(retry_policy) as session:
         pool = ThreadPoolExecutor(max(1, workers), thread_name_prefix="download")
         try:
             by_name = {file.name: file for file in files}

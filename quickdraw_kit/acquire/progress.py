@@ -5,35 +5,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from quickdraw_kit.acquire.cache import Place
-from quickdraw_kit.acquire.report import DownloadedFile
+from quickdraw_kit.acquire.cache_entry import Place
+from quickdraw_kit.acquire.results import DownloadedFile
 
 __all__ = ["Progress", "Sums"]
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One step of one file, with the sums over all files.
-
-    Parameters
-    ----------
-    name : str
-        The file.
-    state : {"receiving", "waiting", "present", "fetched", "failed"}
-        The last three are final: no step of this file follows.
-    done, size : int, int or None
-        Bytes of the file at hand, and in all. `done` falls when a file has to be fetched anew.
-    all_done, all_size : int
-        The same over the files that this run fetches; not those that were present or failed.
-    note : str
-        What is waited for, or why the file failed.
-
-    Examples
-    --------
-    >>> step = Progress("binary/cat.bin", "receiving", 50, 100, 50, 400)
-    >>> f"{step.done / step.size:.0%} of the file, {step.all_done / step.all_size:.0%} of all"
-    '50% of the file, 12% of all'
-    """
+    """One step of one file, with the sums over all files."""
 
     name: str
     state: Literal["receiving", "waiting", "present", "fetched", "failed"]
@@ -45,20 +25,7 @@ class Progress:
 
 
 class Sums:
-    """Adds up what the files of a run tell, and passes it on, never two steps at once.
-
-    Parameters
-    ----------
-    progress : callable, optional
-        Takes each step.
-
-    Examples
-    --------
-    >>> steps = []
-    >>> Sums(steps.append).teller("binary/cat.bin")(50, 100, "")
-    >>> steps[0].all_done
-    50
-    """
+    """Adds up what the files of a run tell, and passes it on, never two steps at once."""
 
     def __init__(self, progress: Callable[[Progress], None] | None) -> None:
         self._progress, self._lock = progress, threading.Lock()

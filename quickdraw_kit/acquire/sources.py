@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from quickdraw_kit.acquire.addresses import parse_place, redact
-from quickdraw_kit.acquire.catalog import Kind, remote_files
-from quickdraw_kit.acquire.report import DownloadedFile
+from quickdraw_kit.acquire.catalog import Variant, remote_files
+from quickdraw_kit.acquire.results import DownloadedFile
 from quickdraw_kit.categories import check_categories
 from quickdraw_kit.errors import DataError, UsageError
-from quickdraw_kit.files import compression
+from quickdraw_kit.storage.files import detect_compression
+from quickdraw_kit.storage.urls import parse_location, redact
 
-__all__ = ["Source", "SourceForm", "find_sources", "word_of"]
+__all__ = ["Source", "SourceFormat", "label_from_filename", "resolve_sources"]
 
-SourceForm: TypeAlias = Literal["ndjson", "csv", "binary", "stroke3", "bitmaps", "idx"]
+SourceFormat: TypeAlias = Literal["ndjson", "csv", "binary", "stroke3", "bitmaps", "idx"]
 
-_FORMS: dict[str, SourceForm] = {
+_FORMATS: dict[str, SourceFormat] = {
     ".ndjson": "ndjson",
     ".jsonl": "ndjson",
     ".csv": "csv",
@@ -58,13 +58,13 @@ class Source:
     --------
     >>> path = getfixture("tmp_path") / "full_simplified_cat.ndjson"
     >>> _ = path.write_text("{}")
-    >>> find_sources([path])[0].word
+    >>> resolve_sources([path])[0].word
     'cat'
     """
 
     name: str
     path: Path
-    form: SourceForm
+    format: SourceFormat
     size: int
     mtime_ns: int
     compression: str | None
@@ -74,7 +74,7 @@ class Source:
     def word(self) -> str:
         """The category that the file's name gives, for forms that do not name it inside."""
         named = self if self.remote is None else self.remote  # it may pass through under another
-        return word_of(named.path)
+        return label_from_filename(named.path)
 
     def check_unchanged(self) -> None:
         """Raise when the file is not the one that was found.
@@ -97,35 +97,19 @@ class Source:
             )
 
 
-def word_of(path: Path) -> str:
-    """Return the category that a file's name gives.
-
-    Parameters
-    ----------
-    path : Path
-        A file named as the official ones are, compressed or not.
-
-    Returns
-    -------
-    str
-        The name without folder, suffixes and official prefix.
-
-    Examples
-    --------
-    >>> word_of(Path("binary/full_binary_hot air balloon.bin.gz"))
-    'hot air balloon'
-    """
+def label_from_filename(path: Path) -> str:
+    """Return the category that a file's name gives."""
     stem = _bare(path).stem.removesuffix(".full")  # as Sketch-RNN's larger files end
     for prefix in _OFFICIAL_PREFIXES:
         stem = stem.removeprefix(prefix)
     return stem
 
 
-def find_sources(
+def resolve_sources(
     specs: Iterable[str | os.PathLike[str]],
     *,
-    home: Path | None = None,
-    kind: Kind = "simplified",
+    data_home: Path | None = None,
+    variant: Variant = "simplified",
     look: Callable[[Sequence[str]], Sequence[DownloadedFile]] | None = None,
     look_at: Callable[[str], Sequence[DownloadedFile]] | None = None,
 ) -> list[Source]:
@@ -144,7 +128,7 @@ def find_sources(
     look : callable, optional
         Says of categories where their files are or will be; with it they need not be there yet.
     look_at : callable, optional
-        Says of an address which files it means, as `find_urls` does; without it addresses are
+        Says of an address which files it means, as `resolve_url` does; without it addresses are
         refused.
 
     Returns
@@ -165,13 +149,13 @@ def find_sources(
     >>> folder = getfixture("tmp_path")
     >>> for name in ("dog.ndjson", "cat.ndjson", "notes.txt"):
     ...     _ = (folder / name).write_text("{}")
-    >>> [source.name for source in find_sources([folder / "dog.ndjson", folder])]
+    >>> [source.name for source in resolve_sources([folder / "dog.ndjson", folder])]
     ['cat.ndjson', 'dog.ndjson']
     """
     found: dict[Path, DownloadedFile | None] = {}
     categories: list[str] = []
     for spec in specs:
-        place = parse_place(spec)
+        place = parse_location(spec)
         if isinstance(place, str):
             for file in _there(place, look_at):
                 other = found.setdefault(file.path, file)
@@ -188,7 +172,7 @@ def find_sources(
     if categories and look is not None:
         found.update((file.path.resolve(), file) for file in look(categories))
     elif categories:
-        found.update((path.resolve(), None) for path in _downloaded(categories, kind, home))
+        found.update((path.resolve(), None) for path in _downloaded(categories, variant, data_home))
     if not found:
         raise UsageError("no source is named: give files, folders, globs or categories")
     paths = sorted(found)
@@ -204,7 +188,7 @@ def _expand(path: Path) -> list[Path] | None:
                 f"{path} is a finished data set of shards, and no drawings to read: name the "
                 "files that it was made of. What it holds says: quickdraw-kit histogram"
             )
-        files = [child for child in sorted(path.iterdir()) if _form(child) and child.is_file()]
+        files = [child for child in sorted(path.iterdir()) if _format(child) and child.is_file()]
         if not files:
             inner = sorted(child.name for child in path.iterdir() if child.is_dir())[:5]
             hint = f"; it has the folders {', '.join(inner)}: name one" if inner else ""
@@ -218,7 +202,7 @@ def _expand(path: Path) -> list[Path] | None:
     if glob.has_magic(str(path)):
         # Path.glob would refuse an absolute pattern
         matches = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207
-        files = [match for match in matches if match.is_file() and _form(match)]
+        files = [match for match in matches if match.is_file() and _format(match)]
         if not files:
             raise UsageError(f"no readable file matches {path}")
         return files
@@ -234,7 +218,7 @@ def _there(
     if look_at is None:
         raise UsageError(f"{redact(url)} is no file here, and only prepare reads from elsewhere")
     files = list(look_at(url))
-    readable = [file for file in files if _form(file.path)]
+    readable = [file for file in files if _format(file.path)]
     if not readable:
         raise DataError(
             f"{redact(url)} is of no known form, nor holds a file that is: found {len(files)}, the "
@@ -244,13 +228,13 @@ def _there(
     return readable
 
 
-def _downloaded(categories: Sequence[str], kind: Kind, home: Path | None) -> list[Path]:
-    if home is None:
+def _downloaded(categories: Sequence[str], variant: Variant, data_home: Path | None) -> list[Path]:
+    if data_home is None:
         raise UsageError(f"{categories[0]!r} is a category, and no folder of downloads is given")
-    paths = [home / file.name for file in remote_files(categories, kind)]
+    paths = [data_home / file.name for file in remote_files(categories, variant)]
     for path in paths:
         if not path.exists():
-            option = "" if kind == "simplified" else f" --kind {kind}"
+            option = "" if variant == "simplified" else f" --variant {variant}"
             raise UsageError(
                 f"{path.stem!r} is not downloaded: {path} does not exist. "
                 f"Run: quickdraw-kit download{option} {path.stem!r}, or pass --download"
@@ -262,16 +246,16 @@ def _bare(path: Path) -> Path:
     return path.with_suffix("") if path.suffix in _COMPRESSED else path
 
 
-def _form(path: Path) -> SourceForm | None:
+def _format(path: Path) -> SourceFormat | None:
     bare = _bare(path)
     if bare.name.endswith(("-images-idx3-ubyte", "-images.idx3-ubyte")):
         return "idx"
-    return _FORMS.get(bare.suffix)
+    return _FORMATS.get(bare.suffix)
 
 
 def _source(path: Path, name: str, remote: DownloadedFile | None) -> Source:
-    form = _form(path)
-    if form is None:
+    format = _format(path)
+    if format is None:
         raise DataError(
             f"{path} is of no known form: expected .ndjson, .jsonl, .csv, .bin, .npz, .npy "
             "or *-images-idx3-ubyte, as it is or with .gz or .zst"
@@ -282,14 +266,14 @@ def _source(path: Path, name: str, remote: DownloadedFile | None) -> Source:
                 f"{redact(remote.url)}: the server does not tell its size, so that it cannot be "
                 "planned for. Download it first."
             )
-        if form == "idx":
+        if format == "idx":
             raise UsageError(
                 f"{redact(remote.url)}: IDX images are read together with their labels. Run: "
                 "quickdraw-kit download mnist, with --mirror for another place"
             )
-        return Source(name, path, form, remote.size, 0, _COMPRESSED.get(path.suffix), remote)
+        return Source(name, path, format, remote.size, 0, _COMPRESSED.get(path.suffix), remote)
     status = path.stat()
-    return Source(name, path, form, status.st_size, status.st_mtime_ns, compression(path))
+    return Source(name, path, format, status.st_size, status.st_mtime_ns, detect_compression(path))
 
 
 def _shortest_names(paths: list[Path]) -> list[str]:

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from quickdraw_kit.acquire.addresses import redact
-from quickdraw_kit.acquire.cache import Place, checksums, content_md5
+from quickdraw_kit.acquire.cache_entry import Place, checksums, content_md5
 from quickdraw_kit.acquire.catalog import RemoteFile
-from quickdraw_kit.acquire.remote import (
+from quickdraw_kit.storage.remote import (
     ChangedError,
     PermanentError,
     RemoteObject,
@@ -17,7 +16,8 @@ from quickdraw_kit.acquire.remote import (
     look,
     receive,
 )
-from quickdraw_kit.acquire.session import Session, persist
+from quickdraw_kit.storage.retry import Session, persist
+from quickdraw_kit.storage.urls import redact
 
 __all__ = ["Tell", "adopt", "fetch", "is_here", "locate"]
 
@@ -31,36 +31,7 @@ _DAMAGED = 2  # whole downloads with wrong bytes before a server is given up
 
 
 def locate(file: RemoteFile, session: Session, tell: Tell) -> RemoteObject:
-    """Find the first address at which a file stands.
-
-    Parameters
-    ----------
-    file : RemoteFile
-        The file.
-    session : Session
-        The run.
-    tell : callable
-        Is told of waits.
-
-    Returns
-    -------
-    RemoteObject
-        What stands there.
-
-    Raises
-    ------
-    PermanentError
-        If it stands at none of them; the message has the reason for each.
-
-    Examples
-    --------
-    >>> from quickdraw_kit.acquire.session import Patience
-    >>> path = getfixture("tmp_path") / "a"
-    >>> _ = path.write_bytes(b"12345")
-    >>> file = RemoteFile("a", ("/nowhere/a", str(path)))
-    >>> locate(file, Session(None, Patience()), print).url == str(path)
-    True
-    """
+    """Find the first address at which a file stands."""
 
     def waits(note: str) -> None:
         tell(0, None, note)
@@ -74,45 +45,7 @@ def locate(file: RemoteFile, session: Session, tell: Tell) -> RemoteObject:
 def fetch(
     file: RemoteFile, place: Place, session: Session, tell: Tell, *, verify: bool = False
 ) -> int | None:
-    """Download a file unless it is there; with `verify`, unless all its bytes are as recorded.
-
-    Parameters
-    ----------
-    file : RemoteFile
-        The file; its addresses are tried in turn.
-    place : Place
-        Where it is to stand. Other processes that fetch it wait meanwhile.
-    session : Session
-        The run.
-    tell : callable
-        Is told of every piece and every wait.
-    verify : bool
-        Whether to read a file that is there, and to remove it if it is damaged.
-
-    Returns
-    -------
-    int or None
-        Bytes that were received; None when the file was there already.
-
-    Raises
-    ------
-    PermanentError
-        If no address gives the file; the message has the reason for each.
-    OSError
-        If the file cannot be written.
-
-    Examples
-    --------
-    >>> from quickdraw_kit.acquire.session import Patience
-    >>> folder = getfixture("tmp_path")
-    >>> _ = (folder / "a").write_bytes(b"12345")
-    >>> file, place = RemoteFile("b", (str(folder / "a"),)), Place(folder / "b")
-    >>> session = Session(None, Patience())
-    >>> fetch(file, place, session, lambda done, size, note: None)
-    5
-    >>> fetch(file, place, session, print) is None
-    True
-    """
+    """Download a file unless it is there; with `verify`, unless all its bytes are as recorded."""
 
     def waits(note: str) -> None:
         tell(place.partial_size(), None, note)
@@ -128,25 +61,7 @@ def fetch(
 
 
 def is_here(file: RemoteFile, place: Place) -> bool:
-    """Tell whether a file stands in its place, whole, and from where it may come.
-
-    Parameters
-    ----------
-    file : RemoteFile
-        The file.
-    place : Place
-        Where it is to stand.
-
-    Returns
-    -------
-    bool
-        As far as its size and its record tell.
-
-    Examples
-    --------
-    >>> is_here(RemoteFile("a", ("https://x/a",)), Place(getfixture("tmp_path") / "a"))
-    False
-    """
+    """Tell whether a file stands in its place, whole, and from where it may come."""
     record = place.record()
     if record is None or not place.is_whole():
         return False
@@ -154,30 +69,7 @@ def is_here(file: RemoteFile, place: Place) -> bool:
 
 
 def adopt(file: RemoteFile, place: Place, version: RemoteObject) -> bool:
-    """Record a file that someone else put under the final name, if its checksums are right.
-
-    Parameters
-    ----------
-    file : RemoteFile
-        The file.
-    place : Place
-        Where it may stand.
-    version : RemoteObject
-        What the server says of it. A checksum must be known, of the file beforehand or of this
-        version.
-
-    Returns
-    -------
-    bool
-        Whether the file is there and right.
-
-    Examples
-    --------
-    >>> path = getfixture("tmp_path") / "a"
-    >>> _ = path.write_bytes(b"123456789")
-    >>> adopt(RemoteFile("a", ()), Place(path), RemoteObject("", crc32c="e3069283"))
-    True
-    """
+    """Record a file that someone else put under the final name, if its checksums are right."""
     if (file.md5 or version.md5 or version.crc32c) is None or not place.path.is_file():
         return False
     if version.size not in (None, place.path.stat().st_size):

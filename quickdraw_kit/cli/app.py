@@ -8,16 +8,16 @@ import typer
 
 from quickdraw_kit.cli import (
     data,
+    datasets,
     download,
     evaluate,
     export,
-    finished,
     jobs,
     predict,
+    prepare,
     primer,
     report,
     serve,
-    shards,
     train,
     warm_up,
 )
@@ -63,8 +63,8 @@ def _flowed(function: Callable[..., Any]) -> str:
 for module in (
     data,
     download,
-    shards,
-    finished,
+    prepare,
+    datasets,
     train,
     evaluate,
     predict,

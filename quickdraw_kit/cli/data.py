@@ -7,7 +7,7 @@ import typer
 
 from quickdraw_kit.cli.options import Categories, Json, Sources, names, print_json
 from quickdraw_kit.cli.progress import progress_bar
-from quickdraw_kit.errors import counted
+from quickdraw_kit.errors import format_count
 
 __all__ = ["add_to"]
 
@@ -65,7 +65,7 @@ def sample(
 
       quickdraw-kit sample load-test/ --drawings 1000000 --raw
     """
-    from quickdraw_kit.strokes.generate import write_sample
+    from quickdraw_kit.synthetic.generator import write_sample
 
     with progress_bar() as advance:
         paths = write_sample(
@@ -76,7 +76,7 @@ def sample(
             raw=raw,
             progress=lambda done, total: advance("sample", done, total, f"{done:,} drawings"),
         )
-    typer.echo(f"{out}: {counted(drawings, 'drawing')} in {counted(len(paths), 'file')}")
+    typer.echo(f"{out}: {format_count(drawings, 'drawing')} in {format_count(len(paths), 'file')}")
 
 
 def inspect(
@@ -102,17 +102,17 @@ def inspect(
 
       quickdraw-kit inspect cat.ndjson --quality --sheet flawed.png
     """
-    from quickdraw_kit.acquire.cache import data_home
-    from quickdraw_kit.shards import inspect as room
+    from quickdraw_kit.acquire.cache_entry import get_data_home
+    from quickdraw_kit.shards import inspect as module
 
     if quality:
         _inspect_quality(sources, sheet, as_json)
         return
     with progress_bar(quiet=as_json) as advance:
-        found = room.inspect(
+        found = module.inspect(
             sources,
             examples=10 if sheet is not None else preview,
-            home=data_home(),
+            data_home=get_data_home(),
             progress=lambda done, total, drawings: advance(
                 "read", done, total, f"{drawings:,} drawings"
             ),
@@ -136,13 +136,13 @@ def inspect(
 
 
 def _inspect_quality(sources: list[str], sheet: Path | None, as_json: bool) -> None:
-    from quickdraw_kit.acquire.cache import data_home
+    from quickdraw_kit.acquire.cache_entry import get_data_home
     from quickdraw_kit.shards.inspect import inspect_quality
 
     with progress_bar(quiet=as_json) as advance:
         counts, images, flags = inspect_quality(
             sources,
-            home=data_home(),
+            data_home=get_data_home(),
             progress=lambda done, total, drawings: advance(
                 "read", done, total, f"{drawings:,} drawings"
             ),
@@ -171,14 +171,14 @@ def _document(found: Any) -> dict[str, Any]:
 
 
 def _show(found: Any) -> None:
-    kind = " and ".join(found.forms)
+    kind = " and ".join(found.formats)
     share = f", {found.recognized / found.judged:.1%} recognised" if found.judged else ""
     if 0 < found.judged < found.drawings:
         share += f" of the {found.judged:,} of which it is known"
     typer.echo(
-        f"{counted(len(found.sources), 'file')} of {kind}, {counted(found.bytes, 'byte')}: "
-        f"{counted(found.drawings, 'drawing')} of "
-        f"{counted(len(found.categories), 'category', 'categories')}{share}"
+        f"{format_count(len(found.sources), 'file')} of {kind}, {format_count(found.bytes, 'byte')}: "
+        f"{format_count(found.drawings, 'drawing')} of "
+        f"{format_count(len(found.categories), 'category', 'categories')}{share}"
     )
     for name, spread in (("strokes", found.strokes), ("points", found.points)):
         if spread.quantiles:
@@ -261,9 +261,9 @@ def convert(
 
         print_json(dataclasses.asdict(done))
         return
-    told = [f"{target}: {counted(done.drawings, 'drawing')}", *done.notes]
+    told = [f"{target}: {format_count(done.drawings, 'drawing')}", *done.notes]
     if done.rejects:
-        told.append(f"{counted(done.rejects, 'bad line')} left out")
+        told.append(f"{format_count(done.rejects, 'bad line')} left out")
     if done.lost:
         told.append(f"lost: {', '.join(done.lost)}")
     typer.echo("; ".join(told))

@@ -11,7 +11,7 @@ import typer
 from rich.filesize import decimal
 
 from quickdraw_kit.cli.options import Json, _complete_category, print_json
-from quickdraw_kit.errors import UsageError, counted
+from quickdraw_kit.errors import UsageError, format_count
 
 if TYPE_CHECKING:
     from quickdraw_kit.acquire.progress import Progress
@@ -39,10 +39,11 @@ def download(
     from_file: Annotated[
         Path | None, typer.Option(help="File that names categories, one a line.")
     ] = None,
-    kind: Annotated[
-        str, typer.Option("--kind", "-k", help="simplified, raw, binary, numpy_bitmap, sketchrnn.")
+    variant: Annotated[
+        str,
+        typer.Option("--variant", "-k", help="simplified, raw, binary, numpy_bitmap, sketchrnn."),
     ] = "simplified",
-    home: Annotated[
+    data_home: Annotated[
         Path | None,
         typer.Option(
             help="Folder of downloads; the platform's cache folder by default.",
@@ -69,23 +70,23 @@ def download(
 
       quickdraw-kit download cat dog "hot air balloon"
 
-      quickdraw-kit download --all --kind numpy_bitmap --dry-run
+      quickdraw-kit download --all --variant numpy_bitmap --dry-run
 
       quickdraw-kit download mnist fashion-mnist
     """
-    from quickdraw_kit.acquire.catalog import KINDS, words_in
+    from quickdraw_kit.acquire.catalog import VARIANTS, words_in
     from quickdraw_kit.acquire.download import download as fetch
 
     wanted = [*(names or ()), *(words_in(from_file) if from_file else ())]
     if bool(wanted) == every:
         raise UsageError("name what to download, or pass --all for all 345 categories")
-    if kind not in KINDS:
-        raise UsageError(f"unknown --kind {kind!r}: expected one of {', '.join(KINDS)}")
+    if variant not in VARIANTS:
+        raise UsageError(f"unknown --variant {variant!r}: expected one of {', '.join(VARIANTS)}")
     with _progress(quiet=as_json, bars=not dry_run) as progress:
         report = fetch(
             None if every else wanted,
-            kind=kind,
-            home=home,
+            variant=variant,
+            data_home=data_home,
             mirror=mirror,
             workers=workers,
             dry_run=dry_run,
@@ -98,7 +99,7 @@ def download(
         _show_plan(report)
     else:
         typer.echo(
-            f"{counted(len(report.paths), 'file')}, {decimal(report.size)} in {report.home}; "
+            f"{format_count(len(report.paths), 'file')}, {decimal(report.size)} in {report.data_home}; "
             f"{decimal(report.received)} received"
         )
 
@@ -108,7 +109,7 @@ def _document(report: Any) -> dict[str, Any]:
 
     files = [dataclasses.asdict(file) | {"path": str(file.path)} for file in report.files]
     return {
-        "home": str(report.home),
+        "home": str(report.data_home),
         "size": report.size,
         "to_fetch": report.to_fetch,
         "received": report.received,
@@ -123,7 +124,7 @@ def _show_plan(report: Any) -> None:
         typer.echo(f"{size:>10}  {file.name}{note}")
     typer.echo(
         f"{decimal(report.size):>10}  in all, of which {decimal(report.to_fetch)} to fetch to "
-        f"{report.home}"
+        f"{report.data_home}"
     )
 
 

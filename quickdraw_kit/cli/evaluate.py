@@ -13,7 +13,7 @@ from quickdraw_kit.cli.options import Json, print_json
 
 if TYPE_CHECKING:
     from quickdraw_kit.learn.evaluate import Evaluation
-    from quickdraw_kit.learn.groups import Group
+    from quickdraw_kit.learn.group_metrics import Group
 
 __all__ = ["add_to"]
 
@@ -69,11 +69,11 @@ def evaluate(
       quickdraw-kit evaluate model shards --json > measures.json
     """
     from quickdraw_kit.errors import UsageError
+    from quickdraw_kit.learn.data.splits import open_splits
     from quickdraw_kit.learn.evaluate import evaluate as measure
     from quickdraw_kit.learn.evaluate import settings_for
     from quickdraw_kit.learn.export import open_model
-    from quickdraw_kit.learn.groups import groups_of, metadata_of
-    from quickdraw_kit.learn.sources import open_splits
+    from quickdraw_kit.learn.group_metrics import groups_of, metadata_of
 
     loaded = open_model(model)
     splits = open_splits(settings_for(loaded, data))
@@ -87,7 +87,7 @@ def evaluate(
     }
     if out is not None:
         _write_csv(out, results)
-    for line in _warnings(loaded.about, splits.about):
+    for line in _warnings(loaded.metadata, splits.metadata):
         sys.stderr.write(f"quickdraw-kit: {line}\n")
     if as_json:
         print_json(_document(str(model), data, results, groups))
@@ -142,9 +142,9 @@ def _print_tables(
     from quickdraw_kit.learn.metrics import confused_pairs
 
     rows = [["drawings", *(f"{len(result):,}" for result in results.values())]]
-    for measure, (heading, form) in _MEASURES.items():
+    for measure, (heading, format) in _MEASURES.items():
         values = (getattr(result, measure) for result in results.values())
-        rows.append([heading, *(form.format(value) for value in values)])
+        rows.append([heading, *(format.format(value) for value in values)])
     _print_table("", ["", *results], rows)
     last = next(reversed(results))
     result = results[last]
@@ -205,7 +205,7 @@ def _print_table(
 
 
 def _write_csv(path: Path, results: "dict[str, Evaluation]") -> None:
-    from quickdraw_kit.files import atomic_write
+    from quickdraw_kit.storage.files import atomic_write
 
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")

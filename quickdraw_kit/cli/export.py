@@ -21,10 +21,10 @@ def export(
         Path | None,
         typer.Option("--out", "-o", help="Folder to write; by default export beside the model."),
     ] = None,
-    forms: Annotated[
+    formats: Annotated[
         str | None,
         typer.Option(
-            "--forms",
+            "--formats",
             "-f",
             help="Of safetensors, onnx and pt2, with commas; by default all, and of a network that "
             "reads strokes safetensors only.",
@@ -47,12 +47,12 @@ def export(
 
       quickdraw-kit export model
 
-      quickdraw-kit export model --out for-the-web --forms onnx
+      quickdraw-kit export model --out for-the-web --formats onnx
     """
     from quickdraw_kit.learn.export import export_model, open_model
 
     folder = out if out is not None else (model if model.is_dir() else model.parent) / "export"
-    paths = export_model(open_model(model), folder, forms=names(forms), overwrite=overwrite)
+    paths = export_model(open_model(model), folder, formats=names(formats), overwrite=overwrite)
     sizes = {str(path): path.stat().st_size for path in paths}
     if as_json:
         print_json([{"path": path, "bytes": size} for path, size in sizes.items()])

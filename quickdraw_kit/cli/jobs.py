@@ -10,7 +10,7 @@ import typer
 
 from quickdraw_kit.cli.options import Address, Engine, Json, engine, print_json
 from quickdraw_kit.cli.progress import progress_bar
-from quickdraw_kit.errors import UsageError, counted
+from quickdraw_kit.errors import UsageError, format_count
 
 __all__ = ["add_to"]
 
@@ -87,7 +87,7 @@ def _show_recipe(recipe: Any, out: Path, as_json: bool, part: tuple[int, int] | 
         return
     typer.echo(f"{out}: {recipe.title}")
     for name, step in steps.items():
-        made = counted(len(jobs), "job")
+        made = format_count(len(jobs), "job")
         line = made if name == "jobs" else _line(step, _usual(getattr(recipe, name)))
         typer.echo(f"{name + ':':<9} {line}".rstrip())
     for name, each in settings.items():
@@ -132,7 +132,7 @@ def _pool(name: str, address: str | None, workers: int) -> Iterator[Executor | N
         if pool is not None or workers == 1:
             yield pool
             return
-        from quickdraw_kit.shards.work import process_pool
+        from quickdraw_kit.executors import process_pool
 
         with process_pool(workers) as processes:
             yield processes

@@ -9,8 +9,8 @@ import typer
 from quickdraw_kit.cli.options import Json, print_json
 
 if TYPE_CHECKING:
-    from quickdraw_kit.learn.model import Model
-    from quickdraw_kit.learn.predict import Prediction
+    from quickdraw_kit.learn.infer.predict import Prediction
+    from quickdraw_kit.learn.models.model import Model
 
 __all__ = ["add_to"]
 
@@ -46,13 +46,13 @@ def predict(
       quickdraw-kit predict model - --figure seen.png < drawing.png
     """
     from quickdraw_kit.learn.export import open_model
-    from quickdraw_kit.learn.inputs import check_input
-    from quickdraw_kit.show.canvas import figure_form
+    from quickdraw_kit.learn.infer.inputs import check_input
+    from quickdraw_kit.show.canvas import figure_format
 
     for source in inputs:
         check_input(source)
     if figure is not None:
-        figure_form(figure)
+        figure_format(figure)
     loaded = open_model(model)
     answers: list[Prediction] = []
     failures: list[dict[str, str]] = []
@@ -80,7 +80,7 @@ def _ask(
     failures: list[dict[str, str]],
 ) -> None:
     from quickdraw_kit.errors import QuickdrawError, UsageError
-    from quickdraw_kit.learn.predict import iter_predict
+    from quickdraw_kit.learn.infer.predict import iter_predict
 
     def fail(error: Exception) -> None:
         failures.append({"source": source, "error": str(error)})

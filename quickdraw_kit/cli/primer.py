@@ -164,7 +164,7 @@ def _image(seen: str, row: int, *, side: int, exact: bool = False) -> Any:
 
     path = Path(seen)
     if path.exists() and (path.suffix == ".npy" or "idx3" in path.name):
-        from quickdraw_kit.raster.bitmaps import read_bitmaps, read_idx
+        from quickdraw_kit.formats.bitmaps import read_bitmaps, read_idx
 
         images = read_bitmaps(path) if path.suffix == ".npy" else read_idx(path)
         if row >= len(images):
@@ -182,7 +182,7 @@ def _image(seen: str, row: int, *, side: int, exact: bool = False) -> Any:
         return 255 - image if exact and image.mean() > 127 else image
     from quickdraw_kit.raster.render import rasterize
     from quickdraw_kit.raster.style import RasterStyle
-    from quickdraw_kit.strokes.generate import GENERATED, generate_drawings
+    from quickdraw_kit.synthetic.generator import GENERATED, generate_drawings
 
     if seen not in GENERATED:
         raise UsageError(

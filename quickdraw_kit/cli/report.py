@@ -79,8 +79,8 @@ def report(
 
 
 def _draw(model: str, classes: int | None, out: Path) -> None:
-    from quickdraw_kit.learn.graph import network_graph
-    from quickdraw_kit.learn.networks import NETWORKS
+    from quickdraw_kit.learn.models.graph import network_graph
+    from quickdraw_kit.learn.models.networks import NETWORKS
     from quickdraw_kit.show.network import draw_network
 
     if model in NETWORKS:

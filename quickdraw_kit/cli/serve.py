@@ -54,7 +54,7 @@ def serve(
         raise UsageError(
             f"{error.name} is not installed: python -m pip install 'quickdraw-kit[serve]'"
         ) from None
-    from quickdraw_kit.learn.model import load_model
+    from quickdraw_kit.learn.models.model import load_model
     from quickdraw_kit.serve.collections import open_collection
 
     for folder in runs or ():

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from quickdraw_kit.cli.epochs import show_epochs
 from quickdraw_kit.cli.options import Json, print_json
+from quickdraw_kit.cli.training_progress import show_epochs
 from quickdraw_kit.errors import UsageError
 
 __all__ = ["add_to"]
@@ -79,7 +79,7 @@ def train(
     learning_rate: Annotated[
         float, typer.Option(help="Highest learning rate of the schedule.", rich_help_panel=_RECIPE)
     ] = 3e-3,
-    warmup: Annotated[
+    warmup_fraction: Annotated[
         float,
         typer.Option(
             help="Share of the steps in which the learning rate rises.", rich_help_panel=_RECIPE
@@ -94,13 +94,13 @@ def train(
             help="Label smoothing of the cross entropy, from 0 to below 1.", rich_help_panel=_RECIPE
         ),
     ] = 0.0,
-    clip_norm: Annotated[
+    max_grad_norm: Annotated[
         float | None,
         typer.Option(
             help="Longest gradient; by default it is not clipped.", rich_help_panel=_RECIPE
         ),
     ] = None,
-    ema: Annotated[
+    ema_decay: Annotated[
         float,
         typer.Option(
             help="Share of the averaged weights that a step keeps, such as 0.998; 0 is off.",
@@ -114,14 +114,14 @@ def train(
             rich_help_panel=_RECIPE,
         ),
     ] = None,
-    balance: Annotated[
+    class_balance: Annotated[
         float,
         typer.Option(
             help="Weight of rare labels: 0 counts drawings, 1 makes all labels count the same.",
             rich_help_panel=_RECIPE,
         ),
     ] = 0.0,
-    patience: Annotated[
+    early_stopping_patience: Annotated[
         int | None,
         typer.Option(
             help="Stop after so many epochs without a lower validation loss; by default none is "
@@ -146,7 +146,7 @@ def train(
     seed: Annotated[
         int, typer.Option(help="Seed of all that is random.", rich_help_panel=_RECIPE)
     ] = 0,
-    shift: Annotated[
+    translate: Annotated[
         float,
         typer.Option(
             help="Move images by up to this share of their side; 0 is off.",
@@ -171,7 +171,7 @@ def train(
             help="Slant images by up to so many degrees; 0 is off.", rich_help_panel=_PICTURES
         ),
     ] = 0.0,
-    flip: Annotated[
+    horizontal_flip: Annotated[
         bool,
         typer.Option(
             help="Mirror half of the images whose label allows it.", rich_help_panel=_PICTURES
@@ -243,14 +243,14 @@ def train(
 
 
 def _train(config: Any, resume: bool | None, overwrite: bool, as_json: bool) -> None:
-    from quickdraw_kit.learn.sources import open_splits
+    from quickdraw_kit.learn.data.splits import open_splits
     from quickdraw_kit.learn.train import train as train_network
 
     leads = os.environ.get("RANK", "0") == "0"  # of the processes of torchrun, one reports
     splits = open_splits(config)
     if leads and not as_json:
         rows = ", ".join(f"{len(part):,} {name}" for name, part in splits.items())
-        typer.echo(f"{splits.about['data']}: {rows}")
+        typer.echo(f"{splits.metadata['data']}: {rows}")
     quiet = as_json or not leads
     with show_epochs(config.epochs, config.batch_size, quiet=quiet) as (on_epoch, on_step):
         result = train_network(
@@ -269,7 +269,7 @@ def _train(config: Any, resume: bool | None, overwrite: bool, as_json: bool) -> 
             {
                 "out": str(config.out),
                 "resumed_from_step": result.resumed,
-                "about": result.model.about,
+                "about": result.model.metadata,
                 "history": history,
             }
         )
@@ -284,8 +284,8 @@ def _train(config: Any, resume: bool | None, overwrite: bool, as_json: bool) -> 
 
 
 def _list_models(classes: int | None, as_json: bool) -> None:
-    from quickdraw_kit.learn.layers import describe_network
-    from quickdraw_kit.learn.networks import NETWORKS, STROKE_NETWORKS
+    from quickdraw_kit.learn.models.networks import NETWORKS, STROKE_NETWORKS
+    from quickdraw_kit.learn.models.summary import describe_network
 
     networks = {name: describe_network(name, _labels(name, classes)) for name in NETWORKS}
     counts = {name: sum(layer.parameters for layer in of) for name, of in networks.items()}
@@ -307,9 +307,9 @@ def _list_models(classes: int | None, as_json: bool) -> None:
 
     console = Console()
     for name, layers in networks.items():
-        reads = "strokes" if name in STROKE_NETWORKS else "images"
+        input_type = "strokes" if name in STROKE_NETWORKS else "images"
         labels = _labels(name, classes)
-        typer.echo(f"{name}: {counts[name]:,} parameters for {labels} labels, reads {reads}")
+        typer.echo(f"{name}: {counts[name]:,} parameters for {labels} labels, reads {input_type}")
         table = Table(box=None)
         table.add_column("layer")
         table.add_column("returns", justify="right")

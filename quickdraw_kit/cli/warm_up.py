@@ -27,11 +27,11 @@ def warm_up(
 
       quickdraw-kit warm-up
     """
+    from quickdraw_kit.formats.binary import read_binary, write_binary
+    from quickdraw_kit.formats.ndjson.files import read_ndjson, write_ndjson
     from quickdraw_kit.raster.render import rasterize
-    from quickdraw_kit.strokes.binary import read_binary, write_binary
-    from quickdraw_kit.strokes.generate import generate_drawings
-    from quickdraw_kit.strokes.ndjson import read_ndjson, write_ndjson
     from quickdraw_kit.strokes.simplify import simplify
+    from quickdraw_kit.synthetic.generator import generate_drawings
 
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:

@@ -16,7 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from quickdraw_kit.errors import DataError
-from quickdraw_kit.files import atomic_write, parse_json
+from quickdraw_kit.storage.files import atomic_write, parse_json
 
 __all__ = ["load_checkpoint", "optimizer_tensors", "restore_optimizer", "save_checkpoint"]
 
@@ -28,29 +28,7 @@ def save_checkpoint(
     tensors: Mapping[str, Mapping[str, torch.Tensor]],
     state: Mapping[str, Any],
 ) -> None:
-    """Write a checkpoint.
-
-    Parameters
-    ----------
-    path : path-like
-        The file.
-    tensors : mapping of str to mapping of str to torch.Tensor
-        Groups of named tensors, such as the weights and the state of the optimizer.
-    state : mapping
-        Whatever else there is, as JSON can hold it; numbers come back to the last bit.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written.
-
-    Examples
-    --------
-    >>> path = getfixture("tmp_path") / "checkpoint.safetensors"
-    >>> save_checkpoint(path, {"network": {"weight": torch.ones(2)}}, {"step": 7})
-    >>> load_checkpoint(path)
-    ({'network': {'weight': tensor([1., 1.])}}, {'step': 7})
-    """
+    """Write a checkpoint."""
     flat = {
         f"{group}/{name}": value.detach().cpu().contiguous()
         for group, named in tensors.items()
@@ -66,26 +44,7 @@ def save_checkpoint(
 def load_checkpoint(
     path: str | os.PathLike[str],
 ) -> tuple[dict[str, dict[str, torch.Tensor]], dict[str, Any]]:
-    """Read a checkpoint.
-
-    Parameters
-    ----------
-    path : path-like
-        What `save_checkpoint` wrote.
-
-    Returns
-    -------
-    tensors : dict of str to dict of str to torch.Tensor
-        On the processor.
-    state : dict
-
-    Raises
-    ------
-    DataError
-        If the file is not such a checkpoint.
-    OSError
-        If it cannot be read.
-    """
+    """Read a checkpoint."""
     path = Path(path)
     expected = "expected a checkpoint of this version of quickdraw_kit; remove it to start over"
     with path.open("rb"):  # an OSError with the name, where safetensors would give none
@@ -106,27 +65,7 @@ def load_checkpoint(
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    """Name the tensors of an optimizer's state.
-
-    Parameters
-    ----------
-    optimizer : torch.optim.Optimizer
-        One whose state is tensors only, such as AdamW.
-
-    Returns
-    -------
-    dict of str to torch.Tensor
-        ``<number of the parameter>.<name>``.
-
-    Examples
-    --------
-    >>> weight = torch.nn.Parameter(torch.ones(2))
-    >>> optimizer = torch.optim.AdamW([weight])
-    >>> weight.grad = torch.ones(2)
-    >>> optimizer.step()
-    >>> sorted(optimizer_tensors(optimizer))
-    ['0.exp_avg', '0.exp_avg_sq', '0.step']
-    """
+    """Name the tensors of an optimizer's state."""
     state = optimizer.state_dict()["state"]
     return {f"{number}.{name}": value for number, s in state.items() for name, value in s.items()}
 
@@ -134,15 +73,7 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tenso
 def restore_optimizer(
     optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]
 ) -> None:
-    """Give an optimizer the state that `optimizer_tensors` took from one of the same parameters.
-
-    Parameters
-    ----------
-    optimizer : torch.optim.Optimizer
-        Changed in place.
-    tensors : mapping of str to torch.Tensor
-        The state.
-    """
+    """Give an optimizer the state that `optimizer_tensors` took from one of the same parameters."""
     parameters = [weights for group in optimizer.param_groups for weights in group["params"]]
     state: dict[int, dict[str, torch.Tensor]] = {}
     for full, value in tensors.items():

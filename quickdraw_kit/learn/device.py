@@ -11,27 +11,7 @@ __all__ = ["resolve_device", "torch_settings"]
 
 
 def resolve_device(name: str) -> str:
-    """Say what ``auto`` means here, and that a device is there.
-
-    Parameters
-    ----------
-    name : str
-        Such as ``cpu``, ``cuda`` or ``mps``; ``auto`` takes the best there is.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    UsageError
-        If there is no such device.
-
-    Examples
-    --------
-    >>> resolve_device("cpu")
-    'cpu'
-    """
+    """Say what ``auto`` means here, and that a device is there."""
     if name == "auto":
         if torch.cuda.is_available():
             return "cuda"
@@ -45,17 +25,7 @@ def resolve_device(name: str) -> str:
 
 @contextmanager
 def torch_settings(seed: int, threads: int | None, device: str) -> Iterator[None]:
-    """Seed and threads for the while; callers get their own back.
-
-    Parameters
-    ----------
-    seed : int
-        Of what is drawn at random.
-    threads : int or None
-        Of the processor; None leaves them as they are.
-    device : str
-        Whose random numbers are meant, beside those of the processor.
-    """
+    """Seed and threads for the while; callers get their own back."""
     before = torch.get_num_threads()
     with torch.random.fork_rng([device] if device.startswith("cuda") else []):
         torch.manual_seed(seed)

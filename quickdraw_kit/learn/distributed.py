@@ -22,20 +22,7 @@ __all__ = ["Team", "join_team"]
 
 @dataclass(frozen=True, slots=True)
 class Team:
-    """The processes of a run, seen from one of them.
-
-    Parameters
-    ----------
-    rank : int
-        Number of this process, from 0; number 0 leads: it measures, writes and reports.
-    size : int
-        How many there are.
-
-    Examples
-    --------
-    >>> Team().leads
-    True
-    """
+    """The processes of a run, seen from one of them."""
 
     rank: int = 0
     size: int = 1
@@ -46,18 +33,7 @@ class Team:
         return self.rank == 0
 
     def add(self, tensors: Sequence[torch.Tensor]) -> None:
-        """Replace tensors by their sums over all processes.
-
-        Parameters
-        ----------
-        tensors : sequence of torch.Tensor
-            Of one type, on one device; changed in place.
-
-        Raises
-        ------
-        QuickdrawError
-            If another process is gone.
-        """
+        """Replace tensors by their sums over all processes."""
         if self.size > 1 and tensors:
             vector = torch.cat([tensor.reshape(-1) for tensor in tensors])
             with self._together():
@@ -65,18 +41,7 @@ class Team:
             self._spread(vector, tensors)
 
     def follow(self, tensors: Sequence[torch.Tensor]) -> None:
-        """Replace tensors by those of the leader.
-
-        Parameters
-        ----------
-        tensors : sequence of torch.Tensor
-            Of one type, on one device; changed in place.
-
-        Raises
-        ------
-        QuickdrawError
-            If another process is gone.
-        """
+        """Replace tensors by those of the leader."""
         if self.size > 1 and tensors:
             vector = torch.cat([tensor.reshape(-1) for tensor in tensors])
             with self._together():
@@ -84,13 +49,7 @@ class Team:
             self._spread(vector, tensors)
 
     def wait(self) -> None:
-        """Wait until all processes are here.
-
-        Raises
-        ------
-        QuickdrawError
-            If another process is gone.
-        """
+        """Wait until all processes are here."""
         if self.size > 1:
             with self._together():
                 dist.barrier()
@@ -117,31 +76,7 @@ class Team:
 
 @contextmanager
 def join_team(device: str) -> Iterator[tuple[Team, str]]:
-    """Join the processes that ``torchrun`` has started; a process of its own is a team of one.
-
-    Parameters
-    ----------
-    device : str
-        Such as ``cpu`` or ``cuda``: on graphics cards each process of a machine gets its own.
-
-    Yields
-    ------
-    team : Team
-        A group that the caller has joined already is used and left standing.
-    device : str
-        The device of this process.
-
-    Raises
-    ------
-    UsageError
-        If there are several processes on a device that cannot talk to others.
-
-    Examples
-    --------
-    >>> with join_team("cpu") as (team, device):
-    ...     team.size, device
-    (1, 'cpu')
-    """
+    """Join the processes that ``torchrun`` has started; a process of its own is a team of one."""
     joined = dist.is_available() and dist.is_initialized()
     if not joined and int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield Team(), device

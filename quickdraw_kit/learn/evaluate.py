@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy, softmax
 
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.learn.config import TrainConfig
-from quickdraw_kit.learn.dataset import Dataset, Labels
+from quickdraw_kit.learn.data.dataset import Dataset, Labels
 from quickdraw_kit.learn.metrics import (
     ClassScores,
     Reliability,
@@ -22,7 +22,7 @@ from quickdraw_kit.learn.metrics import (
     reliability,
     top_k_accuracy,
 )
-from quickdraw_kit.learn.model import Model
+from quickdraw_kit.learn.models.model import Model
 
 __all__ = ["Evaluation", "evaluate", "settings_for"]
 
@@ -197,7 +197,7 @@ def evaluate(model: Model, dataset: Dataset, *, batch_size: int = 512) -> Evalua
 
     Examples
     --------
-    >>> from quickdraw_kit.learn.dataset import ArrayDataset
+    >>> from quickdraw_kit.learn.data.dataset import ArrayDataset
     >>> images, labels = np.zeros((4, 28, 28), np.uint8), np.array([0, 1, 1, 0])
     >>> dataset = ArrayDataset(images, labels, ("cat", "dog"))
     >>> result = evaluate(Model.new("tiny-cnn", ("cat", "dog")), dataset)
@@ -234,27 +234,8 @@ def evaluate(model: Model, dataset: Dataset, *, batch_size: int = 512) -> Evalua
 
 
 def settings_for(model: Model, data: Any) -> TrainConfig:
-    """Return the settings that open a data set as it was opened for the training of a model.
-
-    Parameters
-    ----------
-    model : Model
-        Its `about` says which shares were held out of data that is not split.
-    data : path-like or str
-        As of `TrainConfig`.
-
-    Returns
-    -------
-    TrainConfig
-        For `open_splits`: a row that was trained on is never in another split.
-
-    Examples
-    --------
-    >>> model = Model.new("tiny-cnn", ("a", "b"), about={"config": {"validation": 0.2}})
-    >>> settings_for(model, "bitmaps").validation
-    0.2
-    """
-    told = model.about.get("config")
+    """Return the settings that open a data set as it was opened for the training of a model."""
+    told = model.metadata.get("config")
     told = told if isinstance(told, Mapping) else {}
     shares = {name: told[name] for name in ("validation", "test") if name in told}
     return TrainConfig(data=data, network=model.architecture, **shares)

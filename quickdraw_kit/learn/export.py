@@ -16,14 +16,14 @@ import numpy as np
 import torch
 
 from quickdraw_kit.errors import DataError, IntegrityError, UsageError
-from quickdraw_kit.files import atomic_write, parse_json, sha256_of
-from quickdraw_kit.learn.model import Model, dump_model, load_model, save_model
-from quickdraw_kit.learn.networks import count_parameters
-from quickdraw_kit.learn.programs import CONFIG, onnx_program, pt2_program
+from quickdraw_kit.learn.exporters import CONFIG, onnx_program, pt2_program
+from quickdraw_kit.learn.models.model import Model, dump_model, load_model, save_model
+from quickdraw_kit.learn.models.networks import count_parameters
+from quickdraw_kit.storage.files import atomic_write, parse_json, sha256_file
 
-__all__ = ["FORMS", "config_of_model", "export_model", "open_model"]
+__all__ = ["FORMATS", "config_of_model", "export_model", "open_model"]
 
-FORMS = {"safetensors": "model.safetensors", "onnx": "model.onnx", "pt2": "model.pt2"}
+FORMATS = {"safetensors": "model.safetensors", "onnx": "model.onnx", "pt2": "model.pt2"}
 """What a model can be exported to, and the names of the files."""
 
 _KNOWN = ("raster_style", "normalisation", "metrics", "data", "data_sha256", "config")
@@ -33,7 +33,7 @@ def export_model(
     model: Model,
     out: str | os.PathLike[str],
     *,
-    forms: Iterable[str] | None = None,
+    formats: Iterable[str] | None = None,
     overwrite: bool = False,
 ) -> tuple[Path, ...]:
     """Write a model as a folder that others can use.
@@ -77,26 +77,26 @@ def export_model(
     >>> open_model(folder).label_names
     ('cat', 'dog')
     """
-    if forms is None:
-        forms = FORMS if model.reads == "images" else ("safetensors",)
-    chosen = tuple(dict.fromkeys(forms))
+    if formats is None:
+        formats = FORMATS if model.input_type == "images" else ("safetensors",)
+    chosen = tuple(dict.fromkeys(formats))
     _check(model, chosen)
     folder, config = Path(out), config_of_model(model)
     if not overwrite:
         _check_folder(folder, model, config)
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for form in chosen:
-        path = folder / FORMS[form]
-        if form == "safetensors":
+    for format in chosen:
+        path = folder / FORMATS[format]
+        if format == "safetensors":
             save_model(model, path)
         else:
-            data = onnx_program(model, config) if form == "onnx" else pt2_program(model, config)
+            data = onnx_program(model, config) if format == "onnx" else pt2_program(model, config)
             with atomic_write(path) as file:
                 file.write(data)
         paths.append(path)
     config["files"] = {
-        path.name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)} for path in paths
+        path.name: {"bytes": path.stat().st_size, "sha256": sha256_file(path)} for path in paths
     }
     with atomic_write(folder / CONFIG) as file:
         file.write(json.dumps(config, indent=2).encode("ascii"))
@@ -104,25 +104,7 @@ def export_model(
 
 
 def config_of_model(model: Model) -> dict[str, Any]:
-    """Return what one has to know of a model to use it, as JSON can hold it.
-
-    Parameters
-    ----------
-    model : Model
-        Any.
-
-    Returns
-    -------
-    dict
-        ``architecture``, ``label_names``, ``side``, ``reads`` (images or strokes),
-        ``parameters``, and of `Model.about` what is known: ``raster_style``, ``normalisation``,
-        ``metrics``, ``data``, ``data_sha256`` and the ``config`` of the training.
-
-    Examples
-    --------
-    >>> config_of_model(Model.new("tiny-cnn", ("cat", "dog")))["label_names"]
-    ['cat', 'dog']
-    """
+    """Return what one has to know of a model to use it, as JSON can hold it."""
     from quickdraw_kit import __version__
 
     return {
@@ -130,9 +112,9 @@ def config_of_model(model: Model) -> dict[str, Any]:
         "architecture": model.architecture,
         "label_names": list(model.label_names),
         "side": model.side,
-        "reads": model.reads,
+        "reads": model.input_type,
         "parameters": count_parameters(model.network),
-        **{name: model.about.get(name) for name in _KNOWN},
+        **{name: model.metadata.get(name) for name in _KNOWN},
     }
 
 
@@ -172,9 +154,9 @@ def open_model(path: str | os.PathLike[str]) -> Model:
     path = Path(path)
     if not path.exists():
         raise UsageError(
-            f"{path} does not exist: give the folder of a model, or its {FORMS['safetensors']}"
+            f"{path} does not exist: give the folder of a model, or its {FORMATS['safetensors']}"
         )
-    file = path / FORMS["safetensors"] if path.is_dir() else path
+    file = path / FORMATS["safetensors"] if path.is_dir() else path
     if path.is_dir() and not file.exists():
         raise DataError(f"{path} has no {file.name}: give the folder of a model")
     if _is_pickle(file):
@@ -183,21 +165,21 @@ def open_model(path: str | os.PathLike[str]) -> Model:
             "Expected a model.safetensors that quickdraw_kit wrote"
         )
     beside = file.parent / CONFIG
-    if file.name == FORMS["safetensors"] and beside.exists():
+    if file.name == FORMATS["safetensors"] and beside.exists():
         _check_file(file, beside)
     return load_model(file)
 
 
-def _check(model: Model, forms: tuple[str, ...]) -> None:
-    unknown = [form for form in forms if form not in FORMS]
-    if unknown or not forms:
-        raise UsageError(f"forms {', '.join(unknown)!r}: expected some of {', '.join(FORMS)}")
-    if model.reads == "strokes" and forms != ("safetensors",):
+def _check(model: Model, formats: tuple[str, ...]) -> None:
+    unknown = [format for format in formats if format not in FORMATS]
+    if unknown or not formats:
+        raise UsageError(f"forms {', '.join(unknown)!r}: expected some of {', '.join(FORMATS)}")
+    if model.input_type == "strokes" and formats != ("safetensors",):
         raise UsageError(
             f"{model.architecture} reads strokes, which ONNX and torch.export files cannot take "
             "in this version: export it as safetensors only"
         )
-    if model.reads == "images":
+    if model.input_type == "images":
         model.network.eval()
         with torch.inference_mode():
             outputs = model.logits(np.zeros((1, model.side, model.side), np.uint8)).shape[1]
@@ -207,7 +189,7 @@ def _check(model: Model, forms: tuple[str, ...]) -> None:
 
 def _check_folder(folder: Path, model: Model, config: dict[str, Any]) -> None:
     """Refuse a folder with the files of another model."""
-    file, beside = folder / FORMS["safetensors"], folder / CONFIG
+    file, beside = folder / FORMATS["safetensors"], folder / CONFIG
     other = None
     if file.exists() and file.read_bytes() != dump_model(model):
         other = file
@@ -227,7 +209,7 @@ def _check_file(file: Path, config: Path) -> None:
         told = parse_json(config.read_bytes())["files"][file.name]["sha256"]
     except (ValueError, KeyError, TypeError):
         return  # another program's
-    if told != sha256_of(file):
+    if told != sha256_file(file):
         raise IntegrityError(f"{file} is not the file that {config} tells of: export it again")
 
 

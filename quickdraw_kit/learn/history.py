@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from quickdraw_kit.errors import DataError, UsageError
-from quickdraw_kit.files import atomic_write, parse_json
+from quickdraw_kit.storage.files import atomic_write, parse_json
 
 __all__ = [
     "EpochMetrics",
@@ -59,107 +59,34 @@ class EpochMetrics:
         return {name: value for name, value in asdict(self).items() if name != "seconds"}
 
 
-def chosen_epoch(history: Sequence[EpochMetrics], patience: int | None) -> int:
-    """Return the place in a history of the epoch whose weights are taken.
-
-    Parameters
-    ----------
-    history : sequence of EpochMetrics
-        At least one.
-    patience : int or None
-        Of `TrainConfig`: with it the epoch with the lowest validation loss, else the last.
-
-    Returns
-    -------
-    int
-
-    Examples
-    --------
-    >>> first = EpochMetrics(1, 0.7, 0.5, 0.3, 0.5, 0.003, 2.0)
-    >>> second = EpochMetrics(2, 0.6, 0.6, 0.4, 0.5, 0.003, 2.0)
-    >>> chosen_epoch([first, second], patience=3), chosen_epoch([first, second], None)
-    (0, 1)
-    """
-    if patience is None:
+def chosen_epoch(history: Sequence[EpochMetrics], early_stopping_patience: int | None) -> int:
+    """Return the place in a history of the epoch whose weights are taken."""
+    if early_stopping_patience is None:
         return len(history) - 1
     losses = [row.validation_loss for row in history if row.validation_loss is not None]
     return losses.index(min(losses))
 
 
-def is_over(history: Sequence[EpochMetrics], epochs: int, patience: int | None) -> bool:
-    """Tell whether a run with such a history has made its last epoch.
-
-    Parameters
-    ----------
-    history : sequence of EpochMetrics
-        All epochs so far.
-    epochs, patience : int, int or None
-        Of `TrainConfig`.
-
-    Returns
-    -------
-    bool
-
-    Examples
-    --------
-    >>> is_over([EpochMetrics(1, 0.7, 0.5, 0.3, 0.5, 0.003, 2.0)], epochs=2, patience=None)
-    False
-    """
-    if not history or patience is None or len(history) >= epochs:
+def is_over(
+    history: Sequence[EpochMetrics], epochs: int, early_stopping_patience: int | None
+) -> bool:
+    """Tell whether a run with such a history has made its last epoch."""
+    if not history or early_stopping_patience is None or len(history) >= epochs:
         return len(history) >= epochs
-    return len(history) - 1 - chosen_epoch(history, patience) >= patience
+    return (
+        len(history) - 1 - chosen_epoch(history, early_stopping_patience) >= early_stopping_patience
+    )
 
 
 def write_history(folder: Path, history: Sequence[EpochMetrics]) -> None:
-    """Write ``metrics.jsonl``, a line for each epoch, whole or not at all.
-
-    Parameters
-    ----------
-    folder : Path
-        Where to; it must exist.
-    history : sequence of EpochMetrics
-        All epochs so far.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written.
-
-    Examples
-    --------
-    >>> folder = getfixture("tmp_path")
-    >>> write_history(folder, [EpochMetrics(1, 0.7, 0.5, None, None, 0.003, 2.0)])
-    >>> json.loads((folder / "metrics.jsonl").read_text())["train_loss"]
-    0.7
-    """
+    """Write ``metrics.jsonl``, a line for each epoch, whole or not at all."""
     with atomic_write(folder / _FILE) as file:
         for metrics in history:
             file.write(json.dumps(asdict(metrics)).encode() + b"\n")
 
 
 def read_history(folder: Path) -> list[EpochMetrics]:
-    """Read ``metrics.jsonl``.
-
-    Parameters
-    ----------
-    folder : Path
-        Where `write_history` wrote it.
-
-    Returns
-    -------
-    list of EpochMetrics
-        Empty if it is not there.
-
-    Raises
-    ------
-    DataError
-        If it is not what `write_history` writes.
-
-    Examples
-    --------
-    >>> read_history(getfixture("tmp_path"))
-    []
-    """
+    """Read ``metrics.jsonl``."""
     path = folder / _FILE
     if not path.exists():
         return []
@@ -170,27 +97,13 @@ def read_history(folder: Path) -> list[EpochMetrics]:
 
 
 def check_tensorboard() -> None:
-    """Refuse to start where TensorBoard is not installed.
-
-    Raises
-    ------
-    UsageError
-        With the command that installs it.
-    """
+    """Refuse to start where TensorBoard is not installed."""
     if importlib.util.find_spec("tensorboard") is None:
         raise UsageError("tensorboard is not here: run: pip install 'quickdraw-kit[tensorboard]'")
 
 
 def write_events(folder: Path, metrics: EpochMetrics) -> None:
-    """Add an epoch to the events that TensorBoard reads.
-
-    Parameters
-    ----------
-    folder : Path
-        Where to; every epoch adds a file.
-    metrics : EpochMetrics
-        The epoch.
-    """
+    """Add an epoch to the events that TensorBoard reads."""
     from torch.utils.tensorboard import SummaryWriter
 
     values = asdict(metrics)

@@ -16,42 +16,12 @@ _CALM, _FAST = 0.95, 0.85  # momentum at the lowest and at the highest rate
 _MOMENTUM = 0.9
 
 
-def rate_at(step: int, steps: int, *, schedule: str, warmup: float) -> tuple[float, float]:
-    """Return the learning rate of a step, as a share of the highest, and the momentum.
-
-    Parameters
-    ----------
-    step, steps : int
-        The step, from 0, and how many there are.
-    schedule : {"one-cycle", "cosine", "constant"}
-        One-cycle rises and falls along cosines, with momentum falling and rising (Smith and Topin,
-        2018); cosine rises in a line and falls along a cosine; constant rises and stays.
-    warmup : float
-        Share of the steps in which the rate rises.
-
-    Returns
-    -------
-    rate : float
-        From 0 to 1.
-    momentum : float
-        The first beta of Adam.
-
-    Raises
-    ------
-    UsageError
-        If there is no such schedule.
-
-    Examples
-    --------
-    >>> [round(rate_at(n, 9, schedule="one-cycle", warmup=0.5)[0], 2) for n in (0, 4, 8)]
-    [0.04, 1.0, 0.0]
-    >>> rate_at(5, 9, schedule="constant", warmup=0.0)
-    (1.0, 0.9)
-    """
+def rate_at(step: int, steps: int, *, schedule: str, warmup_fraction: float) -> tuple[float, float]:
+    """Return the learning rate of a step, as a share of the highest, and the momentum."""
     if schedule not in SCHEDULES:
         raise UsageError(f"no schedule {schedule!r}, expected one of {', '.join(SCHEDULES)}")
     last = max(steps - 1, 1)
-    peak = warmup * last
+    peak = warmup_fraction * last
     rising = step < peak
     if schedule == "constant":
         return (step + 1) / (peak + 1) if rising else 1.0, _MOMENTUM

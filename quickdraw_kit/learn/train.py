@@ -17,12 +17,12 @@ import torch
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.learn.checkpoint import save_checkpoint
 from quickdraw_kit.learn.config import TrainConfig
-from quickdraw_kit.learn.dataset import Dataset
+from quickdraw_kit.learn.data.dataset import Dataset
+from quickdraw_kit.learn.data.fingerprint import fingerprint
+from quickdraw_kit.learn.data.splits import Splits, open_splits
 from quickdraw_kit.learn.device import resolve_device, torch_settings
 from quickdraw_kit.learn.distributed import Team, join_team
-from quickdraw_kit.learn.earlier import CHECKPOINT, MODEL, Finished, Unfinished, find_earlier
 from quickdraw_kit.learn.evaluate import evaluate
-from quickdraw_kit.learn.fingerprint import fingerprint
 from quickdraw_kit.learn.history import (
     EpochMetrics,
     check_tensorboard,
@@ -31,10 +31,10 @@ from quickdraw_kit.learn.history import (
     write_events,
     write_history,
 )
-from quickdraw_kit.learn.model import Model, save_model
-from quickdraw_kit.learn.networks import count_parameters
-from quickdraw_kit.learn.sources import Splits, open_splits
-from quickdraw_kit.learn.steps import Training
+from quickdraw_kit.learn.models.model import Model, save_model
+from quickdraw_kit.learn.models.networks import count_parameters
+from quickdraw_kit.learn.resume import CHECKPOINT, MODEL, Finished, Unfinished, find_earlier
+from quickdraw_kit.learn.state import Training
 
 __all__ = ["EpochMetrics", "TrainConfig", "TrainResult", "train"]
 
@@ -121,7 +121,7 @@ def train(
 
     Examples
     --------
-    >>> from quickdraw_kit.learn.dataset import ArrayDataset
+    >>> from quickdraw_kit.learn.data.dataset import ArrayDataset
     >>> images = np.zeros((64, 28, 28), np.uint8)
     >>> images[32:, 14:] = 255
     >>> dataset = ArrayDataset(images, np.repeat([0, 1], 32), ("blank", "half"))
@@ -133,7 +133,7 @@ def train(
         splits = open_splits(config)
     if len(splits["train"]) == 0:
         raise UsageError("the training split is empty: prepare more drawings")
-    if config.patience is not None and not splits.get("validation"):
+    if config.early_stopping_patience is not None and not splits.get("validation"):
         raise UsageError("patience watches the validation loss: there is no validation split")
     if config.tensorboard:
         check_tensorboard()
@@ -171,15 +171,15 @@ class _Run:
         self.spent = 0.0  # seconds of the epoch that a run before this one has taken
         self.resumed = 0
         if isinstance(splits, Splits):
-            self.about = splits.about
+            self.metadata = splits.metadata
         else:
-            self.about = {"data": None, "data_sha256": fingerprint(self.data)}
+            self.metadata = {"data": None, "data_sha256": fingerprint(self.data)}
         # what must agree for a run to be continued
         self.identity = {
             **config.described(),
             "precision": self.training.precision,
             "device": self.training.device.type,
-            "data_sha256": self.about["data_sha256"],
+            "data_sha256": self.metadata["data_sha256"],
         }
 
     def go(
@@ -188,7 +188,7 @@ class _Run:
         on_step: Callable[[int, int, int], None] | None,
     ) -> TrainResult:
         """Train from where the run stands to the end."""
-        while not is_over(self.history, self.config.epochs, self.config.patience):
+        while not is_over(self.history, self.config.epochs, self.config.early_stopping_patience):
             metrics = self._epoch(len(self.history) + 1, on_step)
             self.history.append(metrics)
             self._keep_best()
@@ -294,8 +294,11 @@ class _Run:
         return float(found[0]), float(found[1])
 
     def _keep_best(self) -> None:
-        patience = self.config.patience
-        if patience is not None and chosen_epoch(self.history, patience) == len(self.history) - 1:
+        early_stopping_patience = self.config.early_stopping_patience
+        if (
+            early_stopping_patience is not None
+            and chosen_epoch(self.history, early_stopping_patience) == len(self.history) - 1
+        ):
             state = self.training.model.network.state_dict()
             self.best = {name: value.clone() for name, value in state.items()}
 
@@ -303,7 +306,7 @@ class _Run:
         model = self.training.settle()
         if self.best:
             model.network.load_state_dict(self.best)
-        row = self.history[chosen_epoch(self.history, self.config.patience)]
+        row = self.history[chosen_epoch(self.history, self.config.early_stopping_patience)]
         model = self._described(model, row)
         if self.config.out is not None and self.team.leads:
             folder = Path(self.config.out)
@@ -316,9 +319,11 @@ class _Run:
         """Say in the model how it came to be; nothing that differs from run to run."""
         return replace(
             model,
-            about={
-                **self.about,
-                "normalisation": {"mean": 0.0, "scale": 255.0} if model.reads == "images" else None,
+            metadata={
+                **self.metadata,
+                "normalisation": {"mean": 0.0, "scale": 255.0}
+                if model.input_type == "images"
+                else None,
                 "metrics": row.measures(),
                 "config": self.config.described(),
                 "precision": self.training.precision,

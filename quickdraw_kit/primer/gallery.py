@@ -12,20 +12,7 @@ __all__ = ["KERNELS", "NamedKernel", "apply_kernel"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NamedKernel:
-    """A kernel with its name and what it does.
-
-    Parameters
-    ----------
-    name, effect : str
-        For people.
-    weights : ndarray of float64, shape (3, 3)
-        The kernel.
-
-    Examples
-    --------
-    >>> KERNELS["Sobel vertical"].weights[1].tolist()
-    [2.0, 0.0, -2.0]
-    """
+    """A kernel with its name and what it does."""
 
     name: str
     effect: str
@@ -63,26 +50,7 @@ KERNELS: dict[str, NamedKernel] = {
 
 
 def apply_kernel(image: npt.NDArray[np.uint8], name: str) -> npt.NDArray[np.float64]:
-    """Lay a kernel of the gallery over an image; the planes of a colour image apart.
-
-    Parameters
-    ----------
-    image : ndarray of uint8, shape (height, width) or (height, width, 3)
-        Grey or colour.
-    name : str
-        One of `KERNELS`.
-
-    Returns
-    -------
-    ndarray of float64, of the image's shape
-        From minus to plus several times 255: nothing is cut off.
-
-    Examples
-    --------
-    >>> apply_kernel(np.full((4, 4), 9, np.uint8), "edge detection")[1:3, 1:3]
-    array([[0., 0.],
-           [0., 0.]])
-    """
+    """Lay a kernel of the gallery over an image; the planes of a colour image apart."""
     weights = KERNELS[name].weights
     if image.ndim == 2:
         return np.asarray(conv2d(image.astype(np.float64), weights, padding="same"), np.float64)

@@ -12,28 +12,7 @@ Kind = Literal["input", "convolution", "max-pooling", "flatten", "dense", "softm
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A layer: its kind, and the numbers that define it.
-
-    Parameters
-    ----------
-    kind : {"input", "convolution", "max-pooling", "flatten", "dense", "softmax"}
-        What it does.
-    outputs : int
-        Kernels of a convolution, or outputs of a dense layer.
-    side : int
-        Of the kernels, or of the squares of a pooling.
-    same : bool
-        Whether a convolution lays zeros around.
-    relu : bool
-        Whether negative outputs become 0.
-    index : int
-        Where its weights stand in the network of the trainer.
-
-    Examples
-    --------
-    >>> Layer("max-pooling", side=2).outputs
-    0
-    """
+    """A layer: its kind, and the numbers that define it."""
 
     kind: Kind
     outputs: int = 0
@@ -83,28 +62,7 @@ _DOES = {
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What there is to know about a layer.
-
-    Parameters
-    ----------
-    layer : Layer
-        Which.
-    does : str
-        What it does, in a sentence.
-    shape : tuple of int
-        Of its output: (channels, height, width), or (numbers,).
-    shape_arithmetic : str
-        How the shape follows from that before.
-    parameters : int
-        Numbers that it learns.
-    parameter_arithmetic : str
-        How they are counted.
-
-    Examples
-    --------
-    >>> cards("mnist-cnn")[1].parameter_arithmetic
-    '8 kernels x (1 x 5 x 5 weights + 1 bias) = 208'
-    """
+    """What there is to know about a layer."""
 
     layer: Layer
     does: str
@@ -115,34 +73,7 @@ class Card:
 
 
 def cards(name: str, *, classes: int | None = None, side: int = 28) -> tuple[Card, ...]:
-    """Work out the cards of a network.
-
-    Parameters
-    ----------
-    name : str
-        One of `LAYOUTS`.
-    classes : int, optional
-        Labels; by default those of the layout.
-    side : int
-        Pixels of a side of the images.
-
-    Returns
-    -------
-    tuple of Card
-        From the input to the probabilities.
-
-    Raises
-    ------
-    UsageError
-        If there is no such network.
-
-    Examples
-    --------
-    >>> [card.parameters for card in cards("mnist-cnn") if card.parameters]
-    [208, 3216, 32896, 1290]
-    >>> sum(card.parameters for card in cards("quickdraw-cnn"))
-    500985
-    """
+    """Work out the cards of a network."""
     if name not in LAYOUTS:
         raise UsageError(f"no network {name!r} here, expected {' or '.join(LAYOUTS)}")
     layers = list(LAYOUTS[name])

@@ -37,36 +37,7 @@ def conv1d(
     stride: int = 1,
     padding: Padding = "valid",
 ) -> Array:
-    """Cross-correlate a line of numbers with kernels.
-
-    Parameters
-    ----------
-    x : ndarray, shape (length,) or (channels, length)
-        The input.
-    kernel : ndarray, shape (width,) or (outputs, channels, width)
-        One kernel, or one for each output channel.
-    bias : ndarray, shape (outputs,), optional
-        Added to each output channel.
-    stride : int
-        Steps between places of the kernel.
-    padding : {"valid", "same"}
-        ``valid`` keeps the kernel inside; ``same`` lays zeros around, so that the output has
-        length / stride places, rounded up. An odd zero goes to the end.
-
-    Returns
-    -------
-    ndarray, shape (places,) or (outputs, places)
-
-    Raises
-    ------
-    UsageError
-        If shapes do not fit together, or the kernel is larger than the input.
-
-    Examples
-    --------
-    >>> conv1d(np.array([1, 2, 4, 7]), np.array([-1, 1]))
-    array([1, 2, 3])
-    """
+    """Cross-correlate a line of numbers with kernels."""
     return _convolve(x, kernel, bias, stride, padding, axes=1)
 
 
@@ -78,48 +49,7 @@ def conv2d(
     stride: int = 1,
     padding: Padding = "valid",
 ) -> Array:
-    """Cross-correlate an image with kernels, by windows and one matrix product.
-
-    Parameters
-    ----------
-    x : ndarray, shape (height, width) or (channels, height, width)
-        The input.
-    kernel : ndarray, shape (rows, columns) or (outputs, channels, rows, columns)
-        One kernel, or one for each output channel.
-    bias, stride, padding
-        As in `conv1d`.
-
-    Returns
-    -------
-    ndarray, shape (height', width') or (outputs, height', width')
-
-    Raises
-    ------
-    UsageError
-        As `conv1d`.
-
-    See Also
-    --------
-    conv2d_loops : the same, to read.
-
-    Examples
-    --------
-    The worked example of the course. Its print shows other numbers; these are those of arithmetic.
-
-    >>> x = np.array([[1, 2, 0, 1, 2], [0, 1, 3, 1, 0], [2, 2, 1, 0, 1],
-    ...               [1, 0, 2, 1, 3], [2, 1, 0, 1, 2]])
-    >>> feature_map = conv2d(x, np.array([[1, 0, -1]] * 3))
-    >>> feature_map
-    array([[-1,  3,  1],
-           [-3,  1,  2],
-           [ 2,  1, -3]])
-    >>> relu(feature_map)
-    array([[0, 3, 1],
-           [0, 1, 2],
-           [2, 1, 0]])
-    >>> max_pool2d(relu(feature_map))
-    array([[3]])
-    """
+    """Cross-correlate an image with kernels, by windows and one matrix product."""
     return _convolve(x, kernel, bias, stride, padding, axes=2)
 
 
@@ -131,32 +61,7 @@ def conv3d(
     stride: int = 1,
     padding: Padding = "valid",
 ) -> Array:
-    """Cross-correlate a volume with kernels.
-
-    Parameters
-    ----------
-    x : ndarray, shape (depth, height, width) or (channels, depth, height, width)
-        The input.
-    kernel : ndarray, shape (d, h, w) or (outputs, channels, d, h, w)
-        One kernel, or one for each output channel.
-    bias, stride, padding
-        As in `conv1d`.
-
-    Returns
-    -------
-    ndarray, shape (depth', height', width') or (outputs, depth', height', width')
-
-    Raises
-    ------
-    UsageError
-        As `conv1d`.
-
-    Examples
-    --------
-    >>> conv3d(np.ones((3, 3, 3)), np.ones((2, 2, 2)))[0]
-    array([[8., 8.],
-           [8., 8.]])
-    """
+    """Cross-correlate a volume with kernels."""
     return _convolve(x, kernel, bias, stride, padding, axes=3)
 
 
@@ -168,29 +73,7 @@ def conv2d_loops(
     stride: int = 1,
     padding: Padding = "valid",
 ) -> Array:
-    """Cross-correlate an image with kernels, place by place: the definition, to read.
-
-    Parameters
-    ----------
-    x, kernel, bias, stride, padding
-        As in `conv2d`.
-
-    Returns
-    -------
-    ndarray
-        As `conv2d`.
-
-    Raises
-    ------
-    UsageError
-        As `conv1d`.
-
-    Examples
-    --------
-    >>> conv2d_loops(np.eye(3), np.ones((2, 2)))
-    array([[2., 1.],
-           [1., 2.]])
-    """
+    """Cross-correlate an image with kernels, place by place: the definition, to read."""
     image, kernels, single = _with_channels(x, kernel, bias, stride, axes=2)
     image = _padded(image, kernels.shape[2:], stride, padding)
     outputs, _, rows, columns = kernels.shape
@@ -207,41 +90,12 @@ def conv2d_loops(
 
 
 def relu(x: Array) -> Array:
-    """Keep what is positive, and put 0 for what is not.
-
-    Examples
-    --------
-    >>> relu(np.array([-2, 0, 3]))
-    array([0, 0, 3])
-    """
+    """Keep what is positive, and put 0 for what is not."""
     return np.maximum(x, 0)
 
 
 def max_pool2d(x: Array, size: int = 2) -> Array:
-    """Keep the largest number of each square; what fills no whole square is dropped.
-
-    Parameters
-    ----------
-    x : ndarray, shape (..., height, width)
-        Feature maps.
-    size : int
-        Side of the squares.
-
-    Returns
-    -------
-    ndarray, shape (..., height // size, width // size)
-
-    Raises
-    ------
-    UsageError
-        If not one square fits in.
-
-    Examples
-    --------
-    >>> max_pool2d(np.arange(25).reshape(5, 5))
-    array([[ 6,  8],
-           [16, 18]])
-    """
+    """Keep the largest number of each square; what fills no whole square is dropped."""
     height, width = x.shape[-2] // size, x.shape[-1] // size
     if size < 1 or height < 1 or width < 1:
         raise UsageError(f"squares of {size} do not fit into {x.shape[-2]} x {x.shape[-1]}")
@@ -252,42 +106,12 @@ def max_pool2d(x: Array, size: int = 2) -> Array:
 
 
 def flatten(x: Array) -> Array:
-    """Lay all numbers in one row, channel by channel and row by row.
-
-    Examples
-    --------
-    >>> flatten(np.array([[1, 2], [3, 4]]))
-    array([1, 2, 3, 4])
-    """
+    """Lay all numbers in one row, channel by channel and row by row."""
     return x.reshape(-1)
 
 
 def dense(x: Array, weights: Array, bias: Array | None = None) -> Array:
-    """Weigh all inputs for each output, and add the bias.
-
-    Parameters
-    ----------
-    x : ndarray, shape (inputs,)
-        The input.
-    weights : ndarray, shape (outputs, inputs)
-        A row for each output.
-    bias : ndarray, shape (outputs,), optional
-        Added to the outputs.
-
-    Returns
-    -------
-    ndarray, shape (outputs,)
-
-    Raises
-    ------
-    UsageError
-        If shapes do not fit together.
-
-    Examples
-    --------
-    >>> dense(np.array([1, 2]), np.array([[1, 0], [1, 1], [0, 3]]), np.array([0, 0, 1]))
-    array([1, 3, 7])
-    """
+    """Weigh all inputs for each output, and add the bias."""
     if x.ndim != 1 or weights.ndim != 2 or weights.shape[1] != len(x):
         raise UsageError(f"weights of shape {weights.shape} do not fit an input of {x.shape}")
     outputs: Array = weights @ x
@@ -298,11 +122,6 @@ def softmax(x: Array) -> Array:
     """Make probabilities of any numbers: larger ones get more, and all sum to 1.
 
     The largest is taken off first, which changes nothing but keeps the exponentials small.
-
-    Examples
-    --------
-    >>> softmax(np.array([1000.0, 1000.0]))
-    array([0.5, 0.5])
     """
     powers = np.exp(x - np.max(x))
     probabilities: Array = powers / powers.sum()

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quickdraw_kit.kernels import kernel
-from quickdraw_kit.raster.room import LINES
+from quickdraw_kit.raster.workspace import LINES
 
 __all__ = ["BOTTOM", "DIRECTION", "DX", "DY", "TOP", "X", "Y", "clip"]
 

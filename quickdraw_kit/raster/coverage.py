@@ -17,8 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quickdraw_kit.kernels import kernel
-from quickdraw_kit.raster.cells import blend, blend_sums, trapezoid
-from quickdraw_kit.raster.lanes import (
+from quickdraw_kit.raster._simd import (
     LANES,
     crossings,
     highest,
@@ -34,8 +33,9 @@ from quickdraw_kit.raster.lanes import (
     trailing_zeros,
     unless,
 )
-from quickdraw_kit.raster.room import LINES, NOWHERE, SLOTS, WORDS, Room
+from quickdraw_kit.raster.cells import blend, blend_sums, trapezoid
 from quickdraw_kit.raster.scan import scan
+from quickdraw_kit.raster.workspace import LINES, NOWHERE, SLOTS, WORDS, Workspace
 
 __all__ = ["cover"]
 
@@ -48,44 +48,44 @@ _CROSSED, _STRAIGHT, _UNDECIDED = range(3)
 
 
 @kernel
-def cover(n: int, left: int, right: int, side: int, room: Room) -> None:
+def cover(n: int, left: int, right: int, side: int, workspace: Workspace) -> None:
     """Blend a polygon inside the bitmap into the canvas; see `outline` for left and right."""
-    top, bottom = _prepare(n, room)
+    top, bottom = _prepare(n, workspace)
     first, last = top // LINES, min(bottom // LINES + 1, side)
-    if not _collect(n, room):
-        _forget(first, last, room)
-        scan(n, left, right, side, 0, room)
+    if not _collect(n, workspace):
+        _forget(first, last, workspace)
+        scan(n, left, right, side, 0, workspace)
         return
     for r in range(first, last):
         row = r * (side + LANES)
-        if room.busy[r]:
-            room.busy[r] = 0
-        elif room.through[r] == 0:
+        if workspace.busy[r]:
+            workspace.busy[r] = 0
+        elif workspace.through[r] == 0:
             continue
         else:
-            answer = _sort_through(r, room)
+            answer = _sort_through(r, workspace)
             if answer == _UNDECIDED:
-                _forget(r, last, room)
-                scan(n, left, right, side, r, room)
+                _forget(r, last, workspace)
+                scan(n, left, right, side, r, workspace)
                 return
             if answer == _STRAIGHT:
-                c0, c1 = _extent(n, room)
-                low, high = _trapezoids(r, c0, c1, room)
-                blend_sums(room.area, room.canvas, row, low, high, c0, c1)
+                c0, c1 = _extent(n, workspace)
+                low, high = _trapezoids(r, c0, c1, workspace)
+                blend_sums(workspace.area, workspace.canvas, row, low, high, c0, c1)
             else:
-                for k in range(room.through[r]):
-                    _put(room.passing[2 * SLOTS * r + k], r, room)
-            room.through[r] = 0
+                for k in range(workspace.through[r]):
+                    _put(workspace.passing[2 * SLOTS * r + k], r, workspace)
+            workspace.through[r] = 0
             if answer == _STRAIGHT:
                 continue
-        low, high = _sample(r, side, room)
-        blend(room.area, room.canvas, row, low, high)
+        low, high = _sample(r, side, workspace)
+        blend(workspace.area, workspace.canvas, row, low, high)
 
 
 @kernel
-def _prepare(n: int, room: Room) -> tuple[int, int]:
+def _prepare(n: int, workspace: Workspace) -> tuple[int, int]:
     """Find lines, slopes and busy rows; return the first line and the one behind the last."""
-    vx, vy, line = room.vx, room.vy, room.line
+    vx, vy, line = workspace.vx, workspace.vy, workspace.line
     top, bottom = np.int32(NOWHERE), np.int32(0)
     for i in range(n + 1):
         line[i] = np.int32(np.int32(LINES * vy[i] + 128) >> 8)
@@ -94,30 +94,39 @@ def _prepare(n: int, room: Room) -> tuple[int, int]:
     for i in range(n):
         dy = np.float64(vy[i + 1] - vy[i])
         part = np.divide(1.0, 2.0 * LINES * (dy if dy != 0.0 else 1.0))
-        room.slope[i] = np.float64(vx[i + 1] - vx[i]) * part
-        room.base[i] = np.float64(vx[i]) + (0.5 + 0.25 * abs(part))
-        room.origin[i] = np.float64(256 - 2 * LINES * vy[i])
+        workspace.slope[i] = np.float64(vx[i + 1] - vx[i]) * part
+        workspace.base[i] = np.float64(vx[i]) + (0.5 + 0.25 * abs(part))
+        workspace.origin[i] = np.float64(256 - 2 * LINES * vy[i])
     for i in range(n):
-        room.busy[room.row_of[line[i]]] = 1
+        workspace.busy[workspace.row_of[line[i]]] = 1
     return int(top), int(bottom)
 
 
 @kernel
-def _collect(n: int, room: Room) -> bool:
+def _collect(n: int, workspace: Workspace) -> bool:
     """Put the edges' crossings into the slots of busy rows, and the edges to those of other rows.
 
     Returns whether there was room for all.
     """
-    busy, through, taken, slots = room.busy, room.through, room.taken, room.slots
+    busy, through, taken, slots = (
+        workspace.busy,
+        workspace.through,
+        workspace.taken,
+        workspace.slots,
+    )
     for i in range(n):
-        begin, end = int(room.line[i]), int(room.line[i + 1])
+        begin, end = int(workspace.line[i]), int(workspace.line[i + 1])
         if begin == end:
             continue
         up = int(begin > end)
         begin, end = min(begin, end), max(begin, end)
         r = begin // LINES
         start, stop = begin - LINES * r, end - LINES * r
-        base, slope, place = room.base[i], room.slope[i], room.origin[i] + 512.0 * LINES * r
+        base, slope, place = (
+            workspace.base[i],
+            workspace.slope[i],
+            workspace.origin[i] + 512.0 * LINES * r,
+        )
         while stop > 0:
             if busy[r]:
                 bits = (1 << min(stop, LINES)) - (1 << start)
@@ -138,7 +147,7 @@ def _collect(n: int, room: Room) -> bool:
                 count = int(through[r])
                 if count == 2 * SLOTS:
                     return False
-                room.passing[2 * SLOTS * r + count] = i
+                workspace.passing[2 * SLOTS * r + count] = i
                 through[r] = count + 1
             r += 1
             stop -= LINES
@@ -154,37 +163,37 @@ def _free(word: int, bits: int) -> int:
 
 
 @kernel
-def _put(i: int, r: int, room: Room) -> None:
+def _put(i: int, r: int, workspace: Workspace) -> None:
     """Put an edge's crossings with a whole row into a slot of its own."""
-    pair = 2 * r + int(room.line[i] > room.line[i + 1])
-    slot = _count(pair, room)
-    room.taken[pair * WORDS + (slot >> 2)] |= _WHOLE << ((slot & 3) << 4)
-    place = room.origin[i] + 512.0 * LINES * r
+    pair = 2 * r + int(workspace.line[i] > workspace.line[i + 1])
+    slot = _count(pair, workspace)
+    workspace.taken[pair * WORDS + (slot >> 2)] |= _WHOLE << ((slot & 3) << 4)
+    place = workspace.origin[i] + 512.0 * LINES * r
     nowhere = splat(NOWHERE)
     store(
-        room.slots,
+        workspace.slots,
         (pair * SLOTS + slot) * LANES,
-        crossings(room.base[i], room.slope[i], place, _WHOLE, nowhere),
+        crossings(workspace.base[i], workspace.slope[i], place, _WHOLE, nowhere),
     )
 
 
 @kernel
-def _count(pair: int, room: Room) -> int:
+def _count(pair: int, workspace: Workspace) -> int:
     """Return how many slots of a row, one way, are in use."""
     words = 0
-    while words < WORDS and room.taken[pair * WORDS + words] != 0:
+    while words < WORDS and workspace.taken[pair * WORDS + words] != 0:
         words += 1
     if words == 0:
         return 0
-    empty: int = leading_zeros(room.taken[pair * WORDS + words - 1]) >> 4
+    empty: int = leading_zeros(workspace.taken[pair * WORDS + words - 1]) >> 4
     return 4 * words - empty
 
 
 @kernel
-def _sample(r: int, side: int, room: Room) -> tuple[int, int]:
+def _sample(r: int, side: int, workspace: Workspace) -> tuple[int, int]:
     """Add the areas of a row from its slots, and empty them; return the first and last pixel."""
-    slots, area = room.slots, room.area
-    down, up = _count(2 * r, room), _count(2 * r + 1, room)
+    slots, area = workspace.slots, workspace.area
+    down, up = _count(2 * r, workspace), _count(2 * r + 1, workspace)
     downs, ups = 2 * r * SLOTS * LANES, (2 * r + 1) * SLOTS * LANES
     _sort(slots, downs, down)
     _sort(slots, ups, up)
@@ -205,8 +214,8 @@ def _sample(r: int, side: int, room: Room) -> tuple[int, int]:
             )
             area[c] += np.int32(2 * total(inside))
         first, last = min(first, low), max(last, high)
-    _empty(2 * r, down, room)
-    _empty(2 * r + 1, up, room)
+    _empty(2 * r, down, workspace)
+    _empty(2 * r + 1, up, workspace)
     return first, last
 
 
@@ -223,35 +232,35 @@ def _sort(slots: npt.NDArray[np.int32], spot: int, count: int) -> None:
 
 
 @kernel
-def _empty(pair: int, count: int, room: Room) -> None:
+def _empty(pair: int, count: int, workspace: Workspace) -> None:
     for k in range(count):
-        store(room.slots, (pair * SLOTS + k) * LANES, splat(NOWHERE))
+        store(workspace.slots, (pair * SLOTS + k) * LANES, splat(NOWHERE))
     for k in range((count + 3) >> 2):
-        room.taken[pair * WORDS + k] = 0
+        workspace.taken[pair * WORDS + k] = 0
 
 
 @kernel
-def _forget(first: int, last: int, room: Room) -> None:
+def _forget(first: int, last: int, workspace: Workspace) -> None:
     """Empty rows that are left to the long way."""
     for r in range(first, last):
-        _empty(2 * r, _count(2 * r, room), room)
-        _empty(2 * r + 1, _count(2 * r + 1, room), room)
-        room.busy[r] = 0
-        room.through[r] = 0
+        _empty(2 * r, _count(2 * r, workspace), workspace)
+        _empty(2 * r + 1, _count(2 * r + 1, workspace), workspace)
+        workspace.busy[r] = 0
+        workspace.through[r] = 0
 
 
 @kernel
-def _sort_through(r: int, room: Room) -> int:
+def _sort_through(r: int, workspace: Workspace) -> int:
     """Sort the edges that go through a row by where they enter it, and say whether any two cross.
 
     If two enter at the same place, it may depend on their order, which the long way knows.
     """
-    at, count = 2 * SLOTS * r, int(room.through[r])
-    passing, cell = room.passing, room.cell
+    at, count = 2 * SLOTS * r, int(workspace.through[r])
+    passing, cell = workspace.passing, workspace.cell
     above, below = 512.0 * LINES * r, 512.0 * LINES * (r + 1)
     for k in range(count):
         i = int(passing[at + k])
-        x = int(room.base[i] + room.slope[i] * (room.origin[i] + above))
+        x = int(workspace.base[i] + workspace.slope[i] * (workspace.origin[i] + above))
         j = k
         while j > 0 and cell[j - 1] > x:
             cell[j] = cell[j - 1]
@@ -265,7 +274,7 @@ def _sort_through(r: int, room: Room) -> int:
         if k > 0 and cell[k] == cell[k - 1]:
             return _UNDECIDED
         i = int(passing[at + k])
-        x = np.floor(room.base[i] + room.slope[i] * (room.origin[i] + below))
+        x = np.floor(workspace.base[i] + workspace.slope[i] * (workspace.origin[i] + below))
         if x < previous:
             answer = _CROSSED
         previous = x
@@ -273,31 +282,31 @@ def _sort_through(r: int, room: Room) -> int:
 
 
 @kernel
-def _extent(n: int, room: Room) -> tuple[int, int]:
+def _extent(n: int, workspace: Workspace) -> tuple[int, int]:
     """Return the first pixel column that the polygon is in, and the one behind the last."""
     low, high = _FAR, -1
     for i in range(n):
-        if room.vy[i] != room.vy[i + 1]:
-            low = min(low, min(room.vx[i], room.vx[i + 1]))
-            high = max(high, max(room.vx[i], room.vx[i + 1]))
+        if workspace.vy[i] != workspace.vy[i + 1]:
+            low = min(low, min(workspace.vx[i], workspace.vx[i + 1]))
+            high = max(high, max(workspace.vx[i], workspace.vx[i + 1]))
     return low >> 8, (high + 255) >> 8
 
 
 @kernel
-def _trapezoids(r: int, c0: int, c1: int, room: Room) -> tuple[int, int]:
+def _trapezoids(r: int, c0: int, c1: int, workspace: Workspace) -> tuple[int, int]:
     """Add the areas of a row whose edges are in order; return the first and last pixel."""
     first, last = _FAR, -1
     winding = 0
-    for k in range(room.through[r]):
-        i = int(room.passing[2 * SLOTS * r + k])
+    for k in range(workspace.through[r]):
+        i = int(workspace.passing[2 * SLOTS * r + k])
         before = winding
-        winding += 1 if room.line[i] < room.line[i + 1] else -1
+        winding += 1 if workspace.line[i] < workspace.line[i + 1] else -1
         if before != 0 and winding != 0:
             continue
-        a, b = (i, i + 1) if room.line[i] < room.line[i + 1] else (i + 1, i)
-        x, y = int(room.vx[a]), int(room.vy[a])
-        dx, dy = int(room.vx[b]) - x, int(room.vy[b]) - y
+        a, b = (i, i + 1) if workspace.line[i] < workspace.line[i + 1] else (i + 1, i)
+        x, y = int(workspace.vx[a]), int(workspace.vy[a])
+        dx, dy = int(workspace.vx[b]) - x, int(workspace.vy[b]) - y
         sign = 1 if before == 0 else -1
-        low, high = trapezoid(room.area, x, y, dx, dy, LINES * r, sign, c0, c1)
+        low, high = trapezoid(workspace.area, x, y, dx, dy, LINES * r, sign, c0, c1)
         first, last = min(first, low), max(last, high)
     return first, last

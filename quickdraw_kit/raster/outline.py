@@ -7,31 +7,38 @@ sides and the ends make one polygon, which may cross itself; what it winds round
 
 from quickdraw_kit.kernels import kernel
 from quickdraw_kit.raster.pen import Grid, Pen
-from quickdraw_kit.raster.room import Room
+from quickdraw_kit.raster.workspace import Workspace
 
 __all__ = ["outline"]
 
 
 @kernel
-def outline(a: int, b: int, grid: Grid, pen: Pen, room: Room) -> tuple[int, int, int]:
+def outline(a: int, b: int, grid: Grid, pen: Pen, workspace: Workspace) -> tuple[int, int, int]:
     """Walk round the stroke that is points a to before b.
 
     Returns how many vertices there are (the first is repeated behind them), the position at which
     the left side and the cap of the end are done, and the one at which the right side is, which is
     walked backwards.
     """
-    x, y, vx, vy, rx, ry = room.x, room.y, room.vx, room.vy, room.rx, room.ry
+    x, y, vx, vy, rx, ry = (
+        workspace.x,
+        workspace.y,
+        workspace.vx,
+        workspace.vy,
+        workspace.rx,
+        workspace.ry,
+    )
     opposite = grid.sectors // 2
     if b - a == 1:
-        n = _cap(a, grid.east + opposite, grid.east, 0, grid, pen, room)
+        n = _cap(a, grid.east + opposite, grid.east, 0, grid, pen, workspace)
         vx[n], vy[n] = x[a], y[a] + grid.reach
-        n = _cap(a, grid.east, grid.east + opposite, n + 1, grid, pen, room)
+        n = _cap(a, grid.east, grid.east + opposite, n + 1, grid, pen, workspace)
         vx[n], vy[n] = x[a], y[a] - grid.reach
         n += 1
         vx[n], vy[n] = vx[0], vy[0]
         return n, n, n
     to_x, to_y = int(x[a]), int(y[a])
-    side_x, side_y = int(room.side_x[a]), int(room.side_y[a])
+    side_x, side_y = int(workspace.side_x[a]), int(workspace.side_y[a])
     vx[0], vy[0] = to_x + side_x, to_y + side_y
     rx[0], ry[0] = to_x - side_x, to_y - side_y
     n = m = 1
@@ -41,14 +48,14 @@ def outline(a: int, b: int, grid: Grid, pen: Pen, room: Room) -> tuple[int, int,
         last_dx, last_dy, dx, dy = dx, dy, to_x - at_x, to_y - at_y
         if i > a:
             last_x, last_y = side_x, side_y
-            side_x, side_y = int(room.side_x[i]), int(room.side_y[i])
+            side_x, side_y = int(workspace.side_x[i]), int(workspace.side_y[i])
             turn = last_dy * dx - dy * last_dx
             right = turn < 0 or (turn == 0 and (last_dx > 0 or (last_dx == 0 and last_dy > 0)))
             fan = (side_x != last_x or side_y != last_y) and _in_reach(at_x, at_y, grid)
             if right:
                 if fan:
-                    v = int(pen.start[room.sector[i - 1]])
-                    stop = int(pen.stop[v * grid.sectors + room.sector[i]])
+                    v = int(pen.start[workspace.sector[i - 1]])
+                    stop = int(pen.stop[v * grid.sectors + workspace.sector[i]])
                     while v != stop:
                         rx[m], ry[m] = at_x + pen.x[v], at_y + pen.y[v]
                         m += 1
@@ -58,7 +65,14 @@ def outline(a: int, b: int, grid: Grid, pen: Pen, room: Room) -> tuple[int, int,
             else:
                 if fan:
                     n = _fan(
-                        at_x, at_y, int(room.sector[i - 1]), int(room.sector[i]), n, grid, pen, room
+                        at_x,
+                        at_y,
+                        int(workspace.sector[i - 1]),
+                        int(workspace.sector[i]),
+                        n,
+                        grid,
+                        pen,
+                        workspace,
                     )
                 rx[m], ry[m] = at_x, at_y
                 m += 1
@@ -70,15 +84,15 @@ def outline(a: int, b: int, grid: Grid, pen: Pen, room: Room) -> tuple[int, int,
         rx[m], ry[m] = to_x - side_x, to_y - side_y
         n += 1
         m += 1
-    sector = int(room.sector[b - 2])
-    n = _cap(b - 1, sector, (sector + opposite) % grid.sectors, n, grid, pen, room)
+    sector = int(workspace.sector[b - 2])
+    n = _cap(b - 1, sector, (sector + opposite) % grid.sectors, n, grid, pen, workspace)
     left_done = n
     for k in range(m):
         vx[n + k], vy[n + k] = rx[m - 1 - k], ry[m - 1 - k]
     n += m
     right_done = n - 1
-    sector = int(room.sector[a])
-    n = _cap(a, (sector + opposite) % grid.sectors, sector, n, grid, pen, room)
+    sector = int(workspace.sector[a])
+    n = _cap(a, (sector + opposite) % grid.sectors, sector, n, grid, pen, workspace)
     vx[n], vy[n] = vx[0], vy[0]
     return n, left_done, right_done
 
@@ -90,19 +104,21 @@ def _in_reach(x: int, y: int, grid: Grid) -> bool:
 
 
 @kernel
-def _cap(i: int, come: int, go: int, n: int, grid: Grid, pen: Pen, room: Room) -> int:
+def _cap(i: int, come: int, go: int, n: int, grid: Grid, pen: Pen, workspace: Workspace) -> int:
     """Go round the end of a stroke; return how many vertices there are now."""
-    x, y = int(room.x[i]), int(room.y[i])
-    return _fan(x, y, come, go, n, grid, pen, room) if _in_reach(x, y, grid) else n
+    x, y = int(workspace.x[i]), int(workspace.y[i])
+    return _fan(x, y, come, go, n, grid, pen, workspace) if _in_reach(x, y, grid) else n
 
 
 @kernel
-def _fan(x: int, y: int, come: int, go: int, n: int, grid: Grid, pen: Pen, room: Room) -> int:
+def _fan(
+    x: int, y: int, come: int, go: int, n: int, grid: Grid, pen: Pen, workspace: Workspace
+) -> int:
     """Go round the pen to the left, from one direction to another."""
     v = int(pen.start[grid.sectors + come])
     stop = int(pen.stop[(grid.vertices + v) * grid.sectors + go])
     while v != stop:
-        room.vx[n], room.vy[n] = x + pen.x[v], y + pen.y[v]
+        workspace.vx[n], workspace.vy[n] = x + pen.x[v], y + pen.y[v]
         n += 1
         v = (grid.vertices if v == 0 else v) - 1
     return n

@@ -69,26 +69,7 @@ class Pen(NamedTuple):
 
 @lru_cache(maxsize=16)
 def make_pen(style: RasterStyle) -> tuple[Grid, Pen]:
-    """Return all that the kernels need to know of a style.
-
-    Parameters
-    ----------
-    style : RasterStyle
-        Side, pen and margin.
-
-    Returns
-    -------
-    Grid
-        Its numbers.
-    Pen
-        Its arrays.
-
-    Examples
-    --------
-    >>> grid, pen = make_pen(RasterStyle())
-    >>> grid.vertices, grid.sectors, grid.reach
-    (12, 26, 189)
-    """
+    """Return all that the kernels need to know of a style."""
     vertices = pen_vertices(style)
     number = len(vertices)
     edges = np.roll(vertices, -1, axis=0) - vertices  # of vertex i to vertex i + 1
@@ -116,25 +97,7 @@ def make_pen(style: RasterStyle) -> tuple[Grid, Pen]:
 
 
 def pen_vertices(style: RasterStyle) -> npt.NDArray[np.int64]:
-    """Return the vertices of the pen, relative to its centre.
-
-    Parameters
-    ----------
-    style : RasterStyle
-        Pen and scale.
-
-    Returns
-    -------
-    ndarray of int64, shape (vertices, 2)
-        x and y in 1/256 pixel, in the order of growing angle.
-
-    Examples
-    --------
-    >>> pen_vertices(RasterStyle())[:3]
-    array([[189,   0],
-           [163,  94],
-           [ 94, 163]])
-    """
+    """Return the vertices of the pen, relative to its centre."""
     scale, radius = style.scale, style.line_diameter / 2
     number = _vertex_count(scale, radius)
     angles = [2 * math.pi * i / number for i in range(number)]

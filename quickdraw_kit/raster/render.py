@@ -15,16 +15,16 @@ import numpy.typing as npt
 
 from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.kernels import kernel
+from quickdraw_kit.raster._simd import LANES, addresses
 from quickdraw_kit.raster.coverage import cover
-from quickdraw_kit.raster.lanes import LANES, addresses
 from quickdraw_kit.raster.outline import outline
 from quickdraw_kit.raster.pen import Grid, Pen, make_pen
-from quickdraw_kit.raster.room import Room, make_room
 from quickdraw_kit.raster.scan import scan
 from quickdraw_kit.raster.segments import place, sides, straighten
 from quickdraw_kit.raster.style import RasterStyle
+from quickdraw_kit.raster.workspace import Workspace, make_workspace
 from quickdraw_kit.strokes.batch import DrawingBatch
-from quickdraw_kit.strokes.fit import fit_to_frame
+from quickdraw_kit.strokes.normalize import normalize
 
 __all__ = ["rasterize"]
 
@@ -92,7 +92,7 @@ def rasterize(
         images = out
     if batch.is_raw:
         _check_finite(batch)
-        batch = fit_to_frame(batch)
+        batch = normalize(batch)
     grid, pen = make_pen(style)
     if len(batch.x) == 0 or grid.vertices == 1:
         images[:] = 0  # a pen that is thinner than the tolerance leaves no trace
@@ -137,7 +137,7 @@ def _render_part(batch: DrawingBatch, grid: Grid, pen: Pen, images: npt.NDArray[
         return
     blocks = np.append(np.arange(0, len(batch), _BLOCK), len(batch))
     strokes = batch.drawing_offsets[blocks]
-    room = make_room(
+    workspace = make_workspace(
         points=int(np.diff(batch.stroke_offsets[strokes]).max()),
         strokes=int(np.diff(strokes).max()),
         drawings=_BLOCK,
@@ -146,7 +146,7 @@ def _render_part(batch: DrawingBatch, grid: Grid, pen: Pen, images: npt.NDArray[
         side=grid.side,
     )
     x, y = batch.x.astype(np.float32), batch.y.astype(np.float32)
-    _render(x, y, batch.stroke_offsets, batch.drawing_offsets, grid, pen, room, images)
+    _render(x, y, batch.stroke_offsets, batch.drawing_offsets, grid, pen, workspace, images)
 
 
 @kernel
@@ -157,11 +157,11 @@ def _render(
     drawings: npt.NDArray[np.int64],
     grid: Grid,
     pen: Pen,
-    room: Room,
+    workspace: Workspace,
     images: npt.NDArray[np.uint8],
 ) -> None:
     pen_at: Pen = addresses(pen)
-    at: Room = addresses(room)
+    at: Workspace = addresses(workspace)
     stride = grid.side + LANES
     for first in range(0, drawings.size - 1, _BLOCK):
         last = min(first + _BLOCK, drawings.size - 1)

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from quickdraw_kit.kernels import kernel
+from quickdraw_kit.raster._simd import LANES
 from quickdraw_kit.raster.cells import blend_sums, trapezoid
 from quickdraw_kit.raster.clip import BOTTOM, DIRECTION, DX, DY, TOP, X, Y, clip
-from quickdraw_kit.raster.lanes import LANES
-from quickdraw_kit.raster.room import LINES, Room
+from quickdraw_kit.raster.workspace import LINES, Workspace
 
 __all__ = ["scan"]
 
@@ -23,7 +23,7 @@ Numbers = npt.NDArray[np.int64]
 
 
 @kernel
-def scan(n: int, left: int, right: int, side: int, from_row: int, room: Room) -> None:
+def scan(n: int, left: int, right: int, side: int, from_row: int, workspace: Workspace) -> None:
     """Blend a polygon into the canvas, from a row on; see `outline` for left and right."""
     edges = np.empty((3 * n, 7), np.int64)
     extent = np.array([_FAR, -_FAR])
@@ -34,8 +34,8 @@ def scan(n: int, left: int, right: int, side: int, from_row: int, room: Room) ->
             i = k - left + right
             if i >= n:
                 i = right - 1 - (i - n)
-        x1, y1 = int(room.vx[i]), int(room.vy[i])
-        x2, y2 = int(room.vx[i + 1]), int(room.vy[i + 1])
+        x1, y1 = int(workspace.vx[i]), int(workspace.vy[i])
+        x2, y2 = int(workspace.vx[i + 1]), int(workspace.vy[i + 1])
         count = clip(edges, count, extent, x1, y1, x2, y2, side * 256)
     if count == 0:
         return
@@ -59,18 +59,18 @@ def scan(n: int, left: int, right: int, side: int, from_row: int, room: Room) ->
         low, high = c1, c0
         if whole and _goes_straight(edges, order[0], active, head):
             if row >= from_row:
-                low, high = _whole_row(edges, order[0], active, cell, head, room, c0, c1)
+                low, high = _whole_row(edges, order[0], active, cell, head, workspace, c0, c1)
             active = _go_on(edges, order[0], active, cell, head + LINES)
         else:
             for line in range(head, head + LINES):
                 if line > head:
                     active = _enter(edges, starting[line], following, line, order, active, cell)
                 if row >= from_row:
-                    a, b = _line(edges, order[0], active, cell, room, c0, c1)
+                    a, b = _line(edges, order[0], active, cell, workspace, c0, c1)
                     low, high = min(low, a), max(high, b)
                 active = _go_on(edges, order[0], active, cell, line + 1)
         if low <= high:
-            blend_sums(room.area, room.canvas, row * (side + LANES), low, high, c0, c1)
+            blend_sums(workspace.area, workspace.canvas, row * (side + LANES), low, high, c0, c1)
 
 
 @kernel
@@ -172,10 +172,16 @@ def _go_on(edges: Numbers, order: Numbers, active: int, cell: Numbers, line: int
 
 @kernel
 def _line(
-    edges: Numbers, order: Numbers, active: int, cell: Numbers, room: Room, c0: int, c1: int
+    edges: Numbers,
+    order: Numbers,
+    active: int,
+    cell: Numbers,
+    workspace: Workspace,
+    c0: int,
+    c1: int,
 ) -> tuple[int, int]:
     """Add what lies inside on one sample line; return the first and the last pixel of it."""
-    area = room.area
+    area = workspace.area
     low, high = c1, c0
     winding = 0
     for k in range(active):
@@ -199,7 +205,7 @@ def _whole_row(
     active: int,
     cell: Numbers,
     head: int,
-    room: Room,
+    workspace: Workspace,
     c0: int,
     c1: int,
 ) -> tuple[int, int]:
@@ -214,7 +220,9 @@ def _whole_row(
         ends = winding == 0 and not touches and not begins
         if begins or ends:
             sign = 1 if begins else -1
-            a, b = trapezoid(room.area, edge[X], edge[Y], edge[DX], edge[DY], head, sign, c0, c1)
+            a, b = trapezoid(
+                workspace.area, edge[X], edge[Y], edge[DX], edge[DY], head, sign, c0, c1
+            )
             low, high = min(low, a), max(high, b)
         begins = ends
     return low, high

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from quickdraw_kit.kernels import kernel
 from quickdraw_kit.raster.pen import Grid, Pen
-from quickdraw_kit.raster.room import Room
+from quickdraw_kit.raster.workspace import Workspace
 
 __all__ = ["place", "side_of", "sides", "straighten"]
 
@@ -27,7 +27,7 @@ def place(
     first: int,
     last: int,
     grid: Grid,
-    room: Room,
+    workspace: Workspace,
 ) -> None:
     """Centre drawings and round their points to the grid, half to even.
 
@@ -45,20 +45,22 @@ def place(
         for i in range(a, b):
             px = np.int32(np.rint((grid.scale * (x[i] + dx) + grid.shift) * FIXED))
             py = np.int32(np.rint((grid.scale * (y[i] + dy) + grid.shift) * FIXED))
-            room.x[i - origin], room.y[i - origin] = px, py
+            workspace.x[i - origin], workspace.y[i - origin] = px, py
             least = min(least, min(px, py))
             most = max(most, max(px, py))
-        room.inside[d - first] = np.int32(least > grid.reach and most < grid.high - 2 * grid.reach)
+        workspace.inside[d - first] = np.int32(
+            least > grid.reach and most < grid.high - 2 * grid.reach
+        )
 
 
 @kernel
-def straighten(strokes: Offsets, first: int, last: int, room: Room) -> int:
+def straighten(strokes: Offsets, first: int, last: int, workspace: Workspace) -> int:
     """Drop repeated points and merge segments that go straight on; return how many points stay."""
-    x, y = room.x, room.y
+    x, y = workspace.x, workspace.y
     origin = strokes[first]
     n = 0
     for s in range(first, last):
-        room.begin[s - first] = n
+        workspace.begin[s - first] = n
         a, b = strokes[s] - origin, strokes[s + 1] - origin
         px = py = dx = dy = 0
         for i in range(a, b):
@@ -74,12 +76,12 @@ def straighten(strokes: Offsets, first: int, last: int, room: Room) -> int:
             x[n], y[n] = qx, qy
             n += 1
             px, py = qx, qy
-    room.begin[last - first] = n
+    workspace.begin[last - first] = n
     return n
 
 
 @kernel
-def sides(n: int, grid: Grid, pen: Pen, room: Room) -> None:
+def sides(n: int, grid: Grid, pen: Pen, workspace: Workspace) -> None:
     """Find for each segment the way from its middle to its left edge, and its sector of the pen.
 
     A length that is close to the middle between two grid points is rounded again, in the very
@@ -89,26 +91,29 @@ def sides(n: int, grid: Grid, pen: Pen, room: Room) -> None:
     lower_half = np.int32(2 * grid.lines + 1)
     doubtful = 0
     for i in range(n - 1):
-        dx = np.float64(room.x[i + 1] - room.x[i])
-        dy = np.float64(room.y[i + 1] - room.y[i])
+        dx = np.float64(workspace.x[i + 1] - workspace.x[i])
+        dy = np.float64(workspace.y[i + 1] - workspace.y[i])
         unit = np.divide(reach, math.sqrt(max(dx * dx + dy * dy, 1.0)))
         side_x, side_y = -dy * unit, dx * unit
         whole_x, whole_y = np.rint(side_x), np.rint(side_y)
         doubtful += int(max(abs(side_x - whole_x), abs(side_y - whole_y)) > 0.499999)
-        room.side_x[i], room.side_y[i] = np.int32(whole_x), np.int32(whole_y)
+        workspace.side_x[i], workspace.side_y[i] = np.int32(whole_x), np.int32(whole_y)
         lower = dy < 0.0 or (dy == 0.0 and dx < 0.0)
-        room.sector[i] = lower_half if lower else np.int32(0)
-        room.dx[i], room.dy[i] = (-dx, -dy) if lower else (dx, dy)
+        workspace.sector[i] = lower_half if lower else np.int32(0)
+        workspace.dx[i], workspace.dy[i] = (-dx, -dy) if lower else (dx, dy)
     for k in range(grid.lines):
         ux, uy = pen.line_x[k], pen.line_y[k]
         for i in range(n - 1):
-            turn = ux * room.dy[i] - uy * room.dx[i]
-            room.sector[i] += np.int32(turn > 0.0) + np.int32(turn >= 0.0)
+            turn = ux * workspace.dy[i] - uy * workspace.dx[i]
+            workspace.sector[i] += np.int32(turn > 0.0) + np.int32(turn >= 0.0)
     if doubtful:
         for i in range(n - 1):
-            ex, ey = int(room.x[i + 1] - room.x[i]), int(room.y[i + 1] - room.y[i])
+            ex, ey = (
+                int(workspace.x[i + 1] - workspace.x[i]),
+                int(workspace.y[i + 1] - workspace.y[i]),
+            )
             if ex != 0 or ey != 0:
-                room.side_x[i], room.side_y[i] = side_of(ex, ey, grid)
+                workspace.side_x[i], workspace.side_y[i] = side_of(ex, ey, grid)
 
 
 @kernel

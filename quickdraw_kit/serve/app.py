@@ -22,11 +22,11 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from quickdraw_kit.errors import DataError, QuickdrawError
-from quickdraw_kit.learn.model import Model
+from quickdraw_kit.learn.models.model import Model
 from quickdraw_kit.serve.collections import Choice, Collection
-from quickdraw_kit.serve.guard import FAILURES, REPORT_POLICY, guards, refusal
-from quickdraw_kit.serve.guesses import BusyError, Guesser
-from quickdraw_kit.serve.incoming import MOST_BYTES, read_drawing, read_saved
+from quickdraw_kit.serve.inference import BusyError, Guesser
+from quickdraw_kit.serve.middleware import FAILURES, REPORT_POLICY, guards, refusal
+from quickdraw_kit.serve.requests import MOST_BYTES, read_drawing, read_saved
 from quickdraw_kit.serve.runs import Run, find_runs
 
 __all__ = ["Rooms", "build_app"]
@@ -47,26 +47,7 @@ _WORD = re.compile(r"[\w .'-]{1,60}")
 
 @dataclass(frozen=True, slots=True)
 class Rooms:
-    """What there is to see.
-
-    Parameters
-    ----------
-    model : Model, optional
-        That guesses in the room for drawing.
-    collections : sequence of Collection
-        To browse.
-    runs : sequence of Path
-        Folders in which training runs are looked for, at each visit.
-    keep : Path, optional
-        Folder for drawings that players keep, one ndjson file a word; without it none is kept.
-    hosts : sequence of str
-        Names under which the server may be called.
-
-    Examples
-    --------
-    >>> Rooms().hosts
-    ('127.0.0.1', 'localhost')
-    """
+    """What there is to see."""
 
     model: Model | None = None
     collections: Sequence[Collection] = ()
@@ -82,24 +63,7 @@ class Rooms:
 
 
 def build_app(rooms: Rooms) -> Starlette:
-    """Build the ASGI application.
-
-    Parameters
-    ----------
-    rooms : Rooms
-        What there is to see.
-
-    Returns
-    -------
-    starlette.applications.Starlette
-        For uvicorn or any other ASGI server.
-
-    Examples
-    --------
-    >>> app = build_app(Rooms())
-    >>> any(route.path == "/api/guess" for route in app.routes)
-    True
-    """
+    """Build the ASGI application."""
     api = _Api(rooms)
 
     @contextlib.asynccontextmanager
@@ -113,7 +77,7 @@ def build_app(rooms: Rooms) -> Starlette:
     routes = [
         Route("/", _static("index.html")),
         *(Route(f"/static/{name}", _static(name)) for name in _STATIC),
-        Route("/api/about", api.about),
+        Route("/api/about", api.metadata),
         Route("/api/guess", api.guess, methods=["POST"]),
         Route("/api/keep", api.keep, methods=["POST"]),
         Route("/api/collections/{number:int}", api.collection),
@@ -146,7 +110,7 @@ class _Api:
         self._rooms = rooms
         self.guesser = Guesser(rooms.model) if rooms.model is not None else None
 
-    async def about(self, request: Request) -> Response:
+    async def metadata(self, request: Request) -> Response:
         model = self._rooms.model
         return JSONResponse(
             {
@@ -297,7 +261,7 @@ class _Api:
             {
                 "name": run.name,
                 "history": run.history,
-                "about": run.about,
+                "about": run.metadata,
                 "report": f"/report?{urlencode({'run': run.name})}" if run.report else None,
             }
             for run in runs
@@ -337,7 +301,7 @@ async def _body(request: Request) -> bytes:
 
 def _append(drawing: Any, folder: Path) -> None:
     """Add a line to the file of a word: one write, so that lines do not mix."""
-    from quickdraw_kit.strokes.writer import official_lines
+    from quickdraw_kit.formats.ndjson.writer import official_lines
 
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{drawing.words[0]}.ndjson"

@@ -9,16 +9,16 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from quickdraw_kit.acquire.sources import find_sources
+from quickdraw_kit.acquire.sources import resolve_sources
 from quickdraw_kit.categories import label_order
 from quickdraw_kit.errors import DataError, UsageError
+from quickdraw_kit.formats.ndjson.files import iter_ndjson
 from quickdraw_kit.raster.render import rasterize
-from quickdraw_kit.shards.dataset import open_shards
+from quickdraw_kit.shards.hashes import SPLITS
 from quickdraw_kit.shards.manifest import MANIFEST_NAME
-from quickdraw_kit.shards.order import SPLITS
 from quickdraw_kit.shards.quality import QUALITY_FLAGS
+from quickdraw_kit.shards.read.dataset import open_shards
 from quickdraw_kit.strokes.batch import DrawingBatch
-from quickdraw_kit.strokes.ndjson import iter_ndjson
 
 __all__ = ["Choice", "Collection", "open_collection"]
 
@@ -32,22 +32,7 @@ _CHOICES_KEPT = 64
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which drawings are wanted; what is None does not matter.
-
-    Parameters
-    ----------
-    category, country, split : str, optional
-        Names.
-    recognized : bool, optional
-        Whether the game recognised it.
-    flag : str, optional
-        Name of a quality flag that is set.
-
-    Examples
-    --------
-    >>> Choice(category="cat").split is None
-    True
-    """
+    """Which drawings are wanted; what is None does not matter."""
 
     category: str | None = None
     country: str | None = None
@@ -67,23 +52,7 @@ class _Drawings(Protocol):
 
 
 class Collection:
-    """Drawings with their metadata in columns of codes.
-
-    Parameters
-    ----------
-    name : str
-        What it is called.
-    drawings : object
-        Where they come from.
-
-    Examples
-    --------
-    >>> from quickdraw_kit.strokes.generate import write_sample
-    >>> _ = write_sample(getfixture("tmp_path") / "sample", drawings=54)
-    >>> collection = open_collection(getfixture("tmp_path") / "sample")
-    >>> len(collection), len(collection.choose(Choice(category="star")))
-    (54, 2)
-    """
+    """Drawings with their metadata in columns of codes."""
 
     def __init__(self, name: str, drawings: _Drawings) -> None:
         self.name = name
@@ -147,20 +116,7 @@ class Collection:
         return self._drawings.describe(row)
 
     def neighbours(self, row: int, count: int) -> list[tuple[int, float]]:
-        """Find the drawings whose bitmaps are nearest, without the one itself.
-
-        Parameters
-        ----------
-        row : int
-            Of the drawing.
-        count : int
-            How many.
-
-        Returns
-        -------
-        list of tuple of int and float
-            Rows and the root mean square difference of their pixels, nearest first.
-        """
+        """Find the drawings whose bitmaps are nearest, without the one itself."""
         if not 0 <= row < len(self):
             raise DataError(f"drawing {row} of {len(self)}")
         wanted = self.images(np.array([row]))[0].astype(np.float32).ravel()
@@ -176,25 +132,7 @@ class Collection:
 
 
 def open_collection(path: Path) -> Collection:
-    """Open a folder of shards, or files of drawings.
-
-    Parameters
-    ----------
-    path : Path
-        Folder of a data set, or a folder or file of ndjson.
-
-    Returns
-    -------
-    Collection
-        Of ndjson at most the first 200,000 drawings.
-
-    Raises
-    ------
-    DataError
-        If there are no drawings.
-    UsageError
-        If there is nothing of the kind.
-    """
+    """Open a folder of shards, or files of drawings."""
     if not path.exists():
         raise UsageError(f"{path} does not exist: expected shards, or a folder of .ndjson files")
     if (path / MANIFEST_NAME).exists():
@@ -276,8 +214,8 @@ class _Lines:
 
 def _read(path: Path) -> DrawingBatch:
     parts: list[DrawingBatch] = []
-    for source in find_sources([path]):
-        if source.form != "ndjson":
+    for source in resolve_sources([path]):
+        if source.format != "ndjson":
             continue
         for batch in iter_ndjson(source.path):
             parts.append(batch)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from quickdraw_kit.files import parse_json
+from quickdraw_kit.storage.files import parse_json
 
 __all__ = ["Run", "find_runs"]
 
@@ -16,52 +16,16 @@ _MOST_BYTES = 16 << 20
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A folder that `train` wrote.
-
-    Parameters
-    ----------
-    name : str
-        Its path below the folder that was searched.
-    history : list of dict
-        The metrics of each epoch.
-    about : dict
-        What the model says of itself, and its measurements.
-    report : Path or None
-        The page about it, when there is one.
-
-    Examples
-    --------
-    >>> Run("mnist", [{"epoch": 1}]).report is None
-    True
-    """
+    """A folder that `train` wrote."""
 
     name: str
     history: list[dict[str, Any]]
-    about: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
     report: Path | None = None
 
 
 def find_runs(root: Path) -> list[Run]:
-    """Find the runs below a folder.
-
-    Parameters
-    ----------
-    root : Path
-        Where to look.
-
-    Returns
-    -------
-    list of Run
-        By name; what cannot be read is passed over, for another process may be writing it.
-
-    Examples
-    --------
-    >>> folder = getfixture("tmp_path") / "first"
-    >>> folder.mkdir()
-    >>> _ = (folder / "metrics.jsonl").write_text('{"epoch": 1, "train_loss": 0.5}')
-    >>> [run.name for run in find_runs(getfixture("tmp_path"))]
-    ['first']
-    """
+    """Find the runs below a folder."""
     runs = []
     for path in sorted(root.rglob(_METRICS))[:_MOST_RUNS]:
         try:

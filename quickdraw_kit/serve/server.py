@@ -7,7 +7,7 @@ import numpy as np
 
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.serve.app import Rooms, build_app
-from quickdraw_kit.serve.guesses import Guesser
+from quickdraw_kit.serve.inference import Guesser
 from quickdraw_kit.strokes.batch import DrawingBatch
 
 __all__ = ["serve"]

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quickdraw_kit.errors import IntegrityError
-from quickdraw_kit.shards.forms import hashed_write
+from quickdraw_kit.shards.formats.writers import hashed_write
+from quickdraw_kit.shards.hashes import SPLITS
 from quickdraw_kit.shards.manifest import FileEntry
-from quickdraw_kit.shards.order import SPLITS
 
 __all__ = ["HistogramRow", "read_histogram", "write_histogram"]
 
@@ -42,22 +42,7 @@ class HistogramRow:
 def write_histogram(
     folder: Path, categories: tuple[str, ...], counts: Iterable[tuple[str, int, int, int]]
 ) -> tuple[FileEntry, FileEntry]:
-    """Write ``histogram.csv`` and ``histogram.parquet``.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the data set.
-    categories : tuple of str
-        Names in label order.
-    counts : iterable of (str, int, int, int)
-        Split, label, recognized (0 no, 1 yes, 2 unknown) and drawings; parts are added up.
-
-    Returns
-    -------
-    tuple of FileEntry
-        Of both files.
-    """
+    """Write ``histogram.csv`` and ``histogram.parquet``."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -9,10 +9,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from quickdraw_kit.acquire.sources import Source, find_sources
+from quickdraw_kit.acquire.sources import Source, resolve_sources
 from quickdraw_kit.categories import label_order
+from quickdraw_kit.formats.lossy import knows_recognized
+from quickdraw_kit.formats.ndjson.files import Reject, sniff_kind
 from quickdraw_kit.raster.render import rasterize
-from quickdraw_kit.shards.portions import Portion, read_unit
+from quickdraw_kit.shards.prepare.chunks import Unit
+from quickdraw_kit.shards.prepare.record_batches import Portion, read_unit
 from quickdraw_kit.shards.quality import (
     QUALITY_FLAGS,
     Fingerprints,
@@ -20,9 +23,6 @@ from quickdraw_kit.shards.quality import (
     fingerprints,
     quality_flags,
 )
-from quickdraw_kit.shards.units import Unit
-from quickdraw_kit.strokes.losses import knows_recognized
-from quickdraw_kit.strokes.ndjson import Reject, sniff_kind
 
 __all__ = ["Distribution", "Inspection", "inspect", "inspect_quality"]
 
@@ -31,20 +31,7 @@ _QUANTILES = (0, 5, 25, 50, 75, 95, 100)
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """How a count spreads over the drawings.
-
-    Parameters
-    ----------
-    mean : float
-        Average.
-    quantiles : dict of int to int
-        Value below which so many per cent of the drawings lie; 0 is the least, 100 the most.
-
-    Examples
-    --------
-    >>> Distribution.of({1: 3, 9: 1}).quantiles[50]
-    1
-    """
+    """How a count spreads over the drawings."""
 
     mean: float
     quantiles: dict[int, int]
@@ -92,7 +79,7 @@ class Inspection:
     """
 
     sources: list[str]
-    forms: list[str]
+    formats: list[str]
     bytes: int
     drawings: int = 0
     categories: dict[str, int] = field(default_factory=dict)
@@ -110,7 +97,7 @@ def inspect(
     sources: Iterable[str | os.PathLike[str]],
     *,
     examples: int = 0,
-    home: Path | None = None,
+    data_home: Path | None = None,
     progress: Callable[[int, int, int], None] | None = None,
 ) -> Inspection:
     """Read sources and say what is in them, in constant memory.
@@ -118,7 +105,7 @@ def inspect(
     Parameters
     ----------
     sources : iterable of str or path-like
-        Files, folders, globs or categories, see `find_sources`.
+        Files, folders, globs or categories, see `resolve_sources`.
     examples : int
         How many drawings of each category to render.
     home : Path, optional
@@ -134,19 +121,19 @@ def inspect(
     Raises
     ------
     UsageError, DataError
-        As `find_sources`; bad lines are counted, not raised.
+        As `resolve_sources`; bad lines are counted, not raised.
 
     Examples
     --------
     >>> from quickdraw_kit.strokes.batch import DrawingBatch
-    >>> from quickdraw_kit.strokes.ndjson import write_ndjson
+    >>> from quickdraw_kit.formats.ndjson.files import write_ndjson
     >>> path = getfixture("tmp_path") / "line.ndjson"
     >>> write_ndjson(DrawingBatch.from_strokes([[([0, 9], [0, 9])]], words=["line"]), path)
     >>> found = inspect([path])
     >>> found.drawings, found.categories, found.points.mean
     (1, {'line': 1}, 2.0)
     """
-    files = find_sources(sources, home=home)
+    files = resolve_sources(sources, data_home=data_home)
     total = sum(file.size for file in files)
     found = Inspection([file.name for file in files], [], total)
     words: Counter[str] = Counter()
@@ -163,14 +150,14 @@ def inspect(
 
     done = 0
     for file in files:
-        kind = sniff_kind(file.path) if file.form == "ndjson" else file.form
-        if kind not in found.forms:
-            found.forms.append(kind)
+        kind = sniff_kind(file.path) if file.format == "ndjson" else file.format
+        if kind not in found.formats:
+            found.formats.append(kind)
         unit = Unit(0, 0, 0, file.size)
         for portion in read_unit(file, unit, raw=kind == "raw", on_reject=refuse):
             batch = portion.batch
             found.drawings += len(batch)
-            if portion.images is None and knows_recognized(file.form):
+            if portion.images is None and knows_recognized(file.format):
                 found.judged += len(batch)
                 found.recognized += int(np.count_nonzero(batch.recognized))
             _count(words, np.array(batch.words)[batch.word_code])
@@ -200,7 +187,7 @@ def _portions(files: Iterable[Source]) -> Iterator[tuple[int, Portion]]:
     """Yield the bytes of the files that are done, and the drawings; bad lines are passed over."""
     done = 0
     for file in files:
-        raw = file.form == "ndjson" and sniff_kind(file.path) == "raw"
+        raw = file.format == "ndjson" and sniff_kind(file.path) == "raw"
         unit = Unit(0, 0, 0, file.size)
         for portion in read_unit(file, unit, raw=raw, on_reject=lambda reject: None):
             yield done, portion
@@ -252,7 +239,7 @@ def inspect_quality(
     sources: Iterable[str | os.PathLike[str]],
     *,
     examples: int = 10,
-    home: Path | None = None,
+    data_home: Path | None = None,
     progress: Callable[[int, int, int], None] | None = None,
 ) -> tuple[dict[str, int], npt.NDArray[np.uint8], list[str]]:
     """Look for drawings with quality flags, duplicates among all sources included.
@@ -262,7 +249,7 @@ def inspect_quality(
     Parameters
     ----------
     sources : iterable of str or path-like
-        Files, folders, globs or categories, see `find_sources`.
+        Files, folders, globs or categories, see `resolve_sources`.
     examples : int
         How many drawings of each flag to show.
     home : Path, optional
@@ -282,19 +269,19 @@ def inspect_quality(
     Raises
     ------
     UsageError, DataError
-        As `find_sources`.
+        As `resolve_sources`.
 
     Examples
     --------
     >>> from quickdraw_kit.strokes.batch import DrawingBatch
-    >>> from quickdraw_kit.strokes.ndjson import write_ndjson
+    >>> from quickdraw_kit.formats.ndjson.files import write_ndjson
     >>> path = getfixture("tmp_path") / "line.ndjson"
     >>> write_ndjson(DrawingBatch.from_strokes([[([9], [9])]], words=["line"]), path)
     >>> counts, _, flags = inspect_quality([path])
     >>> counts["dot"], flags
     (1, ['dot'])
     """
-    files = find_sources(sources, home=home)
+    files = resolve_sources(sources, data_home=data_home)
     total = sum(file.size for file in files)
     counts = Counter(dict.fromkeys(QUALITY_FLAGS, 0))
     shown: dict[str, list[npt.NDArray[np.uint8]]] = {name: [] for name in QUALITY_FLAGS}

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from quickdraw_kit.errors import DataError, IntegrityError, UsageError
-from quickdraw_kit.files import atomic_write, parse_json
 from quickdraw_kit.raster.style import RasterStyle
-from quickdraw_kit.shards.layout import Layout, SplitRule
-from quickdraw_kit.shards.order import SPLITS
-from quickdraw_kit.shards.selection import Selection
+from quickdraw_kit.shards.filters import Filters
+from quickdraw_kit.shards.hashes import SPLITS
+from quickdraw_kit.shards.options import PrepareOptions, SplitRule
+from quickdraw_kit.storage.files import atomic_write, parse_json
 
 __all__ = [
     "MANIFEST_NAME",
@@ -50,7 +50,7 @@ class SourceEntry:
     """A file that was read: name, form, bytes, sha256, and the lines or rows in it."""
 
     name: str
-    form: str
+    format: str
     bytes: int
     sha256: str
     read: int
@@ -68,24 +68,7 @@ class ShardEntry:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The totals, which reconcile: read = written + filtered + rejected.
-
-    Parameters
-    ----------
-    read, written : int
-        Drawings (lines that are not blank, or rows) read, and drawings in the shards.
-    filtered : dict of str to int
-        Drawings that a filter left out, by filter.
-    rejected : dict of str to int
-        Lines that are in ``rejects.ndjson``, by kind of reason.
-    flags : dict of str to int
-        Of the written drawings, how many have each quality flag, where flags were asked for.
-
-    Examples
-    --------
-    >>> Counts(read=5, written=3, filtered={"country": 1}, rejected={"malformed": 1}).reconciles
-    True
-    """
+    """The totals, which reconcile: read = written + filtered + rejected."""
 
     read: int
     written: int
@@ -110,9 +93,9 @@ class Manifest:
         Version of quickdraw_kit that wrote it.
     categories : tuple of str
         Names in label order: label 0 is the first.
-    layout : Layout
+    layout : PrepareOptions
         Form, style, split shares, salt and size of the shards.
-    selection : Selection
+    selection : Filters
         The filters that were asked for.
     sources : tuple of SourceEntry
         What was read.
@@ -126,8 +109,8 @@ class Manifest:
 
     library_version: str
     categories: tuple[str, ...]
-    layout: Layout
-    selection: Selection
+    options: PrepareOptions
+    filters: Filters
     sources: tuple[SourceEntry, ...]
     shards: tuple[ShardEntry, ...]
     files: tuple[FileEntry, ...]
@@ -150,7 +133,7 @@ class Manifest:
     def dumps(self) -> str:
         """Return the text of ``manifest.json``, with the digest of all the rest in it."""
         document = {"format_version": FORMAT_VERSION, **dataclasses.asdict(self)}
-        if self.layout.rule == SplitRule():
+        if self.options.rule == SplitRule():
             del document["layout"]["rule"]  # as it was before there were others
         digest = hashlib.sha256(_canonical(document)).hexdigest()
         return _canonical({**document, "sha256": digest}).decode()
@@ -208,34 +191,7 @@ def load_manifest(folder: Path) -> Manifest:
 
 
 def parse_manifest(text: bytes, path: str = MANIFEST_NAME) -> Manifest:
-    """Check the text of a manifest.
-
-    Parameters
-    ----------
-    text : bytes
-        What stands in the file.
-    path : str
-        Its place, for errors.
-
-    Returns
-    -------
-    Manifest
-        As it was written.
-
-    Raises
-    ------
-    DataError
-        If it has another format.
-    IntegrityError
-        If it is not the one that was written.
-
-    Examples
-    --------
-    >>> parse_manifest(b"{}")
-    Traceback (most recent call last):
-    ...
-    quickdraw_kit.errors.IntegrityError: manifest.json is damaged: it is not a manifest (...)
-    """
+    """Check the text of a manifest."""
     try:
         document = parse_json(text)
         version = document.pop("format_version")
@@ -264,8 +220,8 @@ def _from_document(document: dict[str, Any]) -> Manifest:
         **{
             **document,
             "categories": tuple(document["categories"]),
-            "layout": _layout(document["layout"]),
-            "selection": _selection(document["selection"]),
+            "layout": _options(document["layout"]),
+            "selection": _filters(document["selection"]),
             "sources": tuple(
                 SourceEntry(**_counted(entry, "bytes", "read")) for entry in document["sources"]
             ),
@@ -279,16 +235,16 @@ def _from_document(document: dict[str, Any]) -> Manifest:
     )
 
 
-def _layout(entry: dict[str, Any]) -> Layout:
+def _options(entry: dict[str, Any]) -> PrepareOptions:
     style, rule = RasterStyle(**entry["style"]), SplitRule(**entry.get("rule", {}))
-    return Layout(**{**entry, "style": style, "rule": rule})
+    return PrepareOptions(**{**entry, "style": style, "rule": rule})
 
 
-def _selection(entry: dict[str, Any]) -> Selection:
+def _filters(entry: dict[str, Any]) -> Filters:
     fields: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()
     }
-    return Selection(**fields)
+    return Filters(**fields)
 
 
 def _files(entries: list[dict[str, Any]]) -> tuple[FileEntry, ...]:

@@ -69,28 +69,7 @@ _OFFICIAL = frozenset(CATEGORIES)
 
 
 def check_flags(names: Iterable[str]) -> tuple[str, ...]:
-    """Check names of flags.
-
-    Parameters
-    ----------
-    names : iterable of str
-        Some of `QUALITY_FLAGS`.
-
-    Returns
-    -------
-    tuple of str
-        Each once, in the order of their bits.
-
-    Raises
-    ------
-    UsageError
-        If one is not known, with the nearest that is.
-
-    Examples
-    --------
-    >>> check_flags(["scribble", "dot"])
-    ('dot', 'scribble')
-    """
+    """Check names of flags."""
     import difflib
 
     wanted = set(names)
@@ -102,13 +81,7 @@ def check_flags(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def flag_names(mask: int) -> tuple[str, ...]:
-    """Return the names of the bits that are set.
-
-    Examples
-    --------
-    >>> flag_names(6)
-    ('scribble', 'many-points')
-    """
+    """Return the names of the bits that are set."""
     return tuple(name for name, bit in QUALITY_FLAGS.items() if mask & bit)
 
 
@@ -154,34 +127,7 @@ def quality_flags(batch: DrawingBatch, images: Images) -> Masks:
 
 
 def fingerprints(batch: DrawingBatch, images: Images) -> Fingerprints:
-    """Take the fingerprints of bitmaps, by which duplicates are found.
-
-    Parameters
-    ----------
-    batch : DrawingBatch
-        The drawings: their key_ids and words.
-    images : ndarray of uint8, shape (n, side, side)
-        Their bitmaps.
-
-    Returns
-    -------
-    ndarray of void, shape (n,)
-        A record each: ``key_id``; ``word``, a hash; ``exact``, a hash of all pixels; ``shape``, a
-        difference hash of 64 bits (whether each of 8 x 9 cells is brighter than its neighbour);
-        ``thumb``, 14 x 14 pixels, black or white.
-
-    Notes
-    -----
-    The difference hash is that of N. Krawetz, "Kind of Like That" (2013).
-
-    Examples
-    --------
-    >>> from quickdraw_kit.raster.render import rasterize
-    >>> batch = DrawingBatch.from_strokes([[([0, 255], [0, 255])]] * 2, words=["line"] * 2)
-    >>> prints = fingerprints(batch, rasterize(batch))
-    >>> bool(prints["exact"][0] == prints["exact"][1])
-    True
-    """
+    """Take the fingerprints of bitmaps, by which duplicates are found."""
     prints = np.zeros(len(batch), _PRINT)
     if not len(batch):
         return prints
@@ -198,31 +144,7 @@ def fingerprints(batch: DrawingBatch, images: Images) -> Fingerprints:
 
 
 def find_duplicates(prints: Fingerprints) -> tuple[npt.NDArray[np.uint64], Masks]:
-    """Find the drawings that are like another one of their category.
-
-    Parameters
-    ----------
-    prints : ndarray of void
-        Fingerprints, in any order; all those of equal ``word`` and ``shape`` must be there.
-
-    Returns
-    -------
-    key_id : ndarray of uint64, shape (m,)
-        Of the flagged drawings, sorted.
-    flags : ndarray of uint8, shape (m,)
-        ``duplicate`` where all pixels are equal to those of one with a smaller key_id,
-        ``near-duplicate`` where the shape is and `NEAR` pixels of the thumb at most are not.
-
-    Examples
-    --------
-    >>> from quickdraw_kit.raster.render import rasterize
-    >>> batch = DrawingBatch.from_strokes(
-    ...     [[([0, 255], [0, 255])]] * 2 + [[([0, 255], [0, 100])]],
-    ...     words=["line"] * 3, key_id=[7, 5, 6],
-    ... )
-    >>> find_duplicates(fingerprints(batch, rasterize(batch)))
-    (array([7], dtype=uint64), array([32], dtype=uint8))
-    """
+    """Find the drawings that are like another one of their category."""
     prints = prints[np.unique(prints["key_id"], return_index=True)[1]]  # sorted by key_id
     order = np.lexsort((prints["key_id"], prints["shape"], prints["word"]))
     prints = prints[order]

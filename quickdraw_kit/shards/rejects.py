@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 from quickdraw_kit.acquire.sources import Source
-from quickdraw_kit.files import open_source
-from quickdraw_kit.shards.collect import BadLine
-from quickdraw_kit.shards.forms import HashedFile, hashed_write
+from quickdraw_kit.shards.formats.writers import HashedFile, hashed_write
 from quickdraw_kit.shards.manifest import FileEntry
+from quickdraw_kit.shards.prepare.extract import BadLine
+from quickdraw_kit.storage.files import open_decompressed
 
 __all__ = ["REJECTS_NAME", "write_refused", "write_rejects"]
 
@@ -30,22 +30,6 @@ def write_rejects(
 
     A line that is not UTF-8 stands with its odd bytes as lone surrogates; in Python
     ``text.encode("utf-8", "surrogateescape")`` gives the bytes back.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the data set.
-    sources : sequence of Source
-        The sources, in order.
-    bad : mapping of int to iterable of BadLine
-        The refused lines of each source, by its position.
-    written : mapping of int to Path, optional
-        What `write_refused` wrote of sources that are gone.
-
-    Returns
-    -------
-    FileEntry
-        For the manifest.
     """
     written = written or {}
     with hashed_write(folder, REJECTS_NAME) as out:
@@ -60,26 +44,16 @@ def write_rejects(
 
 
 def write_refused(out: Sink, source: Source, bad: Iterable[BadLine]) -> None:
-    """Write the refused lines of one source, as they stand in ``rejects.ndjson``.
-
-    Parameters
-    ----------
-    out : file
-        Where to.
-    source : Source
-        It must be there.
-    bad : iterable of BadLine
-        Its refused lines.
-    """
+    """Write the refused lines of one source, as they stand in ``rejects.ndjson``."""
     lines = sorted(bad, key=lambda line: line.offset)
     if not lines:
         return
-    if source.form not in ("ndjson", "csv"):
+    if source.format not in ("ndjson", "csv"):
         for line in lines:
             _write_head(out, source, line, row=line.offset + 1)
             out.write(b"}\n")
         return
-    with open_source(source.path) as file:
+    with open_decompressed(source.path) as file:
         reader = _LineReader(file)
         for line in lines:
             reader.seek(line.offset)

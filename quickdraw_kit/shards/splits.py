@@ -15,10 +15,10 @@ import numpy.typing as npt
 
 from quickdraw_kit.acquire.sources import Source
 from quickdraw_kit.errors import DataError, UsageError
-from quickdraw_kit.files import atomic_write, open_source, parse_json, sha256_of
-from quickdraw_kit.shards.layout import Layout
-from quickdraw_kit.shards.order import SPLITS, assign_split
-from quickdraw_kit.shards.portions import Portion
+from quickdraw_kit.shards.hashes import SPLITS, assign_split
+from quickdraw_kit.shards.options import PrepareOptions
+from quickdraw_kit.shards.prepare.record_batches import Portion
+from quickdraw_kit.storage.files import atomic_write, open_decompressed, parse_json, sha256_file
 
 __all__ = ["NO_SPLIT", "SplitIds", "read_split_ids", "split_of"]
 
@@ -33,17 +33,7 @@ _NAMES = ("split-ids.npy", "split-of-ids.npy")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SplitIds:
-    """Which key_id is in which split.
-
-    Parameters
-    ----------
-    key_id : ndarray of uint64, shape (n,)
-        Increasing.
-    split : ndarray of uint8, shape (n,)
-        Index into `SPLITS` of each.
-    sha256 : str
-        Of the file that they come from.
-    """
+    """Which key_id is in which split."""
 
     key_id: npt.NDArray[np.uint64]
     split: npt.NDArray[np.uint8]
@@ -58,34 +48,7 @@ class SplitIds:
 
 
 def read_split_ids(path: Path) -> SplitIds:
-    r"""Read which key_id is in which split.
-
-    Parameters
-    ----------
-    path : Path
-        A ``.csv`` whose header names the columns ``key_id`` and ``split``, among others; or a
-        ``.json`` with a list of key_ids, numbers or texts, for each split: ``{"train": ["5891796",
-        ...], "test": [...]}``. The splits are train, validation (valid, val, dev) and test.
-
-    Returns
-    -------
-    SplitIds
-        Each key_id once.
-
-    Raises
-    ------
-    UsageError
-        If the file is not there, or of another form.
-    DataError
-        If something in it is no key_id or no split, or a key_id is in two splits.
-
-    Examples
-    --------
-    >>> path = getfixture("tmp_path") / "ids.csv"
-    >>> _ = path.write_text("key_id,split\n7,test\n3,train\n")
-    >>> read_split_ids(path).key_id
-    array([3, 7], dtype=uint64)
-    """
+    r"""Read which key_id is in which split."""
     readers = {".csv": _from_csv, ".json": _from_json}
     if path.suffix not in readers:
         raise UsageError(f"{path}: expected a list of key_ids that ends in .csv or .json")
@@ -103,58 +66,36 @@ def read_split_ids(path: Path) -> SplitIds:
             f"{SPLITS[split[row + 1]]}, expected one split each"
         )
     first = np.concatenate([[True], ~again]) if len(key_id) else np.zeros(0, np.bool_)
-    return SplitIds(key_id[first], split[first], sha256_of(path))
+    return SplitIds(key_id[first], split[first], sha256_file(path))
 
 
 def split_of(
-    source: Source, portion: Portion, layout: Layout, folder: Path
+    source: Source, portion: Portion, options: PrepareOptions, folder: Path
 ) -> npt.NDArray[np.uint8]:
-    """Give each drawing its split.
-
-    Parameters
-    ----------
-    source : Source
-        Where they come from.
-    portion : Portion
-        The drawings, with their places.
-    layout : Layout
-        The rule.
-    folder : Path
-        Where `SplitIds.save` wrote, if the rule is a list.
-
-    Returns
-    -------
-    ndarray of uint8, shape (drawings,)
-        Index into `SPLITS`, or `NO_SPLIT`.
-
-    Raises
-    ------
-    UsageError
-        If the rule makes no sense for this source.
-    """
-    match layout.rule.by:
+    """Give each drawing its split."""
+    match options.rule.by:
         case "sketch-rnn":
             return _by_position(source, portion)
         case "ids":
-            return _by_ids(portion, layout.rule.unlisted, folder)
+            return _by_ids(portion, options.rule.unlisted, folder)
         case _:
-            return _by_hash(source, portion, layout)
+            return _by_hash(source, portion, options)
 
 
-def _by_hash(source: Source, portion: Portion, layout: Layout) -> npt.NDArray[np.uint8]:
-    fractions = layout.fractions
-    if source.form == "idx":  # MNIST has a test set of its own
+def _by_hash(source: Source, portion: Portion, options: PrepareOptions) -> npt.NDArray[np.uint8]:
+    fractions = options.fractions
+    if source.format == "idx":  # MNIST has a test set of its own
         if source.word.startswith(("t10k", "test")):
             return np.full(len(portion.batch), SPLITS.index("test"), np.uint8)
         rest = 1 - fractions["test"]
         if rest == 0:
             raise DataError(f"{source.path} is the training half, and only a test split is asked")
         fractions = {**{name: fractions[name] / rest for name in SPLITS}, "test": 0.0}
-    return assign_split(portion.batch.key_id, fractions, layout.salt)
+    return assign_split(portion.batch.key_id, fractions, options.salt)
 
 
 def _by_position(source: Source, portion: Portion) -> npt.NDArray[np.uint8]:
-    if source.form == "idx":
+    if source.format == "idx":
         raise UsageError(f"{source.path} is no file of one category: split it by a hash")
     codes = np.unique(portion.batch.word_code)
     if len(codes) > 1:
@@ -166,8 +107,8 @@ def _by_position(source: Source, portion: Portion) -> npt.NDArray[np.uint8]:
     if portion.split is not None:  # the very split of the papers
         return portion.split
     ends = _SKETCH_RNN
-    if source.form in ("ndjson", "csv"):
-        header = int(source.form == "csv")
+    if source.format in ("ndjson", "csv"):
+        header = int(source.format == "csv")
         ends = _line_starts(source, tuple(end + header for end in _SKETCH_RNN))
     split = np.searchsorted(np.array(ends, np.int64), portion.offset, side="right")
     return np.where(split < len(SPLITS), split, NO_SPLIT).astype(np.uint8)
@@ -178,7 +119,7 @@ def _line_starts(source: Source, lines: tuple[int, ...]) -> tuple[int, ...]:
     """Return where some lines of a source start, numbered from 0; past the end, a large number."""
     starts: list[int] = []
     offset = passed = 0  # bytes and lines before the block
-    with open_source(source.path) as file:
+    with open_decompressed(source.path) as file:
         while len(starts) < len(lines) and (block := file.read(_BLOCK)):
             ends = np.flatnonzero(np.frombuffer(block, np.uint8) == 10)
             while len(starts) < len(lines) and lines[len(starts)] <= passed + len(ends):

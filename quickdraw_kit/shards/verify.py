@@ -10,10 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from quickdraw_kit.acquire.addresses import parse_place
 from quickdraw_kit.errors import DataError, IntegrityError
-from quickdraw_kit.files import sha256_of
-from quickdraw_kit.shards.copies import LocalFiles
 from quickdraw_kit.shards.histogram import read_histogram
 from quickdraw_kit.shards.manifest import (
     MANIFEST_NAME,
@@ -22,8 +19,11 @@ from quickdraw_kit.shards.manifest import (
     ShardEntry,
     load_manifest,
 )
-from quickdraw_kit.shards.rows import all_labels
-from quickdraw_kit.shards.store import ObjectStore
+from quickdraw_kit.shards.read.readers import all_labels
+from quickdraw_kit.storage.cache import LocalFiles
+from quickdraw_kit.storage.files import sha256_file
+from quickdraw_kit.storage.store import ObjectStore
+from quickdraw_kit.storage.urls import parse_location
 
 __all__ = ["Verification", "verify"]
 
@@ -92,7 +92,7 @@ def verify(
     ...
     quickdraw_kit.errors.DataError: ...manifest.json does not exist: ...
     """
-    where = parse_place(place)
+    where = parse_location(place)
     if isinstance(where, Path):
         return _verify(_Folder(where), progress)
     with tempfile.TemporaryDirectory() as scratch:
@@ -122,7 +122,7 @@ def _verify(place: _Place, progress: Callable[[int, int], None] | None) -> Verif
     files = list(manifest.all_files())
     total, done = sum(file.bytes for file in files), 0
     problems: list[str] = []
-    counted: Counter[tuple[str, str]] = Counter()
+    format_count: Counter[tuple[str, str]] = Counter()
 
     def check(some: Collection[FileEntry]) -> bool:
         nonlocal done
@@ -136,12 +136,12 @@ def _verify(place: _Place, progress: Callable[[int, int], None] | None) -> Verif
 
     for shard in manifest.shards:
         if check(shard.files):
-            counted.update(_count_labels(place.folder, manifest, shard))
+            format_count.update(_count_labels(place.folder, manifest, shard))
         place.drop(shard.files)
     check(manifest.files)
     problems.extend(_check_counts(manifest))
     if not problems:
-        problems.extend(_check_labels(place.folder, counted))
+        problems.extend(_check_labels(place.folder, format_count))
     known = {file.name for file in files}
     problems.extend(
         f"{name} is not in the manifest"
@@ -169,7 +169,7 @@ class _Folder:
         size = path.stat().st_size
         if size != file.bytes:
             yield f"{path} has {size} bytes, expected {file.bytes}"
-        elif (digest := sha256_of(path)) != file.sha256:
+        elif (digest := sha256_file(path)) != file.sha256:
             yield f"{path} has sha256 {digest[:16]}..., expected {file.sha256[:16]}..."
 
     def drop(self, files: Iterable[FileEntry]) -> None:
@@ -218,15 +218,15 @@ def _count_labels(
     return {(manifest.categories[label], shard.split): int(number) for label, number in found}
 
 
-def _check_labels(folder: Path, counted: Counter[tuple[str, str]]) -> Iterator[str]:
+def _check_labels(folder: Path, format_count: Counter[tuple[str, str]]) -> Iterator[str]:
     """Hold the labels that were counted in the shards against the histogram."""
     promised: Counter[tuple[str, str]] = Counter()
     for row in read_histogram(folder):
         promised[row.category, row.split] += row.drawings
-    for key in sorted(counted.keys() | promised.keys()):
-        if counted[key] != promised[key]:
+    for key in sorted(format_count.keys() | promised.keys()):
+        if format_count[key] != promised[key]:
             category, split = key
             yield (
                 f"histogram.csv gives {promised[key]} drawings of {category!r} in {split}, "
-                f"the shards hold {counted[key]}"
+                f"the shards hold {format_count[key]}"
             )

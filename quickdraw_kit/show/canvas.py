@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.files import atomic_write
+from quickdraw_kit.storage.files import atomic_write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "FAINT", "INK", "LINE", "RIGHT", "WRONG", "canvas", "figure_form"]
+__all__ = ["COLOURS", "FAINT", "INK", "LINE", "RIGHT", "WRONG", "canvas", "figure_format"]
 
 COLOURS = ("#33658a", "#e3a13b", "#9aa5b1")  # blue, amber, grey: apart in lightness as well
 INK, FAINT, LINE = "#2b2b2b", "#6d6d6d", "#d9d9d9"
@@ -45,72 +45,24 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-def figure_form(path: str | os.PathLike[str]) -> str:
-    """Tell from the name of a figure what it is to be.
-
-    Parameters
-    ----------
-    path : path-like
-        Its file.
-
-    Returns
-    -------
-    {"png", "svg"}
-
-    Raises
-    ------
-    UsageError
-        If the name has another suffix.
-
-    Examples
-    --------
-    >>> figure_form("seen.PNG")
-    'png'
-    """
-    form = Path(path).suffix.lower().removeprefix(".")
-    if form not in ("png", "svg"):
+def figure_format(path: str | os.PathLike[str]) -> str:
+    """Tell from the name of a figure what it is to be."""
+    format = Path(path).suffix.lower().removeprefix(".")
+    if format not in ("png", "svg"):
         raise UsageError(f"{path}: a figure's name ends in .png or .svg")
-    return form
+    return format
 
 
 @contextmanager
 def canvas(path: str | os.PathLike[str], width: float, height: float) -> Iterator["Figure"]:
-    """Draw a figure; it is written when the block ends, whole or not at all.
-
-    Parameters
-    ----------
-    path : path-like
-        File to write, ``.png`` or ``.svg``.
-    width, height : float
-        Size in inches.
-
-    Yields
-    ------
-    matplotlib.figure.Figure
-        Empty, with room made for whatever is put on it.
-
-    Raises
-    ------
-    UsageError
-        If the name has another suffix.
-    OSError
-        If the file cannot be written.
-
-    Examples
-    --------
-    >>> path = getfixture("tmp_path") / "empty.svg"
-    >>> with canvas(path, 2, 1) as figure:
-    ...     _ = figure.suptitle("nothing yet")
-    >>> path.read_text()[:5]
-    '<?xml'
-    """
+    """Draw a figure; it is written when the block ends, whole or not at all."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    path, form = Path(path), figure_form(path)
+    path, format = Path(path), figure_format(path)
     with mpl.rc_context(_STYLE):
         figure = Figure((width, height), layout="constrained", facecolor="white")
         yield figure
-        nameless = {"Software": None} if form == "png" else {"Date": None, "Creator": None}
+        nameless = {"Software": None} if format == "png" else {"Date": None, "Creator": None}
         with atomic_write(path) as file:
-            figure.savefig(file, format=form, dpi=_DPI, metadata=nameless)
+            figure.savefig(file, format=format, dpi=_DPI, metadata=nameless)

@@ -37,29 +37,6 @@ def confusion_matrix(matrix: Counts, names: Sequence[str], path: str | os.PathLi
     Rows are the truth and sum to 100 %. Few labels stand in their order with the numbers in the
     cells; many stand in the order of `similarity_order`, with the most frequent confusions listed
     beside the matrix, and their names are to be read enlarged.
-
-    Parameters
-    ----------
-    matrix : ndarray of int64, shape (classes, classes)
-        Row the truth, column the answer.
-    names : sequence of str
-        Names in label order.
-    path : path-like
-        File to write, ``.png`` or ``.svg``.
-
-    Raises
-    ------
-    UsageError
-        If matrix and names do not fit together, or the name has another suffix.
-    OSError
-        If the file cannot be written.
-
-    Examples
-    --------
-    >>> path = getfixture("tmp_path") / "confusion.svg"
-    >>> confusion_matrix(np.array([[8, 2], [0, 5]]), ["cat", "dog"], path)
-    >>> path.exists()
-    True
     """
     _check(matrix, names)
     few = len(names) <= FEW_LABELS
@@ -89,35 +66,7 @@ def confusion_matrix(matrix: Counts, names: Sequence[str], path: str | os.PathLi
 def confused_block(
     matrix: Counts, names: Sequence[str], path: str | os.PathLike[str], *, most: int = 24
 ) -> None:
-    """Draw the part of a confusion matrix with the labels that are confused most, with numbers.
-
-    Parameters
-    ----------
-    matrix : ndarray of int64, shape (classes, classes)
-        Row the truth, column the answer.
-    names : sequence of str
-        Names in label order.
-    path : path-like
-        File to write, ``.png`` or ``.svg``.
-    most : int
-        How many labels, 2 to `FEW_LABELS`.
-
-    Raises
-    ------
-    UsageError
-        If matrix and names do not fit together, `most` is out of range, nothing is confused, or the
-        name has another suffix.
-    OSError
-        If the file cannot be written.
-
-    Examples
-    --------
-    >>> path = getfixture("tmp_path") / "block.svg"
-    >>> matrix = np.array([[8, 2, 0], [3, 5, 0], [0, 0, 9]])
-    >>> confused_block(matrix, ["cat", "dog", "eel"], path, most=2)
-    >>> path.exists()
-    True
-    """
+    """Draw the part of a confusion matrix with the labels that are confused most, with numbers."""
     _check(matrix, names)
     if not 2 <= most <= FEW_LABELS:
         raise UsageError(f"a block of {most} labels, expected 2 to {FEW_LABELS}")
@@ -149,21 +98,6 @@ def similarity_order(matrix: Counts) -> npt.NDArray[np.int64]:
 
     Agglomerative clustering with average linkage over the shares of confusion; when two clusters
     join, they are turned so that their most similar ends meet.
-
-    Parameters
-    ----------
-    matrix : ndarray of int64, shape (classes, classes)
-        Row the truth, column the answer.
-
-    Returns
-    -------
-    ndarray of int64, shape (classes,)
-        A permutation of the labels.
-
-    Examples
-    --------
-    >>> similarity_order(np.array([[9, 0, 5], [0, 9, 0], [4, 0, 9]]))
-    array([0, 2, 1])
     """
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     alike = (shares + shares.T) / 2

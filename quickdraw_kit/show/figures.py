@@ -94,30 +94,7 @@ def category_histogram(
 
 
 def training_history(history: Sequence["EpochMetrics"], path: str | os.PathLike[str]) -> None:
-    """Draw loss and accuracy over the epochs, of training and validation.
-
-    Parameters
-    ----------
-    history : sequence of EpochMetrics
-        At least one epoch.
-    path : path-like
-        File to write, ``.png`` or ``.svg``.
-
-    Raises
-    ------
-    UsageError
-        If there is no epoch, or the name has another suffix.
-    OSError
-        If the file cannot be written.
-
-    Examples
-    --------
-    >>> from quickdraw_kit.learn.train import EpochMetrics
-    >>> path = getfixture("tmp_path") / "history.png"
-    >>> training_history([EpochMetrics(1, 0.7, 0.5, 0.6, 0.6, 0.01, 2.0)], path)
-    >>> path.exists()
-    True
-    """
+    """Draw loss and accuracy over the epochs, of training and validation."""
     if not history:
         raise UsageError("there is no epoch to draw")
     epochs = [metrics.epoch for metrics in history]
@@ -148,31 +125,7 @@ def training_history(history: Sequence["EpochMetrics"], path: str | os.PathLike[
 
 
 def reliability_diagram(results: Mapping[str, "Reliability"], path: str | os.PathLike[str]) -> None:
-    """Draw whether a model is right as often as it is sure, and how often it is how sure.
-
-    Parameters
-    ----------
-    results : mapping of str to Reliability
-        By the name of the split; up to three.
-    path : path-like
-        File to write, ``.png`` or ``.svg``.
-
-    Raises
-    ------
-    UsageError
-        If there is nothing to draw, or the name has another suffix.
-    OSError
-        If the file cannot be written.
-
-    Examples
-    --------
-    >>> from quickdraw_kit.learn.metrics import reliability
-    >>> path = getfixture("tmp_path") / "reliability.svg"
-    >>> sure = reliability(np.array([0.9, 0.8]), np.array([True, False]))
-    >>> reliability_diagram({"test": sure}, path)
-    >>> path.exists()
-    True
-    """
+    """Draw whether a model is right as often as it is sure, and how often it is how sure."""
     if not 1 <= len(results) <= len(COLOURS):
         raise UsageError(f"{len(results)} splits to draw, expected 1 to {len(COLOURS)}")
     with canvas(path, 9, 4.4) as figure:

@@ -36,36 +36,6 @@ def prediction_grid(
 
     A right answer has a tick before its name; a wrong one has a cross, a thick frame, and the truth
     below.
-
-    Parameters
-    ----------
-    images : ndarray of uint8, shape (n, side, side)
-        Bright is ink.
-    labels, predictions : ndarray of int64, shape (n,)
-        The truth and the answers, as indices into `names`.
-    names : sequence of str
-        Names in label order.
-    path : path-like
-        File to write, ``.png`` or ``.svg``.
-    confidence : ndarray of float32, shape (n,), optional
-        Probabilities of the answers, shown in per cent.
-    columns : int
-        Images in a row.
-
-    Raises
-    ------
-    UsageError
-        If there is no image, the lengths differ, or the name has another suffix.
-    OSError
-        If the file cannot be written.
-
-    Examples
-    --------
-    >>> path = getfixture("tmp_path") / "answers.png"
-    >>> images = np.zeros((2, 28, 28), np.uint8)
-    >>> prediction_grid(images, np.array([0, 1]), np.array([0, 0]), ["cat", "dog"], path)
-    >>> path.exists()
-    True
     """
     sure = np.full(len(images), np.nan) if confidence is None else confidence
     if not len(labels) == len(predictions) == len(sure) == len(images):
@@ -98,33 +68,6 @@ def sample_grid(
     """Draw one image of each category over its name.
 
     For several of each see `quickdraw_kit.show.sheet.contact_sheet`.
-
-    Parameters
-    ----------
-    images : ndarray of uint8, shape (n, side, side)
-        Bright is ink; the first of each category is shown.
-    labels : ndarray of int64, shape (n,)
-        Indices into `names`.
-    names : sequence of str
-        Names in label order.
-    path : path-like
-        File to write, ``.png`` or ``.svg``.
-    columns : int
-        Images in a row.
-
-    Raises
-    ------
-    UsageError
-        If there is no image, the lengths differ, or the name has another suffix.
-    OSError
-        If the file cannot be written.
-
-    Examples
-    --------
-    >>> path = getfixture("tmp_path") / "samples.png"
-    >>> sample_grid(np.zeros((2, 28, 28), np.uint8), np.array([0, 1]), ["cat", "dog"], path)
-    >>> path.exists()
-    True
     """
     if len(labels) != len(images):
         raise UsageError(f"{len(images)} images and {len(labels)} labels, expected one for each")

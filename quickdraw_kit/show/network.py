@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quickdraw_kit.errors import DataError, UsageError
-from quickdraw_kit.files import atomic_write
 from quickdraw_kit.show.canvas import COLOURS, FAINT, INK, LINE, canvas
+from quickdraw_kit.storage.files import atomic_write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from quickdraw_kit.learn.graph import Graph, Node
+    from quickdraw_kit.learn.models.graph import Graph, Node
 
 __all__ = ["draw_network", "network_dot"]
 
@@ -29,41 +29,14 @@ _SECONDS = 60
 def draw_network(
     graph: "Graph", path: str | os.PathLike[str], *, graphviz: bool | None = None
 ) -> None:
-    """Draw a network.
-
-    Parameters
-    ----------
-    graph : Graph
-        As of `quickdraw_kit.learn.graph.network_graph`.
-    path : path-like
-        File to write: ``.svg`` or ``.png``, or ``.dot`` for the text that Graphviz reads.
-    graphviz : bool, optional
-        Whether ``dot`` lays it out; by default when it is there.
-
-    Raises
-    ------
-    UsageError
-        If the name has another suffix, or ``dot`` is asked for and not there.
-    DataError
-        If ``dot`` fails.
-    OSError
-        If the file cannot be written.
-
-    Examples
-    --------
-    >>> from quickdraw_kit.learn.graph import network_graph
-    >>> path = getfixture("tmp_path") / "network.svg"
-    >>> draw_network(network_graph("tiny-cnn", 10), path)
-    >>> "<svg" in path.read_text()
-    True
-    """
+    """Draw a network."""
     path = Path(path)
-    form = path.suffix.lower().removeprefix(".")
-    if form == "dot":
+    format = path.suffix.lower().removeprefix(".")
+    if format == "dot":
         with atomic_write(path) as file:
             file.write(network_dot(graph).encode())
         return
-    if form not in ("svg", "png"):
+    if format not in ("svg", "png"):
         raise UsageError(f"{path}: the drawing of a network ends in .svg, .png or .dot")
     program = shutil.which("dot") if graphviz is not False else None
     if program is None and graphviz:
@@ -72,7 +45,7 @@ def draw_network(
         _draw(graph, path)
         return
     run = subprocess.run(  # noqa: S603
-        [program, f"-T{form}", "-Gdpi=110" if form == "png" else "-Gdpi=72"],
+        [program, f"-T{format}", "-Gdpi=110" if format == "png" else "-Gdpi=72"],
         input=network_dot(graph).encode(),
         capture_output=True,
         timeout=_SECONDS,
@@ -85,26 +58,7 @@ def draw_network(
 
 
 def network_dot(graph: "Graph") -> str:
-    r"""Describe a network in the language of Graphviz.
-
-    Parameters
-    ----------
-    graph : Graph
-        As of `quickdraw_kit.learn.graph.network_graph`.
-
-    Returns
-    -------
-    str
-        A ``digraph``.
-
-    Examples
-    --------
-    >>> from quickdraw_kit.learn.graph import Graph, Node
-    >>> layer = Node("Linear 784 -> 10", (10,), 7_850, (0,))
-    >>> graph = Graph("small", (Node("image", (784,), 0, ()), layer))
-    >>> print(network_dot(graph).splitlines()[-3])
-    n1 [label="Linear 784 → 10\n10 · 7,850 parameters", fillcolor="#dfe8ee"];
-    """
+    r"""Describe a network in the language of Graphviz."""
     title = _escape(_title(graph))
     lines = [
         "digraph network {",

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.files import atomic_write
+from quickdraw_kit.storage.files import atomic_write
 
 __all__ = ["Picture", "Section", "Table", "write_page"]
 
@@ -58,25 +58,7 @@ figcaption { margin-top: .5rem; color: var(--faint); font-size: .9rem }
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows under a header; columns of numbers are set to the right.
-
-    Parameters
-    ----------
-    header : sequence of str
-        Names of the columns.
-    rows : sequence of sequence of str, int, float or None
-        Whole numbers are printed with separators, the reals of a column with as many decimals
-        as give the largest four digits; None is an empty cell.
-    title : str
-        Above the table; may be empty.
-    folded : bool
-        Show only the title until it is opened.
-
-    Examples
-    --------
-    >>> len(Table(("category", "drawings"), [("cat", 1200)]).rows)
-    1
-    """
+    """Rows under a header; columns of numbers are set to the right."""
 
     header: Sequence[str]
     rows: Sequence[Sequence[str | int | float | None]]
@@ -86,24 +68,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A PNG or SVG file, to be put into the page.
-
-    Parameters
-    ----------
-    path : path-like
-        The file.
-    description : str
-        What is to be seen, for those who do not see it.
-    caption : str
-        Shown below; may be empty.
-    zoom : bool
-        Larger than the page: it opens to its full size.
-
-    Examples
-    --------
-    >>> Picture("history.svg", "Loss and accuracy of ten epochs").caption
-    ''
-    """
+    """A PNG or SVG file, to be put into the page."""
 
     path: str | os.PathLike[str]
     description: str
@@ -116,20 +81,7 @@ Block: TypeAlias = str | Table | Picture
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading and what is below it.
-
-    Parameters
-    ----------
-    heading : str
-        Title of the section.
-    blocks : sequence of str, Table or Picture
-        A string is a paragraph.
-
-    Examples
-    --------
-    >>> Section("Counts", ["How many drawings there are."]).heading
-    'Counts'
-    """
+    """A heading and what is below it."""
 
     heading: str
     blocks: Sequence[Block]
@@ -138,34 +90,7 @@ class Section:
 def write_page(
     path: str | os.PathLike[str], title: str, sections: Iterable[Section], *, lead: str = ""
 ) -> None:
-    """Write a page that holds everything it shows.
-
-    Parameters
-    ----------
-    path : path-like
-        The HTML file, written whole or not at all.
-    title : str
-        Of the page. This and every other text is escaped.
-    sections : iterable of Section
-        From top to bottom.
-    lead : str
-        A sentence below the title.
-
-    Raises
-    ------
-    UsageError
-        If a picture is neither PNG nor SVG, or a row is not as long as its header.
-    OSError
-        If a picture cannot be read or the page cannot be written.
-
-    Examples
-    --------
-    >>> path = getfixture("tmp_path") / "page.html"
-    >>> table = Table(("category", "drawings"), [("cat", 1200), ("dog", 950)])
-    >>> write_page(path, "Cats & dogs", [Section("Counts", ["How many.", table])])
-    >>> "<h1>Cats &amp; dogs</h1>" in path.read_text() and "1,200" in path.read_text()
-    True
-    """
+    """Write a page that holds everything it shows."""
     parts = [
         "<!doctype html>",
         '<html lang="en">',

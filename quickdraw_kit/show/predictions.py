@@ -13,7 +13,7 @@ from quickdraw_kit.strokes.batch import Drawing
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from quickdraw_kit.learn.predict import Prediction
+    from quickdraw_kit.learn.infer.predict import Prediction
 
 __all__ = ["prediction_figure"]
 
@@ -21,31 +21,7 @@ _MOST = 40  # rows
 
 
 def prediction_figure(answers: "Sequence[Prediction]", path: str | os.PathLike[str]) -> None:
-    """Draw each prediction in a row: the original, the bitmap that the model sees, and bars.
-
-    Parameters
-    ----------
-    answers : sequence of Prediction
-        As of `quickdraw_kit.learn.predict.predict`; of more than 40 the first 40.
-    path : path-like
-        File to write, ``.png`` or ``.svg``.
-
-    Raises
-    ------
-    UsageError
-        If there is no prediction, or the name has another suffix.
-    OSError
-        If the file cannot be written.
-
-    Examples
-    --------
-    >>> from quickdraw_kit.learn.predict import Prediction
-    >>> seen = np.zeros((28, 28), np.uint8)
-    >>> path = getfixture("tmp_path") / "seen.svg"
-    >>> prediction_figure([Prediction("a.png", ("cat", "dog"), (0.9, 0.1), seen, seen)], path)
-    >>> path.read_text()[:5]
-    '<?xml'
-    """
+    """Draw each prediction in a row: the original, the bitmap that the model sees, and bars."""
     if not answers:
         raise UsageError("there is no prediction to draw")
     shown = answers[:_MOST]

@@ -27,25 +27,7 @@ _SHOWN = 16  # feature maps of a layer that are shown
 
 
 def draw_worked_example(path: str | os.PathLike[str]) -> None:
-    """Draw the worked example: input, kernel, cross-correlation, ReLU, max-pooling.
-
-    Parameters
-    ----------
-    path : path-like
-        File to write, ``.png`` or ``.svg``.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written.
-
-    Examples
-    --------
-    >>> path = getfixture("tmp_path") / "worked.svg"
-    >>> draw_worked_example(path)
-    >>> path.exists()
-    True
-    """
+    """Draw the worked example: input, kernel, cross-correlation, ReLU, max-pooling."""
     x = np.array(
         [[1, 2, 0, 1, 2], [0, 1, 3, 1, 0], [2, 2, 1, 0, 1], [1, 0, 2, 1, 3], [2, 1, 0, 1, 2]]
     )
@@ -63,25 +45,7 @@ def draw_worked_example(path: str | os.PathLike[str]) -> None:
 
 
 def draw_shapes(path: str | os.PathLike[str]) -> None:
-    """Draw a vector of 64 numbers, a matrix of 8 x 8, a tensor of 4 x 4 x 4 and a colour image.
-
-    Parameters
-    ----------
-    path : path-like
-        File to write, ``.png`` or ``.svg``.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written.
-
-    Examples
-    --------
-    >>> path = getfixture("tmp_path") / "shapes.svg"
-    >>> draw_shapes(path)
-    >>> path.exists()
-    True
-    """
+    """Draw a vector of 64 numbers, a matrix of 8 x 8, a tensor of 4 x 4 x 4 and a colour image."""
     numbers = np.arange(64)
     image = _colour_image()
     with canvas(path, 10, 9.6) as figure:
@@ -105,27 +69,7 @@ def draw_shapes(path: str | os.PathLike[str]) -> None:
 
 
 def draw_kernels(image: npt.NDArray[np.uint8], path: str | os.PathLike[str]) -> None:
-    """Draw an image and what each kernel of the gallery makes of it.
-
-    Parameters
-    ----------
-    image : ndarray of uint8, shape (height, width) or (height, width, 3)
-        Grey or colour.
-    path : path-like
-        File to write, ``.png`` or ``.svg``.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written.
-
-    Examples
-    --------
-    >>> path = getfixture("tmp_path") / "kernels.svg"
-    >>> draw_kernels(np.eye(8, dtype=np.uint8) * 255, path)
-    >>> path.exists()
-    True
-    """
+    """Draw an image and what each kernel of the gallery makes of it."""
     with canvas(path, 12, 6.4) as figure:
         axes = figure.subplots(2, 4).ravel()
         _picture(axes[0], image, "the image")
@@ -143,31 +87,7 @@ def draw_kernels(image: npt.NDArray[np.uint8], path: str | os.PathLike[str]) -> 
 
 
 def draw_forward(steps: Sequence[Step], names: Sequence[str], path: str | os.PathLike[str]) -> None:
-    """Draw every layer's output for one image, down to the probabilities.
-
-    Parameters
-    ----------
-    steps : sequence of Step
-        What `forward` gave.
-    names : sequence of str
-        Names of the labels.
-    path : path-like
-        File to write, ``.png`` or ``.svg``.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written.
-
-    Examples
-    --------
-    >>> from quickdraw_kit.primer.layers import Layer
-    >>> steps = [Step(Layer("input"), np.zeros((1, 4, 4))), Step(Layer("softmax"), np.ones(2) / 2)]
-    >>> path = getfixture("tmp_path") / "forward.svg"
-    >>> draw_forward(steps, ["cat", "dog"], path)
-    >>> path.exists()
-    True
-    """
+    """Draw every layer's output for one image, down to the probabilities."""
     shown = [step for step in steps[:-1] if step.layer.kind != "flatten"]
     heights = [1.0 if step.output.ndim == 3 else 0.45 for step in shown]
     columns = min(max(len(s.output) if s.output.ndim == 3 else 1 for s in shown), _SHOWN)
@@ -188,22 +108,7 @@ def draw_forward(steps: Sequence[Step], names: Sequence[str], path: str | os.Pat
 
 
 def draw_features(weights: Weights, steps: Sequence[Step], path: str | os.PathLike[str]) -> None:
-    """Draw the kernels that the first layer learned, and where each of them answers.
-
-    Parameters
-    ----------
-    weights : Weights
-        The network.
-    steps : sequence of Step
-        What `forward` gave for an image.
-    path : path-like
-        File to write, ``.png`` or ``.svg``.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written.
-    """
+    """Draw the kernels that the first layer learned, and where each of them answers."""
     first = next(step for step in steps if step.layer.kind == "convolution")
     kernels = weights.tensors[f"{first.layer.index}.weight"][:, 0]
     columns = min(len(kernels), 8)

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from quickdraw_kit.acquire.addresses import parse_place
-from quickdraw_kit.shards.dataset import open_shards
 from quickdraw_kit.shards.manifest import MANIFEST_NAME
+from quickdraw_kit.shards.read.dataset import open_shards
 from quickdraw_kit.show.figures import category_histogram
 from quickdraw_kit.show.page import Picture, Section, Table, write_page
 from quickdraw_kit.show.sheet import contact_sheet
+from quickdraw_kit.storage.urls import parse_location
 
 if TYPE_CHECKING:
-    from quickdraw_kit.learn.dataset import Dataset
-    from quickdraw_kit.learn.sources import Splits
+    from quickdraw_kit.learn.data.dataset import Dataset
+    from quickdraw_kit.learn.data.splits import Splits
 
 __all__ = ["images_of", "write_report"]
 
@@ -41,7 +41,7 @@ def write_report(
     title : str
         Its heading.
     data : path-like
-        Whatever `quickdraw_kit.learn.sources.open_splits` opens.
+        Whatever `quickdraw_kit.learn.data.splits.open_splits` opens.
     model : path-like, optional
         Folder or file of a model; ``metrics.jsonl`` beside it is its history.
 
@@ -65,10 +65,10 @@ def write_report(
     True
     """
     from quickdraw_kit.learn.config import TrainConfig
+    from quickdraw_kit.learn.data.splits import open_splits
     from quickdraw_kit.learn.evaluate import settings_for
     from quickdraw_kit.learn.export import open_model
-    from quickdraw_kit.learn.sources import open_splits
-    from quickdraw_kit.show.answers import about_model
+    from quickdraw_kit.show.model_sections import about_model
 
     loaded = open_model(model) if model is not None else None
     settings = settings_for(loaded, data) if loaded is not None else TrainConfig(data=data)
@@ -80,32 +80,11 @@ def write_report(
     if loaded is not None and model is not None:
         folder = Path(model) if Path(model).is_dir() else Path(model).parent
         sections += about_model(loaded, folder, splits, figures)
-    write_page(path, title, sections, lead=str(splits.about.get("data", "")))
+    write_page(path, title, sections, lead=str(splits.metadata.get("data", "")))
 
 
 def images_of(dataset: "Dataset", rows: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-    """Return some of the images of a data set; strokes are rendered.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        Any; it is read once, from front to back.
-    rows : ndarray of int64, shape (n,)
-        Which ones, in any order.
-
-    Returns
-    -------
-    ndarray of uint8, shape (n, side, side)
-        In the order of `rows`.
-
-    Examples
-    --------
-    >>> from quickdraw_kit.learn.dataset import ArrayDataset
-    >>> images = np.arange(3, dtype=np.uint8).repeat(784).reshape(3, 28, 28)
-    >>> dataset = ArrayDataset(images, np.zeros(3, np.int64), ("cat",))
-    >>> images_of(dataset, np.array([2, 0]))[:, 0, 0]
-    array([2, 0], dtype=uint8)
-    """
+    """Return some of the images of a data set; strokes are rendered."""
     from quickdraw_kit.raster.render import rasterize
     from quickdraw_kit.strokes.batch import DrawingBatch
 
@@ -167,12 +146,12 @@ def _counts(splits: Mapping[str, "Dataset"]) -> dict[str, dict[str, int]]:
 
 def _origin(place: str | os.PathLike[str]) -> list[list[str]]:
     """Say what the manifest of shards says of where they come from."""
-    place = parse_place(place)
+    place = parse_location(place)
     if isinstance(place, Path) and not (place / MANIFEST_NAME).exists():
         return []
     manifest = open_shards(place).manifest
-    totals, side = manifest.counts, manifest.layout.style.side
-    shares = " / ".join(f"{share:.0%}" for share in manifest.layout.fractions.values())
+    totals, side = manifest.counts, manifest.options.style.side
+    shares = " / ".join(f"{share:.0%}" for share in manifest.options.fractions.values())
     divided = {
         "hash": f"a hash of the key_id, shares {shares}",
         "sketch-rnn": "place in the file of the category, as Sketch-RNN's data",
@@ -184,7 +163,7 @@ def _origin(place: str | os.PathLike[str]) -> list[list[str]]:
         *([f"left out: {name}", f"{number:,}"] for name, number in totals.filtered.items()),
         *([f"refused: {name}", f"{number:,}"] for name, number in totals.rejected.items()),
         ["bitmaps", f"{side} x {side}"],
-        ["split by", divided[manifest.layout.rule.by]],
+        ["split by", divided[manifest.options.rule.by]],
         ["made by", f"quickdraw_kit {manifest.library_version}"],
     ]
 

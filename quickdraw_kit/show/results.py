@@ -14,31 +14,7 @@ __all__ = ["seed_spread"]
 def seed_spread(
     groups: Mapping[str, Sequence[float]], path: str | os.PathLike[str], *, measure: str = ""
 ) -> None:
-    """Draw the results of each group of seeds: every one as a dot, the mean as a line.
-
-    Parameters
-    ----------
-    groups : mapping of str to sequence of float
-        Shares from 0 to 1, such as accuracies; groups without any are left out.
-    path : path-like
-        File to write, ``.png`` or ``.svg``.
-    measure : str
-        What the shares are, for the axis.
-
-    Raises
-    ------
-    UsageError
-        If there is nothing to draw, or the name has another suffix.
-    OSError
-        If the file cannot be written.
-
-    Examples
-    --------
-    >>> path = getfixture("tmp_path") / "seeds.svg"
-    >>> seed_spread({"small": [0.991, 0.992], "large": [0.994]}, path, measure="accuracy")
-    >>> path.exists()
-    True
-    """
+    """Draw the results of each group of seeds: every one as a dot, the mean as a line."""
     drawn = {name: np.asarray(values) * 100 for name, values in groups.items() if len(values)}
     if not drawn:
         raise UsageError("no job has a result: there is nothing to draw")

@@ -27,35 +27,7 @@ _GAP = 2
 def text_picture(
     image: npt.NDArray[np.uint8], *, width: int | None = None, blocks: bool = False
 ) -> str:
-    """Show a bitmap as text.
-
-    Parameters
-    ----------
-    image : ndarray of uint8, shape (height, width)
-        Bright is ink.
-    width : int, optional
-        Most characters of a line; a wider picture is made smaller. By default as wide as it is.
-    blocks : bool
-        Half blocks, one pixel wide and two high, in place of braille, two wide and four high.
-
-    Returns
-    -------
-    str
-        Lines of equal length, without a newline at the end.
-
-    Raises
-    ------
-    UsageError
-        If the image is not grey, or the width is below 1.
-
-    Examples
-    --------
-    >>> image = np.zeros((8, 12), np.uint8)
-    >>> image[:, 5:7] = image[3:5] = 255
-    >>> print(text_picture(image))
-    ⣀⣀⣸⣇⣀⣀
-    ⠉⠉⢹⡏⠉⠉
-    """
+    """Show a bitmap as text."""
     if image.ndim != 2 or image.dtype != np.uint8 or 0 in image.shape:
         raise UsageError(f"image is {image.dtype} {image.shape}, expected uint8 (height, width)")
     if width is not None and width < 1:
@@ -75,39 +47,7 @@ def text_picture(
 
 
 def preview(batch: DrawingBatch, index: int = 0, *, width: int = 32, blocks: bool = False) -> str:
-    """Show a drawing as text.
-
-    Parameters
-    ----------
-    batch : DrawingBatch
-        Raw or simplified.
-    index : int
-        Which drawing.
-    width : int
-        Characters of a line.
-    blocks : bool
-        As for `text_picture`.
-
-    Returns
-    -------
-    str
-        Lines of equal length, without blank lines above and below.
-
-    Raises
-    ------
-    IndexError
-        If there is no such drawing.
-    UsageError
-        If the width is not from 1 to 512.
-
-    Examples
-    --------
-    >>> cross = [([0, 255], [0, 255]), ([0, 255], [255, 0])]
-    >>> print(preview(DrawingBatch.from_strokes([cross], words=["x"]), width=6))
-    ⠻⣦⡀⢀⣴⠟
-    ⠀⢈⣿⣿⡁⠀
-    ⣴⠟⠁⠈⠻⣦
-    """
+    """Show a drawing as text."""
     from quickdraw_kit.raster.render import rasterize
 
     if not -len(batch) <= index < len(batch):
@@ -127,33 +67,7 @@ def preview(batch: DrawingBatch, index: int = 0, *, width: int = 32, blocks: boo
 def gallery(
     images: npt.NDArray[np.uint8], words: Sequence[str], *, width: int | None = None
 ) -> str:
-    """Show bitmaps side by side, each under its name.
-
-    Parameters
-    ----------
-    images : ndarray of uint8, shape (n, side, side)
-        Bright is ink.
-    words : sequence of str
-        n names.
-    width : int, optional
-        Characters of a line; by default those of the terminal.
-
-    Returns
-    -------
-    str
-        As many in a row as fit, at least one.
-
-    Raises
-    ------
-    UsageError
-        If there are not as many names as images.
-
-    Examples
-    --------
-    >>> print(gallery(np.full((2, 4, 8), 255, np.uint8), ["moon", "sun"], width=40))
-    moon  sun
-    ⣿⣿⣿⣿  ⣿⣿⣿⣿
-    """
+    """Show bitmaps side by side, each under its name."""
     if len(images) != len(words):
         raise UsageError(f"{len(words)} names for {len(images)} images, expected one for each")
     width = shutil.get_terminal_size().columns if width is None else width
@@ -169,26 +83,7 @@ def gallery(
 
 
 def bars(totals: Mapping[str, int], *, width: int | None = None) -> str:
-    """Show counts as horizontal bars.
-
-    Parameters
-    ----------
-    totals : mapping of str to int
-        Counts by name, shown in this order.
-    width : int, optional
-        Characters of a line; by default those of the terminal.
-
-    Returns
-    -------
-    str
-        A line for each name: name, bar, count.
-
-    Examples
-    --------
-    >>> print(bars({"cat": 1200, "hot air balloon": 300}, width=40))
-    cat             ██████████████████ 1,200
-    hot air balloon ████▌                300
-    """
+    """Show counts as horizontal bars."""
     if not totals:
         return ""
     width = shutil.get_terminal_size().columns if width is None else width

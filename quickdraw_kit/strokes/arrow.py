@@ -26,27 +26,7 @@ _NAT = np.datetime64("NaT", "us")
 
 
 def to_arrow(batch: DrawingBatch) -> pa.Table:
-    """Return a batch as an Arrow table with a row a drawing.
-
-    Parameters
-    ----------
-    batch : DrawingBatch
-        The drawings.
-
-    Returns
-    -------
-    pyarrow.Table
-        ``key_id`` uint64, ``word`` dictionary of int32 to string, ``countrycode`` string,
-        ``timestamp`` timestamp[us, UTC] (null when unknown), ``recognized`` bool, ``x``, ``y`` and,
-        when there are times, ``t`` as large lists (drawings) of large lists (strokes) of numbers.
-        Points, offsets, identifiers and timestamps share the memory of the batch.
-
-    Examples
-    --------
-    >>> batch = DrawingBatch.from_strokes([[([0, 9], [5, 5])]], words=["line"])
-    >>> to_arrow(batch)["x"].to_pylist()
-    [[[0, 9]]]
-    """
+    """Return a batch as an Arrow table with a row a drawing."""
     columns = {
         "key_id": pa.array(batch.key_id),
         "word": pa.DictionaryArray.from_arrays(
@@ -68,32 +48,7 @@ def to_arrow(batch: DrawingBatch) -> pa.Table:
 
 
 def from_arrow(table: pa.Table) -> DrawingBatch:
-    """Make a batch of an Arrow table.
-
-    Parameters
-    ----------
-    table : pyarrow.Table
-        With the columns of `to_arrow`; others are ignored. It may be sliced or in chunks, lists may
-        be large or not, words may be strings, timestamps may have another unit or zone (without
-        one they count as UTC).
-
-    Returns
-    -------
-    DrawingBatch
-        Columns of the types of `to_arrow`, in one chunk, share the memory of the table.
-
-    Raises
-    ------
-    DataError
-        If a column is missing, has another type or has nulls (but for the timestamp), or if x, y
-        and t do not have the same strokes.
-
-    Examples
-    --------
-    >>> batch = DrawingBatch.from_strokes([[([0, 9], [5, 5])]] * 3, words=["a", "b", "c"])
-    >>> from_arrow(to_arrow(batch).slice(1)).words_of_drawings()
-    ['b', 'c']
-    """
+    """Make a batch of an Arrow table."""
     missing = [name for name in _REQUIRED if name not in table.column_names]
     if missing:
         raise DataError(f"column {missing[0]!r} is missing, expected {', '.join(_REQUIRED)}")
@@ -124,24 +79,7 @@ def from_arrow(table: pa.Table) -> DrawingBatch:
 
 
 def to_pandas(batch: DrawingBatch) -> "pd.DataFrame":
-    """Return a data frame with a row a drawing.
-
-    Parameters
-    ----------
-    batch : DrawingBatch
-        The drawings.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The columns of `to_arrow`, as ``ArrowDtype``, in the same memory.
-
-    Examples
-    --------
-    >>> batch = DrawingBatch.from_strokes([[([0, 9], [5, 5])]], words=["line"])
-    >>> to_pandas(batch).dtypes["key_id"]
-    uint64[pyarrow]
-    """
+    """Return a data frame with a row a drawing."""
     import pandas as pd
 
     frame: pd.DataFrame = to_arrow(batch).to_pandas(types_mapper=pd.ArrowDtype)
@@ -149,30 +87,7 @@ def to_pandas(batch: DrawingBatch) -> "pd.DataFrame":
 
 
 def from_pandas(frame: "pd.DataFrame") -> DrawingBatch:
-    """Make a batch of a data frame.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        With the columns of `to_pandas`; its index is ignored.
-
-    Returns
-    -------
-    DrawingBatch
-        In the memory of the frame where `from_arrow` can.
-
-    Raises
-    ------
-    DataError
-        As `from_arrow`, and if a column cannot be had as Arrow.
-
-    Examples
-    --------
-    >>> batch = DrawingBatch.from_strokes([[([0, 9], [5, 5])]] * 2, words=["a", "b"])
-    >>> frame = to_pandas(batch)
-    >>> from_pandas(frame[frame.word == "b"]).key_id
-    array([1], dtype=uint64)
-    """
+    """Make a batch of a data frame."""
     try:
         table = pa.Table.from_pandas(frame, preserve_index=False)
     except pa.ArrowException as error:

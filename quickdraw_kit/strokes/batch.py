@@ -201,7 +201,7 @@ class DrawingBatch:
                 return self.take(np.arange(start, stop, step))
             from quickdraw_kit.strokes import combine
 
-            return combine.cut(self, start, max(start, stop))
+            return combine.slice_(self, start, max(start, stop))
         if not -len(self) <= index < len(self):
             raise IndexError(f"drawing {index} of {len(self)}")
         index %= len(self)
@@ -296,7 +296,7 @@ class DrawingBatch:
         """
         from quickdraw_kit.strokes import combine
 
-        return combine.equal(self, other)
+        return combine.equals(self, other)
 
     def to_arrow(self) -> "pa.Table":
         """Return the batch as an Arrow table; points, offsets and identifiers share our memory.
@@ -356,23 +356,7 @@ METADATA: dict[str, np.dtype[Any]] = {
 
 
 def lengths_to_offsets(lengths: npt.ArrayLike) -> Int64Array:
-    """Turn lengths into offsets.
-
-    Parameters
-    ----------
-    lengths : array_like of int, shape (n,)
-        How many items each list holds.
-
-    Returns
-    -------
-    ndarray of int64, shape (n + 1,)
-        Where each list begins; the last entry is the total.
-
-    Examples
-    --------
-    >>> lengths_to_offsets([3, 0, 2])
-    array([0, 3, 3, 5])
-    """
+    """Turn lengths into offsets."""
     counts = np.asarray(lengths, dtype=np.int64)
     offsets = np.zeros(len(counts) + 1, np.int64)
     np.cumsum(counts, out=offsets[1:])

@@ -8,35 +8,11 @@ import numpy.typing as npt
 from quickdraw_kit.errors import DataError
 from quickdraw_kit.strokes.batch import METADATA, DrawingBatch, Int64Array, lengths_to_offsets
 
-__all__ = ["concat", "cut", "equal", "take"]
+__all__ = ["concat", "equals", "slice_", "take"]
 
 
 def take(batch: DrawingBatch, indices: npt.ArrayLike) -> DrawingBatch:
-    """Copy some drawings, in the order given.
-
-    Parameters
-    ----------
-    batch : DrawingBatch
-        The drawings.
-    indices : array_like of int, shape (n,)
-        Positions of the drawings; a position may repeat.
-
-    Returns
-    -------
-    DrawingBatch
-        Of n drawings.
-
-    Raises
-    ------
-    IndexError
-        If a position is out of range.
-
-    Examples
-    --------
-    >>> batch = DrawingBatch.from_strokes([[([1], [1])], [([2], [2])]], words=["a", "b"])
-    >>> take(batch, [1, 0]).words_of_drawings()
-    ['b', 'a']
-    """
+    """Copy some drawings, in the order given."""
     from quickdraw_kit.strokes.gather import gather
 
     chosen = np.asarray(indices, dtype=np.int64)
@@ -61,27 +37,8 @@ def take(batch: DrawingBatch, indices: npt.ArrayLike) -> DrawingBatch:
     )
 
 
-def cut(batch: DrawingBatch, start: int, stop: int) -> DrawingBatch:
-    """Return consecutive drawings, in the memory that they are in.
-
-    Parameters
-    ----------
-    batch : DrawingBatch
-        The drawings.
-    start, stop : int
-        Positions, ``0 <= start <= stop <= len(batch)``.
-
-    Returns
-    -------
-    DrawingBatch
-        Drawings `start` to `stop`; only the offsets are copied.
-
-    Examples
-    --------
-    >>> batch = DrawingBatch.from_strokes([[([1], [1])], [([2], [2])]], words=["a", "b"])
-    >>> cut(batch, 1, 2).words_of_drawings()
-    ['b']
-    """
+def slice_(batch: DrawingBatch, start: int, stop: int) -> DrawingBatch:
+    """Return consecutive drawings, in the memory that they are in."""
     strokes = batch.drawing_offsets[start : stop + 1]
     bounds = batch.stroke_offsets[strokes[0] : strokes[-1] + 1]
     points = slice(bounds[0], bounds[-1])
@@ -97,29 +54,7 @@ def cut(batch: DrawingBatch, start: int, stop: int) -> DrawingBatch:
 
 
 def concat(batches: Iterable[DrawingBatch]) -> DrawingBatch:
-    """Put batches one behind the other.
-
-    Parameters
-    ----------
-    batches : iterable of DrawingBatch
-        All raw or all simplified, at least one.
-
-    Returns
-    -------
-    DrawingBatch
-        With one vocabulary for all.
-
-    Raises
-    ------
-    DataError
-        If there is none, or if dtypes or the presence of times differ.
-
-    Examples
-    --------
-    >>> one = DrawingBatch.from_strokes([[([0], [0])]], words=["cat"])
-    >>> len(concat([one, one]))
-    2
-    """
+    """Put batches one behind the other."""
     parts = list(batches)
     if not parts:
         raise DataError("nothing to put together: expected at least one batch")
@@ -148,25 +83,8 @@ def concat(batches: Iterable[DrawingBatch]) -> DrawingBatch:
     )
 
 
-def equal(batch: DrawingBatch, other: DrawingBatch) -> bool:
-    """Tell whether two batches hold the same drawings, coordinates and metadata, in order.
-
-    Parameters
-    ----------
-    batch, other : DrawingBatch
-        The two; their vocabularies may be in different orders.
-
-    Returns
-    -------
-    bool
-        True when every column agrees to the bit, and the dtypes of the coordinates with them.
-
-    Examples
-    --------
-    >>> batch = DrawingBatch.from_strokes([[([1], [1])]], words=["a"])
-    >>> equal(batch, batch[:1]), equal(batch, batch[:0])
-    (True, False)
-    """
+def equals(batch: DrawingBatch, other: DrawingBatch) -> bool:
+    """Tell whether two batches hold the same drawings, coordinates and metadata, in order."""
     if batch.x.dtype != other.x.dtype or (batch.t is None) != (other.t is None):
         return False
     names = ["x", "y", "t", "stroke_offsets", "drawing_offsets", *METADATA]

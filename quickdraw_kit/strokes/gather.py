@@ -13,27 +13,7 @@ __all__ = ["gather"]
 def gather(
     items: npt.NDArray[Any], starts: npt.NDArray[np.int64], offsets: npt.NDArray[np.int64]
 ) -> npt.NDArray[Any]:
-    """Copy lists out of a flat array.
-
-    Parameters
-    ----------
-    items : ndarray, shape (n,)
-        The flat array, of any dtype.
-    starts : ndarray of int64, shape (lists,)
-        Where each list begins in it.
-    offsets : ndarray of int64, shape (lists + 1,)
-        Where each list is to begin in the result; its length follows from that.
-
-    Returns
-    -------
-    ndarray, shape (offsets[-1],)
-        The lists.
-
-    Examples
-    --------
-    >>> gather(np.arange(10), np.array([7, 2]), np.array([0, 3, 5]))
-    array([7, 8, 9, 2, 3])
-    """
+    """Copy lists out of a flat array."""
     gathered = np.empty(offsets[-1], items.dtype)
     # as bytes: one compiled kernel for every dtype
     source = np.ascontiguousarray(items).view(np.uint8)

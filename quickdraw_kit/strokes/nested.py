@@ -18,36 +18,7 @@ def from_strokes(
     key_id: npt.ArrayLike | None = None,
     dtype: npt.DTypeLike | None = None,
 ) -> DrawingBatch:
-    """Build a batch from nested Python lists, for a handful of drawings.
-
-    Parameters
-    ----------
-    drawings : iterable
-        For each drawing its strokes; for each stroke the rows x, y and, when known, t, as in
-        the official ndjson.
-    words : sequence of str
-        The category of each drawing.
-    key_id : array_like of int, optional
-        Identifiers; 0, 1, 2, ... by default.
-    dtype : dtype-like, optional
-        Of the coordinates; by default float32 when times are given, else uint8.
-
-    Returns
-    -------
-    DrawingBatch
-        Unknown metadata is empty: no country, NaT, not recognised.
-
-    Raises
-    ------
-    DataError
-        If a stroke has no points, rows of unequal length or values that do not fit the dtype, or
-        if some strokes have times and others have not.
-
-    Examples
-    --------
-    >>> from_strokes([[([0, 9], [0, 9], [0, 40])]], words=["line"]).t
-    array([ 0, 40], dtype=int32)
-    """
+    """Build a batch from nested Python lists, for a handful of drawings."""
     strokes: list[PointArray] = []
     counts: list[int] = []
     for drawing in drawings:

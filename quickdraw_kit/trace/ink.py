@@ -27,31 +27,7 @@ _FAINTEST = 0.06  # share of the light that the faintest ink takes away
 
 
 def find_ink(picture: npt.NDArray[np.uint8]) -> Map:
-    """Find the ink in a picture.
-
-    Parameters
-    ----------
-    picture : ndarray of uint8, shape (h, w), (h, w, 3) or (h, w, 4)
-        Grey, RGB or RGB with opacity.
-
-    Returns
-    -------
-    ndarray of float32, shape (h, w)
-        1 where there is ink, 0 where there is paper.
-
-    Raises
-    ------
-    DataError
-        If there is no ink, or no paper to tell it from.
-
-    Examples
-    --------
-    >>> picture = np.full((40, 40), 230, np.uint8)
-    >>> picture[10:30, 18:22] = 40
-    >>> ink = find_ink(picture)
-    >>> ink[20, 20].round(1), ink[5, 5]
-    (np.float32(1.0), np.float32(0.0))
-    """
+    """Find the ink in a picture."""
     from scipy import ndimage
 
     light = _bright_paper(_opaque(picture))

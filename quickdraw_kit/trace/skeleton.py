@@ -36,28 +36,7 @@ class _Branch:
 
 
 def centre_lines(ink: Mask) -> tuple[list[Points], float]:
-    """Trace the middle of lines.
-
-    Parameters
-    ----------
-    ink : ndarray of bool, shape (h, w)
-        True where there is ink.
-
-    Returns
-    -------
-    strokes : list of ndarray of float64, shape (k, 2)
-        Points x, y along each, in pixels.
-    width : float
-        Of the pen, in pixels.
-
-    Examples
-    --------
-    >>> ink = np.zeros((40, 100), np.bool_)
-    >>> ink[18:23, 10:90] = True
-    >>> (line,), width = centre_lines(ink)
-    >>> round(width), bool(np.abs(line[:, 1] - 20).max() <= 1)
-    (6, True)
-    """
+    """Trace the middle of lines."""
     from scipy import ndimage
     from skimage.morphology import skeletonize
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from quickdraw_kit.acquire.download import download
-from quickdraw_kit.acquire.session import Patience
+from quickdraw_kit.storage.retry import RetryPolicy
 from tests.acquire.bucket import Bucket
 
-QUICK = Patience(attempts=4, first_wait=0.01, longest_wait=0.04, connect=5, stall=0.4)
+QUICK = RetryPolicy(attempts=4, first_wait=0.01, longest_wait=0.04, connect=5, stall=0.4)
 
 
 @pytest.fixture
@@ -20,17 +20,17 @@ def bucket():
 
 
 @pytest.fixture
-def home(tmp_path) -> Path:
+def data_home(tmp_path) -> Path:
     return tmp_path / "home"
 
 
 @pytest.fixture
-def get(bucket, home):
+def get(bucket, data_home):
     """Download from the bucket, in its official layout, into the home."""
 
-    def get(names, kind="simplified", **options):
-        options = {"mirror": bucket.url, "home": home, "patience": QUICK} | options
-        return download(names, kind=kind, **options)
+    def get(names, variant="simplified", **options):
+        options = {"mirror": bucket.url, "home": data_home, "patience": QUICK} | options
+        return download(names, variant=variant, **options)
 
     return get
 
@@ -42,19 +42,21 @@ def content(size: int, seed: int = 1) -> bytes:
     return np.random.default_rng(seed).bytes(size)
 
 
-def visible(home: Path) -> dict[str, bytes]:
+def visible(data_home: Path) -> dict[str, bytes]:
     """The files under their final names: what others see."""
     return {
-        path.relative_to(home).as_posix(): path.read_bytes()
-        for path in sorted(home.rglob("*"))
+        path.relative_to(data_home).as_posix(): path.read_bytes()
+        for path in sorted(data_home.rglob("*"))
         if path.is_file() and not path.name.startswith(".")
     }
 
 
-def leftovers(home: Path) -> list[str]:
+def leftovers(data_home: Path) -> list[str]:
     """What is half done, and says so by its name."""
     return sorted(
-        path.name for path in home.rglob("*") if path.name.endswith((".partial", ".partial.json"))
+        path.name
+        for path in data_home.rglob("*")
+        if path.name.endswith((".partial", ".partial.json"))
     )
 
 

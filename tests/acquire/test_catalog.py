@@ -7,20 +7,20 @@ import struct
 import pytest
 
 from quickdraw_kit.acquire import catalog
-from quickdraw_kit.acquire.catalog import KINDS, RemoteFile, remote_files, words_in
+from quickdraw_kit.acquire.catalog import VARIANTS, RemoteFile, remote_files, words_in
 from quickdraw_kit.acquire.download import download
-from quickdraw_kit.acquire.report import DownloadError
+from quickdraw_kit.acquire.results import DownloadError
 from quickdraw_kit.categories import CATEGORIES
 from quickdraw_kit.errors import UsageError
 from tests.acquire.bucket import Fault
 from tests.acquire.conftest import QUICK, visible
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_all_categories_of_every_kind(kind):
-    files = remote_files(kind=kind)
+@pytest.mark.parametrize("kind", VARIANTS)
+def test_all_categories_of_every_kind(variant):
+    files = remote_files(variant=variant)
     assert [file.name.rpartition(".")[0] for file in files] == [
-        f"{kind}/{name}" for name in CATEGORIES
+        f"{variant}/{name}" for name in CATEGORIES
     ]
     assert all(len(file.urls) == 1 and " " not in file.urls[0] for file in files)
 
@@ -101,48 +101,50 @@ def digits(bucket, monkeypatch):
     return inside
 
 
-def contents(home):
-    return {name.partition("/")[2]: gzip.decompress(data) for name, data in visible(home).items()}
+def contents(data_home):
+    return {
+        name.partition("/")[2]: gzip.decompress(data) for name, data in visible(data_home).items()
+    }
 
 
 @pytest.mark.parametrize("status", [None, 403, 404, 500])
 @pytest.mark.parametrize("head", [False, True], ids=["GET", "HEAD"])
-def test_the_second_mirror_stands_in_for_the_first(bucket, home, digits, status, head):
+def test_the_second_mirror_stands_in_for_the_first(bucket, data_home, digits, status, head):
     for name in digits if status else ():
         bucket.fail(f"first/{name}", Fault(status=status, head=head, always=True))
-    download(["mnist"], home=home, patience=QUICK)
-    assert contents(home) == digits
+    download(["mnist"], data_home=data_home, retry_policy=QUICK)
+    assert contents(data_home) == digits
     served = {line.path.partition("/")[0] for line in bucket.gets() if line.status == 200}
     assert served == {"second" if status else "first"}
 
 
-def test_a_mirror_with_wrong_content_is_passed_over(bucket, home, digits):
+def test_a_mirror_with_wrong_content_is_passed_over(bucket, data_home, digits):
     name = "train-images-idx3-ubyte.gz"
     bucket.put(f"first/{name}", gzip.compress(b"something else"))
     bucket.put("first/train-labels-idx1-ubyte.gz", b"not even gzip")
-    download(["mnist"], home=home, patience=QUICK)
-    assert contents(home) == digits
+    download(["mnist"], data_home=data_home, retry_policy=QUICK)
+    assert contents(data_home) == digits
 
 
-def test_wrong_content_everywhere_is_an_error(bucket, home, digits):
+def test_wrong_content_everywhere_is_an_error(bucket, data_home, digits):
     for mirror in ("first", "second"):
         bucket.put(f"{mirror}/train-images-idx3-ubyte.gz", gzip.compress(b"something else"))
     with pytest.raises(DownloadError, match=r"first/.* the md5 of the content .*second/.*2 times"):
-        download(["mnist"], home=home, patience=QUICK)
-    assert list(contents(home)) == ["train-labels-idx1-ubyte.gz"]
+        download(["mnist"], data_home=data_home, retry_policy=QUICK)
+    assert list(contents(data_home)) == ["train-labels-idx1-ubyte.gz"]
 
 
-def test_digits_that_someone_put_there_need_no_network(bucket, home, digits):
-    (home / "mnist").mkdir(parents=True)
+def test_digits_that_someone_put_there_need_no_network(bucket, data_home, digits):
+    (data_home / "mnist").mkdir(parents=True)
     for name, data in digits.items():
-        (home / "mnist" / name).write_bytes(gzip.compress(data, 5))
+        (data_home / "mnist" / name).write_bytes(gzip.compress(data, 5))
     bucket.close()
-    report = download(["mnist"], home=home, patience=QUICK)
+    report = download(["mnist"], data_home=data_home, retry_policy=QUICK)
     assert {file.state for file in report.files} == {"present"}
 
 
-def test_the_real_digits_are_known(real_data, home):
-    report = download(["mnist"], home=home, mirror=str(real_data))
+def test_the_real_digits_are_known(real_data, data_home):
+    report = download(["mnist"], data_home=data_home, mirror=str(real_data))
     assert [file.state for file in report.files] == ["fetched"] * 4
     assert report.size > 10_000_000
-    assert download(["mnist"], home=home, verify=True).received == 0
+    assert download(["mnist"], data_home=data_home, verify=True).received == 0

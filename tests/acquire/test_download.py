@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from quickdraw_kit.acquire.catalog import KINDS
+from quickdraw_kit.acquire.catalog import VARIANTS
 from quickdraw_kit.acquire.download import download, fetching, iter_download
-from quickdraw_kit.acquire.report import DownloadedFile, DownloadError
+from quickdraw_kit.acquire.results import DownloadedFile, DownloadError
 from quickdraw_kit.errors import QuickdrawError, UsageError
 from tests.acquire.bucket import Bucket, Fault
 from tests.acquire.conftest import QUICK, content, leftovers, visible
@@ -27,29 +27,29 @@ def three(bucket):
     return {f"simplified/{name}.ndjson": data for name, data in files.items()}
 
 
-def test_files_come_whole_and_are_reported(get, home, three):
+def test_files_come_whole_and_are_reported(get, data_home, three):
     report = get(["dog", "hot air balloon", "cat"])
-    assert visible(home) == three
+    assert visible(data_home) == three
     assert [file.name for file in report.files] == list(three)
     assert {file.state for file in report.files} == {"fetched"}
     assert report.received == report.size == sum(map(len, three.values()))
-    assert report.paths == tuple(home / name for name in three)
-    assert leftovers(home) == []
+    assert report.paths == tuple(data_home / name for name in three)
+    assert leftovers(data_home) == []
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_has_its_place(get, home, bucket, kind):
-    suffix = {"binary": "bin", "numpy_bitmap": "npy", "sketchrnn": "npz"}.get(kind, "ndjson")
-    folder = kind if kind == "sketchrnn" else f"full/{kind}"
+@pytest.mark.parametrize("kind", VARIANTS)
+def test_every_kind_has_its_place(get, data_home, bucket, variant):
+    suffix = {"binary": "bin", "numpy_bitmap": "npy", "sketchrnn": "npz"}.get(variant, "ndjson")
+    folder = variant if variant == "sketchrnn" else f"full/{variant}"
     bucket.put(f"{folder}/The Mona Lisa.{suffix}", b"smile")
-    get(["the mona lisa"], kind)
-    assert visible(home) == {f"{kind}/The Mona Lisa.{suffix}": b"smile"}
+    get(["the mona lisa"], variant)
+    assert visible(data_home) == {f"{variant}/The Mona Lisa.{suffix}": b"smile"}
 
 
-def test_an_empty_file_is_a_file(get, home, bucket):
+def test_an_empty_file_is_a_file(get, data_home, bucket):
     bucket.put("full/simplified/cat.ndjson", b"")
     assert get(["cat"]).files[0].state == "fetched"
-    assert visible(home) == {"simplified/cat.ndjson": b""}
+    assert visible(data_home) == {"simplified/cat.ndjson": b""}
     assert get(["cat"]).files[0].state == "present"
 
 
@@ -62,7 +62,7 @@ def test_what_is_there_is_not_asked_for_again(get, bucket, three):
     assert bucket.log == []
 
 
-def test_offline_with_everything_present_is_a_success(get, bucket, home, three):
+def test_offline_with_everything_present_is_a_success(get, bucket, data_home, three):
     get(["cat", "dog"])
     bucket.close()
     report = get(["cat", "dog"])
@@ -82,14 +82,14 @@ def test_offline_and_missing_says_which_and_keeps_trying_one_file_only(get, buck
     assert len([step for step in waits if step.state == "waiting"]) == QUICK.attempts - 1
 
 
-def test_a_dry_run_tells_sizes_and_touches_nothing(get, home, bucket, three):
+def test_a_dry_run_tells_sizes_and_touches_nothing(get, data_home, bucket, three):
     report = get(["cat", "dog"], dry_run=True)
     assert [(file.name, file.size, file.state) for file in report.files] == [
         ("simplified/cat.ndjson", 50_000, "planned"),
         ("simplified/dog.ndjson", 200_000, "planned"),
     ]
     assert report.to_fetch == 250_000
-    assert not home.exists()
+    assert not data_home.exists()
     assert {line.method for line in bucket.log} == {"HEAD"}
 
 
@@ -99,18 +99,18 @@ def test_a_dry_run_counts_only_what_is_missing(get, three):
     assert (report.size, report.to_fetch) == (250_000, 200_000)
 
 
-def test_a_server_without_head_only_hides_the_size(get, home, bucket, three):
+def test_a_server_without_head_only_hides_the_size(get, data_home, bucket, three):
     path = "full/simplified/cat.ndjson"
     bucket.fail(path, Fault(status=405, head=True), Fault(status=405, head=True))
     assert get(["cat"], dry_run=True).files[0].size is None
     get(["cat"])
-    assert visible(home)["simplified/cat.ndjson"] == three["simplified/cat.ndjson"]
+    assert visible(data_home)["simplified/cat.ndjson"] == three["simplified/cat.ndjson"]
 
 
 def test_a_disk_too_small_is_refused_before_anything_is_fetched(
-    get, home, bucket, three, monkeypatch
+    get, data_home, bucket, three, monkeypatch
 ):
-    usage = shutil.disk_usage(home.parent)
+    usage = shutil.disk_usage(data_home.parent)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=249_999))
     with pytest.raises(QuickdrawError, match=r"250\.0 kB free, and the 2 files to fetch take"):
         get(["cat", "dog"])
@@ -119,23 +119,23 @@ def test_a_disk_too_small_is_refused_before_anything_is_fetched(
     assert len(get(["cat", "dog"]).paths) == 2
 
 
-def test_what_was_received_before_needs_no_room_again(get, home, bucket, three, monkeypatch):
+def test_what_was_received_before_needs_no_room_again(get, data_home, bucket, three, monkeypatch):
     bucket.fail("full/simplified/dog.ndjson", Fault(cut=150_000), Fault(status=404))
     with pytest.raises(DownloadError):
         get(["dog"])
-    usage = shutil.disk_usage(home.parent)
+    usage = shutil.disk_usage(data_home.parent)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=50_000))
     assert get(["dog"]).received == 50_000
 
 
-def test_a_missing_file_is_named_and_the_others_come(get, home, bucket, three):
+def test_a_missing_file_is_named_and_the_others_come(get, data_home, bucket, three):
     with pytest.raises(DownloadError) as caught:
         get(["cat", "zebra", "dog"])
     assert f"{bucket.url}/full/simplified/zebra.ndjson: the server answered 404" in str(
         caught.value
     )
     assert [file.state for file in caught.value.report.files] == ["fetched", "fetched", "failed"]
-    assert sorted(visible(home)) == ["simplified/cat.ndjson", "simplified/dog.ndjson"]
+    assert sorted(visible(data_home)) == ["simplified/cat.ndjson", "simplified/dog.ndjson"]
 
 
 def test_a_long_list_of_failures_is_cut(get, bucket):
@@ -149,42 +149,44 @@ def test_names_are_checked_first(get, bucket):
     with pytest.raises(UsageError, match="did you mean cat"):
         get(["catt", "dog"])
     with pytest.raises(UsageError, match="expected one of simplified, raw"):
-        get(["cat"], kind="bitmaps")
+        get(["cat"], variant="bitmaps")
     assert bucket.log == []
 
 
-def test_verify_finds_a_changed_byte_and_mends_it(get, home, bucket, three):
+def test_verify_finds_a_changed_byte_and_mends_it(get, data_home, bucket, three):
     get(["cat", "dog"])
-    path = home / "simplified" / "dog.ndjson"
+    path = data_home / "simplified" / "dog.ndjson"
     damaged = bytearray(path.read_bytes())
     damaged[77_777] ^= 1
     path.write_bytes(damaged)
     assert get(["cat", "dog"]).received == 0, "without verify, nothing is read again"
     report = get(["cat", "dog"], verify=True)
     assert [file.state for file in report.files] == ["present", "fetched"]
-    assert visible(home)["simplified/dog.ndjson"] == three["simplified/dog.ndjson"]
+    assert visible(data_home)["simplified/dog.ndjson"] == three["simplified/dog.ndjson"]
 
 
-def test_a_damaged_file_does_not_keep_its_name_when_it_cannot_be_mended(get, home, bucket, three):
+def test_a_damaged_file_does_not_keep_its_name_when_it_cannot_be_mended(
+    get, data_home, bucket, three
+):
     get(["cat"])
-    (home / "simplified" / "cat.ndjson").write_bytes(b"x" * 50_000)
+    (data_home / "simplified" / "cat.ndjson").write_bytes(b"x" * 50_000)
     bucket.fail("full/simplified/cat.ndjson", Fault(status=403, always=True))
     with pytest.raises(DownloadError, match="403 Forbidden"):
         get(["cat"], verify=True)
-    assert visible(home) == {}
+    assert visible(data_home) == {}
 
 
-def test_a_shortened_file_is_fetched_anew(get, home, three):
+def test_a_shortened_file_is_fetched_anew(get, data_home, three):
     get(["cat"])
-    path = home / "simplified" / "cat.ndjson"
+    path = data_home / "simplified" / "cat.ndjson"
     path.write_bytes(path.read_bytes()[:-1])
     assert get(["cat"]).files[0].state == "fetched"
-    assert visible(home)["simplified/cat.ndjson"] == three["simplified/cat.ndjson"]
+    assert visible(data_home)["simplified/cat.ndjson"] == three["simplified/cat.ndjson"]
 
 
 @pytest.mark.parametrize("right", [True, False])
-def test_a_file_that_someone_put_there_is_kept_if_it_is_right(get, home, bucket, three, right):
-    path = home / "simplified" / "cat.ndjson"
+def test_a_file_that_someone_put_there_is_kept_if_it_is_right(get, data_home, bucket, three, right):
+    path = data_home / "simplified" / "cat.ndjson"
     path.parent.mkdir(parents=True)
     path.write_bytes(three["simplified/cat.ndjson"] if right else b"x" * 50_000)
     assert get(["cat"]).files[0].state == ("present" if right else "fetched")
@@ -214,13 +216,15 @@ def three_names(three):
     return (name.removeprefix("simplified/").removesuffix(".ndjson") for name in three)
 
 
-def test_files_are_yielded_as_they_come_and_few_at_a_time(get, home, bucket):
+def test_files_are_yielded_as_they_come_and_few_at_a_time(get, data_home, bucket):
     names = ["ant", "bat", "bear", "bee", "bird", "cat", "cow", "crab", "dog", "duck"]
     for name in names:
         bucket.put(f"full/simplified/{name}.ndjson", content(1000))
     most = 0
     for count, file in enumerate(
-        iter_download(names, home=home, mirror=bucket.url, workers=2, keep=False, patience=QUICK)
+        iter_download(
+            names, data_home=data_home, mirror=bucket.url, workers=2, keep=False, retry_policy=QUICK
+        )
     ):
         assert file.path.read_bytes() == content(1000)
         most = max(most, len(bucket.gets()) - count)
@@ -229,32 +233,34 @@ def test_files_are_yielded_as_they_come_and_few_at_a_time(get, home, bucket):
     assert most <= 3, "one being worked on and two under way"
 
 
-def test_without_keeping_the_disk_need_hold_only_a_few(home, bucket, three, monkeypatch):
-    usage = shutil.disk_usage(home.parent)
+def test_without_keeping_the_disk_need_hold_only_a_few(data_home, bucket, three, monkeypatch):
+    usage = shutil.disk_usage(data_home.parent)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=250_000))
-    options = {"home": home, "mirror": bucket.url, "workers": 1, "patience": QUICK}
+    options = {"home": data_home, "mirror": bucket.url, "workers": 1, "patience": QUICK}
     names = list(three_names(three))
     with pytest.raises(QuickdrawError, match=r"250\.0 kB free"):
         next(iter_download(names, **options))
     assert len(list(iter_download(names, keep=False, **options))) == 3
 
 
-def test_leaving_off_in_the_middle_stops_the_rest(home, bucket):
+def test_leaving_off_in_the_middle_stops_the_rest(data_home, bucket):
     names = ["ant", "bat", "bear", "bee", "bird"]
     for name in names:
         bucket.put(f"full/simplified/{name}.ndjson", content(100_000))
         bucket.fail(f"full/simplified/{name}.ndjson", Fault(slow=0.02, always=True))
-    files = iter_download(names, home=home, mirror=bucket.url, workers=1, patience=QUICK)
+    files = iter_download(
+        names, data_home=data_home, mirror=bucket.url, workers=1, retry_policy=QUICK
+    )
     next(files)
     files.close()
     assert len(bucket.gets()) <= 2
-    assert all(len(data) == 100_000 for data in visible(home).values())
+    assert all(len(data) == 100_000 for data in visible(data_home).values())
 
 
-def test_settings_come_from_the_environment(home, bucket, three, monkeypatch):
-    monkeypatch.setenv("QUICKDRAW_KIT_HOME", str(home))
+def test_settings_come_from_the_environment(data_home, bucket, three, monkeypatch):
+    monkeypatch.setenv("QUICKDRAW_KIT_HOME", str(data_home))
     monkeypatch.setenv("QUICKDRAW_KIT_MIRROR", bucket.url + "/")
-    assert download(["cat"], patience=QUICK).paths == (home / "simplified" / "cat.ndjson",)
+    assert download(["cat"], retry_policy=QUICK).paths == (data_home / "simplified" / "cat.ndjson",)
 
 
 def test_the_bookkeeping_of_many_files_does_not_grow_with_their_square(tmp_path, monkeypatch):
@@ -278,27 +284,30 @@ def test_the_bookkeeping_of_many_files_does_not_grow_with_their_square(tmp_path,
     assert time.monotonic() - begun < 10, "one second, and a minute when each step sees all files"
 
 
-def test_credentials_are_not_recorded_and_are_no_part_of_what_a_file_is(home, bucket, three):
+def test_credentials_are_not_recorded_and_are_no_part_of_what_a_file_is(data_home, bucket, three):
     mirror = bucket.url.replace("://", "://me:secret@")
     bucket.fail("full/simplified/dog.ndjson", Fault(cut=150_000), Fault(status=404))
     with pytest.raises(DownloadError, match="404") as caught:
-        download(["cat", "dog"], home=home, mirror=mirror, patience=QUICK)
+        download(["cat", "dog"], data_home=data_home, mirror=mirror, retry_policy=QUICK)
     assert "secret" not in str(caught.value)
     assert not [
-        path for path in home.rglob("*") if path.is_file() and b"secret" in path.read_bytes()
+        path for path in data_home.rglob("*") if path.is_file() and b"secret" in path.read_bytes()
     ]
-    report = download(["cat", "dog"], home=home, mirror=mirror, patience=QUICK)
+    report = download(["cat", "dog"], data_home=data_home, mirror=mirror, retry_policy=QUICK)
     assert [(file.state, file.received) for file in report.files] == [
         ("present", 0),
         ("fetched", 50_000),
     ]
     other = bucket.url.replace("://", "://me:another@")
-    assert download(["cat", "dog"], home=home, mirror=other, patience=QUICK).received == 0
+    assert (
+        download(["cat", "dog"], data_home=data_home, mirror=other, retry_policy=QUICK).received
+        == 0
+    )
 
 
-def test_a_folder_that_cannot_be_written_is_an_error_of_the_file(get, home, three):
-    home.mkdir()
-    (home / "simplified").write_text("in the way")
+def test_a_folder_that_cannot_be_written_is_an_error_of_the_file(get, data_home, three):
+    data_home.mkdir()
+    (data_home / "simplified").write_text("in the way")
     with pytest.raises(DownloadError, match=r"File exists|Not a directory"):
         get(["cat"])
 
@@ -314,24 +323,24 @@ def other_bucket(data, **traits):
     [(True, {}, 0), (True, {"bare": True}, 1), (False, {}, 1), (False, {"bare": True}, 1)],
 )
 def test_a_file_of_another_place_counts_only_if_the_mirror_vouches_for_it(
-    get, home, bucket, same, traits, sent
+    get, data_home, bucket, same, traits, sent
 ):
     first, second = content(100_000, seed=1), content(100_000, seed=1 if same else 2)
     bucket.put("full/simplified/cat.ndjson", first)
     get(["cat"])
     with contextlib.closing(other_bucket(second, **traits)) as other:
         get(["cat"], mirror=other.url)
-        assert visible(home) == {"simplified/cat.ndjson": second}
+        assert visible(data_home) == {"simplified/cat.ndjson": second}
         assert len(other.gets()) == sent
         get(["cat"], mirror=other.url)
         assert len(other.gets()) == sent, "it is of this mirror now"
-    report = download(["cat"], home=home)  # whose mirrors are gone, and none is named
+    report = download(["cat"], data_home=data_home)  # whose mirrors are gone, and none is named
     assert report.files[0].state == "present"
 
 
-def test_a_mirror_that_is_gone_does_not_take_away_what_came_from_elsewhere(get, home, bucket):
+def test_a_mirror_that_is_gone_does_not_take_away_what_came_from_elsewhere(get, data_home, bucket):
     bucket.put("full/simplified/cat.ndjson", content(1000))
     get(["cat"])
     with pytest.raises(DownloadError, match="no connection"):
         get(["cat"], mirror="http://127.0.0.1:9")
-    assert visible(home) == {"simplified/cat.ndjson": content(1000)}
+    assert visible(data_home) == {"simplified/cat.ndjson": content(1000)}

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 
 from quickdraw_kit.acquire.download import download
-from quickdraw_kit.acquire.report import DownloadError
-from quickdraw_kit.acquire.session import Patience
+from quickdraw_kit.acquire.results import DownloadError
+from quickdraw_kit.storage.retry import RetryPolicy
 from tests.acquire.bucket import Bucket, Fault
 from tests.acquire.conftest import QUICK, content, leftovers, visible
 
@@ -28,9 +28,9 @@ def stored(request, bucket):
     return bucket.put(PATH, DATA, **({} if request.param == "plain" else {request.param: True}))
 
 
-def check(home, bucket) -> None:
-    assert visible(home) == {NAME: bucket.objects[PATH].data}
-    assert leftovers(home) == []
+def check(data_home, bucket) -> None:
+    assert visible(data_home) == {NAME: bucket.objects[PATH].data}
+    assert leftovers(data_home) == []
 
 
 @pytest.mark.parametrize(
@@ -52,14 +52,16 @@ def check(home, bucket) -> None:
     ],
     ids=str,
 )
-def test_a_fault_that_passes_is_survived(get, home, bucket, stored, fault):
+def test_a_fault_that_passes_is_survived(get, data_home, bucket, stored, fault):
     bucket.fail(PATH, fault)
     assert get(["cat"]).files[0].state == "fetched"
-    check(home, bucket)
+    check(data_home, bucket)
 
 
 @pytest.mark.parametrize("cut", [Fault(cut=100_000), Fault(stall=100_000)], ids=["cut", "stall"])
-def test_after_a_cut_only_the_rest_is_asked_for_of_the_same_version(get, home, bucket, stored, cut):
+def test_after_a_cut_only_the_rest_is_asked_for_of_the_same_version(
+    get, data_home, bucket, stored, cut
+):
     bucket.fail(PATH, cut)
     report = get(["cat"])
     first, second = bucket.gets()
@@ -67,51 +69,55 @@ def test_after_a_cut_only_the_rest_is_asked_for_of_the_same_version(get, home, b
     assert (second.range, second.match) == ("bytes=100000-", stored.etag)
     assert (second.status, second.sent) == (206, SIZE - 100_000)
     assert report.received == SIZE
-    check(home, bucket)
+    check(data_home, bucket)
 
 
-def test_a_line_that_is_cut_again_and_again_brings_the_file_in_the_end(get, home, bucket, stored):
+def test_a_line_that_is_cut_again_and_again_brings_the_file_in_the_end(
+    get, data_home, bucket, stored
+):
     bucket.fail(PATH, *[Fault(cut=20_000)] * 14)
     get(["cat"])
     assert len(bucket.gets()) == 15 > QUICK.attempts
     assert bucket.sent() == SIZE
-    check(home, bucket)
+    check(data_home, bucket)
 
 
-def test_a_server_that_ignores_ranges_is_read_from_the_beginning(get, home, bucket, stored):
+def test_a_server_that_ignores_ranges_is_read_from_the_beginning(get, data_home, bucket, stored):
     bucket.fail(PATH, Fault(cut=100_000), Fault(ignore_range=True))
     get(["cat"])
     assert [line.status for line in bucket.gets()] == [200, 200]
-    check(home, bucket)
+    check(data_home, bucket)
 
 
-def test_a_server_that_cuts_and_ignores_ranges_is_given_up(get, home, bucket, stored):
+def test_a_server_that_cuts_and_ignores_ranges_is_given_up(get, data_home, bucket, stored):
     bucket.fail(PATH, Fault(cut=100_000, ignore_range=True, always=True))
     with pytest.raises(DownloadError, match="the connection was cut"):
         get(["cat"])
     assert len(bucket.gets()) == QUICK.attempts + 1, "the first brought something new"
-    assert visible(home) == {}
+    assert visible(data_home) == {}
 
 
-def test_a_server_that_drops_tags_is_read_from_the_beginning(get, home, bucket):
+def test_a_server_that_drops_tags_is_read_from_the_beginning(get, data_home, bucket):
     bucket.put(PATH, DATA, untagged=True)
     bucket.fail(PATH, Fault(cut=100_000))
     get(["cat"])
     assert [line.range for line in bucket.gets()] == [None, None]
-    check(home, bucket)
+    check(data_home, bucket)
 
 
-def test_a_weak_tag_pins_nothing(get, home, bucket):
+def test_a_weak_tag_pins_nothing(get, data_home, bucket):
     bucket.put(PATH, DATA, bare=True)
     bucket.fail(PATH, Fault(cut=100_000, headers={"ETag": 'W/"1"'}))
     get(["cat"])
     assert [line.range for line in bucket.gets()] == [None, None]
-    check(home, bucket)
+    check(data_home, bucket)
 
 
 @pytest.mark.parametrize("ignore_match", [False, True], ids=["412", "206 of another version"])
 @pytest.mark.parametrize("size", [SIZE, 90_000, 400_000])
-def test_a_file_that_changes_midway_is_fetched_anew(get, home, bucket, stored, ignore_match, size):
+def test_a_file_that_changes_midway_is_fetched_anew(
+    get, data_home, bucket, stored, ignore_match, size
+):
     def change(bucket):
         bucket.put(PATH, content(size, seed=3), bare=stored.bare, composite=stored.composite)
 
@@ -119,55 +125,55 @@ def test_a_file_that_changes_midway_is_fetched_anew(get, home, bucket, stored, i
     get(["cat"])
     assert bucket.objects[PATH].data == content(size, seed=3)
     assert bucket.gets()[-1].range is None
-    check(home, bucket)
+    check(data_home, bucket)
 
 
 @pytest.mark.parametrize("composite", [False, True], ids=["md5", "crc32c alone"])
-def test_a_wrong_byte_is_found_and_the_file_fetched_anew(get, home, bucket, composite):
+def test_a_wrong_byte_is_found_and_the_file_fetched_anew(get, data_home, bucket, composite):
     bucket.put(PATH, DATA, composite=composite)
     bucket.fail(PATH, Fault(flip=123_456))
     get(["cat"])
     assert bucket.sent() == 2 * SIZE
-    check(home, bucket)
+    check(data_home, bucket)
 
 
-def test_a_wrong_byte_before_a_cut_is_found(get, home, bucket):
+def test_a_wrong_byte_before_a_cut_is_found(get, data_home, bucket):
     bucket.put(PATH, DATA)
     bucket.fail(PATH, Fault(flip=50_000, cut=100_000))
     get(["cat"])
-    check(home, bucket)
+    check(data_home, bucket)
 
 
-def test_a_server_with_wrong_bytes_is_given_up(get, home, bucket):
+def test_a_server_with_wrong_bytes_is_given_up(get, data_home, bucket):
     bucket.put(PATH, DATA)
     bucket.fail(PATH, Fault(flip=0, always=True))
     with pytest.raises(DownloadError, match=r"the md5 of the bytes is \w{32}, expected .*2 times"):
         get(["cat"])
     assert len(bucket.gets(PATH)) == 2
-    assert visible(home) == {}
-    assert leftovers(home) == []
+    assert visible(data_home) == {}
+    assert leftovers(data_home) == []
 
 
 @pytest.mark.parametrize("lie", [-1000, 1000])
-def test_a_server_that_announces_a_wrong_length_is_given_up(get, home, bucket, lie):
+def test_a_server_that_announces_a_wrong_length_is_given_up(get, data_home, bucket, lie):
     bucket.put(PATH, DATA)
     bucket.fail(PATH, Fault(lie=lie, always=True))
     with pytest.raises(DownloadError):
         get(["cat"])
-    assert visible(home) == {}
+    assert visible(data_home) == {}
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
-def test_a_refusal_is_not_argued_with(get, home, bucket, status):
+def test_a_refusal_is_not_argued_with(get, data_home, bucket, status):
     bucket.put(PATH, DATA)
     bucket.fail(PATH, Fault(status=status, always=True))
     with pytest.raises(DownloadError, match=f"the server answered {status}"):
         get(["cat"])
     assert len(bucket.gets(PATH)) == 1
-    assert visible(home) == {}
+    assert visible(data_home) == {}
 
 
-def test_a_server_that_never_recovers_is_given_up(get, home, bucket):
+def test_a_server_that_never_recovers_is_given_up(get, data_home, bucket):
     bucket.put(PATH, DATA)
     bucket.fail(PATH, Fault(status=503, always=True))
     with pytest.raises(DownloadError, match="503 Service Unavailable"):
@@ -177,16 +183,16 @@ def test_a_server_that_never_recovers_is_given_up(get, home, bucket):
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
 @pytest.mark.parametrize("method", ["HEAD", "GET"])
-def test_retry_after_is_honoured(get, bucket, form, method):
+def test_retry_after_is_honoured(get, bucket, format, method):
     bucket.put(PATH, DATA)
     date = int(time.time()) + 2
-    value = "1" if form == "seconds" else formatdate(date, usegmt=True)
+    value = "1" if format == "seconds" else formatdate(date, usegmt=True)
     bucket.fail(PATH, Fault(status=429, headers={"Retry-After": value}, head=method == "HEAD"))
     get(["cat"])
     number = next(number for number, line in enumerate(bucket.log) if line.status == 429)
     refused, again = bucket.log[number : number + 2]
     assert refused.method == again.method == method
-    assert again.time >= (refused.time + 1 if form == "seconds" else date) - 0.05
+    assert again.time >= (refused.time + 1 if format == "seconds" else date) - 0.05
 
 
 def test_a_server_that_asks_for_an_hour_is_given_up_at_once(get, bucket):
@@ -197,7 +203,7 @@ def test_a_server_that_asks_for_an_hour_is_given_up_at_once(get, bucket):
     assert len(bucket.gets(PATH)) == 1
 
 
-def test_a_range_beyond_the_end_starts_over(get, home, bucket):
+def test_a_range_beyond_the_end_starts_over(get, data_home, bucket):
     """The file was replaced by a shorter one on a server that has no preconditions."""
     bucket.put(PATH, DATA, bare=True)
 
@@ -207,18 +213,18 @@ def test_a_range_beyond_the_end_starts_over(get, home, bucket):
     bucket.fail(PATH, Fault(cut=100_000), Fault(before=shorten, ignore_match=True))
     get(["cat"])
     assert [line.status for line in bucket.gets()] == [200, 416, 200]
-    check(home, bucket)
+    check(data_home, bucket)
 
 
-def test_a_partial_answer_without_its_range_is_not_trusted(get, home, bucket):
+def test_a_partial_answer_without_its_range_is_not_trusted(get, data_home, bucket):
     bucket.put(PATH, DATA)
     bucket.fail(PATH, Fault(cut=100_000), Fault(headers={"Content-Range": "bytes"}))
     bucket.fail(PATH, Fault(headers={"Content-Range": f"bytes 7-{SIZE - 1}/{SIZE}"}))
     get(["cat"])
-    check(home, bucket)
+    check(data_home, bucket)
 
 
-def test_the_end_of_the_disk_fails_the_file_and_keeps_what_came(get, home, bucket):
+def test_the_end_of_the_disk_fails_the_file_and_keeps_what_came(get, data_home, bucket):
     """A limit on the size of files stands for a full disk: the write fails midway."""
     pytest.importorskip("resource")
     bucket.put(PATH, DATA)
@@ -226,14 +232,14 @@ def test_the_end_of_the_disk_fails_the_file_and_keeps_what_came(get, home, bucke
         "import resource, sys\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))\n"
         "from quickdraw_kit.acquire.download import download\n"
-        f"download(['cat'], home={str(home)!r}, mirror={bucket.url!r})\n"
+        f"download(['cat'], home={str(data_home)!r}, mirror={bucket.url!r})\n"
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert ran.returncode == 1
     assert re.search(r"DownloadError: 1 of 1 file .*File too large", ran.stderr, re.DOTALL)
-    assert visible(home) == {}
+    assert visible(data_home) == {}
     assert get(["cat"]).received == SIZE - 150_000
-    check(home, bucket)
+    check(data_home, bucket)
 
 
 FAULTS = st.builds(
@@ -259,19 +265,19 @@ FAULTS = st.builds(
 @settings(max_examples=40)
 @given(faults=st.lists(FAULTS, max_size=6))
 def test_no_sequence_of_faults_leaves_a_wrong_file(tmp_path_factory, faults):
-    bucket, home = Bucket(), tmp_path_factory.mktemp("home")
+    bucket, data_home = Bucket(), tmp_path_factory.mktemp("home")
     try:
         bucket.put(PATH, content(40_000))
         bucket.fail(PATH, *faults)
-        patience = Patience(attempts=3, first_wait=0.001, longest_wait=0.002, stall=0.3)
+        retry_policy = RetryPolicy(attempts=3, first_wait=0.001, longest_wait=0.002, stall=0.3)
         for _ in range(len(faults) + 1):
             try:
-                download(["cat"], home=home, mirror=bucket.url, patience=patience)
+                download(["cat"], data_home=data_home, mirror=bucket.url, retry_policy=retry_policy)
             except DownloadError:
-                assert visible(home) == {}
+                assert visible(data_home) == {}
             else:
                 break
-        assert bucket.objects[PATH].data == visible(home)[NAME]
-        assert leftovers(home) == []
+        assert bucket.objects[PATH].data == visible(data_home)[NAME]
+        assert leftovers(data_home) == []
     finally:
         bucket.close()

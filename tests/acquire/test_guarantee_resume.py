@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from quickdraw_kit.acquire.cache import Place
+from quickdraw_kit.acquire.cache_entry import Place
 from tests.acquire.bucket import Fault
 from tests.acquire.conftest import content, leftovers, visible
 
@@ -30,11 +30,11 @@ sys.stdout.write(" ".join(file.state for file in report.files))
 class Process:
     """A download in a process of its own, whose progress can be read while it runs."""
 
-    def __init__(self, home: Path, bucket, *names: str, number: int = 1) -> None:
-        self._steps = home.with_name(f"steps-{number}.txt")
+    def __init__(self, data_home: Path, bucket, *names: str, number: int = 1) -> None:
+        self._steps = data_home.with_name(f"steps-{number}.txt")
         with self._steps.open("w") as steps:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", SCRIPT, str(home), bucket.url, *names],
+                [sys.executable, "-c", SCRIPT, str(data_home), bucket.url, *names],
                 stdout=subprocess.PIPE,
                 stderr=steps,
                 text=True,
@@ -76,12 +76,12 @@ def quicken(bucket) -> None:
     bucket.log.clear()
 
 
-def test_after_kill_9_only_the_rest_is_fetched(slow, home, get):
-    process = Process(home, slow, "cat")
+def test_after_kill_9_only_the_rest_is_fetched(slow, data_home, get):
+    process = Process(data_home, slow, "cat")
     process.wait_for("receiving simplified/cat.ndjson 3")
     process.kill()
-    assert visible(home) == {}
-    kept = Place(home / NAME).partial_size()
+    assert visible(data_home) == {}
+    kept = Place(data_home / NAME).partial_size()
     assert 0 < kept < SIZE
     quicken(slow)
     report = get(["cat"])
@@ -89,63 +89,63 @@ def test_after_kill_9_only_the_rest_is_fetched(slow, home, get):
     assert only.range == f"bytes={kept}-"
     assert (only.status, only.sent) == (206, SIZE - kept)
     assert report.received == SIZE - kept
-    assert visible(home) == {NAME: content(SIZE)}
-    assert leftovers(home) == []
+    assert visible(data_home) == {NAME: content(SIZE)}
+    assert leftovers(data_home) == []
 
 
-def test_after_ctrl_c_only_the_rest_is_fetched(slow, home, get):
-    process = Process(home, slow, "cat")
+def test_after_ctrl_c_only_the_rest_is_fetched(slow, data_home, get):
+    process = Process(data_home, slow, "cat")
     process.wait_for("receiving simplified/cat.ndjson 3")
     assert "KeyboardInterrupt" in process.interrupt()
-    kept = Place(home / NAME).partial_size()
+    kept = Place(data_home / NAME).partial_size()
     assert 0 < kept < SIZE
     quicken(slow)
     assert get(["cat"]).received == SIZE - kept
-    assert visible(home) == {NAME: content(SIZE)}
+    assert visible(data_home) == {NAME: content(SIZE)}
 
 
-def test_a_kill_just_before_the_check_asks_for_no_byte_again(bucket, home, get):
+def test_a_kill_just_before_the_check_asks_for_no_byte_again(bucket, data_home, get):
     bucket.put(PATH, content(SIZE))
     bucket.fail(PATH, Fault(cut=100_000), Fault(status=403))
     with pytest.raises(Exception, match="403"):
         get(["cat"])
-    partial, _ = Place(home / NAME).partial()
+    partial, _ = Place(data_home / NAME).partial()
     partial.write_bytes(content(SIZE))
     bucket.log.clear()
     assert get(["cat"]).received == 0
     assert bucket.gets() == []
-    assert visible(home) == {NAME: content(SIZE)}
+    assert visible(data_home) == {NAME: content(SIZE)}
 
 
-def test_a_kill_just_before_the_renaming_is_mended(bucket, home, get):
+def test_a_kill_just_before_the_renaming_is_mended(bucket, data_home, get):
     bucket.put(PATH, content(SIZE))
     get(["cat"])
-    (home / NAME).unlink()  # the record is there, the file is not
+    (data_home / NAME).unlink()  # the record is there, the file is not
     assert get(["cat"]).files[0].state == "fetched"
-    assert visible(home) == {NAME: content(SIZE)}
+    assert visible(data_home) == {NAME: content(SIZE)}
 
 
-def test_bytes_that_a_power_cut_lost_are_found(bucket, home, get):
+def test_bytes_that_a_power_cut_lost_are_found(bucket, data_home, get):
     bucket.put(PATH, content(SIZE))
     bucket.fail(PATH, Fault(cut=500_000), Fault(status=403))
     with pytest.raises(Exception, match="403"):
         get(["cat"])
-    partial, _ = Place(home / NAME).partial()
+    partial, _ = Place(data_home / NAME).partial()
     with partial.open("r+b") as file:
         file.seek(400_000)
         file.write(bytes(100_000))
     get(["cat"])
-    assert visible(home) == {NAME: content(SIZE)}
+    assert visible(data_home) == {NAME: content(SIZE)}
 
 
 @pytest.mark.parametrize("damage", ["missing", "garbage", "another partial", "too long"])
-def test_notes_that_do_not_fit_start_over(bucket, home, get, damage):
+def test_notes_that_do_not_fit_start_over(bucket, data_home, get, damage):
     bucket.put(PATH, content(SIZE))
     bucket.fail(PATH, Fault(cut=500_000), Fault(status=403))
     with pytest.raises(Exception, match="403"):
         get(["cat"])
-    folder = home / "simplified"
-    partial, _ = Place(home / NAME).partial()
+    folder = data_home / "simplified"
+    partial, _ = Place(data_home / NAME).partial()
     match damage:
         case "missing":
             (folder / ".cat.ndjson.partial.json").unlink()
@@ -156,34 +156,34 @@ def test_notes_that_do_not_fit_start_over(bucket, home, get, damage):
         case "too long":
             partial.write_bytes(bytes(SIZE + 1))
     get(["cat"])
-    assert visible(home) == {NAME: content(SIZE)}
-    assert leftovers(home) == []
+    assert visible(data_home) == {NAME: content(SIZE)}
+    assert leftovers(data_home) == []
 
 
-def test_two_processes_share_the_work(bucket, home):
+def test_two_processes_share_the_work(bucket, data_home):
     names = ["ant", "bat", "cat", "dog"]
     for name in names:
         bucket.put(f"full/simplified/{name}.ndjson", content(400_000))
         bucket.fail(f"full/simplified/{name}.ndjson", Fault(slow=0.02, always=True))
-    processes = [Process(home, bucket, *names, number=number) for number in (1, 2)]
+    processes = [Process(data_home, bucket, *names, number=number) for number in (1, 2)]
     results = [process.result().split() for process in processes]
-    assert visible(home) == {f"simplified/{name}.ndjson": content(400_000) for name in names}
-    assert leftovers(home) == []
+    assert visible(data_home) == {f"simplified/{name}.ndjson": content(400_000) for name in names}
+    assert leftovers(data_home) == []
     assert [len(bucket.gets(f"full/simplified/{name}.ndjson")) for name in names] == [1] * 4
     assert all(sorted(states) != ["failed"] for states in zip(*results, strict=True))
 
 
-def test_a_process_that_waited_goes_on_where_the_killed_one_stopped(slow, home):
-    first = Process(home, slow, "cat", number=1)
+def test_a_process_that_waited_goes_on_where_the_killed_one_stopped(slow, data_home):
+    first = Process(data_home, slow, "cat", number=1)
     first.wait_for("receiving")
-    second = Process(home, slow, "cat", number=2)
+    second = Process(data_home, slow, "cat", number=2)
     second.wait_for("another process is fetching it")
     first.wait_for("receiving simplified/cat.ndjson 2")
     first.kill()
     slow.faults.clear()
     assert second.result() == "fetched"
-    assert visible(home) == {NAME: content(SIZE)}
-    assert leftovers(home) == []
+    assert visible(data_home) == {NAME: content(SIZE)}
+    assert leftovers(data_home) == []
     begun, rest = slow.gets()
     assert begun.range is None
     assert rest.range is not None

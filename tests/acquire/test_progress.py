@@ -5,7 +5,7 @@ import random
 import pytest
 
 from quickdraw_kit.acquire.progress import Sums
-from quickdraw_kit.acquire.report import DownloadedFile
+from quickdraw_kit.acquire.results import DownloadedFile
 
 
 @pytest.mark.parametrize("seed", range(5))

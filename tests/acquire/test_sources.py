@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 
-from quickdraw_kit.acquire.sources import find_sources
+from quickdraw_kit.acquire.sources import resolve_sources
 from quickdraw_kit.errors import DataError, UsageError
 
 
@@ -20,8 +20,8 @@ def folder(tmp_path):
 
 
 def test_a_folder_gives_its_readable_files_and_not_its_subfolders(folder):
-    found = find_sources([folder])
-    assert [(s.name, s.form, s.compression) for s in found] == [
+    found = resolve_sources([folder])
+    assert [(s.name, s.format, s.compression) for s in found] == [
         ("ant.bin", "binary", None),
         ("cat.ndjson", "ndjson", None),
         ("dog.ndjson.gz", "ndjson", "gzip"),
@@ -30,27 +30,27 @@ def test_a_folder_gives_its_readable_files_and_not_its_subfolders(folder):
 
 def test_any_order_and_any_way_of_naming_gives_the_same_list(folder):
     specs = [folder, folder / "cat.ndjson", str(folder / "*.bin"), folder / "deep"]
-    expected = find_sources(specs)
+    expected = resolve_sources(specs)
     for order in itertools.permutations(specs):
-        assert find_sources(order) == expected
+        assert resolve_sources(order) == expected
 
 
 def test_files_of_one_name_are_told_apart_by_their_folder(folder):
-    names = {source.name for source in find_sources([folder, folder / "deep"])}
+    names = {source.name for source in resolve_sources([folder, folder / "deep"])}
     assert f"{folder.name}/cat.ndjson" in names
     assert "deep/cat.ndjson" in names
 
 
 def test_a_link_to_a_file_that_is_there_already_counts_once(folder):
     (folder / "same.ndjson").symlink_to(folder / "cat.ndjson")
-    assert len(find_sources([folder])) == 3
+    assert len(resolve_sources([folder])) == 3
 
 
 def test_a_category_is_its_downloaded_file(folder):
-    home = folder / "home"
-    (home / "simplified").mkdir(parents=True)
-    (home / "simplified" / "hot air balloon.ndjson").write_bytes(b"{}")
-    assert find_sources(["Hot_air_balloon"], home=home)[0].word == "hot air balloon"
+    data_home = folder / "home"
+    (data_home / "simplified").mkdir(parents=True)
+    (data_home / "simplified" / "hot air balloon.ndjson").write_bytes(b"{}")
+    assert resolve_sources(["Hot_air_balloon"], data_home=data_home)[0].word == "hot air balloon"
 
 
 @pytest.mark.parametrize(
@@ -76,16 +76,16 @@ def test_what_cannot_be_read_is_named(folder, monkeypatch, spec, error, message)
         (folder / "shards" / name).touch()
     monkeypatch.chdir(folder)
     with pytest.raises(error, match=message):
-        find_sources([spec], home=folder / "home")
+        resolve_sources([spec], data_home=folder / "home")
 
 
 def test_naming_nothing_is_wrong_usage():
     with pytest.raises(UsageError, match="no source is named"):
-        find_sources([])
+        resolve_sources([])
 
 
 def test_a_change_of_a_source_is_noticed(folder):
-    source = find_sources([folder / "cat.ndjson"])[0]
+    source = resolve_sources([folder / "cat.ndjson"])[0]
     source.check_unchanged()
     source.path.write_bytes(b"{}{}")
     with pytest.raises(DataError, match="2 bytes when the run began, 4 now"):

@@ -86,7 +86,7 @@ def test_the_version(cli):
         (("serve", "--model", "nowhere"), 2, "nowhere: there is no such file or folder"),
         (("prepare", "x.ndjson", "--out", "o", "--strokes", "two"), 2, "expected a range"),
         (("prepare", "x.ndjson", "--out", "o", "--split", "train"), 2, "expected shares"),
-        (("prepare", "x.ndjson", "--out", "o", "--form", "hdf5"), 2, "npy or parquet"),
+        (("prepare", "x.ndjson", "--out", "o", "--format", "hdf5"), 2, "npy or parquet"),
     ],
 )
 def test_exit_codes_and_messages(cli, tmp_path, monkeypatch, arguments, code, message):

@@ -9,11 +9,11 @@ import sys
 import pytest
 import typer
 
-from quickdraw_kit.acquire import session
 from quickdraw_kit.acquire.progress import Progress
-from quickdraw_kit.acquire.report import DownloadError
+from quickdraw_kit.acquire.results import DownloadError
 from quickdraw_kit.cli import download as command
 from quickdraw_kit.errors import UsageError
+from quickdraw_kit.storage import retry as session
 from tests.acquire.bucket import Bucket
 from tests.acquire.conftest import QUICK
 
@@ -94,9 +94,9 @@ def test_names_from_a_file_and_json(run, tmp_path):
     [
         ((), "pass --all"),
         (("cat", "--all"), "pass --all"),
-        (("cat", "--kind", "bitmaps"), "expected one of simplified"),
+        (("cat", "--variant", "bitmaps"), "expected one of simplified"),
         (("catt",), "did you mean cat"),
-        (("mnist", "--kind", "raw"), "mnist comes in one form only"),
+        (("mnist", "--variant", "raw"), "mnist comes in one form only"),
     ],
 )
 def test_wrong_usage(run, arguments, message):

@@ -5,13 +5,13 @@ import json
 
 import pytest
 
-from quickdraw_kit.learn.model import Model, save_model
+from quickdraw_kit.learn.models.model import Model, save_model
 
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory):
-    from quickdraw_kit.shards.prepare import prepare
-    from quickdraw_kit.strokes.generate import write_sample
+    from quickdraw_kit.shards.prepare.pipeline import prepare
+    from quickdraw_kit.synthetic.generator import write_sample
 
     folder = tmp_path_factory.mktemp("evaluate")
     write_sample(folder / "sample", drawings=150, categories=["circle", "star", "line"])
@@ -21,7 +21,7 @@ def shards(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory, shards):
-    from quickdraw_kit.shards.dataset import open_shards
+    from quickdraw_kit.shards.read.dataset import open_shards
 
     folder = tmp_path_factory.mktemp("model")
     save_model(Model.new("tiny-cnn", open_shards(shards).label_names), folder / "model.safetensors")
@@ -78,11 +78,11 @@ def test_one_split(cli, model, shards):
 
 
 def test_data_that_it_was_not_trained_on(cli, shards, tmp_path):
-    from quickdraw_kit.shards.dataset import open_shards
+    from quickdraw_kit.shards.read.dataset import open_shards
 
-    about = {"data_sha256": "0" * 64, "raster_style": {"side": 28}}
+    metadata = {"data_sha256": "0" * 64, "raster_style": {"side": 28}}
     names = open_shards(shards).label_names
-    save_model(Model.new("tiny-cnn", names, about=about), tmp_path / "model.safetensors")
+    save_model(Model.new("tiny-cnn", names, metadata=metadata), tmp_path / "model.safetensors")
     ran = cli("evaluate", tmp_path, shards, "--split", "test")
     assert ran.code == 0
     assert "not the data that the model was trained on" in ran.err

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from quickdraw_kit.learn.model import Model, save_model
+from quickdraw_kit.learn.models.model import Model, save_model
 
 
 @pytest.fixture
@@ -24,12 +24,12 @@ def test_files_are_written_beside_the_model(cli, model):
 
 def test_chosen_forms_go_where_they_are_sent(cli, model, tmp_path):
     out = tmp_path / "out"
-    ran = cli("export", model, "--out", out, "--forms", "safetensors", "--json")
+    ran = cli("export", model, "--out", out, "--formats", "safetensors", "--json")
     assert [row["path"] for row in json.loads(ran.out)] == [
         str(out / "model.safetensors"),
         str(out / "config.json"),
     ]
-    ran = cli("export", model, "--out", out, "--forms", "pickle")
+    ran = cli("export", model, "--out", out, "--formats", "pickle")
     assert ran.code == 2
     assert "expected some of safetensors, onnx, pt2" in ran.err
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from quickdraw_kit.learn.model import Model, save_model
+from quickdraw_kit.formats.ndjson.files import write_ndjson
+from quickdraw_kit.learn.models.model import Model, save_model
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.raster.style import RasterStyle
-from quickdraw_kit.strokes.generate import generate_drawings
-from quickdraw_kit.strokes.ndjson import write_ndjson
+from quickdraw_kit.synthetic.generator import generate_drawings
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from quickdraw_kit.learn.model import Model, save_model
+from quickdraw_kit.learn.models.model import Model, save_model
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from quickdraw_kit.learn.model import Model, save_model
+from quickdraw_kit.learn.models.model import Model, save_model
 
 
 @pytest.fixture(scope="module")

@@ -9,14 +9,14 @@ import pytest
 
 from quickdraw_kit.cli.train import train as train_command
 from quickdraw_kit.learn.config import TrainConfig
-from quickdraw_kit.learn.networks import NETWORKS
+from quickdraw_kit.learn.models.networks import NETWORKS
 from tests.conftest import Ran
 
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory):
-    from quickdraw_kit.shards.prepare import prepare
-    from quickdraw_kit.strokes.generate import write_sample
+    from quickdraw_kit.shards.prepare.pipeline import prepare
+    from quickdraw_kit.synthetic.generator import write_sample
 
     folder = tmp_path_factory.mktemp("jobs")
     write_sample(folder / "sample", drawings=120, categories=["circle", "star", "line"])
@@ -41,9 +41,9 @@ def test_train_takes_official_bitmaps_and_every_setting(cli, tmp_path):
         np.save(tmp_path / f"{name}.npy", rng.integers(0, 256, (60, 784), np.uint8))
     text = (
         "--network mnist-tiny --epochs 2 --batch-size 16 --schedule cosine --learning-rate 0.01 "
-        "--warmup 0.1 --weight-decay 0.1 --label-smoothing 0.1 --clip-norm 1 --ema 0.9 "
-        "--dropout 0.1 --balance 1 --patience 3 --validation 0.2 --test 0.2 --seed 3 --shift 0.1 "
-        "--rotate 5 --scale 0.1 --shear 5 --flip --device cpu --precision float32 --threads 1 "
+        "--warmup-fraction 0.1 --weight-decay 0.1 --label-smoothing 0.1 --max-grad-norm 1 --ema-decay 0.9 "
+        "--dropout 0.1 --class-balance 1 --early-stopping-patience 3 --validation 0.2 --test 0.2 --seed 3 --translate 0.1 "
+        "--rotate 5 --scale 0.1 --shear 5 --horizontal-flip --device cpu --precision float32 --threads 1 "
         "--checkpoint-steps 2 --json"
     )
     ran = cli("train", "--data", tmp_path, "--out", tmp_path / "model", *text.split())
@@ -59,22 +59,22 @@ def test_train_takes_official_bitmaps_and_every_setting(cli, tmp_path):
             batch_size=16,
             schedule="cosine",
             learning_rate=0.01,
-            warmup=0.1,
+            warmup_fraction=0.1,
             weight_decay=0.1,
             label_smoothing=0.1,
-            clip_norm=1.0,
-            ema=0.9,
+            max_grad_norm=1.0,
+            ema_decay=0.9,
             dropout=0.1,
-            balance=1.0,
-            patience=3,
+            class_balance=1.0,
+            early_stopping_patience=3,
             validation=0.2,
             test=0.2,
             seed=3,
-            shift=0.1,
+            translate=0.1,
             rotate=5.0,
             scale=0.1,
             shear=5.0,
-            flip=True,
+            horizontal_flip=True,
             device="cpu",
             precision="float32",
             threads=1,

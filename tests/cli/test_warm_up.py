@@ -10,9 +10,9 @@ WORK = """
 import sys
 from pathlib import Path
 from quickdraw_kit import prepare, simplify
-from quickdraw_kit.strokes.generate import generate_drawings
-from quickdraw_kit.strokes.ndjson import read_ndjson, write_ndjson
-from quickdraw_kit.shards.layout import Layout
+from quickdraw_kit.synthetic.generator import generate_drawings
+from quickdraw_kit.formats.ndjson.files import read_ndjson, write_ndjson
+from quickdraw_kit.shards.options import Layout
 
 folder = Path(sys.argv[1])
 layout = Layout(strokes=True)

@@ -28,7 +28,7 @@ _PATIENCE = 60  # seconds that a rank may outlive another
 
 
 def _at_commit(call):
-    def counted(*arguments, **options):
+    def format_count(*arguments, **options):
         with open(os.environ[_COUNT], "ab", buffering=0) as file:  # noqa: PTH123
             file.write(b".")
             number = file.tell()
@@ -41,7 +41,7 @@ def _at_commit(call):
             os.kill(victim, signal.SIGKILL)
         return result
 
-    return counted
+    return format_count
 
 
 def _arm() -> None:
@@ -194,6 +194,6 @@ if __name__ == "__main__":  # forks need not import what is imported here
 
     import quickdraw_kit.learn.export
     import quickdraw_kit.learn.train
-    import quickdraw_kit.shards.prepare  # noqa: F401
+    import quickdraw_kit.shards.prepare.pipeline  # noqa: F401
 
     main()

@@ -77,16 +77,16 @@ def bound_memory() -> None:
 
 
 def _drawings(each: int):
-    from quickdraw_kit.strokes.generate import generate_drawings
+    from quickdraw_kit.synthetic.generator import generate_drawings
 
     return generate_drawings(["star", "house"], each, raw=False)
 
 
 def _lines(path: Path, blank: bytes | None = None) -> int:
     """Count the lines that hold more than white space."""
-    from quickdraw_kit.files import open_source
+    from quickdraw_kit.storage.files import open_decompressed
 
-    with open_source(path) as file:
+    with open_decompressed(path) as file:
         lines = file.read().removeprefix(b"\xef\xbb\xbf").split(b"\n")
     return sum(bool(line.strip(blank)) for line in lines)
 
@@ -97,8 +97,8 @@ def _accounted(lines: int, read: int, refused: int) -> None:
 
 def _ndjson(folder: Path, each: int) -> Target:
     from quickdraw_kit.errors import DataError
-    from quickdraw_kit.strokes.ndjson import read_ndjson
-    from quickdraw_kit.strokes.writer import official_lines
+    from quickdraw_kit.formats.ndjson.files import read_ndjson
+    from quickdraw_kit.formats.ndjson.writer import official_lines
     from tests.strokes.two_paths import assert_same, official
 
     # the scanner knows words that came before, so that a line in front lets it try the others
@@ -136,14 +136,14 @@ def _ndjson(folder: Path, each: int) -> Target:
 
 
 def _bin(folder: Path, each: int) -> Target:
-    from quickdraw_kit.files import open_source
+    from quickdraw_kit.formats.binary import iter_binary, pack_binary, read_binary
+    from quickdraw_kit.storage.files import open_decompressed
     from quickdraw_kit.strokes.batch import DrawingBatch
-    from quickdraw_kit.strokes.binary import iter_binary, pack_binary, read_binary
-    from quickdraw_kit.strokes.generate import generate_drawings
+    from quickdraw_kit.synthetic.generator import generate_drawings
 
     def read(path: Path) -> None:
         batch = read_binary(path)
-        with open_source(path) as file:
+        with open_decompressed(path) as file:
             assert bytes(pack_binary(batch)) == file.read(), "other bytes are written again"
         parts = list(iter_binary(path, chunk_bytes=128))
         assert not parts or DrawingBatch.concat(parts).equals(batch), "in chunks it is another"
@@ -155,7 +155,7 @@ def _bin(folder: Path, each: int) -> Target:
 
 
 def _npy(folder: Path, each: int) -> Target:
-    from quickdraw_kit.raster.bitmaps import read_bitmaps
+    from quickdraw_kit.formats.bitmaps import read_bitmaps
 
     def read(path: Path) -> None:
         bitmaps = read_bitmaps(path)
@@ -191,7 +191,7 @@ def _by_numpy(path: Path, found):
 
 
 def _npz(folder: Path, each: int) -> Target:
-    from quickdraw_kit.strokes.stroke3 import write_stroke3
+    from quickdraw_kit.formats.stroke3 import write_stroke3
 
     write_stroke3(_drawings(each), folder / "seed.npz")
     old, buffer = _ragged(), io.BytesIO()
@@ -203,7 +203,7 @@ def _npz(folder: Path, each: int) -> Target:
 
 def _members(folder: Path, each: int) -> Target:
     """What is in a .npz: the official pickles or our flat arrays, with checksums that are right."""
-    from quickdraw_kit.strokes.stroke3 import to_stroke3
+    from quickdraw_kit.formats.stroke3 import to_stroke3
 
     batch = _drawings(each)
     flat = *to_stroke3(batch), batch.key_id, batch.word_code, np.array(batch.words)
@@ -230,7 +230,7 @@ def _ragged():
 
 
 def _movements(path: Path) -> None:
-    from quickdraw_kit.strokes.stroke3 import from_stroke3, read_stroke3, to_stroke3
+    from quickdraw_kit.formats.stroke3 import from_stroke3, read_stroke3, to_stroke3
 
     batch = read_stroke3(path)
     if batch.is_raw:
@@ -241,7 +241,7 @@ def _movements(path: Path) -> None:
 
 
 def _idx(folder: Path, each: int) -> Target:
-    from quickdraw_kit.raster.bitmaps import read_idx
+    from quickdraw_kit.formats.bitmaps import read_idx
 
     seeds = [
         bytes([0, 0, kind, len(shape)])
@@ -254,12 +254,12 @@ def _idx(folder: Path, each: int) -> Target:
 
 
 def _csv(folder: Path, each: int) -> Target:
-    from quickdraw_kit.files import open_source
-    from quickdraw_kit.strokes.kaggle import scan_csv
+    from quickdraw_kit.formats.kaggle import scan_csv
+    from quickdraw_kit.storage.files import open_decompressed
 
     def read(path: Path) -> None:
         rejects: list[object] = []
-        with open_source(path) as file:
+        with open_decompressed(path) as file:
             scans = scan_csv(
                 file, source_name="it", on_reject=rejects.append, max_line_bytes=_LONGEST
             )
@@ -279,7 +279,7 @@ def _csv(folder: Path, each: int) -> Target:
 
 
 def _svg(folder: Path, each: int) -> Target:
-    from quickdraw_kit.trace.svg import read_svg
+    from quickdraw_kit.formats.svg import read_svg
 
     def read(path: Path) -> None:
         batch = read_svg(path)
@@ -309,7 +309,7 @@ def _svg(folder: Path, each: int) -> Target:
 
 def _sent(folder: Path, each: int) -> Target:
     """What a browser sends to the server."""
-    from quickdraw_kit.serve.incoming import read_drawing
+    from quickdraw_kit.serve.requests import read_drawing
 
     seeds = [b'{"strokes": [[[0, 10.5], [5, 5], [0, 16]], [[-1e4], [9], [99]]]}']
     words = _words('{"strokes":[[[ ],[ ]],[[ ]]]} 0.5 -0 1e5 1e308 1e-308 86400000 null true')
@@ -343,13 +343,15 @@ def _simplify(folder: Path, each: int) -> Target:
 
 def _parquet(folder: Path, each: int) -> Target:
     """Nothing for the fuzzer: the branches are those of Arrow, in C++, which it does not see."""
-    from quickdraw_kit.shards.dataset import open_shards
-    from quickdraw_kit.shards.layout import Layout
-    from quickdraw_kit.shards.prepare import prepare
-    from quickdraw_kit.strokes.ndjson import write_ndjson
+    from quickdraw_kit.formats.ndjson.files import write_ndjson
+    from quickdraw_kit.shards.options import PrepareOptions
+    from quickdraw_kit.shards.prepare.pipeline import prepare
+    from quickdraw_kit.shards.read.dataset import open_shards
 
     write_ndjson(_drawings(each), folder / "in.ndjson")
-    prepare([folder / "in.ndjson"], folder / "set", layout=Layout(form="parquet"), workers=1)
+    prepare(
+        [folder / "in.ndjson"], folder / "set", options=PrepareOptions(format="parquet"), workers=1
+    )
     file = max((folder / "set").glob("train-*.parquet"), key=lambda path: path.stat().st_size)
 
     def read(path: Path) -> None:
@@ -365,14 +367,14 @@ def _parquet(folder: Path, each: int) -> Target:
 def _safetensors(folder: Path, each: int) -> Target:
     """Its input is the text of a model and the table of its tensors, whose numbers stay."""
     from quickdraw_kit.errors import QuickdrawError
-    from quickdraw_kit.learn.model import Model, load_model, save_model
+    from quickdraw_kit.learn.models.model import Model, load_model, save_model
     from quickdraw_kit.primer.forward import read_weights
 
     save_model(Model.new("tiny-cnn", ("cat", "dog")), folder / "seed.safetensors")
     seed = (folder / "seed.safetensors").read_bytes()
     numbers = 8 + int.from_bytes(seed[:8], "little")
     table = json.loads(seed[8:numbers])
-    about = table.pop("__metadata__")["quickdraw_kit"].encode()
+    metadata = table.pop("__metadata__")["quickdraw_kit"].encode()
 
     def whole(data: bytes) -> bytes:
         text, _, rest = data.partition(_BETWEEN)
@@ -390,7 +392,7 @@ def _safetensors(folder: Path, each: int) -> Target:
         quickdraw-resnet stroke-cnn null true -1 1e999 NaN "dtype":"F64" "dtype":"BF16" "shape":[
         "data_offsets":[
     """)
-    seeds = [about + _BETWEEN + json.dumps(table, separators=(",", ":")).encode()]
+    seeds = [metadata + _BETWEEN + json.dumps(table, separators=(",", ":")).encode()]
     return Target(seeds, "damaged.safetensors", read, words, whole)
 
 
@@ -400,7 +402,7 @@ def _toml(folder: Path, each: int) -> Target:
     seeds = [path.read_bytes() for path in sorted(Path("pipelines").glob("*.toml"))]
     words = _words("""
         [sample] [prepare] [train] [report] [[jobs]] [defaults] split="sketch-rnn" strokes=[
-        categories=[ kind="raw" epochs= learning_rate= network= seed=[0,1] side= shard_rows= inf nan
+        categories=[ kind="raw" epochs= learning_rate= network= seed=[0,1] side= rows_per_shard= inf nan
         1979-05-27T07:32:00Z 0x7fffffffffffffff 99999999999999999999 {} \'\'\'
     """)
     return Target(seeds, "damaged.toml", load_recipe, words)

@@ -17,13 +17,13 @@ from pathlib import Path
 
 import pytest
 
-from quickdraw_kit.acquire.cache import Place
+from quickdraw_kit.acquire.cache_entry import Place
 from quickdraw_kit.errors import DataError
-from quickdraw_kit.shards.dataset import open_shards
-from quickdraw_kit.shards.layout import Layout
-from quickdraw_kit.shards.prepare import prepare
-from quickdraw_kit.shards.store import ObjectStore
-from quickdraw_kit.strokes.generate import write_sample
+from quickdraw_kit.shards.options import PrepareOptions
+from quickdraw_kit.shards.prepare.pipeline import prepare
+from quickdraw_kit.shards.read.dataset import open_shards
+from quickdraw_kit.storage.store import ObjectStore
+from quickdraw_kit.synthetic.generator import write_sample
 from tests.acquire.bucket import Bucket, Fault
 from tests.acquire.conftest import content as some_bytes
 from tests.faults.disks import content
@@ -89,7 +89,12 @@ def jumping(tmp_path, tally):
 def sample(tmp_path_factory):
     folder = tmp_path_factory.mktemp("clock")
     write_sample(folder / "sample", drawings=4_000, categories=["circle", "line"])
-    prepare([folder / "sample"], folder / "shards", layout=Layout(shard_rows=300), workers=1)
+    prepare(
+        [folder / "sample"],
+        folder / "shards",
+        options=PrepareOptions(rows_per_shard=300),
+        workers=1,
+    )
     return folder
 
 
@@ -114,7 +119,7 @@ def test_the_clock_of_these_tests_does_jump(jumping):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_prepare(jumping, sample, tmp_path, workers):
     out = tmp_path / "out"
-    command = ("prepare", sample / "sample", "--out", out, "--shard-rows", 300)
+    command = ("prepare", sample / "sample", "--out", out, "--rows-per-shard", 300)
     command += ("--workers", workers)
     half = 6
 
@@ -189,10 +194,10 @@ def test_a_source_from_any_time(tmp_path, monkeypatch, tally, mtime_ns):
     prepare([path], tmp_path / "expected", workers=1)
     os.utime(path, ns=(mtime_ns, mtime_ns))
     kept = path.stat().st_mtime_ns  # a file system may not hold every time
-    from quickdraw_kit.shards import passes as room
+    from quickdraw_kit.shards.prepare import passes as module
 
     with monkeypatch.context() as patch:
-        patch.setattr(room, "build_shard", None)
+        patch.setattr(module, "build_shard", None)
         with pytest.raises(TypeError):
             prepare([path], tmp_path / "out", workers=1)
     prepare([path], tmp_path / "out", workers=1)  # goes on where it was
@@ -204,9 +209,9 @@ def test_a_source_from_any_time(tmp_path, monkeypatch, tally, mtime_ns):
 def test_a_source_whose_time_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
     write_sample(tmp_path / "sample", drawings=60, categories=["line"])
     path = tmp_path / "sample" / "line.ndjson"
-    from quickdraw_kit.shards import intake
+    from quickdraw_kit.shards.prepare import intake
 
-    monkeypatch.setattr(intake, "sha256_of", lambda path: os.utime(path, ns=(1, 1)) or "")
+    monkeypatch.setattr(intake, "sha256_file", lambda path: os.utime(path, ns=(1, 1)) or "")
     with pytest.raises(DataError, match="its time is another"):
         prepare([path], tmp_path / "out", workers=1)
 
@@ -217,8 +222,8 @@ def test_the_cache_of_a_store_keeps_to_its_bound_whatever_the_times_of_its_files
     store = ObjectStore("memory://clock/shards")
     for path in (sample / "shards").iterdir():
         store.put(path, path.name)
-    limit = 600_000
-    dataset = open_shards("memory://clock/shards", cache=tmp_path, cache_bytes=limit)
+    max_per_category = 600_000
+    dataset = open_shards("memory://clock/shards", cache=tmp_path, cache_bytes=max_per_category)
     expected = open_shards(sample / "shards")
     times = itertools.cycle([0, -50 * YEARS, 300 * YEARS, 69 * YEARS])
     for row in range(0, len(dataset), 97):
@@ -227,5 +232,5 @@ def test_the_cache_of_a_store_keeps_to_its_bound_whatever_the_times_of_its_files
             os.utime(path, ns=(now, now))
         assert (dataset[row][0] == expected[row][0]).all()
         held = sum(path.stat().st_size for path in tmp_path.rglob("*.npy"))
-        assert held <= limit
+        assert held <= max_per_category
     tally("a cache whose files are from other centuries").add("within its bound")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from quickdraw_kit.strokes.generate import write_sample
+from quickdraw_kit.synthetic.generator import write_sample
 from tests.faults.disks import content, mounted, run
 
 pytestmark = pytest.mark.slow
@@ -25,8 +25,8 @@ SIZE = 64 << 20
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory) -> Path:
-    from quickdraw_kit.learn.model import Model, save_model
-    from quickdraw_kit.shards.prepare import prepare
+    from quickdraw_kit.learn.models.model import Model, save_model
+    from quickdraw_kit.shards.prepare.pipeline import prepare
 
     folder = tmp_path_factory.mktemp("full")
     write_sample(folder / "sample", drawings=300, categories=["circle", "line"])
@@ -40,7 +40,7 @@ def inputs(tmp_path_factory) -> Path:
 
 COMMANDS = {
     "prepare": (
-        ("prepare", "{in}/sample", "--out", "{out}", "--shard-rows", 50, "--workers", 1),
+        ("prepare", "{in}/sample", "--out", "{out}", "--rows-per-shard", 50, "--workers", 1),
         (".npy", ".parquet", ".json", ".csv"),
     ),
     "convert": (
@@ -57,7 +57,7 @@ COMMANDS = {
         (".safetensors",),
     ),
     "export": (
-        ("export", "{in}/model.safetensors", "--forms", "safetensors", "--out", "{out}"),
+        ("export", "{in}/model.safetensors", "--formats", "safetensors", "--out", "{out}"),
         (".safetensors", ".json"),
     ),
 }  # fmt: skip
@@ -89,12 +89,12 @@ def test_full_at_some_point(kind, inputs, tmp_path, tally):
         assert expected
         needed = SIZE - free()
         shutil.rmtree(out)
-        dice = random.Random(kind)
+        rng = random.Random(kind)
         ballast = disk / "ballast"
 
-        def fill(room: int = 0):
+        def fill(module: int = 0):
             with suppress(OSError):
-                ballast.write_bytes(bytes(max(free() - room, 0)))
+                ballast.write_bytes(bytes(max(free() - module, 0)))
 
         def late(wait: float):
             time.sleep(wait)
@@ -103,10 +103,10 @@ def test_full_at_some_point(kind, inputs, tmp_path, tally):
         for point in range(POINTS):
             out.mkdir()
             if point % 2:
-                wait = dice.uniform(0.5, 1) * seconds
+                wait = rng.uniform(0.5, 1) * seconds
                 stopped = run(command(out), temporary=disk, meanwhile=partial(late, wait))
             else:
-                fill(dice.randrange(0, max(needed, 8192), 4096) if point else 0)
+                fill(rng.randrange(0, max(needed, 8192), 4096) if point else 0)
                 stopped = run(command(out), temporary=disk)
             ballast.unlink()
             if stopped.returncode:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from quickdraw_kit.strokes.generate import write_sample
+from quickdraw_kit.synthetic.generator import write_sample
 
 pytestmark = pytest.mark.slow
 ALL = os.environ.get("FAULTS") == "all"
@@ -57,20 +57,20 @@ def sample(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def shards(sample) -> Path:
-    from quickdraw_kit.shards.prepare import prepare
+    from quickdraw_kit.shards.prepare.pipeline import prepare
 
     prepare([sample], sample.parent / "shards", workers=1)
     return sample.parent / "shards"
 
 
 def test_prepare(kill, sample):
-    command = ("prepare", sample, "--out", "{out}", "--shard-rows", 20)
+    command = ("prepare", sample, "--out", "{out}", "--rows-per-shard", 20)
     files = ".npy,.parquet,.csv,.json,.ndjson"
     kill("prepare", files, *command, "--workers", 1)
 
 
 def test_prepare_with_workers(kill, sample):
-    command = ("prepare", sample, "--out", "{out}", "--shard-rows", 20)
+    command = ("prepare", sample, "--out", "{out}", "--rows-per-shard", 20)
     files = ".npy,.parquet,.csv,.json,.ndjson"
     kill("prepare, two workers", files, *command, "--workers", 2, step=1 if ALL else 24)
 
@@ -96,9 +96,9 @@ def test_train_on_two_ranks(kill, shards):
 
 
 def test_export(kill, tmp_path):
-    from quickdraw_kit.learn.model import Model, save_model
+    from quickdraw_kit.learn.models.model import Model, save_model
 
     save_model(Model.new("tiny-cnn", ("cat", "dog")), tmp_path / "model.safetensors")
-    forms = "safetensors,onnx,pt2" if ALL else "safetensors"  # seconds for each of the others
-    command = ("export", tmp_path / "model.safetensors", "--forms", forms)
+    formats = "safetensors,onnx,pt2" if ALL else "safetensors"  # seconds for each of the others
+    command = ("export", tmp_path / "model.safetensors", "--formats", formats)
     kill("export", ".safetensors,.onnx,.pt2,.json", *command, "--out", "{out}", step=1)

@@ -4,8 +4,8 @@ import subprocess
 
 import pytest
 
-from quickdraw_kit.learn.model import Model, save_model
-from quickdraw_kit.strokes.generate import write_sample
+from quickdraw_kit.learn.models.model import Model, save_model
+from quickdraw_kit.synthetic.generator import write_sample
 from tests.faults.disks import mounted, run
 
 COMMANDS = {
@@ -15,7 +15,7 @@ COMMANDS = {
     "export": (
         "export",
         "{in}/model.safetensors",
-        "--forms",
+        "--formats",
         "safetensors",
         "--out",
         "{out}/model",

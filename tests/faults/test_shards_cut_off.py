@@ -11,9 +11,9 @@ import time
 
 import pytest
 
-from quickdraw_kit.shards.layout import Layout
-from quickdraw_kit.shards.prepare import prepare
-from quickdraw_kit.strokes.generate import write_sample
+from quickdraw_kit.shards.options import PrepareOptions
+from quickdraw_kit.shards.prepare.pipeline import prepare
+from quickdraw_kit.synthetic.generator import write_sample
 
 pytestmark = pytest.mark.slow
 POINTS = 12 if os.environ.get("FAULTS") == "all" else 3
@@ -27,13 +27,15 @@ def drawings(tmp_path_factory):
 
 
 @pytest.mark.parametrize("form", ["npy", "parquet"])
-def test_while_train_reads(drawings, tmp_path, tally, form):
+def test_while_train_reads(drawings, tmp_path, tally, format):
     """The disk is read in every epoch; memory would hide it."""
-    mine = tally(f"a {form} shard that is cut off while train reads")
-    dice = random.Random(form)
+    mine = tally(f"a {format} shard that is cut off while train reads")
+    rng = random.Random(format)
     for point in range(POINTS):
         shards, out = tmp_path / f"shards{point}", tmp_path / f"model{point}"
-        prepare([drawings], shards, layout=Layout(form=form, shard_rows=100), workers=1)
+        prepare(
+            [drawings], shards, options=PrepareOptions(format=format, rows_per_shard=100), workers=1
+        )
         settings = ["--network", "tiny-cnn", "--epochs", "50", "--threads", "1", "--out", out]
         process = subprocess.Popen(
             [sys.executable, "-m", "quickdraw_kit", "train", shards, *settings],
@@ -42,8 +44,8 @@ def test_while_train_reads(drawings, tmp_path, tally, form):
         while not (out / "checkpoint.safetensors").exists():
             assert process.poll() is None, process.communicate()
             time.sleep(0.01)
-        time.sleep(dice.uniform(0, 0.3))
-        for path in shards.glob(f"train-*{'.images.npy' if form == 'npy' else '.parquet'}"):
+        time.sleep(rng.uniform(0, 0.3))
+        for path in shards.glob(f"train-*{'.images.npy' if format == 'npy' else '.parquet'}"):
             os.truncate(path, path.stat().st_size // 2)
         _, said = process.communicate(timeout=200)
         assert process.returncode == 1, (process.returncode, said)

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from quickdraw_kit.strokes.generate import write_sample
+from quickdraw_kit.synthetic.generator import write_sample
 from tests.faults.disks import content, run
 
 pytestmark = pytest.mark.slow
@@ -59,7 +59,7 @@ def test_while_prepare_reads(kind, lines, tmp_path, tally):
         source.write_bytes(change(lines))
         after = whole("after")
         assert after != before
-    dice = random.Random(kind)
+    rng = random.Random(kind)
     mine = tally(f"a source that {kind.split()[0]}")
     for point in range(POINTS):
         source.write_bytes(lines)
@@ -68,7 +68,7 @@ def test_while_prepare_reads(kind, lines, tmp_path, tally):
         def meanwhile(out=out):
             while not (out / ".prepare").exists():
                 time.sleep(0.001)
-            time.sleep(dice.uniform(0, 0.3))
+            time.sleep(rng.uniform(0, 0.3))
             if change is None:
                 source.unlink()
             else:

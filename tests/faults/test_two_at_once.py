@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from quickdraw_kit.strokes.generate import write_sample
+from quickdraw_kit.synthetic.generator import write_sample
 from tests.faults.disks import content, run
 
 pytestmark = pytest.mark.slow

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from quickdraw_kit.learn.dataset import ArrayDataset
+from quickdraw_kit.learn.data.dataset import ArrayDataset
 from quickdraw_kit.raster.render import rasterize
-from quickdraw_kit.strokes.generate import generate_drawings
+from quickdraw_kit.synthetic.generator import generate_drawings
 
 NAMES = ("envelope", "fish", "house", "ladder", "star", "sun")
 

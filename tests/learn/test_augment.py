@@ -8,8 +8,8 @@ import torch
 
 from quickdraw_kit.learn.augment import Augmentation, mirrors
 from quickdraw_kit.learn.config import TrainConfig
-from quickdraw_kit.learn.sequence import pack_strokes, transform_strokes
-from quickdraw_kit.strokes.generate import generate_drawings
+from quickdraw_kit.learn.data.sequences import pack_strokes, transform_strokes
+from quickdraw_kit.synthetic.generator import generate_drawings
 
 MANY = torch.zeros(2000, dtype=torch.int64)
 
@@ -38,7 +38,7 @@ def test_nothing_asked_for_nothing_done():
 
 def test_shift_goes_as_far_as_it_may_and_no_further():
     torch.manual_seed(0)
-    moved = centre(Augmentation(shift=0.1)(blob(14, 14).expand(2000, -1, -1, -1), MANY))
+    moved = centre(Augmentation(translate=0.1)(blob(14, 14).expand(2000, -1, -1, -1), MANY))
     away = moved - centre(blob(14, 14))
     assert away.abs().max() <= 2.8 + 1e-3
     assert away.abs().max() > 2.7
@@ -76,7 +76,7 @@ def test_only_labels_that_may_be_mirrored_are():
 
 
 def test_same_random_numbers_same_images():
-    augment = Augmentation(shift=0.1, rotate=10, scale=0.1, shear=10, flips=(True,))
+    augment = Augmentation(translate=0.1, rotate=10, scale=0.1, shear=10, flips=(True,))
     images = torch.rand(4, 1, 28, 28)
     results = []
     for _ in range(2):

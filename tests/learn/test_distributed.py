@@ -14,9 +14,9 @@ import safetensors.torch
 import torch
 
 from quickdraw_kit.errors import UsageError
+from quickdraw_kit.learn.data.splits import open_splits
 from quickdraw_kit.learn.distributed import join_team
-from quickdraw_kit.learn.model import load_model
-from quickdraw_kit.learn.sources import open_splits
+from quickdraw_kit.learn.models.model import load_model
 from quickdraw_kit.learn.train import TrainConfig
 
 CASE = Path(__file__).with_name("torchrun_case.py")
@@ -24,8 +24,8 @@ CASE = Path(__file__).with_name("torchrun_case.py")
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory):
-    from quickdraw_kit.shards.prepare import prepare
-    from quickdraw_kit.strokes.generate import write_sample
+    from quickdraw_kit.shards.prepare.pipeline import prepare
+    from quickdraw_kit.synthetic.generator import write_sample
 
     folder = tmp_path_factory.mktemp("distributed")
     paths = write_sample(folder / "drawings", drawings=333, categories=["sun", "ladder", "fish"])
@@ -60,7 +60,7 @@ def test_two_processes_do_what_one_does(shards, tmp_path):
         dropout=0.0,
         precision="float32",
         threads=1,
-        ema=0.9,
+        ema_decay=0.9,
     )
     run(config, tmp_path, 2)
     run(config, tmp_path)
@@ -81,9 +81,9 @@ def test_with_everything_that_differs_between_processes(shards, tmp_path):
         network="tiny-cnn",  # batch normalisation sees other rows in each
         epochs=2,
         batch_size=32,
-        shift=0.1,
+        translate=0.1,
         rotate=10.0,
-        flip=True,
+        horizontal_flip=True,
         threads=1,
         tensorboard=False,
     )
@@ -115,8 +115,8 @@ def test_two_processes_that_were_killed_go_on(shards, tmp_path):
         network="tiny-cnn",
         epochs=3,
         batch_size=32,
-        shift=0.1,
-        ema=0.9,
+        translate=0.1,
+        ema_decay=0.9,
         threads=1,
         checkpoint_steps=3,
     )

@@ -9,12 +9,12 @@ from sklearn import metrics as oracle
 from torch import nn
 
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.learn.dataset import ArrayDataset
+from quickdraw_kit.learn.data.dataset import ArrayDataset
+from quickdraw_kit.learn.data.splits import open_splits
 from quickdraw_kit.learn.evaluate import evaluate, settings_for
-from quickdraw_kit.learn.model import Model
-from quickdraw_kit.learn.sources import open_splits
-from quickdraw_kit.shards.dataset import open_shards
-from quickdraw_kit.shards.layout import Layout
+from quickdraw_kit.learn.models.model import Model
+from quickdraw_kit.shards.options import PrepareOptions
+from quickdraw_kit.shards.read.dataset import open_shards
 
 NAMES = ("a", "b", "c", "d")
 
@@ -107,8 +107,8 @@ def test_summary_is_json_without_nan(model, dataset):
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory):
-    from quickdraw_kit.shards.prepare import prepare
-    from quickdraw_kit.strokes.generate import write_sample
+    from quickdraw_kit.shards.prepare.pipeline import prepare
+    from quickdraw_kit.synthetic.generator import write_sample
 
     folder = tmp_path_factory.mktemp("evaluate")
     write_sample(folder / "sample", drawings=200, categories=["circle", "star", "line"])
@@ -116,7 +116,7 @@ def shards(tmp_path_factory):
         [folder / "sample"],
         folder / "parquet",
         workers=1,
-        layout=Layout(form="parquet", strokes=True),
+        options=PrepareOptions(format="parquet", strokes=True),
     )
     return folder
 
@@ -130,7 +130,7 @@ def test_strokes_are_measured_as_images_are(shards):
 
 
 def test_data_is_split_as_it_was_for_training():
-    model = Model.new("tiny-cnn", ("a", "b"), about={"config": {"validation": 0.3, "test": 0.2}})
+    model = Model.new("tiny-cnn", ("a", "b"), metadata={"config": {"validation": 0.3, "test": 0.2}})
     settings = settings_for(model, "bitmaps")
     assert (settings.validation, settings.test, settings.network) == (0.3, 0.2, "tiny-cnn")
     assert settings_for(Model.new("tiny-cnn", ("a", "b")), "bitmaps").validation == 0.1

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from quickdraw_kit.errors import DataError, IntegrityError, UsageError
-from quickdraw_kit.files import sha256_of
 from quickdraw_kit.learn import export
-from quickdraw_kit.learn.export import FORMS, config_of_model, export_model, open_model
-from quickdraw_kit.learn.model import Model, save_model
+from quickdraw_kit.learn.export import FORMATS, config_of_model, export_model, open_model
+from quickdraw_kit.learn.models.model import Model, save_model
+from quickdraw_kit.storage.files import sha256_file
 
 NAMES = ("cat", "hot air balloon", "naïve 熊")
 
@@ -21,7 +21,7 @@ NAMES = ("cat", "hot air balloon", "naïve 熊")
 @pytest.fixture(scope="module")
 def model():
     torch.manual_seed(0)
-    about = {
+    metadata = {
         "raster_style": {"side": 28, "line_diameter": 16.0, "padding": 16.0},
         "normalisation": {"mean": 0.0, "scale": 255.0},
         "metrics": {"validation_accuracy": 0.5},
@@ -29,14 +29,14 @@ def model():
         "data_sha256": "ab" * 32,
         "config": {"epochs": 2},
     }
-    return Model.new("tiny-cnn", NAMES, about=about)
+    return Model.new("tiny-cnn", NAMES, metadata=metadata)
 
 
 @pytest.fixture(scope="module")
 def folder(model, tmp_path_factory):
     out = tmp_path_factory.mktemp("export") / "made" / "on the way"
     paths = export_model(model, out)
-    assert [path.name for path in paths] == [*FORMS.values(), "config.json"]
+    assert [path.name for path in paths] == [*FORMATS.values(), "config.json"]
     assert {path.name for path in out.iterdir()} == {path.name for path in paths}
     return out
 
@@ -65,9 +65,9 @@ def test_config_says_what_one_has_to_know(model, folder):
     assert config["label_names"] == list(NAMES)
     assert (config["side"], config["reads"], config["parameters"]) == (28, "images", 6_811)
     for name in ("raster_style", "normalisation", "metrics", "data_sha256"):
-        assert config[name] == model.about[name]
-    for name in FORMS.values():
-        assert config["files"][name]["sha256"] == sha256_of(folder / name)
+        assert config[name] == model.metadata[name]
+    for name in FORMATS.values():
+        assert config["files"][name]["sha256"] == sha256_file(folder / name)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 9])
@@ -94,7 +94,7 @@ def test_torch_export_answers_as_the_model_does(folder, images, logits, rows):
 
 def test_safetensors_answers_as_the_model_does(model, folder, images):
     loaded = open_model(folder)
-    assert loaded.about == model.about
+    assert loaded.metadata == model.metadata
     assert np.array_equal(loaded.probabilities(images), model.probabilities(images))
 
 
@@ -107,23 +107,23 @@ def test_labels_are_in_every_file(folder):
     assert tuple(json.loads(extra["config.json"])["label_names"]) == NAMES
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_labels_are_there_when_a_file_leaves_alone(model, tmp_path, form):
-    export_model(model, tmp_path, forms=[form])
-    assert {path.name for path in tmp_path.iterdir()} == {FORMS[form], "config.json"}
-    data = (tmp_path / FORMS[form]).read_bytes()
+@pytest.mark.parametrize("form", FORMATS)
+def test_labels_are_there_when_a_file_leaves_alone(model, tmp_path, format):
+    export_model(model, tmp_path, formats=[format])
+    assert {path.name for path in tmp_path.iterdir()} == {FORMATS[format], "config.json"}
+    data = (tmp_path / FORMATS[format]).read_bytes()
     for name in NAMES:
         once = json.dumps(name)[1:-1]
         twice = json.dumps(once)[1:-1]  # the header of safetensors is JSON within JSON
         assert once.encode() in data or twice.encode() in data
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_a_model_does_not_leave_without_its_labels(model, tmp_path, form):
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_model_does_not_leave_without_its_labels(model, tmp_path, format):
     for names in ((), NAMES[:2]):
         bare = Model(model.network, model.architecture, names, model.side)
         with pytest.raises(UsageError, match=f"{len(names)} label names for 3 outputs"):
-            export_model(bare, tmp_path / "out", forms=[form])
+            export_model(bare, tmp_path / "out", formats=[format])
     assert not (tmp_path / "out").exists()
 
 
@@ -134,7 +134,7 @@ def test_files_tell_nothing_of_this_machine(folder):
 
 
 def test_same_model_same_onnx(model, folder, tmp_path):
-    export_model(model, tmp_path, forms=["onnx", "safetensors"])
+    export_model(model, tmp_path, formats=["onnx", "safetensors"])
     for name in ("model.onnx", "model.safetensors"):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
 
@@ -165,14 +165,14 @@ def test_a_file_that_differs_is_not_written(model, tmp_path, monkeypatch):
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", lambda *_, **__: Off())
     with pytest.raises(IntegrityError, match="onnxruntime and PyTorch differ"):
-        export_model(model, tmp_path, forms=["onnx"])
+        export_model(model, tmp_path, formats=["onnx"])
     assert list(tmp_path.iterdir()) == []
 
 
 def test_networks_of_strokes_leave_as_safetensors(tmp_path):
     model = Model.new("stroke-cnn", NAMES)
     with pytest.raises(UsageError, match="reads strokes"):
-        export_model(model, tmp_path, forms=["onnx"])
+        export_model(model, tmp_path, formats=["onnx"])
     paths = export_model(model, tmp_path)
     assert [path.name for path in paths] == ["model.safetensors", "config.json"]
     assert json.loads((tmp_path / "config.json").read_bytes())["reads"] == "strokes"
@@ -181,24 +181,24 @@ def test_networks_of_strokes_leave_as_safetensors(tmp_path):
 
 @pytest.mark.parametrize("kept", ["model.safetensors", "config.json"])
 def test_another_model_is_not_replaced(model, tmp_path, kept):
-    export_model(model, tmp_path, forms=["safetensors"])
-    export_model(model, tmp_path, forms=["safetensors"])  # its own earlier export
+    export_model(model, tmp_path, formats=["safetensors"])
+    export_model(model, tmp_path, formats=["safetensors"])  # its own earlier export
     for path in tmp_path.iterdir():
         if path.name != kept:
             path.unlink()
     before = (tmp_path / kept).read_bytes()
     other = Model.new("tiny-cnn", ("other", "labels"))
     with pytest.raises(UsageError, match=rf"{kept} is of another model.*--overwrite"):
-        export_model(other, tmp_path, forms=["safetensors"])
+        export_model(other, tmp_path, formats=["safetensors"])
     assert (tmp_path / kept).read_bytes() == before
-    export_model(other, tmp_path, forms=["safetensors"], overwrite=True)
+    export_model(other, tmp_path, formats=["safetensors"], overwrite=True)
     assert open_model(tmp_path).label_names == ("other", "labels")
 
 
 @pytest.mark.parametrize("forms", [[], ["onnx", "pickle"]])
-def test_other_forms(model, tmp_path, forms):
+def test_other_forms(model, tmp_path, formats):
     with pytest.raises(UsageError, match="expected some of safetensors, onnx, pt2"):
-        export_model(model, tmp_path, forms=forms)
+        export_model(model, tmp_path, formats=formats)
 
 
 class Trap:
@@ -232,7 +232,7 @@ def test_headers_of_any_length_are_no_pickles(model, tmp_path):
 
 
 def test_a_config_of_another_file_is_an_error(model, tmp_path):
-    export_model(model, tmp_path, forms=["safetensors"])
+    export_model(model, tmp_path, formats=["safetensors"])
     save_model(Model.new("tiny-cnn", NAMES), tmp_path / "model.safetensors")
     with pytest.raises(IntegrityError, match=r"not the file that .*config\.json tells of"):
         open_model(tmp_path)
@@ -252,7 +252,7 @@ def test_without_the_packages_for_onnx(tmp_path):
     script = (
         "import sys; sys.modules['onnxruntime'] = None\n"
         "from quickdraw_kit.learn.export import export_model\n"
-        "from quickdraw_kit.learn.model import Model\n"
+        "from quickdraw_kit.learn.models.model import Model\n"
         "export_model(Model.new('tiny-cnn', ('a', 'b')), sys.argv[1], forms=['onnx'])"
     )
     run = subprocess.run(

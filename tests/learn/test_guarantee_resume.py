@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from quickdraw_kit.errors import DataError, UsageError
-from quickdraw_kit.learn.dataset import ArrayDataset
-from quickdraw_kit.learn.model import load_model
+from quickdraw_kit.learn.data.dataset import ArrayDataset
+from quickdraw_kit.learn.models.model import load_model
 from quickdraw_kit.learn.train import TrainConfig, train
 
 # everything that has a state, or draws at random
@@ -21,17 +21,17 @@ FULL = TrainConfig(
     network="mnist-cnn",
     epochs=4,
     batch_size=32,
-    ema=0.9,
+    ema_decay=0.9,
     label_smoothing=0.1,
-    clip_norm=1.0,
-    balance=0.5,
-    shift=0.1,
+    max_grad_norm=1.0,
+    class_balance=0.5,
+    translate=0.1,
     rotate=10.0,
     scale=0.1,
     shear=5.0,
-    flip=True,
+    horizontal_flip=True,
     dropout=0.5,
-    patience=4,
+    early_stopping_patience=4,
     threads=1,
     checkpoint_steps=3,
 )
@@ -105,8 +105,8 @@ def test_killed_again_and_again(name, splits, whole, tmp_path):
 
 
 def test_kill_dash_nine(tmp_path):
-    from quickdraw_kit.shards.prepare import prepare
-    from quickdraw_kit.strokes.generate import write_sample
+    from quickdraw_kit.shards.prepare.pipeline import prepare
+    from quickdraw_kit.synthetic.generator import write_sample
 
     paths = write_sample(tmp_path / "drawings", drawings=600, categories=["sun", "ladder", "fish"])
     prepare(paths, tmp_path / "shards", workers=1)

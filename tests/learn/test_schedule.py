@@ -12,18 +12,18 @@ from quickdraw_kit.learn.schedule import SCHEDULES, rate_at
 
 
 @pytest.mark.parametrize(("steps", "warmup"), [(100, 0.3), (37, 0.5)])
-def test_one_cycle_is_that_of_pytorch(steps, warmup):
+def test_one_cycle_is_that_of_pytorch(steps, warmup_fraction):
     # its corners lie half a step elsewhere: pct_start is made to put the peak where ours is
     optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
     theirs = torch.optim.lr_scheduler.OneCycleLR(
         optimizer,
         0.1,
         total_steps=steps,
-        pct_start=(warmup * (steps - 1) + 1) / steps,
+        pct_start=(warmup_fraction * (steps - 1) + 1) / steps,
         final_div_factor=1e6 / 25,
     )
     for step in range(steps):
-        rate, momentum = rate_at(step, steps, schedule="one-cycle", warmup=warmup)
+        rate, momentum = rate_at(step, steps, schedule="one-cycle", warmup_fraction=warmup_fraction)
         assert 0.1 * rate == pytest.approx(theirs.get_last_lr()[0], rel=1e-6, abs=1e-9)
         assert momentum == pytest.approx(optimizer.param_groups[0]["betas"][0])
         with warnings.catch_warnings():
@@ -34,20 +34,23 @@ def test_one_cycle_is_that_of_pytorch(steps, warmup):
 @given(
     schedule=st.sampled_from(SCHEDULES),
     steps=st.integers(1, 300),
-    warmup=st.floats(0, 0.99),
+    warmup_fraction=st.floats(0, 0.99),
 )
-def test_rises_then_falls(schedule, steps, warmup):
-    rates = [rate_at(n, steps, schedule=schedule, warmup=warmup)[0] for n in range(steps)]
+def test_rises_then_falls(schedule, steps, warmup_fraction):
+    rates = [
+        rate_at(n, steps, schedule=schedule, warmup_fraction=warmup_fraction)[0]
+        for n in range(steps)
+    ]
     assert all(0 < rate <= 1 for rate in rates)
     peak = rates.index(max(rates))
     assert rates[: peak + 1] == sorted(rates[: peak + 1])
     assert rates[peak:] == sorted(rates[peak:], reverse=True)
     if schedule == "constant":
         assert rates[-1] == 1 or peak == steps - 1
-    elif steps > 1 and warmup * (steps - 1) <= steps - 2:
+    elif steps > 1 and warmup_fraction * (steps - 1) <= steps - 2:
         assert rates[-1] < 1e-5
 
 
 def test_unknown_schedules_are_refused():
     with pytest.raises(UsageError, match="no schedule 'linear', expected one of one-cycle"):
-        rate_at(0, 1, schedule="linear", warmup=0)
+        rate_at(0, 1, schedule="linear", warmup_fraction=0)

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.learn.dataset import ArrayDataset
+from quickdraw_kit.learn.data.dataset import ArrayDataset
 from quickdraw_kit.learn.evaluate import evaluate
-from quickdraw_kit.learn.model import load_model
+from quickdraw_kit.learn.models.model import load_model
 from quickdraw_kit.learn.train import TrainConfig, train
 
 QUICK = TrainConfig(epochs=2, batch_size=32, threads=1)
@@ -132,7 +132,7 @@ def test_smoothing_and_decay_are_used(splits):
 )
 def test_settings_are_used(change, splits, plain):
     # where the processor has no bfloat16, auto is float32
-    if "precision" in change and plain.model.about["precision"] == "float32":
+    if "precision" in change and plain.model.metadata["precision"] == "float32":
         change = {"precision": "bfloat16"}
     assert not same(plain, train(replace(QUICK, **change), splits))
 
@@ -148,12 +148,14 @@ def test_dropout_is_used(splits):
 
 
 def test_the_averaged_weights_lag_behind(splits):
-    one_step = TrainConfig(epochs=1, batch_size=10_000, schedule="constant", warmup=0.0, threads=1)
+    one_step = TrainConfig(
+        epochs=1, batch_size=10_000, schedule="constant", warmup_fraction=0.0, threads=1
+    )
     last = train(one_step, splits)
     # after a step, the average has moved a tenth of the way or as much as `ema` says
-    slow = train(replace(one_step, ema=0.999), splits)
+    slow = train(replace(one_step, ema_decay=0.999), splits)
     torch.manual_seed(0)
-    from quickdraw_kit.learn.model import Model
+    from quickdraw_kit.learn.models.model import Model
 
     start = Model.new("tiny-cnn", last.model.label_names).network.state_dict()
     for name, value in slow.model.network.named_parameters():
@@ -167,8 +169,8 @@ def test_balance_makes_up_for_rare_labels():
     few = ArrayDataset(blank.repeat(300, axis=0), np.arange(300) % 10 // 9, ("often", "rare"))
     config = TrainConfig(epochs=15, batch_size=30, threads=1, learning_rate=5e-2)
 
-    def rare(balance):
-        result = train(replace(config, balance=balance), {"train": few})
+    def rare(class_balance):
+        result = train(replace(config, class_balance=class_balance), {"train": few})
         return result.model.probabilities(blank)[0, 1]
 
     assert rare(0.0) == pytest.approx(0.1, abs=0.05)
@@ -183,8 +185,8 @@ def test_stops_early_and_takes_the_best_weights_back(splits, tmp_path):
         batch_size=16,
         learning_rate=0.1,
         schedule="constant",
-        warmup=0.0,
-        patience=2,
+        warmup_fraction=0.0,
+        early_stopping_patience=2,
         threads=1,
     )
     result = train(config, splits)
@@ -193,21 +195,21 @@ def test_stops_early_and_takes_the_best_weights_back(splits, tmp_path):
     assert len(losses) == best + 3 < 30
     measured = evaluate(result.model, splits["validation"])
     assert measured.loss == pytest.approx(losses[best], rel=1e-4)
-    assert load_model(tmp_path / "model.safetensors").about["metrics"]["epoch"] == best + 1
+    assert load_model(tmp_path / "model.safetensors").metadata["metrics"]["epoch"] == best + 1
     with pytest.raises(UsageError, match="no validation split"):
         train(config, {"train": splits["train"]})
 
 
 def test_the_model_says_how_it_came_to_be(trained, splits):
     config, result, _ = trained
-    about = load_model(config.out / "model.safetensors").about
-    assert about == json.loads(json.dumps(dict(result.model.about)))
-    assert about["config"]["epochs"] == 6
-    assert about["metrics"]["validation_accuracy"] == result.history[-1].validation_accuracy
-    assert about["parameters"] == sum(v.numel() for v in result.model.network.parameters())
-    assert len(about["data_sha256"]) == 64
+    metadata = load_model(config.out / "model.safetensors").metadata
+    assert metadata == json.loads(json.dumps(dict(result.model.metadata)))
+    assert metadata["config"]["epochs"] == 6
+    assert metadata["metrics"]["validation_accuracy"] == result.history[-1].validation_accuracy
+    assert metadata["parameters"] == sum(v.numel() for v in result.model.network.parameters())
+    assert len(metadata["data_sha256"]) == 64
     again = train(replace(config, out=None), splits)
-    assert again.model.about == result.model.about  # nothing of this run only
+    assert again.model.metadata == result.model.metadata  # nothing of this run only
 
 
 def test_tensorboard(splits, tmp_path):
@@ -231,8 +233,8 @@ def test_tensorboard_is_an_extra(splits, monkeypatch):
 
 
 def test_reads_the_shards_that_prepare_wrote(tmp_path):
-    from quickdraw_kit.shards.prepare import prepare
-    from quickdraw_kit.strokes.generate import write_sample
+    from quickdraw_kit.shards.prepare.pipeline import prepare
+    from quickdraw_kit.synthetic.generator import write_sample
 
     paths = write_sample(tmp_path / "drawings", drawings=300, categories=["sun", "ladder"])
     prepare(paths, tmp_path / "shards", workers=1)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import safetensors.torch
 
-from quickdraw_kit.learn.steps import Training
+from quickdraw_kit.learn.state import Training
 from quickdraw_kit.learn.train import TrainConfig, train
 
 

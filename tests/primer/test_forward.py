@@ -6,13 +6,13 @@ import torch
 from safetensors.numpy import save_file
 
 from quickdraw_kit.errors import DataError, UsageError
-from quickdraw_kit.learn.dataset import ArrayDataset
-from quickdraw_kit.learn.model import Model, save_model
+from quickdraw_kit.formats.bitmaps import read_idx
+from quickdraw_kit.learn.data.dataset import ArrayDataset
+from quickdraw_kit.learn.models.model import Model, save_model
 from quickdraw_kit.learn.train import TrainConfig, train
 from quickdraw_kit.primer.forward import forward, read_weights
-from quickdraw_kit.raster.bitmaps import read_idx
 from quickdraw_kit.raster.render import rasterize
-from quickdraw_kit.strokes.generate import generate_drawings
+from quickdraw_kit.synthetic.generator import generate_drawings
 
 
 @pytest.fixture(scope="module")

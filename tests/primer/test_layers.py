@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.learn.networks import build_network, count_parameters
+from quickdraw_kit.learn.models.networks import build_network, count_parameters
 from quickdraw_kit.primer.layers import LAYOUTS, cards
 
 

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
+from quickdraw_kit.raster._simd import addresses
 from quickdraw_kit.raster.coverage import cover
-from quickdraw_kit.raster.lanes import addresses
-from quickdraw_kit.raster.room import LINES, Room, make_room
 from quickdraw_kit.raster.scan import scan
+from quickdraw_kit.raster.workspace import LINES, Workspace, make_workspace
 
 PIXEL = 2 * 256 * LINES  # the area of one
 
@@ -115,45 +115,47 @@ def alpha(area: Any) -> int:
     return int((17 * area + 256) // 512)
 
 
-def room_for(polygon, side: int) -> Room:
+def room_for(polygon, side: int) -> Workspace:
     n = len(polygon)
-    return make_room(points=1, strokes=1, drawings=1, longest=n + 1, pen=n, side=side)
+    return make_workspace(points=1, strokes=1, drawings=1, longest=n + 1, pen=n, side=side)
 
 
-def put(polygon, room: Room) -> int:
+def put(polygon, workspace: Workspace) -> int:
     n = len(polygon)
-    room.vx[: n + 1], room.vy[: n + 1] = np.array([*polygon, polygon[0]]).T
+    workspace.vx[: n + 1], workspace.vy[: n + 1] = np.array([*polygon, polygon[0]]).T
     return n
 
 
 @numba.njit
-def _cover(n, left, right, side, room):
-    cover(n, left, right, side, addresses(room))
+def _cover(n, left, right, side, workspace):
+    cover(n, left, right, side, addresses(workspace))
 
 
 @numba.njit
-def _scan(n, left, right, side, from_row, room):
-    scan(n, left, right, side, from_row, addresses(room))
+def _scan(n, left, right, side, from_row, workspace):
+    scan(n, left, right, side, from_row, addresses(workspace))
 
 
-def canvas_of(room: Room, side: int) -> np.ndarray:
-    return room.canvas.reshape(side, -1)[:, :side].copy()
+def canvas_of(workspace: Workspace, side: int) -> np.ndarray:
+    return workspace.canvas.reshape(side, -1)[:, :side].copy()
 
 
-def covered(polygon, side: int, room: Room | None = None) -> np.ndarray:
+def covered(polygon, side: int, workspace: Workspace | None = None) -> np.ndarray:
     """The quick way's bitmap."""
-    room = room_for(polygon, side) if room is None else room
-    n = put(polygon, room)
-    _cover(n, n, n, side, room)
-    return canvas_of(room, side)
+    workspace = room_for(polygon, side) if workspace is None else workspace
+    n = put(polygon, workspace)
+    _cover(n, n, n, side, workspace)
+    return canvas_of(workspace, side)
 
 
-def scanned(polygon, side: int, from_row: int = 0, room: Room | None = None) -> np.ndarray:
+def scanned(
+    polygon, side: int, from_row: int = 0, workspace: Workspace | None = None
+) -> np.ndarray:
     """The long way's bitmap."""
-    room = room_for(polygon, side) if room is None else room
-    n = put(polygon, room)
-    _scan(n, n, n, side, from_row, room)
-    return canvas_of(room, side)
+    workspace = room_for(polygon, side) if workspace is None else workspace
+    n = put(polygon, workspace)
+    _scan(n, n, n, side, from_row, workspace)
+    return canvas_of(workspace, side)
 
 
 def assert_follows_the_rules(image: np.ndarray, polygon, side: int) -> None:

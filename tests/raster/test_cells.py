@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from quickdraw_kit.raster.cells import blend, blend_sums, trapezoid
-from quickdraw_kit.raster.room import LINES
+from quickdraw_kit.raster.workspace import LINES
 from tests.raster.slow import PIXEL, alpha, area_right_of, edges_of
 
 SIDE = 8

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from quickdraw_kit.raster.clip import BOTTOM, DIRECTION, DX, DY, TOP, X, Y, clip
-from quickdraw_kit.raster.room import LINES
+from quickdraw_kit.raster.workspace import LINES
 
 LIMIT = 16 * 256
 

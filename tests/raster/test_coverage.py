@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from quickdraw_kit.raster.coverage import _prepare
-from quickdraw_kit.raster.room import LINES, NOWHERE, SLOTS
+from quickdraw_kit.raster.workspace import LINES, NOWHERE, SLOTS
 from tests.raster.slow import (
     alpha,
     assert_follows_the_rules,
@@ -78,22 +78,22 @@ def test_more_edges_than_there_is_room_for_go_the_long_way(edges, height):
 @example([[(200 + 4 * k, (k % 2) * 9) for k in range(4 * SLOTS)], RECTANGLE])
 @example([[(100, 0), (1400, EDGE), (1400, 0), (100, EDGE)] * 2, RECTANGLE])
 def test_nothing_stays_of_the_polygon_before(several):
-    room = room_for(max(several, key=len), SIDE)
+    workspace = room_for(max(several, key=len), SIDE)
     for polygon in several:
-        room.canvas[:] = 0
-        found = covered(polygon, SIDE, room)
+        workspace.canvas[:] = 0
+        found = covered(polygon, SIDE, workspace)
         np.testing.assert_array_equal(found, covered(polygon, SIDE))
-        assert (room.slots == NOWHERE).all()
+        assert (workspace.slots == NOWHERE).all()
         for name in ("taken", "through", "area"):
-            assert not getattr(room, name).any(), name
-        assert not room.busy[:SIDE].any()
+            assert not getattr(workspace, name).any(), name
+        assert not workspace.busy[:SIDE].any()
 
 
 def test_polygons_are_laid_over_each_other():
-    room = room_for(RECTANGLE, SIDE)
-    room.canvas[:] = 100
+    workspace = room_for(RECTANGLE, SIDE)
+    workspace.canvas[:] = 100
     once = covered(RECTANGLE, SIDE)
-    over = covered(RECTANGLE, SIDE, room)
+    over = covered(RECTANGLE, SIDE, workspace)
     assert (over[once == 0] == 100).all()
     assert (over[once == 255] == 255).all()
     part = (once > 0) & (once < 255)
@@ -109,9 +109,9 @@ def test_polygons_are_laid_over_each_other():
 @example((13, 515), (850, 617))
 @example((116, 1054), (819, 1250))
 def test_the_floor_of_a_crossing_in_float64_is_exact(start, stop):
-    room = room_for([start, stop], SIDE)
-    _prepare(put([start, stop], room), room)
+    workspace = room_for([start, stop], SIDE)
+    _prepare(put([start, stop], workspace), workspace)
     for i, edge in enumerate(edges_of([start, stop])):
         for line in range(edge.first, edge.stop):
-            x = room.base[i] + room.slope[i] * (room.origin[i] + 512.0 * line)
+            x = workspace.base[i] + workspace.slope[i] * (workspace.origin[i] + 512.0 * line)
             assert math.floor(x) == crossing(edge, line)

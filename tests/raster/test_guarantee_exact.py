@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quickdraw_kit.formats.ndjson.files import read_ndjson
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.strokes.batch import DrawingBatch
-from quickdraw_kit.strokes.ndjson import read_ndjson
 from tests.raster.cases import hard_cases
 from tests.raster.oracle import draw_with_cairo, needs_cairo
 

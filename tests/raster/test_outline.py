@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from quickdraw_kit.raster.outline import outline
 from quickdraw_kit.raster.pen import make_pen, pen_vertices
-from quickdraw_kit.raster.room import make_room
 from quickdraw_kit.raster.segments import sides
 from quickdraw_kit.raster.style import RasterStyle
+from quickdraw_kit.raster.workspace import make_workspace
 
 STYLES = [RasterStyle(), RasterStyle(line_diameter=40, padding=0), RasterStyle(64, 4.0, 8.0)]
 TOLERANCE = 26  # a tenth of a pixel
@@ -22,11 +22,17 @@ def outlined(points, style=STYLES[0]):
     """Return the polygon's vertices, the first again at the end, and its two positions."""
     grid, pen = make_pen(style)
     n = len(points)
-    room = make_room(points=n, strokes=1, drawings=1, longest=n, pen=grid.vertices, side=grid.side)
-    room.x[:n], room.y[:n] = np.array(points).T
-    sides(n, grid, pen, room)
-    number, left, right = outline(0, n, grid, pen, room)
-    return np.stack([room.vx, room.vy], axis=1)[: number + 1].astype(np.int64), left, right
+    workspace = make_workspace(
+        points=n, strokes=1, drawings=1, longest=n, pen=grid.vertices, side=grid.side
+    )
+    workspace.x[:n], workspace.y[:n] = np.array(points).T
+    sides(n, grid, pen, workspace)
+    number, left, right = outline(0, n, grid, pen, workspace)
+    return (
+        np.stack([workspace.vx, workspace.vy], axis=1)[: number + 1].astype(np.int64),
+        left,
+        right,
+    )
 
 
 def winding(polygon, point) -> int:

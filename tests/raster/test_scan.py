@@ -56,14 +56,14 @@ def test_what_leaves_the_bitmap_changes_nothing_in_it(polygon):
 
 @given(polygons, st.integers(0, SIDE))
 def test_rows_above_the_first_are_left_alone(polygon, row):
-    room = room_for(polygon, SIDE)
-    room.canvas[:] = 7
+    workspace = room_for(polygon, SIDE)
+    workspace.canvas[:] = 7
     whole = room_for(polygon, SIDE)
     whole.canvas[:] = 7
-    found, expected = scanned(polygon, SIDE, row, room), scanned(polygon, SIDE, 0, whole)
+    found, expected = scanned(polygon, SIDE, row, workspace), scanned(polygon, SIDE, 0, whole)
     assert (found[:row] == 7).all()
     np.testing.assert_array_equal(found[row:], expected[row:])
-    assert not room.area.any()
+    assert not workspace.area.any()
 
 
 def batch_of(points) -> DrawingBatch:

@@ -12,29 +12,31 @@ from hypothesis import strategies as st
 
 from quickdraw_kit.raster.pen import _directions, make_pen, pen_vertices
 from quickdraw_kit.raster.pen import _lines as lines_of
-from quickdraw_kit.raster.room import Room, make_room
 from quickdraw_kit.raster.segments import place, side_of, sides, straighten
 from quickdraw_kit.raster.style import RasterStyle
+from quickdraw_kit.raster.workspace import Workspace, make_workspace
 
 HALVES = RasterStyle(side=1, line_diameter=16, padding=120)  # scale 1/512: a grid unit is 2
 TIES = RasterStyle(side=10, line_diameter=1, padding=127.5)  # the pen's radius is 2.5 grid units
 
 
-def room_for(points: int, style: RasterStyle = HALVES) -> Room:
+def room_for(points: int, style: RasterStyle = HALVES) -> Workspace:
     grid, _ = make_pen(style)
-    return make_room(
+    return make_workspace(
         points=points, strokes=points, drawings=2, longest=points, pen=grid.vertices, side=grid.side
     )
 
 
 def placed(points, style) -> tuple[list[tuple[int, int]], bool]:
     grid, _ = make_pen(style)
-    room = room_for(len(points), style)
+    workspace = room_for(len(points), style)
     x, y = np.array(points, np.float32).T.copy()
     offsets = np.array([0, len(points)])
-    place(x, y, offsets, np.array([0, 1]), 0, 1, grid, room)
+    place(x, y, offsets, np.array([0, 1]), 0, 1, grid, workspace)
     n = len(points)
-    return list(zip(room.x[:n].tolist(), room.y[:n].tolist(), strict=True)), bool(room.inside[0])
+    return list(zip(workspace.x[:n].tolist(), workspace.y[:n].tolist(), strict=True)), bool(
+        workspace.inside[0]
+    )
 
 
 coordinate = st.integers(0, 255)
@@ -77,25 +79,27 @@ def test_drawings_of_a_block_are_placed_by_themselves():
     grid, _ = make_pen(HALVES)
     points = np.array([[0, 10, 20, 255, 3, 4], [7, 9, 20, 2, 255, 1]], np.float32)
     strokes, drawings = np.array([0, 1, 2, 4, 6]), np.array([0, 1, 3, 4])
-    room = room_for(6, HALVES)
-    place(*points, strokes, drawings, 1, 3, grid, room)  # not the first: its points count from 0
+    workspace = room_for(6, HALVES)
+    place(
+        *points, strokes, drawings, 1, 3, grid, workspace
+    )  # not the first: its points count from 0
     for begin, end in ((1, 4), (4, 6)):
         alone, _ = placed(points[:, begin:end].T, HALVES)
-        kept = np.stack([room.x, room.y], axis=1)[begin - 1 : end - 1]
+        kept = np.stack([workspace.x, workspace.y], axis=1)[begin - 1 : end - 1]
         assert list(map(tuple, kept.tolist())) == alone
 
 
 def straightened(strokes) -> list[list[tuple[int, int]]]:
     points = [point for stroke in strokes for point in stroke]
-    room = room_for(max(len(points), len(strokes)) + 1)
+    workspace = room_for(max(len(points), len(strokes)) + 1)
     for number, (x, y) in enumerate(points):
-        room.x[number], room.y[number] = x, y
+        workspace.x[number], workspace.y[number] = x, y
     offsets = np.cumsum([0, *map(len, strokes)])
-    total = straighten(offsets, 0, len(strokes), room)
-    begin = room.begin[: len(strokes) + 1].tolist()
+    total = straighten(offsets, 0, len(strokes), workspace)
+    begin = workspace.begin[: len(strokes) + 1].tolist()
     assert begin[-1] == total
     return [
-        list(zip(room.x[a:b].tolist(), room.y[a:b].tolist(), strict=True))
+        list(zip(workspace.x[a:b].tolist(), workspace.y[a:b].tolist(), strict=True))
         for a, b in itertools.pairwise(begin)
     ]
 
@@ -156,11 +160,11 @@ def test_the_side_of_a_segment_is_rounded_from_its_exact_place(segment, style):
     grid, pen = make_pen(style)
     exact = exact_side(*segment, style)
     assume(all(abs(abs(v - round(v)) - Decimal("0.5")) > Decimal("1e-9") for v in exact))
-    room = room_for(2, style)
-    room.x[:2], room.y[:2] = (100, 100 + segment[0]), (-3, -3 + segment[1])
-    sides(2, grid, pen, room)
+    workspace = room_for(2, style)
+    workspace.x[:2], workspace.y[:2] = (100, 100 + segment[0]), (-3, -3 + segment[1])
+    sides(2, grid, pen, workspace)
     expected = tuple(round(v) for v in exact)
-    assert (int(room.side_x[0]), int(room.side_y[0])) == expected
+    assert (int(workspace.side_x[0]), int(workspace.side_y[0])) == expected
     assert tuple(map(int, side_of(*segment, grid))) == expected
 
 
@@ -173,12 +177,12 @@ def test_where_a_side_lies_between_two_grid_points_the_steps_of_the_original_dec
     """
     grid, pen = make_pen(TIES)
     dx, dy = way[0] * times, way[1] * times
-    room = room_for(4, TIES)
-    room.x[:4], room.y[:4] = (9, 9, 9 + dx, 9 + 2 * dx), (5, 5, 5 + dy, 5 + 2 * dy)
-    sides(4, grid, pen, room)
+    workspace = room_for(4, TIES)
+    workspace.x[:4], workspace.y[:4] = (9, 9, 9 + dx, 9 + 2 * dx), (5, 5, 5 + dy, 5 + 2 * dy)
+    sides(4, grid, pen, workspace)
     expected = tuple(map(int, side_of(dx, dy, grid)))
     for k in (1, 2):
-        assert (int(room.side_x[k]), int(room.side_y[k])) == expected
+        assert (int(workspace.side_x[k]), int(workspace.side_y[k])) == expected
     exact = exact_side(dx, dy, TIES)
     assert all(abs(e - v) <= Decimal("0.5") for e, v in zip(expected, exact, strict=True))
     x, y = -dy / math.hypot(dx, dy), dx / math.hypot(dx, dy)
@@ -194,11 +198,11 @@ def test_a_sector_lies_as_its_segment_does_to_all_lines_of_the_pen(ways, style):
     vertices = pen_vertices(style)
     lines = lines_of(np.roll(vertices, -1, axis=0) - vertices)
     ways = [*ways, *((dx * ways[0][0], dx * ways[0][1]) for dx in (1, -1)), *lines]
-    room = room_for(len(ways) + 1, style)
+    workspace = room_for(len(ways) + 1, style)
     path = np.cumsum([(0, 0), *ways], axis=0)
-    room.x[: len(path)], room.y[: len(path)] = path.T
-    sides(len(path), grid, pen, room)
-    for (dx, dy), sector in zip(ways, room.sector.tolist(), strict=False):
+    workspace.x[: len(path)], workspace.y[: len(path)] = path.T
+    sides(len(path), grid, pen, workspace)
+    for (dx, dy), sector in zip(ways, workspace.sector.tolist(), strict=False):
         ux, uy = _directions(lines)[sector]
         assert ux * dx + uy * dy > 0
         for lx, ly in lines:
@@ -211,8 +215,8 @@ def test_half_a_grid_unit_of_an_upright_segment_is_rounded_as_in_the_original(si
     """The pen's radius is 7.5 or 12.5: a side one rounding off it falls on the other grid point."""
     style = RasterStyle(side=side, line_diameter=1, padding=127.5)
     grid, pen = make_pen(style)
-    room = room_for(2, style)
+    workspace = room_for(2, style)
     for length in lengths:
-        room.x[:2], room.y[:2] = (0, sign * length), (0, 0)
-        sides(2, grid, pen, room)
-        assert abs(int(room.side_y[0])) == round(side / 4)
+        workspace.x[:2], workspace.y[:2] = (0, sign * length), (0, 0)
+        sides(2, grid, pen, workspace)
+        assert abs(int(workspace.side_y[0])) == round(side / 4)

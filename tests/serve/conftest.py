@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from quickdraw_kit.learn.model import Model, save_model
-from quickdraw_kit.shards.layout import Layout
-from quickdraw_kit.shards.prepare import prepare
-from quickdraw_kit.strokes.generate import write_sample
+from quickdraw_kit.learn.models.model import Model, save_model
+from quickdraw_kit.shards.options import PrepareOptions
+from quickdraw_kit.shards.prepare.pipeline import prepare
+from quickdraw_kit.synthetic.generator import write_sample
 
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -28,7 +28,9 @@ def places(tmp_path_factory) -> Path:
 
     folder = tmp_path_factory.mktemp("serve")
     write_sample(folder / "drawings", drawings=540, raw=True)
-    prepare([folder / "drawings"], folder / "shards", layout=Layout(strokes=True), workers=1)
+    prepare(
+        [folder / "drawings"], folder / "shards", options=PrepareOptions(strokes=True), workers=1
+    )
     words = tuple(sorted(path.name.split(".")[0] for path in (folder / "drawings").iterdir()))
     torch.manual_seed(0)
     (folder / "runs" / "first").mkdir(parents=True)

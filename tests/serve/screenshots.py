@@ -11,8 +11,8 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from quickdraw_kit.learn.train import TrainConfig, train
-from quickdraw_kit.shards.prepare import prepare
-from quickdraw_kit.strokes.generate import generate_drawings, write_sample
+from quickdraw_kit.shards.prepare.pipeline import prepare
+from quickdraw_kit.synthetic.generator import generate_drawings, write_sample
 from tests.serve.conftest import FLAGS, Server
 
 VIEWS = [

@@ -8,11 +8,11 @@ import urllib.request
 import numpy as np
 import pytest
 
+from quickdraw_kit.formats.ndjson.files import read_ndjson
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.serve.app import Rooms
-from quickdraw_kit.serve.incoming import read_drawing
+from quickdraw_kit.serve.requests import read_drawing
 from quickdraw_kit.serve.runs import find_runs
-from quickdraw_kit.strokes.ndjson import read_ndjson
 from quickdraw_kit.strokes.simplify import simplify
 
 LINE = {"strokes": [[[10, 200.5, 200], [10, 10, 180], [0, 30, 60]]]}
@@ -129,7 +129,7 @@ def test_kept_drawings_are_official_raw_lines(server, places):
 
 
 def test_a_label_that_could_be_a_path_is_no_word():
-    from quickdraw_kit.learn.model import Model
+    from quickdraw_kit.learn.models.model import Model
 
     rooms = Rooms(model=Model.new("tiny-cnn", ("cat", "../x", "a/b", "", "hot dog")))
     assert rooms.words == {"cat", "hot dog"}

@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 
-from quickdraw_kit.learn.model import Model, load_model, save_model
+from quickdraw_kit.formats.ndjson.files import read_ndjson
+from quickdraw_kit.learn.models.model import Model, load_model, save_model
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.strokes.batch import DrawingBatch
-from quickdraw_kit.strokes.generate import generate_drawings
-from quickdraw_kit.strokes.ndjson import read_ndjson
 from quickdraw_kit.strokes.simplify import simplify
+from quickdraw_kit.synthetic.generator import generate_drawings
 from tests.serve.conftest import Server
 from tests.serve.test_app import call
 

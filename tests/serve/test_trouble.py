@@ -8,11 +8,11 @@ import pytest
 
 from quickdraw_kit.cli import main
 from quickdraw_kit.errors import DataError
-from quickdraw_kit.learn.model import Model, load_model, save_model
-from quickdraw_kit.serve.guesses import Guesser
-from quickdraw_kit.serve.incoming import MOST_BYTES
-from quickdraw_kit.strokes.generate import generate_drawings
+from quickdraw_kit.learn.models.model import Model, load_model, save_model
+from quickdraw_kit.serve.inference import Guesser
+from quickdraw_kit.serve.requests import MOST_BYTES
 from quickdraw_kit.strokes.simplify import simplify
+from quickdraw_kit.synthetic.generator import generate_drawings
 from tests.serve.test_app import LINE, call
 
 POST = b"POST /api/guess HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
@@ -98,7 +98,7 @@ def test_the_command_says_what_it_cannot_serve(places, tmp_path, monkeypatch, ca
 
 def test_a_style_that_is_none_is_said():
     for style in ({"side": 27}, {"sides": 28}, {"side": "x"}):
-        model = Model.new("tiny-cnn", ("cat", "dog"), about={"raster_style": style})
+        model = Model.new("tiny-cnn", ("cat", "dog"), metadata={"raster_style": style})
         with pytest.raises(DataError, match="style"):
             Guesser(model)
 

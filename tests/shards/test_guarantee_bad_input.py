@@ -5,8 +5,8 @@ import json
 import pytest
 
 from quickdraw_kit.errors import DataError
-from quickdraw_kit.shards.dataset import open_shards
-from quickdraw_kit.shards.prepare import prepare
+from quickdraw_kit.shards.prepare.pipeline import prepare
+from quickdraw_kit.shards.read.dataset import open_shards
 from quickdraw_kit.shards.verify import verify
 from tests.conftest import official_line
 
@@ -49,7 +49,7 @@ def test_a_bad_line_is_counted_with_its_reason_and_the_rest_goes_on(
     if name == "duplicate" and place == "first":
         at = 5
     write_lines("in/cat.ndjson", [*GOOD[:at], line, *GOOD[at:]])
-    manifest = prepare([tmp_path / "in"], tmp_path / "out", max_rejects=0.1)
+    manifest = prepare([tmp_path / "in"], tmp_path / "out", max_reject_rate=0.1)
     assert (manifest.counts.read, manifest.counts.written) == (21, 20)
     assert sum(manifest.counts.rejected.values()) == 1
     (reject,) = (
@@ -65,7 +65,7 @@ def test_a_bad_line_is_counted_with_its_reason_and_the_rest_goes_on(
 
 def test_a_cut_off_last_line_is_counted(write_lines, tmp_path):
     write_lines("in/cat.ndjson", [*GOOD, official_line(99)[:-30]])
-    manifest = prepare([tmp_path / "in"], tmp_path / "out", max_rejects=0.1)
+    manifest = prepare([tmp_path / "in"], tmp_path / "out", max_reject_rate=0.1)
     assert manifest.counts.rejected == {"malformed": 1}
 
 
@@ -84,7 +84,7 @@ def test_a_line_of_200_megabytes_is_refused_whole(tmp_path, write_lines):
             file.write(piece)
         file.write(b"\n")
         file.writelines(GOOD[10:])
-    manifest = prepare([tmp_path / "in"], tmp_path / "out", max_rejects=0.1)
+    manifest = prepare([tmp_path / "in"], tmp_path / "out", max_reject_rate=0.1)
     assert (manifest.counts.read, manifest.counts.written) == (21, 20)
     rejects = (tmp_path / "out" / "rejects.ndjson").read_bytes()
     assert rejects.count(piece) == 200, "the line itself is kept"
@@ -100,7 +100,7 @@ def test_a_folder_without_files_is_an_error(tmp_path):
 
 def test_a_source_that_changes_while_it_is_read_fails_the_run(tmp_path, write_lines, monkeypatch):
     path = write_lines("in/cat.ndjson", GOOD)
-    from quickdraw_kit.shards import collect
+    from quickdraw_kit.shards.prepare import extract as collect
 
     def read_unit(*arguments, **options):
         path.write_bytes(b"".join(GOOD[:5]))

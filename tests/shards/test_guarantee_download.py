@@ -13,18 +13,18 @@ import time
 import pytest
 
 from quickdraw_kit.acquire.download import DownloadOptions, download
-from quickdraw_kit.acquire.report import DownloadError
+from quickdraw_kit.acquire.results import DownloadError
 from quickdraw_kit.errors import DataError, UsageError
-from quickdraw_kit.shards.layout import Layout
-from quickdraw_kit.shards.plan import plan_prepare
-from quickdraw_kit.shards.prepare import prepare
+from quickdraw_kit.shards.options import PrepareOptions
+from quickdraw_kit.shards.prepare.pipeline import prepare
+from quickdraw_kit.shards.prepare.plan import plan_prepare
 from quickdraw_kit.shards.verify import verify
 from tests.acquire.bucket import Bucket, Fault
 from tests.acquire.conftest import QUICK
 from tests.conftest import official_line
 
 WORDS = ("ant", "bee", "cat", "dog")
-SETTINGS = {"layout": Layout(shard_rows=500), "max_rejects": 0.1}
+SETTINGS = {"layout": PrepareOptions(rows_per_shard=500), "max_reject_rate": 0.1}
 
 
 def path_of(word):
@@ -35,14 +35,14 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-def visible(home):
-    files = home.rglob("*") if home.exists() else ()
+def visible(data_home):
+    files = data_home.rglob("*") if data_home.exists() else ()
     return sorted(file.name for file in files if file.is_file() and not file.name.startswith("."))
 
 
 @pytest.fixture(autouse=True)
 def _small_units(monkeypatch):
-    monkeypatch.setattr("quickdraw_kit.shards.units.cut_units.__defaults__", (50_000,))
+    monkeypatch.setattr("quickdraw_kit.shards.prepare.chunks.cut_units.__defaults__", (50_000,))
 
 
 @pytest.fixture
@@ -60,12 +60,12 @@ def bucket():
 def run(bucket, tmp_path):
     """Prepare from the bucket."""
 
-    def run(name="out", home="home", keep=True, words=WORDS, workers=1, **options):
+    def run(name="out", data_home="home", keep=True, words=WORDS, workers=1, **options):
         return prepare(
             words,
             tmp_path / name,
-            home=tmp_path / home,
-            download=DownloadOptions(bucket.url, keep, patience=QUICK),
+            data_home=tmp_path / data_home,
+            download=DownloadOptions(bucket.url, keep, retry_policy=QUICK),
             workers=workers,
             **SETTINGS,
             **options,
@@ -79,9 +79,9 @@ def expected(bucket, tmp_path):
     """Return what comes out when all is downloaded first."""
 
     def make():
-        home = tmp_path / "first"
-        download(WORDS, home=home, mirror=bucket.url, patience=QUICK)
-        prepare(WORDS, tmp_path / "expected", home=home, workers=1, **SETTINGS)
+        data_home = tmp_path / "first"
+        download(WORDS, data_home=data_home, mirror=bucket.url, retry_policy=QUICK)
+        prepare(WORDS, tmp_path / "expected", data_home=data_home, workers=1, **SETTINGS)
         bucket.log.clear()
         return contents(tmp_path / "expected")
 
@@ -116,7 +116,7 @@ def test_the_lines_of_a_source_that_is_gone_are_fetched_again_for_a_duplicate(
 
 def test_sources_that_were_there_before_stay(run, expected, bucket, tmp_path):
     whole = expected()
-    download(["bee"], home=tmp_path / "home", mirror=bucket.url, patience=QUICK)
+    download(["bee"], data_home=tmp_path / "home", mirror=bucket.url, retry_policy=QUICK)
     bucket.log.clear()
     run(keep=False)
     assert contents(tmp_path / "out") == whole
@@ -127,7 +127,7 @@ def test_sources_that_were_there_before_stay(run, expected, bucket, tmp_path):
 def test_offline_with_everything_present_is_a_success(run, expected, bucket, tmp_path):
     whole = expected()
     bucket.objects.clear()
-    run(home="first")
+    run(data_home="first")
     assert contents(tmp_path / "out") == whole
 
 
@@ -168,7 +168,7 @@ def test_files_are_let_go_before_the_last_has_come(run, bucket, tmp_path):
 def test_a_file_that_changed_since_part_of_it_was_set_down_is_refused(
     run, bucket, tmp_path, monkeypatch
 ):
-    from quickdraw_kit.shards import intake
+    from quickdraw_kit.shards.prepare import intake
 
     collect, done = intake.collect_unit, []
 
@@ -191,12 +191,12 @@ def test_a_file_that_changed_since_part_of_it_was_set_down_is_refused(
 
 
 def test_a_plan_says_what_is_to_fetch(bucket, tmp_path):
-    download(["cat"], home=tmp_path, mirror=bucket.url, patience=QUICK)
+    download(["cat"], data_home=tmp_path, mirror=bucket.url, retry_policy=QUICK)
     plan = plan_prepare(
         WORDS,
         tmp_path / "out",
-        home=tmp_path,
-        download=DownloadOptions(bucket.url, patience=QUICK),
+        data_home=tmp_path,
+        download=DownloadOptions(bucket.url, retry_policy=QUICK),
     )
     sizes = [len(bucket.objects[path_of(word)].data) for word in WORDS]
     assert [source.size for source in plan.sources] == sizes
@@ -207,9 +207,9 @@ def test_a_plan_says_what_is_to_fetch(bucket, tmp_path):
 def test_waits_are_told_while_the_files_are_looked_for(bucket, tmp_path):
     bucket.close()
     told = []
-    options = DownloadOptions(bucket.url, patience=QUICK, on_wait=told.append)
+    options = DownloadOptions(bucket.url, retry_policy=QUICK, on_wait=told.append)
     with pytest.raises(DownloadError, match="could not be had"):
-        plan_prepare(["cat"], tmp_path / "out", home=tmp_path, download=options)
+        plan_prepare(["cat"], tmp_path / "out", data_home=tmp_path, download=options)
     assert len(told) == QUICK.attempts - 1
     assert all(line.startswith("simplified/cat.ndjson: no connection") for line in told)
 
@@ -236,15 +236,15 @@ def test_progress_tells_of_both(run, bucket):
 RUN = """
 import sys
 from pathlib import Path
-import quickdraw_kit.shards.units as units
+import quickdraw_kit.shards.prepare.chunks as units
 units.cut_units.__defaults__ = (50_000,)
 from quickdraw_kit.acquire.download import DownloadOptions
-from quickdraw_kit.shards.prepare import prepare
-from quickdraw_kit.shards.layout import Layout
+from quickdraw_kit.shards.prepare.pipeline import prepare
+from quickdraw_kit.shards.options import Layout
 if __name__ == "__main__":
     out, home, url, keep, workers = sys.argv[1:]
-    prepare(["ant", "bee", "cat", "dog"], out, home=Path(home), layout=Layout(shard_rows=500),
-            max_rejects=0.1, workers=int(workers), download=DownloadOptions(url, keep == "keep"))
+    prepare(["ant", "bee", "cat", "dog"], out, home=Path(home), layout=Layout(rows_per_shard=500),
+            max_reject_rate=0.1, workers=int(workers), download=DownloadOptions(url, keep == "keep"))
 """
 
 
@@ -257,8 +257,16 @@ def test_killed_at_any_point_and_started_again(expected, bucket, tmp_path, keep,
     total = sum(len(stored.data) for stored in bucket.objects.values())
     script = tmp_path / "run.py"
     script.write_text(RUN)
-    out, home = tmp_path / "out", tmp_path / "home"
-    command = [sys.executable, str(script), str(out), str(home), bucket.url, keep, str(workers)]
+    out, data_home = tmp_path / "out", tmp_path / "home"
+    command = [
+        sys.executable,
+        str(script),
+        str(out),
+        str(data_home),
+        bucket.url,
+        keep,
+        str(workers),
+    ]
     for share in (0.1, 0.4, 0.7, 0.95):
         process = subprocess.Popen(command, start_new_session=True)
         while bucket.sent() < share * total:

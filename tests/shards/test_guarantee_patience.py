@@ -10,19 +10,19 @@ import time
 import numpy as np
 import pytest
 
-from quickdraw_kit.acquire.session import Patience
 from quickdraw_kit.errors import DataError, QuickdrawError
-from quickdraw_kit.shards.copies import CachedFiles
-from quickdraw_kit.shards.dataset import ShardDataset, open_shards
-from quickdraw_kit.shards.layout import Layout
 from quickdraw_kit.shards.manifest import FileEntry
-from quickdraw_kit.shards.prepare import prepare
-from quickdraw_kit.shards.store import ObjectStore
-from quickdraw_kit.strokes.generate import write_sample
+from quickdraw_kit.shards.options import PrepareOptions
+from quickdraw_kit.shards.prepare.pipeline import prepare
+from quickdraw_kit.shards.read.dataset import ShardDataset, open_shards
+from quickdraw_kit.storage.cache import CachedFiles
+from quickdraw_kit.storage.retry import RetryPolicy
+from quickdraw_kit.storage.store import ObjectStore
+from quickdraw_kit.synthetic.generator import write_sample
 from tests.shards.conftest import QUICK
 from tests.shards.flaky import Fault
 
-LAYOUT = Layout(shard_rows=20)
+LAYOUT = PrepareOptions(rows_per_shard=20)
 PASSING = (500, 503, "drop", "lost", "cut")
 
 
@@ -30,7 +30,7 @@ PASSING = (500, 503, "drop", "lost", "cut")
 def sample(tmp_path_factory):
     folder = tmp_path_factory.mktemp("patience")
     write_sample(folder / "sample", drawings=135)
-    prepare([folder / "sample"], folder / "shards", layout=LAYOUT, workers=1)
+    prepare([folder / "sample"], folder / "shards", options=LAYOUT, workers=1)
     return folder
 
 
@@ -89,7 +89,7 @@ def test_patience_ends_with_the_place_and_the_reason(flaky, s3, tmp_path):
 
 
 def test_a_long_file_goes_on_where_it_was_cut(flaky, s3, tmp_path, monkeypatch):
-    monkeypatch.setattr("quickdraw_kit.shards.store._PIECE", 100_000)
+    monkeypatch.setattr("quickdraw_kit.storage.store._PIECE", 100_000)
     store = ObjectStore(f"{s3}/long")
     content = np.random.default_rng(0).bytes(1_000_000)
     store.write("a.bin", content)
@@ -103,14 +103,14 @@ def test_prepare_into_a_store_that_stumbles(flaky, s3, sample, tmp_path):
     url = f"{s3}/stumbles"
     flaky.faults = [Fault("PUT", "train", kind) for kind in PASSING]
     flaky.faults += [Fault("PUT", "manifest", 503)]
-    prepare([sample / "sample"], url, layout=LAYOUT, home=tmp_path, workers=1)
+    prepare([sample / "sample"], url, options=LAYOUT, data_home=tmp_path, workers=1)
     assert len(flaky.met) == 6
     assert stored(url) == files(sample / "shards")
 
 
 def test_a_pass_over_a_store_that_stumbles(flaky, s3, sample, tmp_path):
     url = f"{s3}/pass"
-    prepare([sample / "sample"], url, layout=LAYOUT, home=tmp_path, workers=1)
+    prepare([sample / "sample"], url, options=LAYOUT, data_home=tmp_path, workers=1)
     flaky.faults = [Fault("GET", "images", kind) for kind in PASSING]
     flaky.faults += [Fault("GET", "manifest", 503)]
     dataset = open_shards(url, cache=tmp_path / "cache")
@@ -122,8 +122,8 @@ def test_a_pass_over_a_store_that_stumbles(flaky, s3, sample, tmp_path):
 
 def test_a_pass_that_is_left_waits_no_more_and_the_next_one_does(sample, tmp_path, monkeypatch):
     url = "memory://left"
-    manifest = prepare([sample / "sample"], url, layout=LAYOUT, home=tmp_path, workers=1)
-    store = ObjectStore(url, Patience(first_wait=600))
+    manifest = prepare([sample / "sample"], url, options=LAYOUT, data_home=tmp_path, workers=1)
+    store = ObjectStore(url, RetryPolicy(first_wait=600))
     dataset = ShardDataset(manifest, CachedFiles(store, tmp_path / "cache"), "train")
     answers, asked = type(store._system)._open, threading.Event()
 

@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.shards.dataset import open_shards
+from quickdraw_kit.formats.ndjson.files import write_ndjson
+from quickdraw_kit.shards.filters import Filters
 from quickdraw_kit.shards.inspect import inspect_quality
-from quickdraw_kit.shards.layout import Layout
-from quickdraw_kit.shards.prepare import prepare
+from quickdraw_kit.shards.options import PrepareOptions
+from quickdraw_kit.shards.prepare.pipeline import prepare
 from quickdraw_kit.shards.quality import QUALITY_FLAGS
-from quickdraw_kit.shards.selection import Selection
+from quickdraw_kit.shards.read.dataset import open_shards
 from quickdraw_kit.shards.verify import verify
 from quickdraw_kit.strokes.batch import DrawingBatch
-from quickdraw_kit.strokes.generate import generate_drawings
-from quickdraw_kit.strokes.ndjson import write_ndjson
+from quickdraw_kit.synthetic.generator import generate_drawings
 
-LAYOUT = Layout(shard_rows=40, quality=True)
+LAYOUT = PrepareOptions(rows_per_shard=40, quality=True)
 
 
 @pytest.fixture(scope="module")
@@ -44,16 +44,16 @@ def files(folder):
 
 
 @pytest.mark.parametrize("form", ["npy", "parquet"])
-def test_the_bytes_are_the_same_for_any_workers_and_order(sources, tmp_path, form):
-    layout = replace(LAYOUT, form=form)
+def test_the_bytes_are_the_same_for_any_workers_and_order(sources, tmp_path, format):
+    options = replace(LAYOUT, format=format)
     for name, order, workers in (("one", sources, 1), ("two", sources[::-1], 2)):
-        prepare(order, tmp_path / name, layout=layout, workers=workers)
+        prepare(order, tmp_path / name, options=options, workers=workers)
     assert files(tmp_path / "one") == files(tmp_path / "two")
     assert verify(tmp_path / "one").ok
 
 
 def test_flags_stand_in_the_metadata_and_in_the_account(sources, tmp_path):
-    manifest = prepare(sources, tmp_path / "out", layout=LAYOUT, workers=1)
+    manifest = prepare(sources, tmp_path / "out", options=LAYOUT, workers=1)
     frame = open_shards(tmp_path / "out").to_pandas()
     masks = frame["quality"].to_numpy(dtype=np.uint8)
     for name, bit in QUALITY_FLAGS.items():
@@ -65,8 +65,8 @@ def test_flags_stand_in_the_metadata_and_in_the_account(sources, tmp_path):
 
 
 def test_nothing_goes_unless_it_is_asked_for(sources, tmp_path):
-    flagged = prepare(sources, tmp_path / "flagged", layout=LAYOUT, workers=1)
-    plain = prepare(sources, tmp_path / "plain", layout=replace(LAYOUT, quality=False), workers=1)
+    flagged = prepare(sources, tmp_path / "flagged", options=LAYOUT, workers=1)
+    plain = prepare(sources, tmp_path / "plain", options=replace(LAYOUT, quality=False), workers=1)
     assert flagged.counts.written == plain.counts.written == plain.counts.read
     for name, content in files(tmp_path / "plain").items():
         if name.endswith((".images.npy", ".labels.npy")):
@@ -74,10 +74,10 @@ def test_nothing_goes_unless_it_is_asked_for(sources, tmp_path):
 
 
 def test_what_is_excluded_is_counted_and_the_originals_stay(sources, tmp_path):
-    everything = prepare(sources, tmp_path / "all", layout=LAYOUT, workers=1)
-    selection = Selection(exclude_flags=("duplicate", "dot"))
-    manifest = prepare(sources, tmp_path / "some", selection=selection, workers=1)
-    assert manifest.layout.quality
+    everything = prepare(sources, tmp_path / "all", options=LAYOUT, workers=1)
+    filters = Filters(exclude_flags=("duplicate", "dot"))
+    manifest = prepare(sources, tmp_path / "some", filters=filters, workers=1)
+    assert manifest.options.quality
     assert manifest.counts.reconciles
     assert manifest.counts.flags["duplicate"] == manifest.counts.flags["dot"] == 0
     frame = open_shards(tmp_path / "all").to_pandas()
@@ -92,15 +92,15 @@ def test_what_is_excluded_is_counted_and_the_originals_stay(sources, tmp_path):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_limit_counts_what_is_left(sources, tmp_path, workers):
-    selection = Selection(exclude_flags=("duplicate", "near-duplicate"), limit=20)
-    manifest = prepare(sources, tmp_path, selection=selection, workers=workers)
+    filters = Filters(exclude_flags=("duplicate", "near-duplicate"), max_per_category=20)
+    manifest = prepare(sources, tmp_path, filters=filters, workers=workers)
     frame = open_shards(tmp_path).to_pandas()
     assert frame["word"].value_counts().to_dict() == {"line": 20, "star": 20}
     assert manifest.counts.reconciles
 
 
 def test_a_run_that_was_interrupted_ends_with_the_same_bytes(sources, tmp_path):
-    prepare(sources, tmp_path / "whole", layout=LAYOUT, workers=1)
+    prepare(sources, tmp_path / "whole", options=LAYOUT, workers=1)
 
     class StopError(Exception):
         pass
@@ -110,13 +110,13 @@ def test_a_run_that_was_interrupted_ends_with_the_same_bytes(sources, tmp_path):
             raise StopError
 
     with pytest.raises(StopError):
-        prepare(sources, tmp_path / "cut", layout=LAYOUT, workers=1, progress=stop)
-    prepare(sources, tmp_path / "cut", layout=LAYOUT, workers=1)
+        prepare(sources, tmp_path / "cut", options=LAYOUT, workers=1, progress=stop)
+    prepare(sources, tmp_path / "cut", options=LAYOUT, workers=1)
     assert files(tmp_path / "cut") == files(tmp_path / "whole")
 
 
 def test_inspection_finds_what_prepare_flags(sources, tmp_path):
-    manifest = prepare(sources, tmp_path / "out", layout=LAYOUT, workers=1)
+    manifest = prepare(sources, tmp_path / "out", options=LAYOUT, workers=1)
     counts, images, flags = inspect_quality(sources, examples=5)
     assert counts == manifest.counts.flags
     assert len(images) == len(flags) == sum(min(number, 5) for number in counts.values())
@@ -135,4 +135,4 @@ def test_the_command_says_and_shows_it(sources, tmp_path, cli):
 
 def test_a_flag_that_is_not_known():
     with pytest.raises(UsageError, match="did you mean scribble"):
-        Selection(exclude_flags=("scribbles",))
+        Filters(exclude_flags=("scribbles",))

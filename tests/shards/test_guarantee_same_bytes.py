@@ -11,8 +11,8 @@ import time
 
 import pytest
 
-from quickdraw_kit.shards.layout import Layout
-from quickdraw_kit.shards.prepare import prepare
+from quickdraw_kit.shards.options import PrepareOptions
+from quickdraw_kit.shards.prepare.pipeline import prepare
 from quickdraw_kit.shards.verify import verify
 from tests.conftest import official_line
 
@@ -35,16 +35,16 @@ def sources(tmp_path):
 
 @pytest.fixture
 def small_units(monkeypatch):
-    monkeypatch.setattr("quickdraw_kit.shards.units.cut_units.__defaults__", (50_000,))
+    monkeypatch.setattr("quickdraw_kit.shards.prepare.chunks.cut_units.__defaults__", (50_000,))
 
 
 @pytest.mark.parametrize("form", ["npy", "parquet"])
-def test_workers_and_order_of_sources(sources, tmp_path, form, small_units):
-    layout = Layout(form=form, shard_rows=500)
+def test_workers_and_order_of_sources(sources, tmp_path, format, small_units):
+    options = PrepareOptions(format=format, rows_per_shard=500)
     expected = None
     for workers, order in ((1, 1), (2, -1), (7, 1)):
         out = tmp_path / f"out{workers}"
-        prepare(sources[::order], out, layout=layout, workers=workers, max_rejects=0.1)
+        prepare(sources[::order], out, options=options, workers=workers, max_reject_rate=0.1)
         if expected is None:
             expected = contents(out)
         assert contents(out) == expected
@@ -53,13 +53,13 @@ def test_workers_and_order_of_sources(sources, tmp_path, form, small_units):
 RUN = """
 import sys
 from pathlib import Path
-import quickdraw_kit.shards.units as units
+import quickdraw_kit.shards.prepare.chunks as units
 units.cut_units.__defaults__ = (50_000,)
-from quickdraw_kit.shards.prepare import prepare
-from quickdraw_kit.shards.layout import Layout
+from quickdraw_kit.shards.prepare.pipeline import prepare
+from quickdraw_kit.shards.options import Layout
 if __name__ == "__main__":
-    prepare([sys.argv[1]], sys.argv[2], layout=Layout(shard_rows=500), workers=int(sys.argv[3]),
-            max_rejects=0.1)
+    prepare([sys.argv[1]], sys.argv[2], layout=Layout(rows_per_shard=500), workers=int(sys.argv[3]),
+            max_reject_rate=0.1)
 """
 
 

@@ -18,19 +18,19 @@ import pytest
 from quickdraw_kit.acquire.download import DownloadOptions
 from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.learn.config import TrainConfig
-from quickdraw_kit.learn.sources import open_splits
-from quickdraw_kit.shards.dataset import open_shards
-from quickdraw_kit.shards.layout import Layout
-from quickdraw_kit.shards.plan import plan_prepare
-from quickdraw_kit.shards.prepare import prepare
-from quickdraw_kit.shards.store import ObjectStore
+from quickdraw_kit.learn.data.splits import open_splits
+from quickdraw_kit.shards.options import PrepareOptions
+from quickdraw_kit.shards.prepare.pipeline import prepare
+from quickdraw_kit.shards.prepare.plan import plan_prepare
+from quickdraw_kit.shards.read.dataset import open_shards
 from quickdraw_kit.shards.verify import verify
-from quickdraw_kit.strokes.generate import write_sample
+from quickdraw_kit.storage.store import ObjectStore
+from quickdraw_kit.synthetic.generator import write_sample
 from tests.acquire.bucket import Bucket, Fault
 from tests.acquire.conftest import QUICK
 
 WORDS = ("circle", "line", "square", "star")
-LAYOUT = Layout(shard_rows=200)
+LAYOUT = PrepareOptions(rows_per_shard=200)
 
 
 def contents(folder):
@@ -39,7 +39,7 @@ def contents(folder):
 
 @pytest.fixture(autouse=True)
 def _small_units(monkeypatch):
-    monkeypatch.setattr("quickdraw_kit.shards.units.cut_units.__defaults__", (30_000,))
+    monkeypatch.setattr("quickdraw_kit.shards.prepare.chunks.cut_units.__defaults__", (30_000,))
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def here(tmp_path_factory):
 @pytest.fixture
 def whole(here, tmp_path):
     """What a folder of this machine gives."""
-    prepare([here], tmp_path / "expected", layout=LAYOUT, workers=1)
+    prepare([here], tmp_path / "expected", options=LAYOUT, workers=1)
     return contents(tmp_path / "expected")
 
 
@@ -84,39 +84,39 @@ def web_urls(bucket):
 
 @pytest.mark.parametrize("form", ["folder", "pattern", "files"])
 @pytest.mark.parametrize("workers", [1, 3])
-def test_a_store(s3, here, whole, tmp_path, form, workers):
-    url = fill(f"{s3}/in-{form}-{workers}", here)
+def test_a_store(s3, here, whole, tmp_path, format, workers):
+    url = fill(f"{s3}/in-{format}-{workers}", here)
     sources = {
         "folder": [url],
         "pattern": [f"{url}/*.ndjson", f"{url}/s*"],
         "files": [f"{url}/{path.name}" for path in sorted(here.iterdir(), reverse=True)],
-    }[form]
-    out, home = tmp_path / "out", tmp_path / "home"
-    prepare(sources, out, layout=LAYOUT, home=home, workers=workers)
+    }[format]
+    out, data_home = tmp_path / "out", tmp_path / "home"
+    prepare(sources, out, options=LAYOUT, data_home=data_home, workers=workers)
     assert contents(out) == whole
-    assert not home.exists()
+    assert not data_home.exists()
     assert verify(out).ok
 
 
 def test_memory_is_a_store_too(here, whole, tmp_path):
     url = fill("memory://urls", here)
-    prepare([url], tmp_path / "out", layout=LAYOUT, workers=1)
+    prepare([url], tmp_path / "out", options=LAYOUT, workers=1)
     assert contents(tmp_path / "out") == whole
 
 
 def test_from_a_store_into_a_store(s3, here, whole, tmp_path):
     url = fill(f"{s3}/from", here)
-    prepare([url], f"{s3}/to", layout=LAYOUT, home=tmp_path / "home", workers=2)
+    prepare([url], f"{s3}/to", options=LAYOUT, data_home=tmp_path / "home", workers=2)
     store = ObjectStore(f"{s3}/to")
     assert {name: store.read(name) for name in whole} == whole
     assert not [path for path in tmp_path.glob("home/**/*") if path.is_file()]
 
 
 def test_the_web(web, whole, tmp_path):
-    prepare(web_urls(web), tmp_path / "out", layout=LAYOUT, workers=2)
+    prepare(web_urls(web), tmp_path / "out", options=LAYOUT, workers=2)
     assert contents(tmp_path / "out") == whole
     assert {len(web.gets(path)) for path in web.objects} == {1}
-    prepare(web_urls(web), tmp_path / "out", layout=LAYOUT, workers=1)  # finished: left as it is
+    prepare(web_urls(web), tmp_path / "out", options=LAYOUT, workers=1)  # finished: left as it is
     assert len(web.gets()) == len(WORDS)
 
 
@@ -128,10 +128,10 @@ def test_an_object_that_changed_since_a_run_was_interrupted_is_noticed(
     url = fill({"s3": f"{s3}/changed", "memory": "memory://changed"}[kind], here)
 
     def run(**options):
-        return prepare([url], tmp_path / "out", layout=LAYOUT, workers=1, **options)
+        return prepare([url], tmp_path / "out", options=LAYOUT, workers=1, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr("quickdraw_kit.shards.passes.build_shard", None)
+        patch.setattr("quickdraw_kit.shards.prepare.passes.build_shard", None)
         with pytest.raises(TypeError):
             run()
     path = min(here.iterdir())
@@ -144,10 +144,10 @@ def test_an_object_that_changed_since_a_run_was_interrupted_is_noticed(
 
 def test_an_address_of_this_machine_is_its_folder(here, whole, tmp_path):
     out = tmp_path / "a b#c"
-    prepare([here.as_uri()], out.as_uri(), layout=LAYOUT, home=tmp_path / "home", workers=1)
+    prepare([here.as_uri()], out.as_uri(), options=LAYOUT, data_home=tmp_path / "home", workers=1)
     assert contents(out) == whole
     assert not (tmp_path / "home").exists()
-    prepare([here], out, layout=LAYOUT, workers=1)  # finished: left as it is
+    prepare([here], out, options=LAYOUT, workers=1)  # finished: left as it is
     assert len(open_shards(out.as_uri())) == len(open_shards(out))
     assert len(open_splits(TrainConfig(data=out.as_uri()))["train"]) > 0
 
@@ -156,7 +156,7 @@ def test_an_address_of_this_machine_is_its_folder(here, whole, tmp_path):
 def test_an_address_with_nothing_behind_is_no_folder_here(here, tmp_path, monkeypatch, url):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match="names no place"):
-        prepare([here], url, home=tmp_path, workers=1)
+        prepare([here], url, data_home=tmp_path, workers=1)
     with pytest.raises(UsageError, match="names no place"):
         open_shards(url, cache=tmp_path)
     assert not list(tmp_path.iterdir())
@@ -164,7 +164,7 @@ def test_an_address_with_nothing_behind_is_no_folder_here(here, tmp_path, monkey
 
 def test_no_credential_gets_into_what_is_published(web, tmp_path):
     urls = [url.replace("://", "://me:secret@") for url in web_urls(web)]
-    manifest = prepare(urls, tmp_path / "out", layout=LAYOUT, workers=1)
+    manifest = prepare(urls, tmp_path / "out", options=LAYOUT, workers=1)
     assert manifest.counts.rejected
     assert "secret" not in json.dumps(plan_prepare(urls, tmp_path / "out").describe())
     assert not [path for path in tmp_path.glob("out/**/*") if b"secret" in path.read_bytes()]
@@ -174,15 +174,17 @@ def test_a_store_and_this_machine_and_categories_together(here, web, tmp_path):
     for word in WORDS[:3]:
         data = (here / f"{word}.ndjson").read_bytes()
         web.put(f"full/simplified/{word}.ndjson", data)
-    home = tmp_path / "home"
-    options = DownloadOptions(web.url, patience=QUICK)
+    data_home = tmp_path / "home"
+    options = DownloadOptions(web.url, retry_policy=QUICK)
     sources = ["circle", here / "line.ndjson", f"{web.url}/set/square.ndjson"]
-    prepare(sources, tmp_path / "out", layout=LAYOUT, home=home, download=options, workers=1)
+    prepare(
+        sources, tmp_path / "out", options=LAYOUT, data_home=data_home, download=options, workers=1
+    )
     names = ("circle.ndjson", "line.ndjson", "square.ndjson")
     local = [here / name for name in names]
-    prepare(local, tmp_path / "expected", layout=LAYOUT, workers=1)
+    prepare(local, tmp_path / "expected", options=LAYOUT, workers=1)
     assert contents(tmp_path / "out") == contents(tmp_path / "expected")
-    kept = [path.name for path in home.rglob("*.ndjson")]
+    kept = [path.name for path in data_home.rglob("*.ndjson")]
     assert kept == ["circle.ndjson"], "what has a name is kept, what has an address is not"
 
 
@@ -198,12 +200,12 @@ def test_objects_are_let_go_before_the_last_has_come(web, here, tmp_path):
         web.put(f"set/more-{number}.ndjson", (here / "circle.ndjson").read_bytes()[:9999])
     for path in web.objects:
         web.fail(path, Fault(before=count))
-    prepare(web_urls(web), tmp_path / "out", layout=LAYOUT, workers=1, max_rejects=1)
+    prepare(web_urls(web), tmp_path / "out", options=LAYOUT, workers=1, max_reject_rate=1)
     assert 1 <= most <= 3
 
 
 def test_the_plan_tells_what_is_fetched(web, here, tmp_path):
-    plan = plan_prepare(web_urls(web), tmp_path / "out", layout=LAYOUT)
+    plan = plan_prepare(web_urls(web), tmp_path / "out", options=LAYOUT)
     sizes = [path.stat().st_size for path in here.iterdir()]
     assert plan.to_fetch == sum(sizes)
     assert 400 < plan.drawings < 6400
@@ -216,7 +218,7 @@ def test_an_object_that_changes_while_it_is_fetched_is_had_whole(web, here, whol
     web.put(path, data.replace(b'"US"', b'"BR"'), composite=True)
     back = Fault(before=lambda bucket: bucket.put(path, data, composite=True))
     web.fail(path, Fault(cut=40_000), back)
-    prepare(web_urls(web), tmp_path / "out", layout=LAYOUT, workers=1)
+    prepare(web_urls(web), tmp_path / "out", options=LAYOUT, workers=1)
     assert contents(tmp_path / "out") == whole
 
 
@@ -227,14 +229,14 @@ def test_an_object_of_another_size_than_was_planned_is_refused(web, tmp_path):
     with pytest.raises(
         DataError, match=f"changed at http.*{len(data)} bytes then, {len(data) * 2}"
     ):
-        prepare(web_urls(web), tmp_path / "out", layout=LAYOUT, workers=1)
+        prepare(web_urls(web), tmp_path / "out", options=LAYOUT, workers=1)
     assert not (tmp_path / "out" / "manifest.json").exists()
 
 
 def test_an_object_that_changed_since_part_of_it_was_set_down_is_refused(
     web, here, tmp_path, monkeypatch
 ):
-    from quickdraw_kit.shards import intake
+    from quickdraw_kit.shards.prepare import intake
 
     collect, done = intake.collect_unit, []
 
@@ -248,7 +250,7 @@ def test_an_object_that_changed_since_part_of_it_was_set_down_is_refused(
     with monkeypatch.context() as patch:
         patch.setattr(intake, "collect_unit", fails_at_the_second)
         with pytest.raises(OSError, match="gone"):
-            prepare([url], tmp_path / "out", layout=LAYOUT, workers=1)
+            prepare([url], tmp_path / "out", options=LAYOUT, workers=1)
     for left in (tmp_path / "out" / ".prepare" / "sources").rglob("*.ndjson"):
         left.unlink()
     changed = web.objects[path].data.replace(b'"US"', b'"BR"')
@@ -259,12 +261,12 @@ def test_an_object_that_changed_since_part_of_it_was_set_down_is_refused(
         return plan
 
     with monkeypatch.context() as patch:
-        patch.setattr("quickdraw_kit.shards.prepare.plan_prepare", change_when_planned)
+        patch.setattr("quickdraw_kit.shards.prepare.pipeline.plan_prepare", change_when_planned)
         with pytest.raises(DataError, match="changed at http"):
-            prepare([url], tmp_path / "out", layout=LAYOUT, workers=1)
-    prepare([url], tmp_path / "out", layout=LAYOUT, workers=1, overwrite=True)
+            prepare([url], tmp_path / "out", options=LAYOUT, workers=1)
+    prepare([url], tmp_path / "out", options=LAYOUT, workers=1, overwrite=True)
     (tmp_path / "circle.ndjson").write_bytes(changed)
-    prepare([tmp_path / "circle.ndjson"], tmp_path / "expected", layout=LAYOUT, workers=1)
+    prepare([tmp_path / "circle.ndjson"], tmp_path / "expected", options=LAYOUT, workers=1)
     assert contents(tmp_path / "out") == contents(tmp_path / "expected")
 
 
@@ -272,7 +274,7 @@ def test_an_object_that_is_packed_without_saying_so_is_refused(s3, here, tmp_pat
     store = ObjectStore(f"{s3}/packed")
     store.put(here / "star.ndjson.gz", "star.ndjson")
     with pytest.raises(DataError, match=r"is gzip compressed.*Rename it: \.gz"):
-        prepare([f"{s3}/packed"], tmp_path / "out", layout=LAYOUT, workers=1)
+        prepare([f"{s3}/packed"], tmp_path / "out", options=LAYOUT, workers=1)
 
 
 def test_what_is_not_there_is_said_before_anything_is_written(s3, web, tmp_path):
@@ -282,34 +284,34 @@ def test_what_is_not_there_is_said_before_anything_is_written(s3, web, tmp_path)
         (f"{web.url}/set/cat.ndjson", DataError),
     ):
         with pytest.raises(error, match=r"does not exist|404"):
-            prepare([url], tmp_path / "out", layout=LAYOUT, workers=1)
+            prepare([url], tmp_path / "out", options=LAYOUT, workers=1)
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("form", ["binary", "stroke3", "bitmaps", "csv"])
-def test_other_forms(s3, tmp_path, form):
+def test_other_forms(s3, tmp_path, format):
     from quickdraw_kit.conversion import convert
 
     here = tmp_path / "here"
     here.mkdir()
     write_sample(tmp_path / "sample", drawings=60, categories=["star"])
     sample = tmp_path / "sample" / "star.ndjson"
-    if form == "bitmaps":
+    if format == "bitmaps":
         import numpy as np
 
         np.save(here / "star.npy", np.random.default_rng(1).integers(0, 256, (60, 784), np.uint8))
-    elif form == "csv":
+    elif format == "csv":
         columns = ("countrycode", "drawing", "key_id", "recognized", "timestamp", "word")
         with (here / "star.csv").open("w", newline="") as file:
             table = csv.DictWriter(file, columns)
             table.writeheader()
             table.writerows(json.loads(line) for line in sample.read_text().splitlines())
     else:
-        name = {"stroke3": "npz", "binary": "bin"}[form]
+        name = {"stroke3": "npz", "binary": "bin"}[format]
         convert(sample, here / f"star.{name}", allow_loss=True)
-    url = fill(f"{s3}/{form}", here)
-    prepare([here], tmp_path / "expected", layout=LAYOUT, workers=1)
-    prepare([url], tmp_path / "out", layout=LAYOUT, workers=1)
+    url = fill(f"{s3}/{format}", here)
+    prepare([here], tmp_path / "expected", options=LAYOUT, workers=1)
+    prepare([url], tmp_path / "out", options=LAYOUT, workers=1)
     assert contents(tmp_path / "out") == contents(tmp_path / "expected")
 
 
@@ -318,20 +320,20 @@ def test_real_drawings(s3, real_data, tmp_path):
     store = ObjectStore(f"{s3}/real things")
     for path in files:
         store.put(path, path.name)
-    prepare(files, tmp_path / "expected", layout=LAYOUT, workers=1)
-    prepare([f"{s3}/real things"], tmp_path / "out", layout=LAYOUT, workers=1)
+    prepare(files, tmp_path / "expected", options=LAYOUT, workers=1)
+    prepare([f"{s3}/real things"], tmp_path / "out", options=LAYOUT, workers=1)
     assert contents(tmp_path / "out") == contents(tmp_path / "expected")
 
 
 RUN = """
 import sys
-import quickdraw_kit.shards.units as units
+import quickdraw_kit.shards.prepare.chunks as units
 units.cut_units.__defaults__ = (30_000,)
-from quickdraw_kit.shards.prepare import prepare
-from quickdraw_kit.shards.layout import Layout
+from quickdraw_kit.shards.prepare.pipeline import prepare
+from quickdraw_kit.shards.options import Layout
 if __name__ == "__main__":
     out, workers, *urls = sys.argv[1:]
-    prepare(urls, out, layout=Layout(shard_rows=200), workers=int(workers))
+    prepare(urls, out, layout=Layout(rows_per_shard=200), workers=int(workers))
 """
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from quickdraw_kit.errors import DataError, IntegrityError, UsageError
 from quickdraw_kit.shards.manifest import load_manifest, parse_manifest
-from quickdraw_kit.shards.prepare import prepare
-from quickdraw_kit.strokes.generate import write_sample
+from quickdraw_kit.shards.prepare.pipeline import prepare
+from quickdraw_kit.synthetic.generator import write_sample
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quickdraw_kit.errors import UsageError
+from quickdraw_kit.formats.ndjson.files import read_ndjson
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.shards.quality import (
     QUALITY_FLAGS,
@@ -18,8 +19,7 @@ from quickdraw_kit.shards.quality import (
     quality_flags,
 )
 from quickdraw_kit.strokes.batch import DrawingBatch
-from quickdraw_kit.strokes.generate import generate_drawings
-from quickdraw_kit.strokes.ndjson import read_ndjson
+from quickdraw_kit.synthetic.generator import generate_drawings
 
 LINE = [([0, 255], [0, 255])]
 

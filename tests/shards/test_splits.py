@@ -11,18 +11,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from quickdraw_kit.errors import DataError, UsageError
+from quickdraw_kit.formats.binary import write_binary
+from quickdraw_kit.formats.ndjson.files import read_ndjson
 from quickdraw_kit.shards import splits
-from quickdraw_kit.shards.layout import Layout, SplitRule
+from quickdraw_kit.shards.hashes import SPLITS
 from quickdraw_kit.shards.manifest import load_manifest
-from quickdraw_kit.shards.order import SPLITS
-from quickdraw_kit.shards.prepare import prepare
+from quickdraw_kit.shards.options import PrepareOptions, SplitRule
+from quickdraw_kit.shards.prepare.pipeline import prepare
 from quickdraw_kit.shards.splits import read_split_ids
 from quickdraw_kit.shards.verify import verify
-from quickdraw_kit.strokes.binary import write_binary
-from quickdraw_kit.strokes.ndjson import read_ndjson
 from tests.conftest import official_line
 
-BY_POSITION = Layout(rule=SplitRule("sketch-rnn"))
+BY_POSITION = PrepareOptions(rule=SplitRule("sketch-rnn"))
 
 
 @pytest.fixture
@@ -60,7 +60,9 @@ def test_positions_are_those_in_the_file_of_the_category(few, tmp_path, write_li
         path.write_bytes(b"".join(lines))
         write_binary(read_ndjson(path), tmp_path / "cat.bin")
         path = tmp_path / "cat.bin"
-    manifest = prepare([path], tmp_path / "out", layout=BY_POSITION, workers=1, max_rejects=0.1)
+    manifest = prepare(
+        [path], tmp_path / "out", options=BY_POSITION, workers=1, max_reject_rate=0.1
+    )
     bad = {10} - ({10} if suffix == ".bin" else set())
     assert members(tmp_path / "out") == {
         "train": set(range(70)) - bad,
@@ -68,28 +70,28 @@ def test_positions_are_those_in_the_file_of_the_category(few, tmp_path, write_li
         "test": set(range(75, 80)),
     }
     assert manifest.counts.filtered == {"split": 20}
-    assert manifest.layout.rule.by == "sketch-rnn"
+    assert manifest.options.rule.by == "sketch-rnn"
     assert load_manifest(tmp_path / "out") == manifest
     assert verify(tmp_path / "out").ok
 
 
 def test_filters_and_limits_move_nothing(few, tmp_path, write_lines):
-    from quickdraw_kit.shards.selection import Selection
+    from quickdraw_kit.shards.filters import Filters
 
     path = write_lines("cat.ndjson", [official_line(i, recognized=i % 3 > 0) for i in range(100)])
-    prepare([path], tmp_path / "all", layout=BY_POSITION, workers=1)
+    prepare([path], tmp_path / "all", options=BY_POSITION, workers=1)
     everything = members(tmp_path / "all")
-    for number, selection in enumerate((Selection(recognized_only=True), Selection(limit=30))):
+    for number, filters in enumerate((Filters(recognized_only=True), Filters(max_per_category=30))):
         out = tmp_path / str(number)
-        manifest = prepare([path], out, selection=selection, layout=BY_POSITION, workers=1)
+        manifest = prepare([path], out, filters=filters, options=BY_POSITION, workers=1)
         assert all(ids <= everything[name] for name, ids in members(out).items())
-        assert selection.limit in (None, manifest.counts.written)
+        assert filters.max_per_category in (None, manifest.counts.written)
 
 
 def test_a_file_of_several_categories_has_no_positions(tmp_path, write_lines):
     path = write_lines("pets.ndjson", [official_line(i, ["cat", "dog"][i % 2]) for i in range(9)])
     with pytest.raises(UsageError, match="holds several categories"):
-        prepare([path], tmp_path / "out", layout=BY_POSITION, workers=1)
+        prepare([path], tmp_path / "out", options=BY_POSITION, workers=1)
 
 
 @given(
@@ -107,30 +109,30 @@ def test_neither_how_files_are_cut_nor_blocks_matter(tmp_path_factory, cut, bloc
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(splits, "_SKETCH_RNN", (70, 75, 80))
         patch.setattr(splits, "_BLOCK", block)
-        prepare([folder / "cat.ndjson"], folder / "a", layout=BY_POSITION, workers=1)
+        prepare([folder / "cat.ndjson"], folder / "a", options=BY_POSITION, workers=1)
         splits._line_starts.cache_clear()
         patch.setattr(splits, "_BLOCK", 4 << 20)
-        patch.setattr("quickdraw_kit.shards.units.cut_units.__defaults__", (cut,))
-        prepare([folder / "cat.ndjson"], folder / "b", layout=BY_POSITION, workers=1)
+        patch.setattr("quickdraw_kit.shards.prepare.chunks.cut_units.__defaults__", (cut,))
+        prepare([folder / "cat.ndjson"], folder / "b", options=BY_POSITION, workers=1)
     assert contents(folder / "a") == contents(folder / "b")
     assert members(folder / "a")["test"] == set(range(75, 80))
 
 
 @pytest.mark.parametrize("form", ["csv", "json"])
 @pytest.mark.parametrize("unlisted", ["filter", "train"])
-def test_a_list_decides_and_workers_do_not(tmp_path, write_lines, form, unlisted, monkeypatch):
+def test_a_list_decides_and_workers_do_not(tmp_path, write_lines, format, unlisted, monkeypatch):
     path = write_lines("cat.ndjson", [official_line(i) for i in range(100)])
-    ids = tmp_path / f"ids.{form}"
-    if form == "csv":
+    ids = tmp_path / f"ids.{format}"
+    if format == "csv":
         rows = ["50,test", "7,valid", *(f"{i},train" for i in range(20, 40)), "12345,train"]
         ids.write_text("\n".join(["key_id,split", *rows]))
     else:
         ids.write_text(json.dumps({"test": ["50"], "valid": [7], "train": list(range(20, 40))}))
-    monkeypatch.setattr("quickdraw_kit.shards.units.cut_units.__defaults__", (3_000,))
-    layout = Layout(rule=SplitRule(unlisted=unlisted))
+    monkeypatch.setattr("quickdraw_kit.shards.prepare.chunks.cut_units.__defaults__", (3_000,))
+    options = PrepareOptions(rule=SplitRule(unlisted=unlisted))
     for workers in (1, 2):
         out = tmp_path / f"out{workers}"
-        manifest = prepare([path], out, layout=layout, split_ids=ids, workers=workers)
+        manifest = prepare([path], out, options=options, split_ids=ids, workers=workers)
         rest = set() if unlisted == "filter" else set(range(100)) - {50, 7}
         assert members(out) == {
             "train": set(range(20, 40)) | rest,
@@ -138,7 +140,7 @@ def test_a_list_decides_and_workers_do_not(tmp_path, write_lines, form, unlisted
             "test": {50},
         }
     assert contents(tmp_path / "out1") == contents(tmp_path / "out2")
-    assert manifest.layout.rule == SplitRule("ids", unlisted, read_split_ids(ids).sha256)
+    assert manifest.options.rule == SplitRule("ids", unlisted, read_split_ids(ids).sha256)
     assert manifest.counts.filtered == ({"split": 78} if unlisted == "filter" else {})
     assert verify(out).ok
 
@@ -197,7 +199,7 @@ def test_lists_of_other_forms_and_rules_without_one_are_refused(tmp_path, write_
         with pytest.raises(UsageError, match=r"a\.(txt|csv)"):
             read_split_ids(ids)
     with pytest.raises(UsageError, match="none is given"):
-        prepare([path], tmp_path / "out", layout=Layout(rule=SplitRule("ids")))
+        prepare([path], tmp_path / "out", options=PrepareOptions(rule=SplitRule("ids")))
     for wrong in ({"by": "chance"}, {"unlisted": "drop"}):
         with pytest.raises(UsageError, match="expected"):
             SplitRule(**wrong)
@@ -207,5 +209,5 @@ def test_the_manifest_of_a_split_by_hash_is_as_it_always_was(tmp_path, write_lin
     path = write_lines("cat.ndjson", [official_line(i) for i in range(30)])
     prepare([path], tmp_path / "out")
     assert "rule" not in json.loads((tmp_path / "out" / "manifest.json").read_text())["layout"]
-    assert load_manifest(tmp_path / "out").layout.rule == SplitRule()
+    assert load_manifest(tmp_path / "out").options.rule == SplitRule()
     assert sum(map(len, itertools.chain(members(tmp_path / "out").values()))) == 30

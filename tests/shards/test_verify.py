@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quickdraw_kit.errors import DataError
-from quickdraw_kit.shards.layout import Layout
 from quickdraw_kit.shards.manifest import load_manifest
-from quickdraw_kit.shards.prepare import prepare
-from quickdraw_kit.shards.store import ObjectStore
+from quickdraw_kit.shards.options import PrepareOptions
+from quickdraw_kit.shards.prepare.pipeline import prepare
 from quickdraw_kit.shards.verify import verify
+from quickdraw_kit.storage.store import ObjectStore
 from tests.conftest import official_line
 
 
@@ -23,8 +23,8 @@ def data_set(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("verify")
     source = folder / "cat.ndjson"
     source.write_bytes(b"".join(map(official_line, range(200))) + b"broken\n")
-    layout = Layout(form=request.param, shard_rows=64)
-    prepare([source], folder / "out", layout=layout, max_rejects=0.1)
+    options = PrepareOptions(format=request.param, rows_per_shard=64)
+    prepare([source], folder / "out", options=options, max_reject_rate=0.1)
     return folder / "out"
 
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.learn.graph import Graph, Node, network_graph
+from quickdraw_kit.learn.models.graph import Graph, Node, network_graph
 from quickdraw_kit.show.network import draw_network, network_dot
 
 needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")

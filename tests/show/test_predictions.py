@@ -5,10 +5,10 @@ import pytest
 from PIL import Image
 
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.learn.predict import Prediction
+from quickdraw_kit.learn.infer.predict import Prediction
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.show.predictions import prediction_figure
-from quickdraw_kit.strokes.generate import generate_drawings
+from quickdraw_kit.synthetic.generator import generate_drawings
 
 BATCH = generate_drawings(("star",), 1, seed=1, raw=False)
 SEEN = rasterize(BATCH)[0]

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.learn.dataset import ArrayDataset
+from quickdraw_kit.learn.data.dataset import ArrayDataset
+from quickdraw_kit.learn.data.sequences import StrokeDataset
+from quickdraw_kit.learn.data.splits import open_splits
 from quickdraw_kit.learn.evaluate import evaluate, settings_for
 from quickdraw_kit.learn.export import open_model
-from quickdraw_kit.learn.sequence import StrokeDataset
-from quickdraw_kit.learn.sources import open_splits
 from quickdraw_kit.learn.train import TrainConfig, train
 from quickdraw_kit.raster.render import rasterize
-from quickdraw_kit.shards.layout import Layout, SplitRule
-from quickdraw_kit.shards.prepare import prepare
+from quickdraw_kit.shards.options import PrepareOptions, SplitRule
+from quickdraw_kit.shards.prepare.pipeline import prepare
 from quickdraw_kit.show.report import _origin, images_of, write_report
-from quickdraw_kit.strokes.generate import generate_drawings, write_sample
+from quickdraw_kit.synthetic.generator import generate_drawings, write_sample
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def folder(tmp_path_factory):
         [folder / "sample"],
         folder / "shards",
         workers=1,
-        layout=Layout(strokes=True, shard_rows=50),
+        options=PrepareOptions(strokes=True, rows_per_shard=50),
     )
     batch = generate_drawings(("circle", "star"), 120, seed=3, raw=False)
     (folder / "bitmaps").mkdir()
@@ -114,7 +114,7 @@ def test_it_is_one_file_that_asks_for_nothing(folder, tmp_path):
 
 
 def test_a_model_from_elsewhere_has_no_history(folder, tmp_path):
-    from quickdraw_kit.learn.model import save_model
+    from quickdraw_kit.learn.models.model import save_model
 
     save_model(open_model(folder / "bitmaps-model"), tmp_path / "model.safetensors")
     write_report(tmp_path / "page.html", "T", folder / "bitmaps", tmp_path / "model.safetensors")
@@ -164,7 +164,7 @@ def test_strokes_are_rendered():
 @pytest.mark.parametrize(("by", "said"), [("hash", "a hash"), ("sketch-rnn", "place in the file")])
 def test_the_page_says_what_split_the_drawings(by, said, tmp_path):
     write_sample(tmp_path / "sample", drawings=40, categories=["circle"])
-    layout = Layout(rule=SplitRule(by=by))
-    prepare([tmp_path / "sample"], tmp_path / "shards", workers=1, layout=layout)
+    options = PrepareOptions(rule=SplitRule(by=by))
+    prepare([tmp_path / "sample"], tmp_path / "shards", workers=1, options=options)
     told = dict(_origin(tmp_path / "shards"))
     assert told["split by"].startswith(said)

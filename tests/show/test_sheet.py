@@ -6,7 +6,7 @@ from PIL import Image
 
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.show.sheet import contact_sheet
-from quickdraw_kit.strokes.generate import generate_drawings
+from quickdraw_kit.synthetic.generator import generate_drawings
 
 
 def solid(levels):

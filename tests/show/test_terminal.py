@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.show.terminal import bars, gallery, preview, text_picture
 from quickdraw_kit.strokes.batch import DrawingBatch
-from quickdraw_kit.strokes.generate import generate_drawings
+from quickdraw_kit.synthetic.generator import generate_drawings
 
 BITS = {0x01: (0, 0), 0x02: (1, 0), 0x04: (2, 0), 0x40: (3, 0)}
 BITS |= {0x08: (0, 1), 0x10: (1, 1), 0x20: (2, 1), 0x80: (3, 1)}

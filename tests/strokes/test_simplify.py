@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quickdraw_kit.errors import DataError, UsageError
+from quickdraw_kit.formats.ndjson.files import read_ndjson
 from quickdraw_kit.strokes.batch import DrawingBatch, lengths_to_offsets
-from quickdraw_kit.strokes.ndjson import read_ndjson
 from quickdraw_kit.strokes.simplify import _simplify, simplify
 
 numbers = st.integers(-1000, 2000) | st.integers(0, 9)
@@ -94,8 +94,8 @@ def test_place_and_size_do_not_matter(drawing, move, size):
 @given(st.lists(drawings, min_size=2, max_size=5), st.data())
 def test_where_a_batch_is_cut_does_not_matter(several, data):
     batch = raw(*several)
-    cut = data.draw(st.integers(0, len(batch)))
-    parts = [simplify(batch[:cut]), simplify(batch[cut:])]
+    slice_ = data.draw(st.integers(0, len(batch)))
+    parts = [simplify(batch[:slice_]), simplify(batch[slice_:])]
     assert simplify(batch).equals(DrawingBatch.concat(parts))
 
 

@@ -5,8 +5,8 @@ import json
 
 import numpy as np
 
-from quickdraw_kit.strokes.jsonline import LineError, parse_line
-from quickdraw_kit.strokes.ndjson import scan_stream
+from quickdraw_kit.formats.ndjson.files import scan_stream
+from quickdraw_kit.formats.ndjson.line_parser import LineError, parse_line
 
 OFFICIAL = {
     "word": "cat",

@@ -7,8 +7,8 @@ import numpy as np
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.strokes.batch import DrawingBatch
-from quickdraw_kit.strokes.generate import generate_drawings
 from quickdraw_kit.strokes.simplify import simplify
+from quickdraw_kit.synthetic.generator import generate_drawings
 from quickdraw_kit.trace.image import trace_image
 
 HOUSES = generate_drawings(("house", "star", "fish"), 4, seed=7, raw=False)

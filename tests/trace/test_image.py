@@ -6,8 +6,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from quickdraw_kit.errors import DataError
+from quickdraw_kit.formats.ndjson.files import read_ndjson
 from quickdraw_kit.strokes.batch import DrawingBatch
-from quickdraw_kit.strokes.ndjson import read_ndjson
 from quickdraw_kit.trace.image import trace_image
 from tests.trace.cases import HOUSES, away, exact, large, normalised
 

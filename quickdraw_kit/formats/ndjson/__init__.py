@@ -1,0 +1,1 @@
+"""The official ndjson files: scanner, line parser and writer."""

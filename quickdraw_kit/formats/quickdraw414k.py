@@ -1,0 +1,139 @@
+"""QuickDraw-414k, the set of the Multi-Graph Transformer paper: a small ``.npy`` for each drawing.
+
+``coordinate_files/<train|val|test>/<category>/<name>.npy`` holds 100 rows of x, y, pen down, pen
+up: absolute coordinates in the 256 x 256 frame, (1, 0) within a stroke and (0, 1) at its last
+point, then rows of 0 or -1 that fill up; longer drawings were cut by its authors. Some files keep
+the rows as a pickled object, which is read without executing it. The layout is taken from the
+public loaders of the set (PengBoXiangShang/torchsketch and programs built on it). The set itself
+lies on a file-sharing service and was not at hand: anything that differs is refused, not guessed.
+
+References
+----------
+Xu, Joshi, Bresson: Multi-Graph Transformer for Free-Hand Sketch Recognition, arXiv:1912.11258.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from quickdraw_kit.categories import CATEGORIES
+from quickdraw_kit.errors import DataError, UsageError
+from quickdraw_kit.formats.npy_header import parse_header, parse_npy
+from quickdraw_kit.formats.object_arrays import parse_object_array
+from quickdraw_kit.strokes.batch import DrawingBatch, lengths_to_offsets
+from quickdraw_kit.strokes.key_ids import row_key_ids
+
+__all__ = ["QUICKDRAW414K_SPLITS", "iter_quickdraw414k"]
+
+QUICKDRAW414K_SPLITS = ("train", "val", "test")
+
+_LARGEST = 1 << 16  # bytes of a file; 100 rows of doubles take 3,328
+
+
+def iter_quickdraw414k(
+    folder: str | os.PathLike[str], *, split: str | None = None
+) -> Iterator[DrawingBatch]:
+    """Read the coordinate files of QuickDraw-414k, a category at a time.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        The set's folder, or its ``coordinate_files``.
+    split : {"train", "val", "test"}, optional
+        Read only this split; by default all that are there, in this order.
+
+    Yields
+    ------
+    DrawingBatch
+        The drawings of one category of one split, in the order of their file names, with int16
+        coordinates. The set has no key_id: each is made of split, category and file name by
+        `quickdraw_kit.strokes.key_ids.row_key_ids`. Other metadata is empty.
+
+    Raises
+    ------
+    DataError
+        If the folder has no such split, or a file is anything but such rows. No pickle is loaded.
+    UsageError
+        If there is no split of that name.
+    OSError
+        If a file cannot be read.
+
+    Examples
+    --------
+    >>> place = getfixture("tmp_path") / "coordinate_files" / "train" / "cat"
+    >>> place.mkdir(parents=True)
+    >>> rows = np.full((100, 4), -1, np.int16)
+    >>> rows[:3] = [[0, 9, 1, 0], [30, 9, 0, 1], [7, 7, 0, 1]]
+    >>> np.save(place / "cat_0.npy", rows)
+    >>> (batch,) = iter_quickdraw414k(getfixture("tmp_path"))
+    >>> batch[0].word, batch[0].strokes
+    ('cat', [array([[ 0,  9],
+           [30,  9]], dtype=int16), array([[7, 7]], dtype=int16)])
+    """
+    if split is not None and split not in QUICKDRAW414K_SPLITS:
+        raise UsageError(f"there is no split {split!r}, expected train, val or test")
+    root = Path(folder)
+    if (root / "coordinate_files").is_dir():
+        root = root / "coordinate_files"
+    wanted = QUICKDRAW414K_SPLITS if split is None else (split,)
+    there = [name for name in wanted if (root / name).is_dir()]
+    if not there:
+        raise DataError(f"{root} has no folder {' or '.join(wanted)} of coordinate files")
+    for name in there:
+        for category in sorted(child for child in (root / name).iterdir() if child.is_dir()):
+            if files := sorted(category.glob("*.npy")):
+                yield _read_category(files, name, category.name)
+
+
+def _read_category(files: list[Path], split: str, name: str) -> DrawingBatch:
+    spaced = name.replace("_", " ")
+    word = spaced if name not in CATEGORIES and spaced in CATEGORIES else name
+    drawings = [_read_rows(path) for path in files]
+    offsets = lengths_to_offsets([len(rows) for rows in drawings])
+    rows = np.concatenate(drawings)
+    ends = np.flatnonzero(np.isin(np.arange(1, len(rows) + 1), offsets) | (rows[:, 3] == 1)) + 1
+    x, y = rows[:, :2].astype(np.int16).T.copy()
+    keys = [row_key_ids(f"quickdraw-414k/{split}/{name}/{path.stem}", 0, 1) for path in files]
+    without_strokes = DrawingBatch.from_strokes([[]] * len(files), words=[word] * len(files))
+    return replace(
+        without_strokes,
+        x=x,
+        y=y,
+        stroke_offsets=np.concatenate([[0], ends]),
+        drawing_offsets=np.searchsorted(ends, offsets, side="right"),
+        key_id=np.concatenate(keys),
+    )
+
+
+def _read_rows(path: Path) -> npt.NDArray[Any]:
+    """Return the rows of a file that are points."""
+    with path.open("rb") as file:
+        data = file.read(_LARGEST + 1)
+    if len(data) > _LARGEST:
+        raise DataError(f"{path} is larger than {_LARGEST} bytes: it is no drawing of the set")
+    header = parse_header(data, len(data), str(path))
+    if header.dtype is None:
+        arrays = parse_object_array(data, header.offset, str(path))
+    else:
+        arrays = [parse_npy(data, str(path))]
+    if len(arrays) != 1:
+        raise DataError(f"{path} holds {len(arrays)} arrays, expected one drawing")
+    (rows,) = arrays
+    if rows.ndim != 2 or rows.shape[1] != 4 or rows.dtype.kind not in "iuf":
+        raise DataError(f"{path} holds {rows.dtype} {rows.shape}, expected numbers (100, 4)")
+    pen = rows[:, 2:].tolist()
+    points = next((row for row, state in enumerate(pen) if sorted(state) != [0, 1]), len(rows))
+    filler = rows[points:]
+    if not ((filler == -1).all(axis=1) | (filler == 0).all(axis=1)).all():
+        raise DataError(f"{path}, row {points}: {filler[0].tolist()} is neither a point nor filler")
+    if not points:
+        raise DataError(f"{path} has no points")
+    places = rows[:points, :2]
+    if ((places != np.rint(places)) | (np.abs(places) > 0x7FFF)).any():
+        raise DataError(f"{path} has coordinates that are no whole numbers of 16 bits")
+    return rows[:points]

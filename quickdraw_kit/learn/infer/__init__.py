@@ -1,0 +1,1 @@
+"""Predictions for drawings from any source."""

@@ -1,0 +1,1 @@
+"""Read shards: datasets, prefetching and file readers."""

@@ -1,0 +1,213 @@
+"""The sections of a report that are about a model: what it is, how it learnt, what it answers."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from quickdraw_kit.learn.data.dataset import Dataset
+from quickdraw_kit.learn.evaluate import Evaluation, evaluate
+from quickdraw_kit.learn.group_metrics import groups_of, metadata_of
+from quickdraw_kit.learn.history import read_history
+from quickdraw_kit.learn.metrics import confused_pairs
+from quickdraw_kit.learn.models.graph import network_graph
+from quickdraw_kit.learn.models.model import Model
+from quickdraw_kit.learn.models.networks import count_parameters
+from quickdraw_kit.learn.models.summary import describe_network
+from quickdraw_kit.show.confusion import FEW_LABELS, confused_block, confusion_matrix
+from quickdraw_kit.show.figures import reliability_diagram, training_history
+from quickdraw_kit.show.grids import prediction_grid
+from quickdraw_kit.show.network import draw_network
+from quickdraw_kit.show.page import Block, Picture, Section, Table
+from quickdraw_kit.show.report import images_of
+from quickdraw_kit.storage.files import atomic_write
+
+__all__ = ["about_model"]
+
+Row: TypeAlias = Sequence[str | int | float | None]
+
+_SHOWN = 32  # predictions in a grid
+_PAIRS = 20
+_GROUPS = {"countrycode": "country", "recognized": "recognized by the game"}
+_MOST_GROUPS = 15
+_HEADER = ["drawings", "loss", "top-1, %", "top-3, %", "top-5, %", "MAP@3", "macro F1"]
+
+
+def about_model(
+    model: Model, folder: Path, splits: Mapping[str, Dataset], figures: Path
+) -> list[Section]:
+    """Measure a model and draw what it does."""
+    results = {split: evaluate(model, data) for split, data in splits.items()}
+    with atomic_write(folder / "evaluation.json") as file:
+        summary = {
+            split: {"drawings": len(result), **result.figures()}
+            for split, result in results.items()
+        }
+        file.write(json.dumps(summary, indent=1).encode())
+    return [
+        _network(model, figures),
+        _learning(folder, results, figures),
+        _answers(splits, results, figures),
+        _confusions(next(reversed(results)), results, figures),
+        _parts(next(reversed(results)), splits, results),
+    ]
+
+
+def _network(model: Model, figures: Path) -> Section:
+    classes = len(model.label_names)
+    layers = describe_network(model.architecture, classes, side=model.side)
+    draw_network(network_graph(model.architecture, classes, side=model.side), figures / "model.svg")
+    rows: list[Row] = [
+        [layer.kind, " x ".join(map(str, layer.shape)), layer.parameters or None]
+        for layer in layers
+    ]
+    parameters = count_parameters(model.network)
+    lines: list[Block] = [f"{model.architecture}: {parameters:,} parameters, {classes} labels."]
+    if model.metadata.get("data"):
+        lines.append(f"Trained on: {model.metadata['data']}.")
+    return Section(
+        "The model",
+        [
+            *lines,
+            Table(["layer", "gives", "parameters"], rows, "Its layers", folded=len(rows) > 16),
+            Picture(figures / "model.svg", "The network as a graph", "What feeds what."),
+        ],
+    )
+
+
+def _learning(folder: Path, results: dict[str, Evaluation], figures: Path) -> Section:
+    blocks: list[Block] = []
+    if history := read_history(folder):
+        training_history(history, figures / "history.png")
+        blocks.append(
+            Picture(
+                figures / "history.png",
+                "Curves: loss and accuracy of each epoch",
+                "Training is measured while the weights change and on augmented drawings, so it "
+                "may be worse than validation.",
+            )
+        )
+    rows: list[Row] = [
+        [split, len(r), r.loss, 100 * r.top1, 100 * r.top3, 100 * r.top5, r.map3, r.macro_f1]
+        for split, r in results.items()
+    ]
+    reliability_diagram(
+        {split: result.reliability for split, result in results.items()},
+        figures / "reliability.png",
+    )
+    blocks += [
+        Table(["split", *_HEADER], rows, "The final weights"),
+        Picture(
+            figures / "reliability.png",
+            "Reliability: accuracy against confidence",
+            "A model that knows how sure to be lies on the diagonal.",
+        ),
+    ]
+    return Section("How it learnt", blocks)
+
+
+def _answers(
+    splits: Mapping[str, Dataset], results: dict[str, Evaluation], figures: Path
+) -> Section:
+    last = next(reversed(results))
+    wanted: dict[tuple[str, str], npt.NDArray[np.int64]] = {
+        (split, "predictions"): _mixed(results[split]) for split in dict.fromkeys(("train", last))
+        if split in results
+    }  # fmt: skip
+    wanted[last, "mistakes"] = _mistakes(results[last])
+    blocks: list[Block] = []
+    for (split, kind), rows in wanted.items():
+        if not len(rows):
+            blocks.append(f"There is no mistake in {split}.")
+            continue
+        path = figures / f"{kind}-{split}.png"
+        _grid(splits[split], results[split], rows, path)
+        caption = {
+            "predictions": f"Answers on drawings of {split}, a quarter of them wrong if there are "
+            "as many: right ones green and ticked, wrong ones red and crossed, with the truth.",
+            "mistakes": f"The mistakes in {split} that the model was most sure of.",
+        }
+        blocks.append(Picture(path, f"{kind} on {split}", caption[kind]))
+    return Section("Its answers", blocks)
+
+
+def _confusions(split: str, results: dict[str, Evaluation], figures: Path) -> Section:
+    result = results[split]
+    confusion, names = result.confusion, result.label_names
+    many = len(names) > FEW_LABELS
+    pairs = confused_pairs(confusion, names, most=_PAIRS)
+    confusion_matrix(confusion, names, figures / "confusion.png")
+    blocks: list[Block] = []
+    if many and pairs:
+        confused_block(confusion, names, figures / "confused.png")
+        caption = "Numbers are per cent of all drawings of the row's label."
+        blocks.append(Picture(figures / "confused.png", "The most confused labels", caption))
+    caption = f"What is taken for what, on drawings of {split}."
+    if many:
+        caption += " Click to read it in full size; it is also in the folder figures."
+    blocks.append(Picture(figures / "confusion.png", "The confusion matrix", caption, zoom=many))
+    if pairs:
+        rows: list[Row] = [
+            [pair.truth, pair.answer, pair.count, 100 * pair.share] for pair in pairs
+        ]
+        header = ["truth", "answer", "times", "% of the truth"]
+        blocks.append(Table(header, rows, "Most frequent confusions"))
+    return Section("What it confuses", blocks)
+
+
+def _parts(split: str, splits: Mapping[str, Dataset], results: dict[str, Evaluation]) -> Section:
+    result = results[split]
+    scores = result.classes
+    order = np.argsort(scores.f1, kind="stable")
+    rows: list[Row] = [
+        [
+            result.label_names[label],
+            int(scores.support[label]),
+            *(100 * float(column[label]) for column in (scores.precision, scores.recall)),
+            float(scores.f1[label]),
+        ]
+        for label in order
+    ]
+    header = ["label", "drawings", "precision, %", "recall, %", "F1"]
+    title = f"Each label in {split}, the weakest first"
+    blocks: list[Block] = [Table(header, rows, title, folded=len(rows) > FEW_LABELS)]
+    for kind, values in metadata_of(splits[split]).items():
+        groups = groups_of(result, values)
+        table: list[Row] = [
+            [group.name, group.drawings, group.loss, 100 * group.top1, 100 * group.top3]
+            for group in groups[:_MOST_GROUPS]
+        ]
+        header = [_GROUPS[kind], "drawings", "loss", "top-1, %", "top-3, %"]
+        title = f"By {_GROUPS[kind]}, in {split}"
+        if len(groups) > _MOST_GROUPS:
+            title += f": the {_MOST_GROUPS} most frequent of {len(groups)}"
+        blocks.append(Table(header, table, title))
+    return Section("Where it is good", blocks)
+
+
+def _mixed(result: Evaluation) -> npt.NDArray[np.int64]:
+    """Choose some answers; wrong ones are the interesting ones, and up to a quarter of them."""
+    rng = np.random.default_rng(0)  # a data set may be sorted by label
+    order = rng.permutation(len(result))
+    right = (result.ranks == 0)[order]
+    wrong = order[~right][: _SHOWN // 4]
+    return rng.permutation(np.concatenate([wrong, order[right][: _SHOWN - len(wrong)]]))
+
+
+def _mistakes(result: Evaluation) -> npt.NDArray[np.int64]:
+    wrong = np.flatnonzero(result.ranks > 0)
+    return wrong[np.argsort(-result.confidence[wrong], kind="stable")][:_SHOWN]
+
+
+def _grid(data: Dataset, result: Evaluation, rows: npt.NDArray[np.int64], path: Path) -> None:
+    prediction_grid(
+        images_of(data, rows),
+        result.labels[rows],
+        result.predictions[rows],
+        result.label_names,
+        path,
+        confidence=result.confidence[rows],
+    )

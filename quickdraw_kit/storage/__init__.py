@@ -1,0 +1,1 @@
+"""Open, commit, fetch and cache files, on disks and in object stores."""

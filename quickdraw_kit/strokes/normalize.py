@@ -1,0 +1,48 @@
+"""Bring drawings of any size into the 256 x 256 frame: the first two of Google's four steps."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from quickdraw_kit.strokes.batch import DrawingBatch
+
+__all__ = ["normalize"]
+
+
+def normalize(batch: DrawingBatch) -> DrawingBatch:
+    """Align each drawing to the top left corner and scale its longer side to 255.
+
+    Parameters
+    ----------
+    batch : DrawingBatch
+        Any coordinates; one that already starts at 0 and ends at 255 stays as it is.
+
+    Returns
+    -------
+    DrawingBatch
+        With float32 coordinates from 0 to 255 and the same strokes, times and metadata. A drawing
+        without extent (all points equal) moves to the corner.
+
+    Examples
+    --------
+    >>> raw = DrawingBatch.from_strokes([[([-10, 0, 10], [5, 15, 15], [0, 9, 18])]], words=["line"])
+    >>> normalize(raw)[0].strokes[0][:, :2]
+    array([[  0. ,   0. ],
+           [127.5, 127.5],
+           [255. , 127.5]])
+    """
+    if len(batch.x) == 0:
+        return replace(batch, x=batch.x.astype(np.float32), y=batch.y.astype(np.float32))
+    counts = batch.point_counts
+    filled = counts > 0
+    starts = batch.point_offsets[:-1][filled]
+    x, y = batch.x.astype(np.float64), batch.y.astype(np.float64)
+    low_x, low_y = np.minimum.reduceat(x, starts), np.minimum.reduceat(y, starts)
+    extent = np.maximum(
+        np.maximum.reduceat(x, starts) - low_x, np.maximum.reduceat(y, starts) - low_y
+    )
+    scale = np.divide(255.0, extent, out=np.ones_like(extent), where=extent > 0)
+    points = counts[filled]
+    x = (x - np.repeat(low_x, points)) * np.repeat(scale, points)
+    y = (y - np.repeat(low_y, points)) * np.repeat(scale, points)
+    return replace(batch, x=x.astype(np.float32), y=y.astype(np.float32))

@@ -1,0 +1,51 @@
+"""Columns have room for whatever a block can hold, and hand out what is filled."""
+
+import numpy as np
+import pytest
+
+from quickdraw_kit.formats.ndjson.columns import LENGTH, LINE, OFFSET, Columns
+from quickdraw_kit.formats.ndjson.line_parser import parse_line
+
+LINE_TEXT = (
+    b'{"word":"cat","countrycode":"D","timestamp":"","recognized":true,"key_id":"18446744073709551615"'
+    b',"drawing":[[[1,30],[2,3]],[[4],[255]]]}'
+).replace(b'"D"', b'"DE"')
+
+
+def test_drawings_of_the_standard_parser():
+    columns = Columns.for_block(1000, raw=False)
+    counts = np.zeros(4, np.int64)
+    for line in (1, 2):
+        counts[0] = line
+        columns.place(counts, parse_line(LINE_TEXT), 1, 100 * line, 70 + line)
+    assert counts.tolist() == [2, 2, 4, 6]
+    batch = columns.batch(counts, ("dog", "cat"))
+    assert batch[0].strokes[0].tolist() == [[1, 2], [30, 3]]
+    assert batch[1].strokes[1].tolist() == [[4, 255]]
+    assert batch[1].key_id == 2**64 - 1
+    assert batch[1].word == "cat"
+    assert batch[1].countrycode == "DE"
+    assert np.isnat(batch[1].timestamp)
+    assert columns.of_rows(OFFSET, counts).tolist() == [100, 200]
+    assert columns.of_rows(LENGTH, counts).tolist() == [71, 72]
+    assert columns.of_rows(LINE, counts).tolist() == [1, 2]
+
+
+def test_a_batch_does_not_change_when_the_columns_are_filled_again():
+    columns = Columns.for_block(1000, raw=False)
+    counts = np.array([1, 0, 0, 0])
+    columns.place(counts, parse_line(LINE_TEXT), 0, 0, 0)
+    batch = columns.batch(counts, ("cat",))
+    columns.place(np.array([1, 0, 0, 0]), parse_line(LINE_TEXT.replace(b"[1,", b"[9,")), 0, 0, 0)
+    assert batch.x.tolist() == [1, 30, 4]
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_room_is_made_once(raw):
+    columns = Columns.for_block(100, raw=raw)
+    assert columns.with_room(100, raw=raw) is columns
+    assert columns.with_room(90, raw=raw) is columns
+    larger = columns.with_room(200, raw=raw)
+    assert len(larger.x) > len(columns.x)
+    other = columns.with_room(100, raw=not raw)
+    assert (other.t is None) == raw

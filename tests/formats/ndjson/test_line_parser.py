@@ -1,0 +1,195 @@
+"""What a valid line is, and the reason that each other line is refused with."""
+
+import json
+
+import numpy as np
+import pytest
+
+from quickdraw_kit.formats.ndjson.line_parser import LineError, parse_line
+
+SIMPLIFIED = {
+    "word": "cat",
+    "countrycode": "DE",
+    "timestamp": "2017-03-02 23:25:10.07453 UTC",
+    "recognized": True,
+    "key_id": "5201136883597312",
+    "drawing": [[[1, 30], [2, 3]], [[4], [255]]],
+}
+RAW = {**SIMPLIFIED, "drawing": [[[1, -30.5], [2, 3], [0, 16]], [[4], [2755], [90]]]}
+
+
+def line(base=SIMPLIFIED, /, **changes) -> bytes:
+    return json.dumps({**base, **changes}).encode()
+
+
+def test_simplified():
+    parsed = parse_line(line())
+    assert not parsed.is_raw
+    assert parsed.word == "cat"
+    assert parsed.countrycode == "DE"
+    assert np.datetime64(parsed.timestamp, "us") == np.datetime64("2017-03-02T23:25:10.074530")
+    assert parsed.recognized is True
+    assert parsed.key_id == 5201136883597312
+    assert parsed.x.dtype == parsed.y.dtype == np.uint8
+    assert parsed.x.tolist() == [1, 30, 4]
+    assert parsed.y.tolist() == [2, 3, 255]
+    assert parsed.t is None
+    assert parsed.counts == [2, 1]
+
+
+def test_raw():
+    parsed = parse_line(line(RAW))
+    assert parsed.is_raw
+    assert parsed.x.dtype == np.float32
+    assert parsed.t.dtype == np.int32
+    assert parsed.x.tolist() == [1, -30.5, 4]
+    assert parsed.t.tolist() == [0, 16, 90]
+
+
+@pytest.mark.parametrize(
+    ("text", "changes"),
+    [
+        (json.dumps(dict(reversed(SIMPLIFIED.items()))).encode(), {}),
+        (json.dumps(SIMPLIFIED, indent=1).replace("\n", "\r\t ").encode(), {}),
+        (line(extra={"a": [None]}), {}),
+        (line(word="Überraschung \u2028"), {"word": "Überraschung \u2028"}),
+        (json.dumps({**SIMPLIFIED, "word": "日本"}, ensure_ascii=False).encode(), {"word": "日本"}),
+        (line(word='a"b\\c'), {"word": 'a"b\\c'}),
+        (line(countrycode=""), {"countrycode": ""}),
+        (line(timestamp=""), {"timestamp": None}),
+        (line(recognized=None), {"recognized": False}),
+        (line(timestamp="1970-01-01 00:00:01 UTC"), {"timestamp": 10**6}),
+        (line(timestamp="1969-12-31 23:59:59.5 UTC"), {"timestamp": -(10**6) // 2}),
+        (line(timestamp="2016-02-29 00:00:00.000001 UTC"), {"timestamp": 1456704000000001}),
+        (line(key_id=7), {"key_id": 7}),
+        (line(key_id="0"), {"key_id": 0}),
+        (line(key_id=str(2**64 - 1)), {"key_id": 2**64 - 1}),
+        (line().replace(b"[1, 30]", b"[1.0, 3e1]"), {}),
+        (line().replace(b"[1, 30]", b"[100e-2, 30.0000000000000000001]"), {}),
+        (line()[:-1] + b', "word": "dog"}', {"word": "dog"}),
+    ],
+)
+def test_odd_but_valid(text, changes):
+    expected, parsed = parse_line(line()), parse_line(text)
+    for name in ("word", "countrycode", "timestamp", "recognized", "key_id", "counts"):
+        assert getattr(parsed, name) == changes.get(name, getattr(expected, name)), name
+    np.testing.assert_array_equal(parsed.x, expected.x)
+    np.testing.assert_array_equal(parsed.y, expected.y)
+
+
+def test_times_are_rounded_half_to_even():
+    parsed = parse_line(
+        line(RAW, drawing=[[[0] * 5, [0] * 5, [0.5, 1.5, -0.5, 2.4999, 2**31 - 1]]])
+    )
+    assert parsed.t.tolist() == [0, 2, 0, 2, 2**31 - 1]
+
+
+def test_coordinates_are_rounded_by_way_of_double():
+    text = line(RAW).replace(b"-30.5", b"1.00000005960464477539062500001")
+    # to double this is the middle between two float32, which goes to the even one
+    assert parse_line(text).x[1] == np.float32(1)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (b"", "not JSON: Expecting value at column 1 of 0"),
+        (line()[:-5], "not JSON: Expecting ',' delimiter at column"),
+        (b"[1]", "the line is a list of 1, expected a JSON object"),
+        (b"\xef\xbb\xbf" + line(), "not JSON: Unexpected UTF-8 BOM"),
+        (line() + line(), "not JSON: Extra data at column"),
+        (b"\xc2\xa0" + line(), "not JSON: Expecting value at column 1"),
+        (line().replace(b"cat", b"c\xfft"), "byte 0xff at column 12 is not UTF-8"),
+        (b"[" * 100_000, "lists within lists without end"),
+        (line(key_id=1).replace(b": 1,", b": " + b"1" * 5000 + b","), "too many digits"),
+        (line(word=""), 'word is "", expected a string that is not empty'),
+        (line(word=3), "word is 3, expected a string"),
+        (line(word="c\tt").replace(b"\\t", b"\t"), "not JSON: Invalid control character"),
+        (line(word="\ud83d"), "half of a surrogate pair"),
+        (line(countrycode="D"), 'countrycode is "D", expected two ASCII letters or none'),
+        (line(countrycode="ÄÖ"), "expected two ASCII letters"),
+        (line(countrycode="D1"), "expected two ASCII letters"),
+        (line(countrycode=None), "countrycode is null"),
+        (
+            line(timestamp="2017-03-02T23:25:10Z"),
+            'timestamp is "2017-03-02T23:25:10Z", expected YYYY',
+        ),
+        (line(timestamp="2017-02-29 00:00:00 UTC"), "day is out of range"),
+        (line(timestamp="0000-01-01 00:00:00 UTC"), "year 0 is out of range"),
+        (line(timestamp="2017-01-01 00:00:60 UTC"), "second must be in 0..59"),
+        (line(timestamp="2017-01-01 00:00:00. UTC"), "expected YYYY"),
+        (line(timestamp="2017-01-01 00:00:00.1234567 UTC"), "expected YYYY"),
+        (line(timestamp="\uff12017-01-01 00:00:00 UTC"), "expected YYYY"),
+        (line(recognized="true"), 'recognized is "true", expected true or false'),
+        (line(recognized=1), "recognized is 1, expected true or false"),
+        (line(key_id="12a"), 'key_id is "12a", expected digits that fit 64 bits'),
+        (line(key_id="\u0661"), "expected digits"),
+        (line(key_id=""), "expected digits"),
+        (line(key_id=-1), "key_id is -1, expected digits"),
+        (line(key_id=1.0), "key_id is 1.0, expected digits"),
+        (line(key_id=True), "key_id is true, expected digits"),
+        (line(key_id=2**64), "key_id is 18446744073709551616, expected digits"),
+        (line(key_id="9" * 4000), "expected digits"),
+        (line(drawing=[]), "drawing is [], expected a list of at least one stroke"),
+        (line(drawing="x"), 'drawing is "x", expected a list'),
+        (line(drawing=[[1, 2]]), "stroke 1 is a list of 2, expected lists x, y or x, y, t"),
+        (line(drawing=[[]]), "stroke 1 has 0 rows"),
+        (line(drawing=[[[1], [2], [3], [4]]]), "stroke 1 has 4 rows"),
+        (line(drawing=[[[], []]]), "stroke 1 has no points"),
+        (line(drawing=[[[1], [1]], [[], []]]), "stroke 2 has no points"),
+        (line(drawing=[[[1], [1]], [[1], [1], [1]]]), "stroke 2 has 3 rows and stroke 1 has 2"),
+        (
+            line(drawing=[[[1], [1]], [[1], [1]], [[1] * 5, [1] * 4]]),
+            "stroke 3 has 5 x and 4 y",
+        ),
+        (line(drawing=[[[1, 2], [1, 2], [1]]]), "stroke 1 has 2 x, 2 y and 1 t"),
+        (
+            line(drawing=[[[1], [2]], [[1, 300], [1, 2]]]),
+            "x 300 in stroke 2, expected whole numbers 0 to 255",
+        ),
+        (line(drawing=[[[1], [-1]]]), "y -1 in stroke 1, expected whole"),
+        (line(drawing=[[[1.5], [1]]]), "x 1.5 in stroke 1, expected whole"),
+        (line(drawing=[[["1"], [1]]]), 'x "1" in stroke 1, expected a number'),
+        (line(drawing=[[[True], [1]]]), "x true in stroke 1, expected a number"),
+        (line(drawing=[[[1], [None]]]), "y null in stroke 1, expected a number"),
+        (line(drawing=[[[[1]], [1]]]), "x a list of 1 in stroke 1, expected a number"),
+        (line(drawing=[[[float("nan")], [1]]]), "NaN is not a number that JSON or a drawing has"),
+        (line(drawing=[[[float("inf")], [1]]]), "Infinity is not a number"),
+        (line(drawing=[[[10**400], [1]]]), "an integer of more than 40 digits in stroke 1"),
+        (
+            line(RAW).replace(b"2755", b"1e39"),
+            "y 1e+39 in stroke 2, expected numbers that fit float32",
+        ),
+        (line(RAW).replace(b"2755", b"1e999"), "y Infinity in stroke 2, expected numbers that fit"),
+        (
+            line(RAW, drawing=[[[1], [1], [2**31]]]),
+            "t 2147483648 in stroke 1, expected milliseconds",
+        ),
+        (line(RAW, drawing=[[[1], [1], ["0"]]]), 't "0" in stroke 1, expected a number'),
+    ],
+)
+def test_refused(text, reason):
+    with pytest.raises(LineError) as caught:
+        parse_line(text)
+    assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize("key", list(SIMPLIFIED))
+def test_a_missing_key_is_named(key):
+    text = json.dumps({name: value for name, value in SIMPLIFIED.items() if name != key})
+    with pytest.raises(LineError, match=f"key '{key}' is missing"):
+        parse_line(text.encode())
+
+
+def test_the_other_kind_is_refused():
+    assert parse_line(line(RAW), raw=True).is_raw
+    with pytest.raises(LineError, match=r"the drawing is raw \(3 rows\), expected simplified"):
+        parse_line(line(RAW), raw=False)
+    with pytest.raises(LineError, match=r"the drawing is simplified \(2 rows\), expected raw"):
+        parse_line(line(), raw=True)
+
+
+def test_long_values_are_cut_short_in_reasons():
+    with pytest.raises(LineError) as caught:
+        parse_line(line(countrycode="x" * 10_000))
+    assert len(str(caught.value)) < 200

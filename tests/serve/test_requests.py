@@ -1,0 +1,94 @@
+"""What a browser sends: good drawings are taken to the point, everything else is refused."""
+
+import contextlib
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quickdraw_kit.errors import DataError
+from quickdraw_kit.serve.requests import MOST_BYTES, read_drawing, read_saved
+
+WORDS = frozenset({"cat"})
+numbers = st.floats(-1e5, 1e5, width=32)
+times = st.integers(0, 20_000)
+strokes = st.lists(
+    st.integers(1, 20).flatmap(
+        lambda n: st.tuples(
+            st.lists(numbers, min_size=n, max_size=n),
+            st.lists(numbers, min_size=n, max_size=n),
+            st.lists(times, min_size=n, max_size=n),
+        )
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+def sent(drawing, **more) -> bytes:
+    return json.dumps({"strokes": drawing, **more}).encode()
+
+
+@settings(max_examples=60, deadline=None)
+@given(strokes)
+def test_every_point_arrives(drawing):
+    batch = read_drawing(sent(drawing))
+    assert batch.is_raw
+    assert len(batch) == 1
+    for stroke, (x, y, t) in zip(batch[0].strokes, drawing, strict=True):
+        assert np.array_equal(stroke[:, 0], np.float32(x))
+        assert np.array_equal(stroke[:, 1], np.float32(y))
+        assert stroke[:, 2].tolist() == t
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=200) | st.from_type(str).map(str.encode) | st.builds(
+    lambda value: json.dumps({"strokes": value}).encode(),
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(max_size=3),
+        lambda inner: st.lists(inner, max_size=3),
+    ),
+))  # fmt: skip
+def test_nothing_else_is_more_than_an_error(body):
+    with contextlib.suppress(DataError):
+        assert len(read_drawing(body)) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (sent([]), "0 strokes"),
+        (sent([[[0], [0]]]), "expected x, y and t"),
+        (sent([[[0, 1], [0], [0]]]), "of one length"),
+        (sent([[[], [], []]]), "not empty"),
+        (sent([[[1e9], [0], [0]]]), "beyond"),
+        (b'{"strokes": [[[NaN], [0], [0]]]}', "this is no drawing"),
+        (b'{"s\x8ctrokes": []}', "this is no drawing"),
+        (sent([[[0], [0], [-1]]]), "a time is not"),
+        (sent([[[0] * 20001] * 3]), "more than 20000 points"),
+        (sent([[[0], [0], [0]]] * 1001), "1001 strokes"),
+        (sent([[[0], [0], [0]]], more=1), "unknown field"),
+        (b"x" * (MOST_BYTES + 1), "at most"),
+    ],
+)
+def test_what_is_refused_and_why(body, message):
+    with pytest.raises(DataError, match=message):
+        read_drawing(body)
+
+
+def test_a_kept_drawing_has_a_word_an_id_and_a_time():
+    first, second = (
+        read_saved(sent([[[0], [0], [0]]], word="cat", recognized=True), WORDS) for _ in range(2)
+    )
+    assert first.words_of_drawings() == ["cat"]
+    assert first.recognized[0]
+    assert first.key_id[0] != second.key_id[0]
+    assert not np.isnat(first.timestamp[0])
+
+
+@pytest.mark.parametrize("word", ["../up", "dog", "", "cat/../../x"])
+def test_a_word_that_is_none_of_the_game_is_refused(word):
+    with pytest.raises(DataError, match="not a word of the game"):
+        read_saved(sent([[[0], [0], [0]]], word=word, recognized=True), WORDS)

@@ -1,0 +1,224 @@
+"""`open_shards`: whole batches and single rows give the same data."""
+
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quickdraw_kit.errors import DataError, IntegrityError, UsageError
+from quickdraw_kit.shards.options import PrepareOptions
+from quickdraw_kit.shards.prepare.pipeline import prepare
+from quickdraw_kit.shards.read.dataset import open_shards
+from quickdraw_kit.synthetic.generator import write_sample
+from tests.conftest import official_line
+
+
+@pytest.fixture(scope="module", params=["npy", "parquet"])
+def folder(request, tmp_path_factory):
+    place = tmp_path_factory.mktemp("dataset")
+    source = place / "in.ndjson"
+    words = ["cat", "dog", "ant"]
+    source.write_bytes(b"".join(official_line(i, words[i % 3]) for i in range(500)))
+    prepare(
+        [source], place / "out", options=PrepareOptions(format=request.param, rows_per_shard=70)
+    )
+    return place / "out"
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    batch_size=st.integers(1, 300),
+    shuffle=st.booleans(),
+    seed=st.integers(0, 5),
+    window=st.integers(1, 600),
+    drop_last=st.booleans(),
+)
+def test_batches_hold_each_row_once(folder, batch_size, shuffle, seed, window, drop_last):
+    dataset = open_shards(folder, split="train")
+    options = {"shuffle": shuffle, "seed": seed, "window": window, "drop_last": drop_last}
+    batches = list(dataset.batches(batch_size, **options))
+    sizes = [len(labels) for _, labels in batches]
+    assert all(size == batch_size for size in sizes[:-1])
+    assert sum(sizes) == len(dataset) - (len(dataset) % batch_size if drop_last else 0)
+    if drop_last:
+        return
+    rows = sorted(
+        (image.tobytes(), label) for part in batches for image, label in zip(*part, strict=True)
+    )
+    singles = sorted(
+        (image.tobytes(), label) for image, label in (dataset[i] for i in range(len(dataset)))
+    )
+    assert rows == singles
+
+
+def bytes_of(batches):
+    return [(images.tobytes(), labels.tolist()) for images, labels in batches]
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    batch_size=st.integers(1, 200),
+    shuffle=st.booleans(),
+    window=st.integers(1, 400),
+    skip=st.integers(0, 12),
+)
+def test_a_pass_that_is_taken_up_again_is_the_rest_of_it(folder, batch_size, shuffle, window, skip):
+    dataset = open_shards(folder, split="train")
+    options = {"shuffle": shuffle, "seed": 3, "window": window}
+    whole = bytes_of(dataset.batches(batch_size, **options))
+    assert bytes_of(dataset.batches(batch_size, skip=skip, **options)) == whole[skip:]
+
+
+@settings(max_examples=30, deadline=None)
+@given(batch_size=st.integers(1, 200), shuffle=st.booleans(), ranks=st.integers(1, 5))
+def test_any_number_of_ranks_sees_the_batches_of_one(folder, batch_size, shuffle, ranks):
+    dataset = open_shards(folder, split="train")
+    options = {"shuffle": shuffle, "seed": 3}
+    whole = bytes_of(dataset.batches(batch_size, **options))
+    parts = [
+        bytes_of(dataset.batches(batch_size, rank=rank, ranks=ranks, **options))
+        for rank in range(ranks)
+    ]
+    joined = [
+        (b"".join(images for images, _ in step), [x for _, labels in step for x in labels])
+        for step in zip(*parts, strict=True)
+    ]
+    assert joined == whole
+
+
+def test_batches_in_order_are_the_rows_in_order(folder):
+    dataset = open_shards(folder)
+    images = np.concatenate([images for images, _ in dataset.batches(64)])
+    assert all(np.array_equal(images[i], dataset[i][0]) for i in range(len(dataset)))
+    labels = np.concatenate([labels for _, labels in dataset.batches(64)])
+    assert np.array_equal(labels, dataset.labels)
+
+
+def test_rows_are_taken_in_any_order(folder):
+    dataset = open_shards(folder)
+    rows = np.random.default_rng(0).integers(0, len(dataset), 200)
+    images, labels = dataset.take(rows)
+    for row, image, label in zip(rows.tolist(), images, labels, strict=True):
+        assert np.array_equal(image, dataset[row][0])
+        assert label == dataset[row][1]
+    assert len(dataset.take([])[0]) == 0
+    with pytest.raises(IndexError, match=f"of {len(dataset)} drawings"):
+        dataset.take([len(dataset)])
+
+
+def test_a_seed_gives_an_order_and_another_seed_another(folder):
+    dataset = open_shards(folder, split="train")
+
+    def order(seed):
+        return np.concatenate(
+            [i for i, _ in dataset.batches(32, shuffle=True, seed=seed)]
+        ).tobytes()
+
+    assert order(1) == order(1)
+    assert order(1) != order(2)
+
+
+def test_metadata_stands_in_the_order_of_the_images(folder):
+    dataset = open_shards(folder)
+    frame = dataset.to_pandas()
+    assert [dataset.label_names[label] for label in dataset.labels] == frame["word"].tolist()
+    assert (frame["label"].to_numpy() == dataset.labels).all()
+    assert frame["split"].value_counts().to_dict() == {
+        name: rows for name, rows in dataset.manifest.rows.items() if rows
+    }
+
+
+def test_a_torch_data_loader_takes_it(folder):
+    torch = pytest.importorskip("torch")
+    dataset = open_shards(folder, split="train")
+    loader = torch.utils.data.DataLoader(dataset, batch_size=50, collate_fn=list)
+    assert sum(len(batch) for batch in loader) == len(dataset)
+
+
+def test_it_travels_to_other_processes(folder):
+    dataset = open_shards(folder, split="test")
+    dataset[0]
+    copy = pickle.loads(pickle.dumps(dataset))
+    assert np.array_equal(copy[-1][0], dataset[len(dataset) - 1][0])
+
+
+def test_images_cannot_be_changed_by_accident(folder):
+    dataset = open_shards(folder)
+    before = dataset.take(range(len(dataset)))[0]
+    dataset[0][0][:] = 99
+    dataset.take([0, 1])[0][:] = 99
+    for images, labels in dataset.batches(16, shuffle=True):
+        images[:] = 99
+        labels[:] = 0
+    assert np.array_equal(dataset.take(range(len(dataset)))[0], before)
+
+
+def test_what_is_not_there_is_said(folder, tmp_path):
+    with pytest.raises(UsageError, match="no split 'dev'"):
+        open_shards(folder, split="dev")
+    with pytest.raises(DataError, match="not a finished data set"):
+        open_shards(tmp_path)
+    dataset = open_shards(folder)
+    for index in (len(dataset), -len(dataset) - 1):
+        with pytest.raises(IndexError):
+            dataset[index]
+    with pytest.raises(UsageError, match="at least 1"):
+        next(dataset.batches(0))
+
+
+def test_a_shard_of_another_shape_is_refused(tmp_path):
+    source = tmp_path / "in.ndjson"
+    source.write_bytes(b"".join(map(official_line, range(100))))
+    prepare([source], tmp_path / "out")
+    path = next((tmp_path / "out").glob("train*.images.npy"))
+    rows = len(np.load(path))
+    for array, complaint in (
+        (np.zeros((3, 28, 28), np.uint8), r"has 2480 bytes, expected \d+"),
+        (np.zeros((rows, 784), np.uint8), rf"holds uint8 \({rows}, 784\), expected"),
+        (np.zeros((rows, 28, 28), np.int8), rf"holds int8 \({rows}, 28, 28\), expected"),
+    ):
+        np.save(path, array)
+        with pytest.raises(IntegrityError, match=complaint):
+            open_shards(tmp_path / "out", split="train")[0]
+
+
+def test_hugging_face_datasets_opens_the_parquet_form(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    datasets = pytest.importorskip("datasets")
+    source = tmp_path / "in.ndjson"
+    source.write_bytes(b"".join(official_line(i, ["cat", "dog"][i % 2]) for i in range(300)))
+    options = PrepareOptions(format="parquet", rows_per_shard=100, strokes=True)
+    prepare([source], tmp_path / "out", options=options)
+    opened = datasets.load_dataset(
+        str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"), keep_in_memory=True
+    )
+    assert set(opened) == {"train", "validation", "test"}
+    ours = open_shards(tmp_path / "out", split="train")
+    theirs = opened["train"]
+    assert theirs.features["label"].names == list(ours.label_names)
+    assert len(theirs) == len(ours)
+    for row in (0, 5, len(ours) - 1):
+        image, label = ours[row]
+        assert np.array_equal(np.asarray(theirs[row]["image"]), image)
+        assert theirs[row]["label"] == label
+
+
+def test_a_shard_with_another_column_is_refused(tmp_path):
+    import pyarrow.parquet as pq
+
+    write_sample(tmp_path / "sample", drawings=60, categories=["circle"])
+    prepare(
+        [tmp_path / "sample"],
+        tmp_path / "out",
+        options=PrepareOptions(rows_per_shard=20),
+        workers=1,
+    )
+    path = sorted((tmp_path / "out").glob("train*.parquet"))[1]
+    table = pq.read_table(path)
+    names = ["w0rd" if name == "word" else name for name in table.column_names]
+    pq.write_table(table.rename_columns(names), path)
+    with pytest.raises(IntegrityError, match=r"has columns key_id, w0rd, .*expected key_id, word"):
+        open_shards(tmp_path / "out").to_pandas()

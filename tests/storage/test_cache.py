@@ -1,0 +1,272 @@
+"""Local copies of files in a store: right, within their bound, shared by threads and processes."""
+
+import contextlib
+import hashlib
+import os
+import pickle
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import filelock
+import numpy as np
+import pytest
+
+from quickdraw_kit.errors import DataError, IntegrityError, QuickdrawError
+from quickdraw_kit.shards.manifest import FileEntry, load_manifest
+from quickdraw_kit.shards.options import PrepareOptions
+from quickdraw_kit.shards.prepare.pipeline import prepare
+from quickdraw_kit.shards.read.dataset import open_shards
+from quickdraw_kit.storage.cache import CachedFiles
+from quickdraw_kit.storage.store import ObjectStore
+from quickdraw_kit.synthetic.generator import write_sample
+
+NAMES = ("a.npy", "b.npy", "c.parquet")
+
+READER = """
+import pathlib, random, sys
+from quickdraw_kit.storage.cache import CachedFiles
+from quickdraw_kit.shards.read.dataset import ShardDataset
+from quickdraw_kit.shards.manifest import load_manifest
+from quickdraw_kit.storage.store import ObjectStore
+folder, cache, limit, seed = sys.argv[1:]
+store = ObjectStore(pathlib.Path(folder).as_uri())
+files = CachedFiles(store, pathlib.Path(cache), int(limit))
+dataset = ShardDataset(load_manifest(pathlib.Path(folder)), files)
+print("ready", flush=True)
+sys.stdin.readline()
+draw = random.Random(seed)
+for _ in range(60):
+    dataset[draw.randrange(len(dataset))]
+"""
+
+
+@pytest.fixture
+def store(tmp_path):
+    """A store with files of 100 bytes."""
+    store = ObjectStore(f"memory://{tmp_path.name}")
+    for name in NAMES:
+        store.write(name, content(name))
+    return store
+
+
+@pytest.fixture
+def fetched(monkeypatch):
+    """The names of the files that are fetched."""
+    names, fetch = [], ObjectStore.fetch
+
+    def noted(self, entry, path, stop=None):
+        names.append(entry.name)
+        fetch(self, entry, path, stop)
+
+    monkeypatch.setattr(ObjectStore, "fetch", noted)
+    return names
+
+
+def content(name: str) -> bytes:
+    return name[:1].encode() * 100
+
+
+def entry(name: str) -> FileEntry:
+    return FileEntry(name, 100, hashlib.sha256(content(name)).hexdigest())
+
+
+def read(files: CachedFiles, name: str) -> bytes:
+    with files.open(entry(name)) as file:
+        return file.read()
+
+
+def copy_of(folder: Path, name: str) -> Path:
+    return folder / f"{entry(name).sha256}{Path(name).suffix}"
+
+
+def bytes_in(folder: Path) -> int:
+    total = 0
+    for path in folder.iterdir():
+        with contextlib.suppress(FileNotFoundError):  # dropped while we look
+            total += path.stat().st_size
+    return total
+
+
+def test_what_was_not_asked_for_for_the_longest_time_goes_first(store, fetched, tmp_path):
+    files = CachedFiles(store, tmp_path, limit=200)
+    for number, name in enumerate(["a.npy", "b.npy", "a.npy"]):
+        assert read(files, name) == content(name)
+        os.utime(copy_of(tmp_path, name), (number, number))
+    with files.open(entry("b.npy")) as held:
+        os.utime(copy_of(tmp_path, "b.npy"), (0, 0))
+        read(files, "c.parquet")
+        assert not copy_of(tmp_path, "b.npy").exists()
+        assert held.read() == content("b.npy")  # it is still there for whoever has it open
+    assert copy_of(tmp_path, "a.npy").exists()
+    assert fetched == ["a.npy", "b.npy", "c.parquet"]
+
+
+def test_only_copies_are_dropped(store, tmp_path):
+    digits = hashlib.sha256(b"").hexdigest()
+    strangers = ["thesis.doc", "train-00000.npy", digits, f"{digits}.txt", f".{digits}.npy.partial"]
+    for name in strangers:
+        (tmp_path / name).write_bytes(b"x" * 1000)
+        os.utime(tmp_path / name, (1, 1))
+    (tmp_path / f"{digits}.npy").mkdir()
+    (tmp_path / f"{digits}.parquet").symlink_to(tmp_path / "thesis.doc")
+    left = tmp_path / f".{digits}.npy.0123456789abcdef.partial"  # by a process that was killed
+    left.write_bytes(b"x" * 1000)
+    files = CachedFiles(store, tmp_path, limit=100)
+    for name in NAMES:
+        assert read(files, name) == content(name)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *strangers,
+        f"{digits}.npy",
+        f"{digits}.parquet",
+        ".lock",
+        copy_of(tmp_path, NAMES[-1]).name,
+    }
+
+
+def test_a_data_set_in_the_folder_of_downloads_is_no_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("QUICKDRAW_KIT_HOME", str(tmp_path / "home"))
+    write_sample(tmp_path / "sample", drawings=135)
+    url = f"memory://{tmp_path.name}"
+    prepare([tmp_path / "sample"], url, options=PrepareOptions(rows_per_shard=20), workers=1)
+    prepare([tmp_path / "sample"], tmp_path / "home" / "shards", workers=1)
+    before = sorted((tmp_path / "home" / "shards").iterdir())
+    dataset = open_shards(url, cache_bytes=1)
+    dataset.take(range(len(dataset)))
+    assert sorted((tmp_path / "home" / "shards").iterdir()) == before
+    assert (tmp_path / "home" / "cache").is_dir()
+
+
+def test_what_a_system_does_not_let_go_of_stays(store, tmp_path, monkeypatch):
+    files = CachedFiles(store, tmp_path, limit=100)
+    read(files, "a.npy")
+
+    def refuse(self, missing_ok=False):
+        raise PermissionError(13, "it is open", str(self))
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    assert read(files, "b.npy") == content("b.npy")
+    assert copy_of(tmp_path, "a.npy").exists()
+
+
+def test_a_file_that_is_not_the_one_of_the_manifest_is_refused(store, tmp_path):
+    store.write("a.npy", b"x" * 100)
+    with pytest.raises(IntegrityError, match="not the file that the manifest names"):
+        CachedFiles(store, tmp_path).open(entry("a.npy"))
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+    with pytest.raises(DataError, match=r"d\.npy does not exist"):
+        CachedFiles(store, tmp_path).open(entry("d.npy"))
+
+
+@pytest.mark.parametrize("damaged", [b"a" * 99, b"a" * 99 + b"b", b""])
+def test_a_copy_that_is_damaged_is_fetched_again(store, fetched, tmp_path, damaged):
+    read(CachedFiles(store, tmp_path), "a.npy")
+    copy_of(tmp_path, "a.npy").write_bytes(damaged)
+    files = CachedFiles(store, tmp_path)  # as another process would have it
+    for _ in range(2):
+        assert read(files, "a.npy") == content("a.npy")
+    assert fetched == ["a.npy", "a.npy"]
+
+
+def test_a_copy_is_on_the_disk_before_it_has_its_name(store, tmp_path, monkeypatch):
+    synced, sync = [], os.fsync
+
+    def noted(descriptor):
+        synced.append(copy_of(tmp_path, "a.npy").exists())
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    read(CachedFiles(store, tmp_path), "a.npy")
+    assert synced[0] is False
+
+
+def test_threads_fetch_a_file_once(store, fetched, tmp_path):
+    at_once = threading.Barrier(8)
+
+    def ask(number):
+        files = CachedFiles(store, tmp_path, limit=1)  # each a data set of its own
+        at_once.wait()
+        return read(files, "a.npy")
+
+    with ThreadPoolExecutor(8) as threads:
+        assert set(threads.map(ask, range(8))) == {content("a.npy")}
+    assert fetched == ["a.npy"]
+
+
+def test_a_copy_that_is_dropped_at_once_can_be_read(store, tmp_path, monkeypatch):
+    """As by another process that holds the folder next."""
+    alone = CachedFiles._alone
+
+    @contextlib.contextmanager
+    def dropped(self, stop):
+        with alone(self, stop):
+            yield
+        copy_of(tmp_path, "a.npy").unlink()
+
+    monkeypatch.setattr(CachedFiles, "_alone", dropped)
+    assert read(CachedFiles(store, tmp_path), "a.npy") == content("a.npy")
+
+
+@pytest.mark.parametrize("form", ["npy", "parquet"])
+def test_processes_share_the_copies_and_their_bound(tmp_path, format):
+    """They drop each other's copies all the time, before they are open and after."""
+    write_sample(tmp_path / "sample", drawings=135)
+    options = PrepareOptions(format=format, rows_per_shard=20)
+    prepare([tmp_path / "sample"], tmp_path / "shards", options=options, workers=1)
+    largest = max(file.bytes for file in load_manifest(tmp_path / "shards").all_files())
+    cache, limit = tmp_path / "cache", 2 * largest
+    cache.mkdir()
+    readers = [
+        subprocess.Popen(
+            [sys.executable, "-c", READER, tmp_path / "shards", cache, str(limit), seed],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for seed in "12"
+    ]  # fmt: skip
+    for reader in readers:
+        assert reader.stdout.readline() == "ready\n"
+    for reader in readers:
+        reader.stdin.write("\n")
+        reader.stdin.flush()
+    held = [0]
+    while any(reader.poll() is None for reader in readers):
+        held.append(bytes_in(cache))
+    assert [reader.communicate()[1] for reader in readers] == ["", ""]
+    assert 0 < max(held) <= limit
+
+
+def test_a_wait_for_another_process_ends_when_it_is_to_stop(store, tmp_path):
+    stop = threading.Event()
+    with filelock.FileLock(tmp_path / ".lock"), ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(CachedFiles(store, tmp_path).open, entry("a.npy"), stop)
+        stop.set()
+        with pytest.raises(QuickdrawError, match="stopped while another process fetches"):
+            waiting.result(timeout=10)
+
+
+def test_a_folder_that_cannot_be_made(store, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(QuickdrawError, match=r"no copy of .*a\.npy can be kept in .*Make room"):
+        CachedFiles(store, tmp_path / "file" / "cache").open(entry("a.npy"))
+
+
+def test_they_travel_to_other_processes(store, tmp_path):
+    files = pickle.loads(pickle.dumps(CachedFiles(store, tmp_path, limit=150)))
+    assert read(files, "a.npy") == content("a.npy")
+    assert files.limit == 150
+
+
+def test_the_cache_of_a_data_set_stays_within_its_bound(tmp_path):
+    write_sample(tmp_path / "sample", drawings=135)
+    url, options = f"memory://{tmp_path.name}", PrepareOptions(rows_per_shard=20)
+    manifest = prepare([tmp_path / "sample"], url, options=options, data_home=tmp_path, workers=1)
+    prepare([tmp_path / "sample"], tmp_path / "here", options=options, workers=1)
+    limit = 3 * max(file.bytes for file in manifest.all_files())
+    there, here = open_shards(url, cache=tmp_path / "c", cache_bytes=limit), tmp_path / "here"
+    held = []
+    for ours, theirs in zip(open_shards(here).batches(7), there.batches(7), strict=True):
+        assert np.array_equal(ours[0], theirs[0])
+        held.append(bytes_in(tmp_path / "c"))
+    assert 0 < max(held) <= limit < sum(file.bytes for file in manifest.all_files())

@@ -1,0 +1,69 @@
+"""Files appear whole or not at all, and open as they are."""
+
+import gzip
+import stat
+
+import pytest
+import zstandard
+
+from quickdraw_kit.errors import DataError
+from quickdraw_kit.storage.files import atomic_write, open_decompressed
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.compress])
+def test_a_file_opens_whatever_its_compression_and_its_name(tmp_path, pack):
+    path = tmp_path / "drawing.txt"
+    path.write_bytes(pack(b"one\ntwo\n"))
+    with open_decompressed(path) as file:
+        assert file.read(4) == b"one\n"
+        assert file.read() == b"two\n"
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
+def test_parts_packed_one_by_one_are_one_file(tmp_path, pack):
+    path = tmp_path / "parts"
+    path.write_bytes(pack(b"one ") + pack(b"two"))
+    with open_decompressed(path) as file:
+        assert file.read() == b"one two"
+
+
+def test_an_empty_file_opens(tmp_path):
+    (tmp_path / "empty").touch()
+    with open_decompressed(tmp_path / "empty") as file:
+        assert file.read() == b""
+
+
+def test_a_folder_is_not_a_file(tmp_path):
+    with pytest.raises(DataError, match="is a folder"):
+        open_decompressed(tmp_path)
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "a"
+    path.write_bytes(b"old")
+
+    def fail() -> None:
+        with atomic_write(path) as file:
+            file.write(b"new")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert path.read_bytes() == b"old"
+    assert [left.name for left in tmp_path.iterdir()] == ["a"]
+
+
+def test_nobody_sees_a_file_before_it_is_whole(tmp_path):
+    with atomic_write(tmp_path / "a") as file:
+        file.write(b"new")
+        file.flush()
+        assert not (tmp_path / "a").exists()
+    assert (tmp_path / "a").read_bytes() == b"new"
+
+
+def test_the_permissions_are_those_of_any_new_file(tmp_path):
+    with atomic_write(tmp_path / "a"):
+        pass
+    (tmp_path / "b").touch()
+    modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in "ab"}
+    assert len(modes) == 1
