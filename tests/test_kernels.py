@@ -1,4 +1,4 @@
-"""Kernels: what is compiled stays on disk, wherever it can, until a file of its room changes."""
+"""Kernels: what is compiled stays on disk, wherever it can, until a file that it is made of changes."""
 
 import os
 import shutil
@@ -30,11 +30,11 @@ def outer(n: int) -> int:
 CALL = "from outer import outer; print(outer(1), sum(outer.stats.cache_hits.values()) > 0)"
 
 
-def run(room: Path, call: str = CALL) -> tuple[int, bool]:
+def run(folder: Path, call: str = CALL) -> tuple[int, bool]:
     """Call `outer` in a new process; return what it says, and whether it came from disk."""
     answer = subprocess.run(
         [sys.executable, "-c", call],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(room), *filter(None, sys.path)])},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), *filter(None, sys.path)])},
         capture_output=True,
         text=True,
         check=True,
@@ -78,28 +78,28 @@ needs_permissions = pytest.mark.skipif(
 def read_only():
     """An installation that nobody may write to."""
     with tempfile.TemporaryDirectory() as folder:
-        room = Path(folder) / "room"
-        package = room / "quickdraw_kit"
+        folder = Path(folder) / "folder"
+        package = folder / "quickdraw_kit"
         package.mkdir(parents=True)
         for name in ("__init__.py", "kernels.py"):
             source = Path(kernels.__file__).with_name(name)
             (package / name).write_bytes(source.read_bytes() if name == "kernels.py" else b"")
-        (room / "outer.py").write_text(OUTER)
-        (room / "inner.py").write_text(INNER.format(added=1))
-        for each in (package, room):
+        (folder / "outer.py").write_text(OUTER)
+        (folder / "inner.py").write_text(INNER.format(added=1))
+        for each in (package, folder):
             each.chmod(0o555)
-        yield room
-        for each in (room, package):
+        yield folder
+        for each in (folder, package):
             each.chmod(0o755)
 
 
-def run_read_only(room: Path, data_home: Path) -> tuple[int, bool]:
+def run_read_only(folder: Path, data_home: Path) -> tuple[int, bool]:
     kept = {"NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "PYTHONPATH", "COVERAGE_PROCESS_START"}
     environment = {name: value for name, value in os.environ.items() if name not in kept}
     answer = subprocess.run(
-        [*AS_A_USER, sys.executable, "-c", READ_ONLY + CALL, str(room)],
-        env={**environment, "PYTHONPATH": str(room), "HOME": str(data_home)},
-        cwd=room,
+        [*AS_A_USER, sys.executable, "-c", READ_ONLY + CALL, str(folder)],
+        env={**environment, "PYTHONPATH": str(folder), "HOME": str(data_home)},
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,

@@ -16,7 +16,7 @@ from tests.acquire.bucket import Fault
 from tests.acquire.conftest import QUICK, visible
 
 
-@pytest.mark.parametrize("kind", VARIANTS)
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_all_categories_of_every_kind(variant):
     files = remote_files(variant=variant)
     assert [file.name.rpartition(".")[0] for file in files] == [

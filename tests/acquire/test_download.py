@@ -37,7 +37,7 @@ def test_files_come_whole_and_are_reported(get, data_home, three):
     assert leftovers(data_home) == []
 
 
-@pytest.mark.parametrize("kind", VARIANTS)
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_every_kind_has_its_place(get, data_home, bucket, variant):
     suffix = {"binary": "bin", "numpy_bitmap": "npy", "sketchrnn": "npz"}.get(variant, "ndjson")
     folder = variant if variant == "sketchrnn" else f"full/{variant}"

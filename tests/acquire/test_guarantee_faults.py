@@ -181,7 +181,7 @@ def test_a_server_that_never_recovers_is_given_up(get, data_home, bucket):
     assert len(bucket.gets(PATH)) == QUICK.attempts
 
 
-@pytest.mark.parametrize("form", ["seconds", "date"])
+@pytest.mark.parametrize("format", ["seconds", "date"])
 @pytest.mark.parametrize("method", ["HEAD", "GET"])
 def test_retry_after_is_honoured(get, bucket, format, method):
     bucket.put(PATH, DATA)

@@ -26,7 +26,7 @@ def drawings(tmp_path_factory):
     return folder / "sample"
 
 
-@pytest.mark.parametrize("form", ["npy", "parquet"])
+@pytest.mark.parametrize("format", ["npy", "parquet"])
 def test_while_train_reads(drawings, tmp_path, tally, format):
     """The disk is read in every epoch; memory would hide it."""
     mine = tally(f"a {format} shard that is cut off while train reads")

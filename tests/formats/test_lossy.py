@@ -44,7 +44,7 @@ def test_only_a_text_is_rounded_and_only_what_float32_does_not_hold():
         assert rounding.drawings == 0
 
 
-@pytest.mark.parametrize("form", ["parquet", "arrow"])
+@pytest.mark.parametrize("format", ["parquet", "arrow"])
 def test_tables_take_all_coordinates(format):
     half = DrawingBatch.from_strokes([[([0.1, -2], [3, 4], [0, 1])]], words=["line"])
     assert misfit(half, format) is None

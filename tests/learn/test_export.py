@@ -107,7 +107,7 @@ def test_labels_are_in_every_file(folder):
     assert tuple(json.loads(extra["config.json"])["label_names"]) == NAMES
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("format", FORMATS)
 def test_labels_are_there_when_a_file_leaves_alone(model, tmp_path, format):
     export_model(model, tmp_path, formats=[format])
     assert {path.name for path in tmp_path.iterdir()} == {FORMATS[format], "config.json"}
@@ -118,7 +118,7 @@ def test_labels_are_there_when_a_file_leaves_alone(model, tmp_path, format):
         assert once.encode() in data or twice.encode() in data
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("format", FORMATS)
 def test_a_model_does_not_leave_without_its_labels(model, tmp_path, format):
     for names in ((), NAMES[:2]):
         bare = Model(model.network, model.architecture, names, model.side)
@@ -195,7 +195,7 @@ def test_another_model_is_not_replaced(model, tmp_path, kept):
     assert open_model(tmp_path).label_names == ("other", "labels")
 
 
-@pytest.mark.parametrize("forms", [[], ["onnx", "pickle"]])
+@pytest.mark.parametrize("formats", [[], ["onnx", "pickle"]])
 def test_other_forms(model, tmp_path, formats):
     with pytest.raises(UsageError, match="expected some of safetensors, onnx, pt2"):
         export_model(model, tmp_path, formats=formats)

@@ -62,7 +62,7 @@ def shards(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("form", ["npy", "parquet"])
+@pytest.mark.parametrize("format", ["npy", "parquet"])
 def test_metadata_is_in_the_order_of_the_answers(shards, format):
     dataset = open_shards(shards / format)
     frame, known = dataset.to_pandas(), metadata_of(dataset)

@@ -38,7 +38,7 @@ def small_units(monkeypatch):
     monkeypatch.setattr("quickdraw_kit.shards.prepare.chunks.cut_units.__defaults__", (50_000,))
 
 
-@pytest.mark.parametrize("form", ["npy", "parquet"])
+@pytest.mark.parametrize("format", ["npy", "parquet"])
 def test_workers_and_order_of_sources(sources, tmp_path, format, small_units):
     options = PrepareOptions(format=format, rows_per_shard=500)
     expected = None

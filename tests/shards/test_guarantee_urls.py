@@ -82,7 +82,7 @@ def web_urls(bucket):
     return [f"{bucket.url}/{path}" for path in bucket.objects]
 
 
-@pytest.mark.parametrize("form", ["folder", "pattern", "files"])
+@pytest.mark.parametrize("format", ["folder", "pattern", "files"])
 @pytest.mark.parametrize("workers", [1, 3])
 def test_a_store(s3, here, whole, tmp_path, format, workers):
     url = fill(f"{s3}/in-{format}-{workers}", here)
@@ -288,7 +288,7 @@ def test_what_is_not_there_is_said_before_anything_is_written(s3, web, tmp_path)
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("form", ["binary", "stroke3", "bitmaps", "csv"])
+@pytest.mark.parametrize("format", ["binary", "stroke3", "bitmaps", "csv"])
 def test_other_forms(s3, tmp_path, format):
     from quickdraw_kit.conversion import convert
 

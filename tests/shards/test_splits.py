@@ -118,7 +118,7 @@ def test_neither_how_files_are_cut_nor_blocks_matter(tmp_path_factory, cut, bloc
     assert members(folder / "a")["test"] == set(range(75, 80))
 
 
-@pytest.mark.parametrize("form", ["csv", "json"])
+@pytest.mark.parametrize("format", ["csv", "json"])
 @pytest.mark.parametrize("unlisted", ["filter", "train"])
 def test_a_list_decides_and_workers_do_not(tmp_path, write_lines, format, unlisted, monkeypatch):
     path = write_lines("cat.ndjson", [official_line(i) for i in range(100)])

@@ -209,7 +209,7 @@ def test_a_copy_that_is_dropped_at_once_can_be_read(store, tmp_path, monkeypatch
     assert read(CachedFiles(store, tmp_path), "a.npy") == content("a.npy")
 
 
-@pytest.mark.parametrize("form", ["npy", "parquet"])
+@pytest.mark.parametrize("format", ["npy", "parquet"])
 def test_processes_share_the_copies_and_their_bound(tmp_path, format):
     """They drop each other's copies all the time, before they are open and after."""
     write_sample(tmp_path / "sample", drawings=135)

@@ -46,7 +46,7 @@ def get(data_home, mirror, **options):
     )
 
 
-@pytest.mark.parametrize("form", ["folder", "relative", "file address", "home"])
+@pytest.mark.parametrize("format", ["folder", "relative", "file address", "home"])
 def test_a_folder_is_a_mirror(data_home, mirror, monkeypatch, format):
     match format:
         case "folder":

@@ -159,7 +159,7 @@ def test_both_paths_agree_on_key_ids():
     assert_same(b"\n".join([official(), *lines]), raw=False)
 
 
-@pytest.mark.parametrize("form", ["simplified", "raw"])
+@pytest.mark.parametrize("format", ["simplified", "raw"])
 def test_both_paths_agree_on_all_real_files(real_data, format, monkeypatch):
     fallbacks = []
 

@@ -123,7 +123,7 @@ def test_a_disk_that_fails_names_the_file(folder, monkeypatch, code):
         images_of(*opened(folder / "npy"))
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("format", FORMATS)
 def test_too_many_open_files_are_no_damage(folder, monkeypatch, format):
     place = opened(folder / format)
 
