@@ -285,7 +285,7 @@ def _show_plan(plan: "Plan", out: str, as_json: bool, there: bool) -> None:
     files = [
         {
             "name": source.name,
-            "form": source.format,
+            "format": source.format,
             "bytes": source.size,
             "download": source.remote is not None and source.remote.state == "planned",
         }
@@ -308,7 +308,7 @@ def _show_plan(plan: "Plan", out: str, as_json: bool, there: bool) -> None:
         return
     for file in files:
         note = "  to fetch" if file["download"] else ""
-        typer.echo(f"{file['bytes']:>14,}  {file['form']:<8} {file['name']}{note}")
+        typer.echo(f"{file['bytes']:>14,}  {file['format']:<8} {file['name']}{note}")
     fetch = f", of which {plan.to_fetch / 1e6:,.1f} MB to fetch" if plan.to_fetch else ""
     typer.echo(
         f"{format_count(len(files), 'file')}, {size / 1e6:,.1f} MB{fetch}: about "

@@ -14,17 +14,17 @@ _CHOICES = {
     "schedule": SCHEDULES,
     "precision": ("auto", "float32", "bfloat16"),
 }
-_AT_LEAST_ONE = ("epochs", "batch_size", "threads", "patience", "checkpoint_steps")
+_AT_LEAST_ONE = ("epochs", "batch_size", "threads", "early_stopping_patience", "checkpoint_steps")
 _RANGES = {  # least, whether it may be the least, most, whether it may be the most
     "learning_rate": (0.0, False, 10.0, True),
     "weight_decay": (0.0, True, math.inf, False),
-    "warmup": (0.0, True, 1.0, False),
+    "warmup_fraction": (0.0, True, 1.0, False),
     "label_smoothing": (0.0, True, 1.0, False),
-    "clip_norm": (0.0, False, math.inf, False),
-    "ema": (0.0, True, 1.0, False),
+    "max_grad_norm": (0.0, False, math.inf, False),
+    "ema_decay": (0.0, True, 1.0, False),
     "dropout": (0.0, True, 1.0, False),
-    "balance": (0.0, True, 1.0, True),
-    "shift": (0.0, True, math.inf, False),
+    "class_balance": (0.0, True, 1.0, True),
+    "translate": (0.0, True, math.inf, False),
     "rotate": (0.0, True, 180.0, True),
     "scale": (0.0, True, 1.0, False),
     "shear": (0.0, True, 60.0, True),

@@ -134,7 +134,7 @@ class Manifest:
         """Return the text of ``manifest.json``, with the digest of all the rest in it."""
         document = {"format_version": FORMAT_VERSION, **dataclasses.asdict(self)}
         if self.options.rule == SplitRule():
-            del document["layout"]["rule"]  # as it was before there were others
+            del document["options"]["rule"]  # as it was before there were others
         digest = hashlib.sha256(_canonical(document)).hexdigest()
         return _canonical({**document, "sha256": digest}).decode()
 
@@ -220,8 +220,8 @@ def _from_document(document: dict[str, Any]) -> Manifest:
         **{
             **document,
             "categories": tuple(document["categories"]),
-            "layout": _options(document["layout"]),
-            "selection": _filters(document["selection"]),
+            "options": _options(document["options"]),
+            "filters": _filters(document["filters"]),
             "sources": tuple(
                 SourceEntry(**_counted(entry, "bytes", "read")) for entry in document["sources"]
             ),

@@ -15,7 +15,7 @@ HEADER = b"countrycode,drawing,key_id,recognized,timestamp,word"
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "form"),
+    ("name", "content", "format"),
     [
         ("cat.ndjson", b"", "ndjson"),
         ("cat.jsonl", b"", "ndjson"),

@@ -37,7 +37,7 @@ def config(tmp_path):
 
 @pytest.mark.parametrize(
     "change",
-    [{}, {"patience": 1, "epochs": 9, "learning_rate": 0.1}, {"epochs": 1}],
+    [{}, {"early_stopping_patience": 1, "epochs": 9, "learning_rate": 0.1}, {"epochs": 1}],
 )
 def test_a_finished_run_is_returned_as_it_is(config, small, change):
     config = replace(config, **change)

@@ -11,7 +11,7 @@ from quickdraw_kit.errors import UsageError
 from quickdraw_kit.learn.schedule import SCHEDULES, rate_at
 
 
-@pytest.mark.parametrize(("steps", "warmup"), [(100, 0.3), (37, 0.5)])
+@pytest.mark.parametrize(("steps", "warmup_fraction"), [(100, 0.3), (37, 0.5)])
 def test_one_cycle_is_that_of_pytorch(steps, warmup_fraction):
     # its corners lie half a step elsewhere: pct_start is made to put the peak where ours is
     optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=0.1)

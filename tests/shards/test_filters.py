@@ -18,7 +18,7 @@ def batch():
 
 
 @pytest.mark.parametrize(
-    ("selection", "kept", "filtered"),
+    ("filters", "kept", "filtered"),
     [
         (Filters(), [1, 1, 1, 1], {}),
         (Filters(categories=("cat",)), [1, 0, 1, 1], {"category": 1}),

@@ -24,7 +24,7 @@ from tests.acquire.conftest import QUICK
 from tests.conftest import official_line
 
 WORDS = ("ant", "bee", "cat", "dog")
-SETTINGS = {"layout": PrepareOptions(rows_per_shard=500), "max_reject_rate": 0.1}
+SETTINGS = {"options": PrepareOptions(rows_per_shard=500), "max_reject_rate": 0.1}
 
 
 def path_of(word):

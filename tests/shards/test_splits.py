@@ -208,6 +208,6 @@ def test_lists_of_other_forms_and_rules_without_one_are_refused(tmp_path, write_
 def test_the_manifest_of_a_split_by_hash_is_as_it_always_was(tmp_path, write_lines):
     path = write_lines("cat.ndjson", [official_line(i) for i in range(30)])
     prepare([path], tmp_path / "out")
-    assert "rule" not in json.loads((tmp_path / "out" / "manifest.json").read_text())["layout"]
+    assert "rule" not in json.loads((tmp_path / "out" / "manifest.json").read_text())["options"]
     assert load_manifest(tmp_path / "out").options.rule == SplitRule()
     assert sum(map(len, itertools.chain(members(tmp_path / "out").values()))) == 30

@@ -73,8 +73,8 @@ class Plan:
         """Return what must be the same for a run to go on where another one stopped."""
         return {
             "library_version": __version__,
-            "selection": dataclasses.asdict(self.filters),
-            "layout": dataclasses.asdict(self.options),
+            "filters": dataclasses.asdict(self.filters),
+            "options": dataclasses.asdict(self.options),
             "sources": [
                 {
                     "name": s.name,

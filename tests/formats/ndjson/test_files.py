@@ -26,8 +26,7 @@ from quickdraw_kit.formats.ndjson.files import (
     write_ndjson,
 )
 from quickdraw_kit.strokes.batch import DrawingBatch
-
-from .strategies import batches
+from tests.strokes.strategies import batches
 
 SIMPLIFIED = (
     b'{"word":"cat","countrycode":"DE","timestamp":"2017-03-02 23:25:10.07453 UTC",'
