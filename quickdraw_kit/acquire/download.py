@@ -114,10 +114,10 @@ def download(
     >>> mirror, home = getfixture("tmp_path") / "mirror", getfixture("tmp_path") / "home"
     >>> (mirror / "binary").mkdir(parents=True)
     >>> _ = (mirror / "binary" / "cat.bin").write_bytes(bytes(100))
-    >>> report = download(["cat"], kind="binary", home=home, mirror=str(mirror))
+    >>> report = download(["cat"], variant="binary", data_home=home, mirror=str(mirror))
     >>> report.files[0].state, report.received
     ('fetched', 100)
-    >>> download(["cat"], kind="binary", home=home).files[0].state
+    >>> download(["cat"], variant="binary", data_home=home).files[0].state
     'present'
     """
     files = remote_files(categories, variant, mirror)
@@ -178,7 +178,7 @@ def iter_download(
     >>> for name in ("cat", "dog"):
     ...     _ = (mirror / "binary" / f"{name}.bin").write_bytes(bytes(100))
     >>> names = ["dog", "cat"]
-    >>> files = iter_download(names, kind="binary", home=home, mirror=str(mirror))
+    >>> files = iter_download(names, variant="binary", data_home=home, mirror=str(mirror))
     >>> sorted(file.path.name for file in files)
     ['cat.bin', 'dog.bin']
     """
@@ -264,7 +264,7 @@ class Fetcher:
             raise QuickdrawError(
                 f"the disk of {self.root} has {decimal(free)} free, and the {count} "
                 f"files to fetch take {decimal(needed)}. Make room, name fewer categories, or "
-                "put the data elsewhere with --home or QUICKDRAW_KIT_HOME."
+                "put the data elsewhere with --data-home or QUICKDRAW_KIT_HOME."
             )
 
     def fetch_all(self, planned: Sequence[DownloadedFile]) -> Iterator[DownloadedFile]:

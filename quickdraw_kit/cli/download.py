@@ -109,7 +109,7 @@ def _document(report: Any) -> dict[str, Any]:
 
     files = [dataclasses.asdict(file) | {"path": str(file.path)} for file in report.files]
     return {
-        "home": str(report.data_home),
+        "data_home": str(report.data_home),
         "size": report.size,
         "to_fetch": report.to_fetch,
         "received": report.received,

@@ -177,7 +177,7 @@ def prepare(
         raise UsageError("--unlisted is about key_ids that --split-ids does not list: pass both")
     given: dict[str, Any] = {
         "sources": list(CATEGORIES) if sources is None else sources,
-        "home": get_data_home(),
+        "data_home": get_data_home(),
         "kind": variant,
         "download": DownloadOptions(mirror, not no_keep_source, on_wait=_say) if download else None,
     }

@@ -29,7 +29,7 @@ def get(bucket, data_home):
     """Download from the bucket, in its official layout, into the home."""
 
     def get(names, variant="simplified", **options):
-        options = {"mirror": bucket.url, "home": data_home, "patience": QUICK} | options
+        options = {"mirror": bucket.url, "data_home": data_home, "retry_policy": QUICK} | options
         return download(names, variant=variant, **options)
 
     return get

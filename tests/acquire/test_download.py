@@ -236,7 +236,7 @@ def test_files_are_yielded_as_they_come_and_few_at_a_time(get, data_home, bucket
 def test_without_keeping_the_disk_need_hold_only_a_few(data_home, bucket, three, monkeypatch):
     usage = shutil.disk_usage(data_home.parent)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=250_000))
-    options = {"home": data_home, "mirror": bucket.url, "workers": 1, "patience": QUICK}
+    options = {"data_home": data_home, "mirror": bucket.url, "workers": 1, "retry_policy": QUICK}
     names = list(three_names(three))
     with pytest.raises(QuickdrawError, match=r"250\.0 kB free"):
         next(iter_download(names, **options))

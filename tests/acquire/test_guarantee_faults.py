@@ -232,7 +232,7 @@ def test_the_end_of_the_disk_fails_the_file_and_keeps_what_came(get, data_home, 
         "import resource, sys\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))\n"
         "from quickdraw_kit.acquire.download import download\n"
-        f"download(['cat'], home={str(data_home)!r}, mirror={bucket.url!r})\n"
+        f"download(['cat'], data_home={str(data_home)!r}, mirror={bucket.url!r})\n"
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert ran.returncode == 1

@@ -22,7 +22,7 @@ home, mirror, *names = sys.argv[1:]
 def tell(step):
     sys.stderr.write(f"{step.state} {step.name} {step.done} {step.note}\\n")
     sys.stderr.flush()
-report = download(names, home=home, mirror=mirror, progress=tell)
+report = download(names, data_home=home, mirror=mirror, progress=tell)
 sys.stdout.write(" ".join(file.state for file in report.files))
 """
 

@@ -39,7 +39,7 @@ def run(bucket, tmp_path, capfd, monkeypatch):
 
     def run(*arguments):
         app(
-            [*arguments, "--mirror", bucket.url, "--home", str(tmp_path / "home")],
+            [*arguments, "--mirror", bucket.url, "--data-home", str(tmp_path / "home")],
             standalone_mode=False,
         )
         return capfd.readouterr()

@@ -155,7 +155,7 @@ def test_download(jumping, tmp_path):
             date = formatdate(time.time() + 2, usegmt=True)
             bucket.fail(path, Fault(cut=100_000), Fault(status=503, headers={"Retry-After": date}))
             bucket.fail(path, Fault(slow=0.02, always=True))
-        command = ("download", "cat", "dog", "--mirror", bucket.url, "--home", tmp_path / "home")
+        command = ("download", "cat", "dog", "--mirror", bucket.url, "--data-home", tmp_path / "home")
         half = len(data)
         jumping("download", *command, kill_at=lambda: bucket.sent() > half)
         received = bucket.sent()
@@ -177,7 +177,7 @@ def test_a_server_whose_clock_differs_is_asked_again_when_it_means(jumping, tmp_
         bucket.put("full/simplified/cat.ndjson", b"12345", composite=True)
         date = formatdate(time.time() + 2, usegmt=True)
         bucket.fail("full/simplified/cat.ndjson", Fault(status=503, headers={"Retry-After": date}))
-        command = ("download", "cat", "--mirror", bucket.url, "--home", tmp_path / "home")
+        command = ("download", "cat", "--mirror", bucket.url, "--data-home", tmp_path / "home")
         code, said = jumping("download", *command)
     finally:
         bucket.close()

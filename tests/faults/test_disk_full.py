@@ -48,7 +48,7 @@ COMMANDS = {
         (".bin",),
     ),
     "download": (
-        ("download", "cat", "--home", "{out}", "--mirror", "{in}/mirror"),
+        ("download", "cat", "--data-home", "{out}", "--mirror", "{in}/mirror"),
         (".ndjson",),
     ),
     "train": (

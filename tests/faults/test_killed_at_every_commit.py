@@ -80,7 +80,7 @@ def test_download(kill, tmp_path):
     mirror.mkdir(parents=True)
     for name in ("cat", "dog"):
         (mirror / f"{name}.ndjson").write_bytes(name.encode() * 50_000)
-    command = ("download", "cat", "dog", "--home", "{out}", "--mirror", tmp_path / "mirror")
+    command = ("download", "cat", "dog", "--data-home", "{out}", "--mirror", tmp_path / "mirror")
     kill("download", ".ndjson", *command, step=min(EVERY, 3))
 
 

@@ -11,7 +11,7 @@ from tests.faults.disks import mounted, run
 COMMANDS = {
     "prepare": ("prepare", "{in}/sample", "--out", "{out}/shards", "--workers", "1"),
     "convert": ("convert", "{in}/sample/circle.ndjson", "{out}/circle.parquet"),
-    "download": ("download", "cat", "--home", "{out}", "--mirror", "{in}"),
+    "download": ("download", "cat", "--data-home", "{out}", "--mirror", "{in}"),
     "export": (
         "export",
         "{in}/model.safetensors",

@@ -243,7 +243,7 @@ from quickdraw_kit.shards.prepare.pipeline import prepare
 from quickdraw_kit.shards.options import Layout
 if __name__ == "__main__":
     out, home, url, keep, workers = sys.argv[1:]
-    prepare(["ant", "bee", "cat", "dog"], out, home=Path(home), layout=Layout(rows_per_shard=500),
+    prepare(["ant", "bee", "cat", "dog"], out, data_home=Path(home), options=PrepareOptions(rows_per_shard=500),
             max_reject_rate=0.1, workers=int(workers), download=DownloadOptions(url, keep == "keep"))
 """
 
