@@ -155,7 +155,15 @@ def test_download(jumping, tmp_path):
             date = formatdate(time.time() + 2, usegmt=True)
             bucket.fail(path, Fault(cut=100_000), Fault(status=503, headers={"Retry-After": date}))
             bucket.fail(path, Fault(slow=0.02, always=True))
-        command = ("download", "cat", "dog", "--mirror", bucket.url, "--data-home", tmp_path / "home")
+        command = (
+            "download",
+            "cat",
+            "dog",
+            "--mirror",
+            bucket.url,
+            "--data-home",
+            tmp_path / "home",
+        )
         half = len(data)
         jumping("download", *command, kill_at=lambda: bucket.sent() > half)
         received = bucket.sent()
