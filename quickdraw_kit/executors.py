@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from quickdraw_kit.errors import QuickdrawError
 
-__all__ = ["check_seen", "deaths_explained", "map_unordered", "process_pool", "settle", "width"]
+__all__ = ["check_visible", "translate_broken_pool", "map_unordered", "process_pool", "cancel_and_wait", "max_workers"]
 
 _Params = ParamSpec("_Params")
 _Task = TypeVar("_Task")
@@ -50,10 +50,10 @@ def map_unordered(
             yield task, function(task)
         return
     queue = iter(tasks)
-    room = _AHEAD * width(executor)
+    room = _AHEAD * max_workers(executor)
     running = {}
     try:
-        with deaths_explained():
+        with translate_broken_pool():
             while True:
                 for task in queue:
                     running[executor.submit(function, task)] = task
@@ -65,22 +65,22 @@ def map_unordered(
                 for future in done:
                     yield running.pop(future), future.result()
     finally:
-        settle(running)
+        cancel_and_wait(running)
 
 
-def settle(futures: Collection[Future[Any]]) -> None:
+def cancel_and_wait(futures: Collection[Future[Any]]) -> None:
     """Cancel what has not begun and wait for what has: nothing goes on behind the caller's back."""
     for future in futures:
         future.cancel()
     wait(futures)
 
 
-def width(executor: Executor | None) -> int:
+def max_workers(executor: Executor | None) -> int:
     """Return how many tasks an executor runs side by side, as far as it says."""
     return 1 if executor is None else getattr(executor, "_max_workers", os.cpu_count() or 1)
 
 
-def check_seen(folder: Path) -> None:
+def check_visible(folder: Path) -> None:
     """Raise when a worker, perhaps on another machine, does not see the folder of its results."""
     if not folder.is_dir():
         raise QuickdrawError(
@@ -91,7 +91,7 @@ def check_seen(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def deaths_explained() -> Iterator[None]:
+def translate_broken_pool() -> Iterator[None]:
     """Say what to do when a worker process has died."""
     try:
         yield

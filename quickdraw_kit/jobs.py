@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from quickdraw_kit.errors import QuickdrawError, UsageError
-from quickdraw_kit.executors import check_seen, map_unordered
+from quickdraw_kit.executors import check_visible, map_unordered
 from quickdraw_kit.learn.config import TrainConfig
 from quickdraw_kit.storage.files import atomic_write, parse_json
 
@@ -150,7 +150,7 @@ class _Task:
 
 def _run(task: _Task) -> JobResult:
     """Train and measure one job; a failure is a result."""
-    check_seen(task.folder.parent)
+    check_visible(task.folder.parent)
     task.folder.mkdir(exist_ok=True)
     try:
         result = JobResult(task.job, None, _figures(task))

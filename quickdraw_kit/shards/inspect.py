@@ -14,8 +14,8 @@ from quickdraw_kit.categories import label_order
 from quickdraw_kit.formats.lossy import knows_recognized
 from quickdraw_kit.formats.ndjson.files import Reject, sniff_kind
 from quickdraw_kit.raster.render import rasterize
-from quickdraw_kit.shards.prepare.chunks import Unit
-from quickdraw_kit.shards.prepare.record_batches import Portion, read_unit
+from quickdraw_kit.shards.prepare.chunks import Chunk
+from quickdraw_kit.shards.prepare.record_batches import RecordBatch, read_chunk
 from quickdraw_kit.shards.quality import (
     QUALITY_FLAGS,
     Fingerprints,
@@ -153,19 +153,19 @@ def inspect(
         kind = sniff_kind(file.path) if file.format == "ndjson" else file.format
         if kind not in found.formats:
             found.formats.append(kind)
-        unit = Unit(0, 0, 0, file.size)
-        for portion in read_unit(file, unit, raw=kind == "raw", on_reject=refuse):
-            batch = portion.batch
+        unit = Chunk(0, 0, 0, file.size)
+        for records in read_chunk(file, unit, raw=kind == "raw", on_reject=refuse):
+            batch = records.batch
             found.drawings += len(batch)
-            if portion.images is None and knows_recognized(file.format):
+            if records.images is None and knows_recognized(file.format):
                 found.judged += len(batch)
                 found.recognized += int(np.count_nonzero(batch.recognized))
             _count(words, np.array(batch.words)[batch.word_code])
-            if portion.images is None:
+            if records.images is None:
                 _count(countries, batch.countrycode)
                 _count(strokes, batch.stroke_counts)
                 _count(points, batch.point_counts)
-            pictures.extend(_examples(portion, examples, taken))
+            pictures.extend(_examples(records, examples, taken))
             if progress is not None:
                 progress(done, total, found.drawings)
         done += file.size
@@ -183,14 +183,14 @@ def inspect(
     return found
 
 
-def _portions(files: Iterable[Source]) -> Iterator[tuple[int, Portion]]:
+def _portions(files: Iterable[Source]) -> Iterator[tuple[int, RecordBatch]]:
     """Yield the bytes of the files that are done, and the drawings; bad lines are passed over."""
     done = 0
     for file in files:
         raw = file.format == "ndjson" and sniff_kind(file.path) == "raw"
-        unit = Unit(0, 0, 0, file.size)
-        for portion in read_unit(file, unit, raw=raw, on_reject=lambda reject: None):
-            yield done, portion
+        unit = Chunk(0, 0, 0, file.size)
+        for records in read_chunk(file, unit, raw=raw, on_reject=lambda reject: None):
+            yield done, records
         done += file.size
 
 
@@ -217,9 +217,9 @@ def _text(value: object) -> str:
 
 
 def _examples(
-    portion: Portion, number: int, taken: Counter[str]
+    records: RecordBatch, number: int, taken: Counter[str]
 ) -> list[tuple[str, npt.NDArray[np.uint8]]]:
-    batch = portion.batch
+    batch = records.batch
     rows: list[int] = []
     for code, word in enumerate(batch.words):
         more = number - taken[word]
@@ -229,7 +229,7 @@ def _examples(
             rows.extend(own.tolist())
     if not rows:
         return []
-    images = rasterize(batch.take(rows)) if portion.images is None else portion.images[rows]
+    images = rasterize(batch.take(rows)) if records.images is None else records.images[rows]
     return [
         (batch.words[batch.word_code[row]], image) for row, image in zip(rows, images, strict=True)
     ]
@@ -287,12 +287,12 @@ def inspect_quality(
     shown: dict[str, list[npt.NDArray[np.uint8]]] = {name: [] for name in QUALITY_FLAGS}
     prints: list[Fingerprints] = []
     drawings = 0
-    for done, portion in _portions(files):
-        images = rasterize(portion.batch) if portion.images is None else portion.images
-        flags = quality_flags(portion.batch, images)
+    for done, records in _portions(files):
+        images = rasterize(records.batch) if records.images is None else records.images
+        flags = quality_flags(records.batch, images)
         _show_flagged(flags, images, shown, counts, examples)
-        prints.append(fingerprints(portion.batch, images))
-        drawings += len(portion.batch)
+        prints.append(fingerprints(records.batch, images))
+        drawings += len(records.batch)
         if progress is not None:
             progress(done, total, drawings)
     if not prints:
@@ -308,11 +308,11 @@ def inspect_quality(
     )
     chosen = dict(zip(key_id[few].tolist(), flags[few].tolist(), strict=True))
     ids = np.array(sorted(chosen), np.uint64)
-    for _, portion in _portions(files) if chosen else ():
-        rows = np.flatnonzero(np.isin(portion.batch.key_id, ids))
+    for _, records in _portions(files) if chosen else ():
+        rows = np.flatnonzero(np.isin(records.batch.key_id, ids))
         if len(rows):
-            batch = portion.batch.take(rows)
-            images = rasterize(batch) if portion.images is None else portion.images[rows]
+            batch = records.batch.take(rows)
+            images = rasterize(batch) if records.images is None else records.images[rows]
             masks = np.array([chosen[int(key)] for key in batch.key_id], np.uint8)
             _show_flagged(masks, images, shown, Counter(), examples)
     names = [name for name in QUALITY_FLAGS for _ in shown[name]]

@@ -17,7 +17,7 @@ from quickdraw_kit.acquire.sources import Source
 from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.shards.hashes import SPLITS, assign_split
 from quickdraw_kit.shards.options import PrepareOptions
-from quickdraw_kit.shards.prepare.record_batches import Portion
+from quickdraw_kit.shards.prepare.record_batches import RecordBatch
 from quickdraw_kit.storage.files import atomic_write, open_decompressed, parse_json, sha256_file
 
 __all__ = ["NO_SPLIT", "SplitIds", "read_split_ids", "split_of"]
@@ -70,47 +70,47 @@ def read_split_ids(path: Path) -> SplitIds:
 
 
 def split_of(
-    source: Source, portion: Portion, options: PrepareOptions, folder: Path
+    source: Source, records: RecordBatch, options: PrepareOptions, folder: Path
 ) -> npt.NDArray[np.uint8]:
     """Give each drawing its split."""
     match options.rule.by:
         case "sketch-rnn":
-            return _by_position(source, portion)
+            return _by_position(source, records)
         case "ids":
-            return _by_ids(portion, options.rule.unlisted, folder)
+            return _by_ids(records, options.rule.unlisted, folder)
         case _:
-            return _by_hash(source, portion, options)
+            return _by_hash(source, records, options)
 
 
-def _by_hash(source: Source, portion: Portion, options: PrepareOptions) -> npt.NDArray[np.uint8]:
+def _by_hash(source: Source, records: RecordBatch, options: PrepareOptions) -> npt.NDArray[np.uint8]:
     fractions = options.fractions
     if source.format == "idx":  # MNIST has a test set of its own
         if source.word.startswith(("t10k", "test")):
-            return np.full(len(portion.batch), SPLITS.index("test"), np.uint8)
+            return np.full(len(records.batch), SPLITS.index("test"), np.uint8)
         rest = 1 - fractions["test"]
         if rest == 0:
             raise DataError(f"{source.path} is the training half, and only a test split is asked")
         fractions = {**{name: fractions[name] / rest for name in SPLITS}, "test": 0.0}
-    return assign_split(portion.batch.key_id, fractions, options.salt)
+    return assign_split(records.batch.key_id, fractions, options.salt)
 
 
-def _by_position(source: Source, portion: Portion) -> npt.NDArray[np.uint8]:
+def _by_position(source: Source, records: RecordBatch) -> npt.NDArray[np.uint8]:
     if source.format == "idx":
         raise UsageError(f"{source.path} is no file of one category: split it by a hash")
-    codes = np.unique(portion.batch.word_code)
+    codes = np.unique(records.batch.word_code)
     if len(codes) > 1:
-        names = ", ".join(portion.batch.words[code] for code in codes[:5])
+        names = ", ".join(records.batch.words[code] for code in codes[:5])
         raise UsageError(
             f"{source.path} holds several categories ({names}), and positions are those in the "
             "file of one: give a file for each, or split by a hash"
         )
-    if portion.split is not None:  # the very split of the papers
-        return portion.split
+    if records.split is not None:  # the very split of the papers
+        return records.split
     ends = _SKETCH_RNN
     if source.format in ("ndjson", "csv"):
         header = int(source.format == "csv")
         ends = _line_starts(source, tuple(end + header for end in _SKETCH_RNN))
-    split = np.searchsorted(np.array(ends, np.int64), portion.offset, side="right")
+    split = np.searchsorted(np.array(ends, np.int64), records.offset, side="right")
     return np.where(split < len(SPLITS), split, NO_SPLIT).astype(np.uint8)
 
 
@@ -129,10 +129,10 @@ def _line_starts(source: Source, lines: tuple[int, ...]) -> tuple[int, ...]:
     return (*starts, *[int(beyond)] * (len(lines) - len(starts)))
 
 
-def _by_ids(portion: Portion, unlisted: str, folder: Path) -> npt.NDArray[np.uint8]:
+def _by_ids(records: RecordBatch, unlisted: str, folder: Path) -> npt.NDArray[np.uint8]:
     listed, splits = (np.load(folder / name, mmap_mode="r") for name in _NAMES)
     rest = NO_SPLIT if unlisted == "filter" else SPLITS.index(unlisted)
-    key_id = portion.batch.key_id
+    key_id = records.batch.key_id
     if not len(listed):
         return np.full(len(key_id), rest, np.uint8)
     place = np.minimum(np.searchsorted(listed, key_id), len(listed) - 1)

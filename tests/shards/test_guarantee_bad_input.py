@@ -102,12 +102,12 @@ def test_a_source_that_changes_while_it_is_read_fails_the_run(tmp_path, write_li
     path = write_lines("in/cat.ndjson", GOOD)
     from quickdraw_kit.shards.prepare import extract as collect
 
-    def read_unit(*arguments, **options):
+    def read_chunk(*arguments, **options):
         path.write_bytes(b"".join(GOOD[:5]))
         return original(*arguments, **options)
 
-    original = collect.read_unit
-    monkeypatch.setattr(collect, "read_unit", read_unit)
+    original = collect.read_chunk
+    monkeypatch.setattr(collect, "read_chunk", read_chunk)
     with pytest.raises(DataError, match="changed while it was read"):
         prepare([tmp_path / "in"], tmp_path / "out")
     assert not (tmp_path / "out" / "manifest.json").exists()

@@ -42,7 +42,7 @@ def visible(data_home):
 
 @pytest.fixture(autouse=True)
 def _small_units(monkeypatch):
-    monkeypatch.setattr("quickdraw_kit.shards.prepare.chunks.cut_units.__defaults__", (50_000,))
+    monkeypatch.setattr("quickdraw_kit.shards.prepare.chunks.split_into_chunks.__defaults__", (50_000,))
 
 
 @pytest.fixture
@@ -237,7 +237,7 @@ RUN = """
 import sys
 from pathlib import Path
 import quickdraw_kit.shards.prepare.chunks as units
-units.cut_units.__defaults__ = (50_000,)
+units.split_into_chunks.__defaults__ = (50_000,)
 from quickdraw_kit.acquire.download import DownloadOptions
 from quickdraw_kit.shards.prepare.pipeline import prepare
 from quickdraw_kit.shards.options import Layout

@@ -35,7 +35,7 @@ def sources(tmp_path):
 
 @pytest.fixture
 def small_units(monkeypatch):
-    monkeypatch.setattr("quickdraw_kit.shards.prepare.chunks.cut_units.__defaults__", (50_000,))
+    monkeypatch.setattr("quickdraw_kit.shards.prepare.chunks.split_into_chunks.__defaults__", (50_000,))
 
 
 @pytest.mark.parametrize("format", ["npy", "parquet"])
@@ -54,7 +54,7 @@ RUN = """
 import sys
 from pathlib import Path
 import quickdraw_kit.shards.prepare.chunks as units
-units.cut_units.__defaults__ = (50_000,)
+units.split_into_chunks.__defaults__ = (50_000,)
 from quickdraw_kit.shards.prepare.pipeline import prepare
 from quickdraw_kit.shards.options import Layout
 if __name__ == "__main__":

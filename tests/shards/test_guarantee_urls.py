@@ -39,7 +39,7 @@ def contents(folder):
 
 @pytest.fixture(autouse=True)
 def _small_units(monkeypatch):
-    monkeypatch.setattr("quickdraw_kit.shards.prepare.chunks.cut_units.__defaults__", (30_000,))
+    monkeypatch.setattr("quickdraw_kit.shards.prepare.chunks.split_into_chunks.__defaults__", (30_000,))
 
 
 @pytest.fixture(scope="module")
@@ -328,7 +328,7 @@ def test_real_drawings(s3, real_data, tmp_path):
 RUN = """
 import sys
 import quickdraw_kit.shards.prepare.chunks as units
-units.cut_units.__defaults__ = (30_000,)
+units.split_into_chunks.__defaults__ = (30_000,)
 from quickdraw_kit.shards.prepare.pipeline import prepare
 from quickdraw_kit.shards.options import Layout
 if __name__ == "__main__":

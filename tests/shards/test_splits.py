@@ -112,7 +112,7 @@ def test_neither_how_files_are_cut_nor_blocks_matter(tmp_path_factory, cut, bloc
         prepare([folder / "cat.ndjson"], folder / "a", options=BY_POSITION, workers=1)
         splits._line_starts.cache_clear()
         patch.setattr(splits, "_BLOCK", 4 << 20)
-        patch.setattr("quickdraw_kit.shards.prepare.chunks.cut_units.__defaults__", (cut,))
+        patch.setattr("quickdraw_kit.shards.prepare.chunks.split_into_chunks.__defaults__", (cut,))
         prepare([folder / "cat.ndjson"], folder / "b", options=BY_POSITION, workers=1)
     assert contents(folder / "a") == contents(folder / "b")
     assert members(folder / "a")["test"] == set(range(75, 80))
@@ -128,7 +128,7 @@ def test_a_list_decides_and_workers_do_not(tmp_path, write_lines, format, unlist
         ids.write_text("\n".join(["key_id,split", *rows]))
     else:
         ids.write_text(json.dumps({"test": ["50"], "valid": [7], "train": list(range(20, 40))}))
-    monkeypatch.setattr("quickdraw_kit.shards.prepare.chunks.cut_units.__defaults__", (3_000,))
+    monkeypatch.setattr("quickdraw_kit.shards.prepare.chunks.split_into_chunks.__defaults__", (3_000,))
     options = PrepareOptions(rule=SplitRule(unlisted=unlisted))
     for workers in (1, 2):
         out = tmp_path / f"out{workers}"

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from quickdraw_kit.acquire.sources import Source
 
-__all__ = ["Unit", "cut_units"]
+__all__ = ["Chunk", "split_into_chunks"]
 
-UNIT_BYTES = 64 << 20
+CHUNK_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
+class Chunk:
     """A stretch of a source."""
 
     number: int
@@ -20,17 +20,17 @@ class Unit:
     stop: int
 
 
-def cut_units(sources: Sequence[Source], unit_bytes: int = UNIT_BYTES) -> list[Unit]:
+def split_into_chunks(sources: Sequence[Source], chunk_bytes: int = CHUNK_BYTES) -> list[Chunk]:
     """Cut sources into units."""
     ranges = (
-        (index, *cut) for index, source in enumerate(sources) for cut in _cuts(source, unit_bytes)
+        (index, *cut) for index, source in enumerate(sources) for cut in _cuts(source, chunk_bytes)
     )
-    return [Unit(number, *unit) for number, unit in enumerate(ranges)]
+    return [Chunk(number, *unit) for number, unit in enumerate(ranges)]
 
 
-def _cuts(source: Source, unit_bytes: int) -> Iterator[tuple[int, int]]:
+def _cuts(source: Source, chunk_bytes: int) -> Iterator[tuple[int, int]]:
     if source.compression is not None or source.format not in ("ndjson", "bitmaps"):
         yield 0, source.size
         return
-    for start in range(0, max(source.size, 1), unit_bytes):
-        yield start, min(start + unit_bytes, source.size)
+    for start in range(0, max(source.size, 1), chunk_bytes):
+        yield start, min(start + chunk_bytes, source.size)

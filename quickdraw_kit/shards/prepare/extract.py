@@ -12,16 +12,16 @@ import numpy as np
 from quickdraw_kit.acquire.sources import Source
 from quickdraw_kit.categories import CATEGORIES, nearest_categories
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.executors import check_seen
+from quickdraw_kit.executors import check_visible
 from quickdraw_kit.formats.ndjson.files import Reject
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.shards.filters import Filters
 from quickdraw_kit.shards.hashes import SPLITS, keyed_hash
 from quickdraw_kit.shards.options import PrepareOptions
-from quickdraw_kit.shards.prepare.chunks import Unit
+from quickdraw_kit.shards.prepare.chunks import Chunk
 from quickdraw_kit.shards.prepare.duplicates import save_prints
-from quickdraw_kit.shards.prepare.record_batches import Portion, read_unit
+from quickdraw_kit.shards.prepare.record_batches import RecordBatch, read_chunk
 from quickdraw_kit.shards.prepare.spill import distinct_rank, write_run
 from quickdraw_kit.shards.quality import fingerprints, quality_flags
 from quickdraw_kit.shards.splits import NO_SPLIT, split_of
@@ -70,7 +70,7 @@ class Collected:
 
 def collect_unit(
     source: Source,
-    unit: Unit,
+    unit: Chunk,
     *,
     raw: bool,
     filters: Filters,
@@ -78,7 +78,7 @@ def collect_unit(
     folder: Path,
 ) -> int:
     """Read a unit and set its drawings down as runs; when that is done already, do nothing."""
-    check_seen(folder)
+    check_visible(folder)
     outcome = folder / f"{unit.number:05d}.json"
     if outcome.exists():
         return Collected.load(outcome).read
@@ -94,49 +94,49 @@ def collect_unit(
     def refuse(reject: Reject) -> None:
         bad.append(BadLine(reject.offset, "malformed", reject.reason))
 
-    held: list[Portion] = []
+    held: list[RecordBatch] = []
 
     def set_down() -> None:
-        portion = Portion.concat(held)
+        records = RecordBatch.concat(held)
         held.clear()
-        split = split_of(source, portion, options, folder)
+        split = split_of(source, records, options, folder)
         if (outside := split == NO_SPLIT).any():
             filtered["split"] += int(np.count_nonzero(outside))
-            portion, split = portion.filter(~outside), split[~outside]
+            records, split = records.filter(~outside), split[~outside]
         flags = None
         if options.quality:
-            images = portion.images
+            images = records.images
             if images is None:
-                images = rasterize(portion.batch, options.style)
-            flags = quality_flags(portion.batch, images)
+                images = rasterize(records.batch, options.style)
+            flags = quality_flags(records.batch, images)
             keep, left_out = filters.keep_unflagged(flags)
             filtered.update(left_out)
-            portion, split, flags = portion.filter(keep), split[keep], flags[keep]
+            records, split, flags = records.filter(keep), split[keep], flags[keep]
             prints.append(f"{unit.number:05d}-{len(prints):03d}.prints.npy")
-            save_prints(fingerprints(portion.batch, images[keep]), folder / prints[-1])
+            save_prints(fingerprints(records.batch, images[keep]), folder / prints[-1])
         # which drawings are within the limit is known after the duplicates among all are
         if filters.max_per_category is not None and not filters.excludes_duplicates:
-            lot = keyed_hash(portion.batch.key_id, options.salt, "lot")
-            within = distinct_rank(portion.batch.word_code, lot) < filters.max_per_category
+            lot = keyed_hash(records.batch.key_id, options.salt, "lot")
+            within = distinct_rank(records.batch.word_code, lot) < filters.max_per_category
             filtered["limit"] += len(within) - int(np.count_nonzero(within))
-            portion, split = portion.filter(within), split[within]
+            records, split = records.filter(within), split[within]
             flags = None if flags is None else flags[within]
-        if not len(portion.batch):
+        if not len(records.batch):
             return
-        words.update(portion.batch.words[code] for code in np.unique(portion.batch.word_code))
+        words.update(records.batch.words[code] for code in np.unique(records.batch.word_code))
         runs.append(f"{unit.number:05d}-{len(runs):03d}.arrow")
-        splits[:] += write_run(folder / runs[-1], portion, split, options.salt, flags)
+        splits[:] += write_run(folder / runs[-1], records, split, options.salt, flags)
 
-    for portion in read_unit(source, unit, raw=raw, on_reject=refuse):
-        read += len(portion.batch)
-        _check_side(source, portion, options.style)
-        if not filters.allow_unknown_labels and portion.images is None:
-            portion = _refuse_unknown_words(portion, bad)
-        keep, left_out = filters.keep(portion.batch)
+    for records in read_chunk(source, unit, raw=raw, on_reject=refuse):
+        read += len(records.batch)
+        _check_side(source, records, options.style)
+        if not filters.allow_unknown_labels and records.images is None:
+            records = _refuse_unknown_words(records, bad)
+        keep, left_out = filters.keep(records.batch)
         filtered.update(left_out)
-        portion = portion.filter(keep)
-        if len(portion.batch):
-            held.append(portion)
+        records = records.filter(keep)
+        if len(records.batch):
+            held.append(records)
         if sum(kept.nbytes for kept in held) > _RUN_BYTES:
             set_down()
     if held:
@@ -156,33 +156,33 @@ def collect_unit(
     return read + malformed
 
 
-def _check_side(source: Source, portion: Portion, style: RasterStyle) -> None:
-    if portion.images is None:
+def _check_side(source: Source, records: RecordBatch, style: RasterStyle) -> None:
+    if records.images is None:
         return
     if style != RasterStyle(side=style.side):
         raise UsageError(
             f"{source.path} holds bitmaps, which cannot be drawn again with another pen or margin: "
             "leave line_diameter and padding as they are, or give strokes"
         )
-    side = portion.images.shape[-1]
-    if portion.images.shape[1:] != (style.side, style.side):
+    side = records.images.shape[-1]
+    if records.images.shape[1:] != (style.side, style.side):
         raise UsageError(
             f"{source.path} holds bitmaps of side {side}, and the shards are to have side "
             f"{style.side}: set the side to {side}, or give strokes"
         )
 
 
-def _refuse_unknown_words(portion: Portion, bad: list[BadLine]) -> Portion:
-    batch = portion.batch
+def _refuse_unknown_words(records: RecordBatch, bad: list[BadLine]) -> RecordBatch:
+    batch = records.batch
     unknown = np.array([word not in _OFFICIAL for word in batch.words], np.bool_)
     refused = unknown[batch.word_code]
     if not refused.any():
-        return portion
+        return records
     reasons = {code: _why_unknown(batch.words[code]) for code in np.flatnonzero(unknown)}
     for row in np.flatnonzero(refused):
         reason = reasons[batch.word_code[row]]
-        bad.append(BadLine(int(portion.offset[row]), "unknown word", reason))
-    return portion.filter(~refused)
+        bad.append(BadLine(int(records.offset[row]), "unknown word", reason))
+    return records.filter(~refused)
 
 
 def _why_unknown(word: str) -> str:

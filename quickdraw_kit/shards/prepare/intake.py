@@ -21,11 +21,11 @@ from quickdraw_kit.acquire.progress import Progress as Step
 from quickdraw_kit.acquire.results import DownloadedFile, DownloadError, DownloadReport
 from quickdraw_kit.acquire.sources import Source
 from quickdraw_kit.errors import DataError
-from quickdraw_kit.executors import deaths_explained, settle, width
+from quickdraw_kit.executors import translate_broken_pool, cancel_and_wait, max_workers
 from quickdraw_kit.formats.ndjson.files import sniff_kind
 from quickdraw_kit.shards.filters import Filters
 from quickdraw_kit.shards.options import PrepareOptions
-from quickdraw_kit.shards.prepare.chunks import Unit
+from quickdraw_kit.shards.prepare.chunks import Chunk
 from quickdraw_kit.shards.prepare.extract import Collected, collect_unit
 from quickdraw_kit.shards.prepare.plan import Plan
 from quickdraw_kit.shards.rejects import write_refused
@@ -59,7 +59,7 @@ class Progress:
 
 ProgressCallback: TypeAlias = Callable[[Progress], None]
 
-_Task: TypeAlias = tuple[int, Source, bool, Unit | None]
+_Task: TypeAlias = tuple[int, Source, bool, Chunk | None]
 """Position of a source, the source, whether it is raw, and a unit; None for the checksum."""
 
 
@@ -79,7 +79,7 @@ class Intake:
             for index, source in enumerate(plan.sources)
             if source.remote is not None
         }
-        self._of: dict[int, list[Unit]] = {index: [] for index in range(len(plan.sources))}
+        self._of: dict[int, list[Chunk]] = {index: [] for index in range(len(plan.sources))}
         for unit in plan.units:
             self._of[unit.source].append(unit)
         self._lock = threading.Lock()
@@ -105,7 +105,7 @@ class Intake:
         self._tell("read", self._done, self._total, self._drawings)
         failed: list[DownloadedFile] = []
         fetcher_or_none = self._fetcher(self._waiting) if self._waiting else nullcontext()
-        with fetcher_or_none as fetcher, deaths_explained():
+        with fetcher_or_none as fetcher, translate_broken_pool():
             try:
                 while self._waiting or self._fetching or self._tasks or self._running:
                     self._start(fetcher)
@@ -116,7 +116,7 @@ class Intake:
                     for work in [future for future in self._running if future.done()]:
                         self._finished(self._running.pop(work), work.result())
             finally:
-                settle(self._running)
+                cancel_and_wait(self._running)
         if failed:
             lost = {file.name: file for file in failed}
             files = tuple(lost.get(file.name, file) for file in self._remote.values())
@@ -150,7 +150,7 @@ class Intake:
             workers=options.workers,
             retry_policy=options.retry_policy,
             progress=self._tell_step,
-            at_once=options.workers + width(self._pool),
+            at_once=options.workers + max_workers(self._pool),
         )
 
     def _placed(self, file: DownloadedFile) -> DownloadedFile:
@@ -162,7 +162,7 @@ class Intake:
     def _start(self, fetcher: Fetcher | None) -> None:
         """Begin as much as may be under way."""
         if fetcher is not None:
-            room = fetcher.workers + width(self._pool) - len(self._here)
+            room = fetcher.workers + max_workers(self._pool) - len(self._here)
             while self._waiting and len(self._fetching) < min(fetcher.workers, room):
                 index = self._waiting.popleft()
                 file = self._remote[index]
@@ -180,7 +180,7 @@ class Intake:
                 here_and_now.set_result(work(task))
                 self._running[here_and_now] = task
             return
-        while self._tasks and len(self._running) < _AHEAD * width(self._pool):
+        while self._tasks and len(self._running) < _AHEAD * max_workers(self._pool):
             task = self._tasks.popleft()
             self._running[self._pool.submit(work, task)] = task
 
@@ -249,13 +249,13 @@ class Intake:
             self._outcome(unit).exists() for unit in self._of[index]
         )
 
-    def _outcome(self, unit: Unit) -> Path:
+    def _outcome(self, unit: Chunk) -> Path:
         return self._units / f"{unit.number:05d}.json"
 
     def _digest_of(self, index: int) -> Path:
         return _digest_path(self._units, index)
 
-    def _count(self, unit: Unit, read: int) -> None:
+    def _count(self, unit: Chunk, read: int) -> None:
         self._done += unit.stop - unit.start
         self._drawings += read
 

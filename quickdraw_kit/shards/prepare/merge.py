@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from quickdraw_kit.executors import check_seen
+from quickdraw_kit.executors import check_visible
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.shards.filters import Filters
@@ -113,7 +113,7 @@ def build_shard(
     duplicates: DuplicateIds | None = None,
 ) -> int:
     """Merge, render and write a shard; when that is done already, do nothing."""
-    check_seen(folder)
+    check_visible(folder)
     outcome = folder / f"{shard.stem}.json"
     if outcome.exists():
         built = Built.load(outcome)

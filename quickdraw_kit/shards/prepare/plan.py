@@ -19,7 +19,7 @@ from quickdraw_kit.acquire.sources import Source, resolve_sources
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.shards.filters import Filters
 from quickdraw_kit.shards.options import PrepareOptions
-from quickdraw_kit.shards.prepare.chunks import Unit, cut_units
+from quickdraw_kit.shards.prepare.chunks import Chunk, split_into_chunks
 from quickdraw_kit.storage.files import open_decompressed
 
 __all__ = ["Plan", "plan_prepare"]
@@ -40,7 +40,7 @@ class Plan:
         Folder of the data set.
     sources : tuple of Source
         What is read.
-    units : tuple of Unit
+    units : tuple of Chunk
         How it is cut.
     selection : Filters
         The filters.
@@ -56,7 +56,7 @@ class Plan:
 
     out: Path
     sources: tuple[Source, ...]
-    units: tuple[Unit, ...]
+    units: tuple[Chunk, ...]
     filters: Filters
     options: PrepareOptions
     drawings: int
@@ -150,7 +150,7 @@ def plan_prepare(
     return Plan(
         out=Path(out),
         sources=tuple(found),
-        units=tuple(cut_units(found)),
+        units=tuple(split_into_chunks(found)),
         filters=filters,
         options=options,
         drawings=drawings,

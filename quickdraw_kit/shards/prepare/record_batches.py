@@ -1,4 +1,4 @@
-"""Read a unit of any form as portions: drawings with the place of each in its source."""
+"""Read a unit of any form as record batches: drawings with the place of each in its source."""
 
 import contextlib
 import zipfile
@@ -15,13 +15,13 @@ from quickdraw_kit.formats.bitmaps import read_bitmaps, read_idx
 from quickdraw_kit.formats.kaggle import scan_csv
 from quickdraw_kit.formats.ndjson.files import Reject, scan_range, scan_stream
 from quickdraw_kit.formats.stroke3 import STROKE3_SPLITS, read_stroke3
-from quickdraw_kit.shards.prepare.chunks import Unit
+from quickdraw_kit.shards.prepare.chunks import Chunk
 from quickdraw_kit.storage.files import open_decompressed
 from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.strokes.key_ids import row_key_ids
 from quickdraw_kit.strokes.normalize import normalize
 
-__all__ = ["Portion", "read_unit"]
+__all__ = ["RecordBatch", "read_chunk"]
 
 _DIGITS = tuple("0123456789")
 _FASHION = (
@@ -40,7 +40,7 @@ _IMAGES, _LABELS = "images-idx3-ubyte", "labels-idx1-ubyte"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Portion:
+class RecordBatch:
     """Some drawings of a unit, in the order of the source."""
 
     batch: DrawingBatch
@@ -55,58 +55,58 @@ class Portion:
         return points + (0 if self.images is None else self.images.nbytes)
 
     @classmethod
-    def concat(cls, portions: Sequence["Portion"]) -> "Portion":
-        """Put portions of one source one behind the other."""
-        if len(portions) == 1:
-            return portions[0]
-        images = [portion.images for portion in portions if portion.images is not None]
-        splits = [portion.split for portion in portions if portion.split is not None]
+    def concat(cls, record_batches: Sequence["RecordBatch"]) -> "RecordBatch":
+        """Put record batches of one source one behind the other."""
+        if len(record_batches) == 1:
+            return record_batches[0]
+        images = [records.images for records in record_batches if records.images is not None]
+        splits = [records.split for records in record_batches if records.split is not None]
         return cls(
-            DrawingBatch.concat(portion.batch for portion in portions),
-            np.concatenate([portion.offset for portion in portions]),
+            DrawingBatch.concat(records.batch for records in record_batches),
+            np.concatenate([records.offset for records in record_batches]),
             np.concatenate(images) if images else None,
             np.concatenate(splits) if splits else None,
         )
 
-    def filter(self, mask: npt.NDArray[np.bool_]) -> "Portion":
+    def filter(self, mask: npt.NDArray[np.bool_]) -> "RecordBatch":
         """Return the drawings for which a mask is true."""
         if mask.all():
             return self
         images = None if self.images is None else self.images[mask]
         split = None if self.split is None else self.split[mask]
-        return Portion(self.batch.filter(mask), self.offset[mask], images, split)
+        return RecordBatch(self.batch.filter(mask), self.offset[mask], images, split)
 
 
-def read_unit(
-    source: Source, unit: Unit, *, raw: bool, on_reject: Callable[[Reject], None]
-) -> Iterator[Portion]:
+def read_chunk(
+    source: Source, unit: Chunk, *, raw: bool, on_reject: Callable[[Reject], None]
+) -> Iterator[RecordBatch]:
     """Read the drawings of a unit."""
     match source.format:
         case "ndjson" if source.compression is None:
             scans = scan_range(source.path, unit.start, unit.stop, raw=raw, on_reject=on_reject)
             for scan in scans:
-                yield Portion(scan.batch, scan.offset)
+                yield RecordBatch(scan.batch, scan.offset)
         case "ndjson":
             with open_decompressed(source.path) as file:
                 for scan in scan_stream(file, raw=raw, on_reject=on_reject):
-                    yield Portion(scan.batch, scan.offset)
+                    yield RecordBatch(scan.batch, scan.offset)
         case "csv":
             with open_decompressed(source.path) as file:
                 name = str(source.path)
                 for scan in scan_csv(file, source_name=name, on_reject=on_reject):
-                    yield Portion(scan.batch, scan.offset)
+                    yield RecordBatch(scan.batch, scan.offset)
         case "stroke3":
             yield from _stroke3(source)
         case "binary":
             batch = read_binary(source.path, word=source.word)
-            yield Portion(batch, np.arange(len(batch)))
+            yield RecordBatch(batch, np.arange(len(batch)))
         case "bitmaps":
             yield _official_bitmaps(source, unit)
         case "idx":
             yield _idx(source)
 
 
-def _stroke3(source: Source) -> Iterator[Portion]:
+def _stroke3(source: Source) -> Iterator[RecordBatch]:
     """Read the three parts of an archive; drawings of any scale are fitted to the frame."""
     if source.compression is not None:
         raise DataError(f"{source.path} is compressed once more: decompress it")
@@ -119,11 +119,11 @@ def _stroke3(source: Source) -> Iterator[Portion]:
             continue
         batch = normalize(read_stroke3(source.path, split=name))
         place = np.arange(first, first + len(batch))
-        yield Portion(batch, place, split=np.full(len(batch), code, np.uint8))
+        yield RecordBatch(batch, place, split=np.full(len(batch), code, np.uint8))
         first += len(batch)
 
 
-def _official_bitmaps(source: Source, unit: Unit) -> Portion:
+def _official_bitmaps(source: Source, unit: Chunk) -> RecordBatch:
     if source.compression is not None:
         raise DataError(f"{source.path} is compressed: decompress it, so that rows can be mapped")
     images = read_bitmaps(source.path)
@@ -147,7 +147,7 @@ def _official_bitmaps(source: Source, unit: Unit) -> Portion:
     return _bitmaps(rows, key_id, codes, (source.word,), first)
 
 
-def _idx(source: Source) -> Portion:
+def _idx(source: Source) -> RecordBatch:
     images = read_idx(source.path)
     labels_path = source.path.with_name(source.path.name.replace(_IMAGES, _LABELS))
     if not labels_path.exists():
@@ -172,8 +172,8 @@ def _bitmaps(
     codes: npt.NDArray[np.int32],
     words: tuple[str, ...],
     first: int = 0,
-) -> Portion:
+) -> RecordBatch:
     number = len(images)
     without_strokes = DrawingBatch.from_strokes([[]] * number, words=[words[0]] * number)
     batch = replace(without_strokes, key_id=key_id, word_code=codes, words=words)
-    return Portion(batch, np.arange(first, first + number), images)
+    return RecordBatch(batch, np.arange(first, first + number), images)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from quickdraw_kit.shards.hashes import SPLITS, keyed_hash
-from quickdraw_kit.shards.prepare.record_batches import Portion
+from quickdraw_kit.shards.prepare.record_batches import RecordBatch
 from quickdraw_kit.storage.files import atomic_write
 from quickdraw_kit.strokes.batch import Int64Array, lengths_to_offsets
 
@@ -46,26 +46,26 @@ class Run:
 
 def write_run(
     path: Path,
-    portion: Portion,
+    records: RecordBatch,
     split: npt.NDArray[np.uint8],
     salt: str,
     flags: npt.NDArray[np.uint8] | None = None,
 ) -> list[int]:
-    """Write a portion as a run."""
-    order = keyed_hash(portion.batch.key_id, salt, "order")
+    """Write a record batch as a run."""
+    order = keyed_hash(records.batch.key_id, salt, "order")
     rows = np.lexsort((order, split))
-    table = portion.batch.take(rows).to_arrow()
+    table = records.batch.take(rows).to_arrow()
     columns: dict[str, Any] = {
         "order": order[rows],
-        "offset": portion.offset[rows],
+        "offset": records.offset[rows],
     }
     if flags is not None:
         columns["quality"] = flags[rows]
-    if portion.images is not None:
+    if records.images is not None:
         table = table.select(list(METADATA))
         unknown = pa.nulls(len(rows), pa.bool_())
         table = table.set_column(METADATA.index("recognized"), "recognized", unknown)
-        images = np.ascontiguousarray(portion.images[rows])
+        images = np.ascontiguousarray(records.images[rows])
         size = int(np.prod(images.shape[1:]))
         columns["image"] = pa.FixedSizeBinaryArray.from_buffers(
             pa.binary(size), len(images), [None, pa.py_buffer(images)]

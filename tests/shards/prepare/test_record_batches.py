@@ -14,8 +14,8 @@ from quickdraw_kit.formats.stroke3 import read_stroke3, write_stroke3
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.shards.manifest import load_manifest
 from quickdraw_kit.shards.options import PrepareOptions, SplitRule
-from quickdraw_kit.shards.prepare import record_batches as portions
-from quickdraw_kit.shards.prepare.chunks import Unit
+from quickdraw_kit.shards.prepare import record_batches as record_batches
+from quickdraw_kit.shards.prepare.chunks import Chunk
 from quickdraw_kit.shards.prepare.pipeline import prepare
 from quickdraw_kit.shards.verify import verify
 from quickdraw_kit.strokes.batch import DrawingBatch
@@ -137,7 +137,7 @@ def test_bitmaps_that_are_cut_off_while_they_are_read_are_an_error(tmp_path, mon
         os.truncate(path, 4096 * 100)
         return images
 
-    monkeypatch.setattr(portions, "read_bitmaps", cut_off)
-    unit = Unit(0, 0, 0, source.size)
+    monkeypatch.setattr(record_batches, "read_bitmaps", cut_off)
+    unit = Chunk(0, 0, 0, source.size)
     with pytest.raises(DataError, match="rows 0 to 50000 expected, 522 of them there"):
-        list(portions.read_unit(source, unit, raw=False, on_reject=print))
+        list(record_batches.read_chunk(source, unit, raw=False, on_reject=print))
