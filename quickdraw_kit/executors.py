@@ -13,7 +13,14 @@ from typing import Any, ParamSpec, TypeVar
 
 from quickdraw_kit.errors import QuickdrawError
 
-__all__ = ["check_visible", "translate_broken_pool", "map_unordered", "process_pool", "cancel_and_wait", "max_workers"]
+__all__ = [
+    "cancel_and_wait",
+    "check_visible",
+    "map_unordered",
+    "max_workers",
+    "process_pool",
+    "translate_broken_pool",
+]
 
 _Params = ParamSpec("_Params")
 _Task = TypeVar("_Task")

@@ -82,7 +82,9 @@ def split_of(
             return _by_hash(source, records, options)
 
 
-def _by_hash(source: Source, records: RecordBatch, options: PrepareOptions) -> npt.NDArray[np.uint8]:
+def _by_hash(
+    source: Source, records: RecordBatch, options: PrepareOptions
+) -> npt.NDArray[np.uint8]:
     fractions = options.fractions
     if source.format == "idx":  # MNIST has a test set of its own
         if source.word.startswith(("t10k", "test")):

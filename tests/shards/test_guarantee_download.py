@@ -42,7 +42,9 @@ def visible(data_home):
 
 @pytest.fixture(autouse=True)
 def _small_units(monkeypatch):
-    monkeypatch.setattr("quickdraw_kit.shards.prepare.chunks.split_into_chunks.__defaults__", (50_000,))
+    monkeypatch.setattr(
+        "quickdraw_kit.shards.prepare.chunks.split_into_chunks.__defaults__", (50_000,)
+    )
 
 
 @pytest.fixture

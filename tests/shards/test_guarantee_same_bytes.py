@@ -35,7 +35,9 @@ def sources(tmp_path):
 
 @pytest.fixture
 def small_units(monkeypatch):
-    monkeypatch.setattr("quickdraw_kit.shards.prepare.chunks.split_into_chunks.__defaults__", (50_000,))
+    monkeypatch.setattr(
+        "quickdraw_kit.shards.prepare.chunks.split_into_chunks.__defaults__", (50_000,)
+    )
 
 
 @pytest.mark.parametrize("format", ["npy", "parquet"])

@@ -39,7 +39,9 @@ def contents(folder):
 
 @pytest.fixture(autouse=True)
 def _small_units(monkeypatch):
-    monkeypatch.setattr("quickdraw_kit.shards.prepare.chunks.split_into_chunks.__defaults__", (30_000,))
+    monkeypatch.setattr(
+        "quickdraw_kit.shards.prepare.chunks.split_into_chunks.__defaults__", (30_000,)
+    )
 
 
 @pytest.fixture(scope="module")

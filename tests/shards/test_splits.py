@@ -128,7 +128,9 @@ def test_a_list_decides_and_workers_do_not(tmp_path, write_lines, format, unlist
         ids.write_text("\n".join(["key_id,split", *rows]))
     else:
         ids.write_text(json.dumps({"test": ["50"], "valid": [7], "train": list(range(20, 40))}))
-    monkeypatch.setattr("quickdraw_kit.shards.prepare.chunks.split_into_chunks.__defaults__", (3_000,))
+    monkeypatch.setattr(
+        "quickdraw_kit.shards.prepare.chunks.split_into_chunks.__defaults__", (3_000,)
+    )
     options = PrepareOptions(rule=SplitRule(unlisted=unlisted))
     for workers in (1, 2):
         out = tmp_path / f"out{workers}"

@@ -21,7 +21,7 @@ from quickdraw_kit.acquire.progress import Progress as Step
 from quickdraw_kit.acquire.results import DownloadedFile, DownloadError, DownloadReport
 from quickdraw_kit.acquire.sources import Source
 from quickdraw_kit.errors import DataError
-from quickdraw_kit.executors import translate_broken_pool, cancel_and_wait, max_workers
+from quickdraw_kit.executors import cancel_and_wait, max_workers, translate_broken_pool
 from quickdraw_kit.formats.ndjson.files import sniff_kind
 from quickdraw_kit.shards.filters import Filters
 from quickdraw_kit.shards.options import PrepareOptions

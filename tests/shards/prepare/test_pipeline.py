@@ -85,7 +85,9 @@ def test_a_limit_takes_the_same_drawings_whatever_the_units_and_their_order(
 ):
     filters = Filters(max_per_category=7)
     whole = prepare([three_files], tmp_path / "a", filters=filters)
-    monkeypatch.setattr("quickdraw_kit.shards.prepare.chunks.split_into_chunks.__defaults__", (1000,))
+    monkeypatch.setattr(
+        "quickdraw_kit.shards.prepare.chunks.split_into_chunks.__defaults__", (1000,)
+    )
     cut = prepare([three_files], tmp_path / "b", filters=filters)
     assert whole == cut
     frame = open_shards(tmp_path / "a").to_pandas()
