@@ -18,7 +18,7 @@ from pathlib import Path
 from prepare import write_sources
 
 from quickdraw_kit import prepare
-from quickdraw_kit.ray_executor import ray_executor
+from quickdraw_kit.executors import ray_executor
 
 
 def main() -> None:

@@ -96,7 +96,8 @@ class PeakMemory:
 
 def measure(sources: Path, out: Path, workers: int) -> dict[str, float]:
     """Prepare once and return what it took."""
-    from quickdraw_kit.shards.prepare.pipeline import Progress, prepare
+    from quickdraw_kit.shards.prepare.pipeline import prepare
+    from quickdraw_kit.shards.prepare.plan import Progress
 
     marks: dict[str, float] = {}
 

@@ -98,7 +98,7 @@ def engine(name: str, address: str | None) -> contextlib.AbstractContextManager[
             if name == "processes"
             else f"--executor {name!r}: expected processes or ray"
         )
-    from quickdraw_kit.ray_executor import ray_executor
+    from quickdraw_kit.executors import ray_executor
 
     return ray_executor(address)
 

@@ -23,8 +23,7 @@ from quickdraw_kit.cli.progress import progress_bar
 from quickdraw_kit.errors import UsageError, format_count
 
 if TYPE_CHECKING:
-    from quickdraw_kit.shards.prepare.intake import Progress
-    from quickdraw_kit.shards.prepare.plan import Plan
+    from quickdraw_kit.shards.prepare.plan import Plan, Progress
 
 __all__ = ["add_to"]
 

@@ -3,16 +3,16 @@
 import codecs
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 from quickdraw_kit.acquire.sources import Source
 from quickdraw_kit.shards.formats.writers import HashedFile, hashed_write
 from quickdraw_kit.shards.manifest import FileEntry
-from quickdraw_kit.shards.prepare.extract import BadLine
 from quickdraw_kit.storage.files import open_decompressed
 
-__all__ = ["REJECTS_NAME", "write_refused", "write_rejects"]
+__all__ = ["REJECTS_NAME", "RejectEntry", "write_refused", "write_rejects"]
 
 Sink: TypeAlias = HashedFile | BinaryIO
 
@@ -20,10 +20,19 @@ REJECTS_NAME = "rejects.ndjson"
 _BLOCK = 4 << 20
 
 
+@dataclass(frozen=True, slots=True)
+class RejectEntry:
+    """A rejected line or row."""
+
+    offset: int  # byte of a text file, row of any other
+    kind: str  # what the manifest counts it under
+    reason: str
+
+
 def write_rejects(
     folder: Path,
     sources: Sequence[Source],
-    bad: Mapping[int, Iterable[BadLine]],
+    bad: Mapping[int, Iterable[RejectEntry]],
     written: Mapping[int, Path] | None = None,
 ) -> FileEntry:
     """Write ``rejects.ndjson``, fetching each line from its source again.
@@ -43,7 +52,7 @@ def write_rejects(
     return out.entry
 
 
-def write_refused(out: Sink, source: Source, bad: Iterable[BadLine]) -> None:
+def write_refused(out: Sink, source: Source, bad: Iterable[RejectEntry]) -> None:
     """Write the refused lines of one source, as they stand in ``rejects.ndjson``."""
     lines = sorted(bad, key=lambda line: line.offset)
     if not lines:
@@ -63,7 +72,7 @@ def write_refused(out: Sink, source: Source, bad: Iterable[BadLine]) -> None:
             out.write(b'"}\n')
 
 
-def _write_head(out: Sink, source: Source, refused: BadLine, **place: int) -> None:
+def _write_head(out: Sink, source: Source, refused: RejectEntry, **place: int) -> None:
     head = {"source": source.name, **place, "kind": refused.kind, "reason": refused.reason}
     out.write(json.dumps(head)[:-1].encode())
 

@@ -24,21 +24,13 @@ from quickdraw_kit.shards.prepare.duplicates import save_prints
 from quickdraw_kit.shards.prepare.record_batches import RecordBatch, read_chunk
 from quickdraw_kit.shards.prepare.spill import distinct_rank, write_run
 from quickdraw_kit.shards.quality import fingerprints, quality_flags
+from quickdraw_kit.shards.rejects import RejectEntry
 from quickdraw_kit.shards.splits import NO_SPLIT, split_of
 from quickdraw_kit.storage.files import atomic_write
 
-__all__ = ["BadLine", "Collected", "collect_unit"]
+__all__ = ["Collected", "collect_unit"]
 
 _RUN_BYTES = 48 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class BadLine:
-    """A line that is refused: where it is, what the manifest counts it under, and why."""
-
-    offset: int
-    kind: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +42,7 @@ class Collected:
     filtered: dict[str, int]
     words: tuple[str, ...]
     runs: tuple[str, ...]
-    bad: tuple[BadLine, ...]
+    bad: tuple[RejectEntry, ...]
     prints: tuple[str, ...] = ()
 
     def save(self, path: Path) -> None:
@@ -64,7 +56,7 @@ class Collected:
         document: dict[str, Any] = json.loads(path.read_bytes())
         for name in ("splits", "words", "runs", "prints"):
             document[name] = tuple(document[name])
-        document["bad"] = tuple(BadLine(**entry) for entry in document["bad"])
+        document["bad"] = tuple(RejectEntry(**entry) for entry in document["bad"])
         return cls(**document)
 
 
@@ -83,7 +75,7 @@ def collect_unit(
     if outcome.exists():
         return Collected.load(outcome).read
     source.check_unchanged()
-    bad: list[BadLine] = []
+    bad: list[RejectEntry] = []
     runs: list[str] = []
     prints: list[str] = []
     words: set[str] = set()
@@ -92,7 +84,7 @@ def collect_unit(
     read = 0
 
     def refuse(reject: Reject) -> None:
-        bad.append(BadLine(reject.offset, "malformed", reject.reason))
+        bad.append(RejectEntry(reject.offset, "malformed", reject.reason))
 
     held: list[RecordBatch] = []
 
@@ -172,7 +164,7 @@ def _check_side(source: Source, records: RecordBatch, style: RasterStyle) -> Non
         )
 
 
-def _refuse_unknown_words(records: RecordBatch, bad: list[BadLine]) -> RecordBatch:
+def _refuse_unknown_words(records: RecordBatch, bad: list[RejectEntry]) -> RecordBatch:
     batch = records.batch
     unknown = np.array([word not in _OFFICIAL for word in batch.words], np.bool_)
     refused = unknown[batch.word_code]
@@ -181,7 +173,7 @@ def _refuse_unknown_words(records: RecordBatch, bad: list[BadLine]) -> RecordBat
     reasons = {code: _why_unknown(batch.words[code]) for code in np.flatnonzero(unknown)}
     for row in np.flatnonzero(refused):
         reason = reasons[batch.word_code[row]]
-        bad.append(BadLine(int(records.offset[row]), "unknown word", reason))
+        bad.append(RejectEntry(int(records.offset[row]), "unknown word", reason))
     return records.filter(~refused)
 
 

@@ -8,10 +8,10 @@ import functools
 import json
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -21,43 +21,24 @@ from quickdraw_kit.acquire.progress import Progress as Step
 from quickdraw_kit.acquire.results import DownloadedFile, DownloadError, DownloadReport
 from quickdraw_kit.acquire.sources import Source
 from quickdraw_kit.errors import DataError
-from quickdraw_kit.executors import cancel_and_wait, max_workers, translate_broken_pool
+from quickdraw_kit.executors import (
+    cancel_and_wait,
+    max_in_flight,
+    max_workers,
+    translate_broken_pool,
+)
 from quickdraw_kit.formats.ndjson.files import sniff_kind
 from quickdraw_kit.shards.filters import Filters
 from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.prepare.chunks import Chunk
 from quickdraw_kit.shards.prepare.extract import Collected, collect_unit
-from quickdraw_kit.shards.prepare.plan import Plan
+from quickdraw_kit.shards.prepare.plan import Plan, Progress, ProgressCallback
 from quickdraw_kit.shards.rejects import write_refused
 from quickdraw_kit.storage.files import atomic_write, detect_compression, sha256_file
 from quickdraw_kit.storage.urls import redact
 
-__all__ = ["Intake", "Progress", "ProgressCallback"]
+__all__ = ["Intake"]
 
-_AHEAD = 4  # tasks in the queue of each worker
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a run is.
-
-    Parameters
-    ----------
-    stage : {"fetch", "read", "write"}
-        Download, first pass or second pass; the first two go on side by side.
-    done, total : int
-        Bytes of the sources in the first two, drawings in the last.
-    drawings : int
-        Drawings read or written in this pass so far.
-    """
-
-    stage: str
-    done: int
-    total: int
-    drawings: int
-
-
-ProgressCallback: TypeAlias = Callable[[Progress], None]
 
 _Task: TypeAlias = tuple[int, Source, bool, Chunk | None]
 """Position of a source, the source, whether it is raw, and a unit; None for the checksum."""
@@ -66,9 +47,7 @@ _Task: TypeAlias = tuple[int, Source, bool, Chunk | None]
 class Intake:
     """The first pass of one run: its state is what lies in the work folder."""
 
-    def __init__(
-        self, plan: Plan, work: Path, pool: Executor | None, report: ProgressCallback
-    ) -> None:
+    def __init__(self, plan: Plan, work: Path, pool: Executor, report: ProgressCallback) -> None:
         self.sources = list(plan.sources)  # those that have come know where they are
         self._plan, self._pool, self._report = plan, pool, report
         self._units, self._transit = work / "units", work / "sources"
@@ -173,14 +152,7 @@ class Intake:
                     future = fetcher.start(file)
                 self._fetching[future] = index
         work = functools.partial(_work, self._plan.filters, self._plan.options, self._units)
-        if self._pool is None:
-            if self._tasks:
-                task = self._tasks.popleft()
-                here_and_now: Future[int] = Future()
-                here_and_now.set_result(work(task))
-                self._running[here_and_now] = task
-            return
-        while self._tasks and len(self._running) < _AHEAD * max_workers(self._pool):
+        while self._tasks and len(self._running) < max_in_flight(self._pool):
             task = self._tasks.popleft()
             self._running[self._pool.submit(work, task)] = task
 

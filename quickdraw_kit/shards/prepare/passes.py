@@ -24,13 +24,13 @@ from quickdraw_kit.shards.hashes import keyed_hash
 from quickdraw_kit.shards.histogram import write_histogram
 from quickdraw_kit.shards.manifest import Counts, FileEntry, Manifest, SourceEntry
 from quickdraw_kit.shards.prepare.duplicates import DuplicateIds, Part, find_part, gather
-from quickdraw_kit.shards.prepare.extract import BadLine, Collected
-from quickdraw_kit.shards.prepare.intake import Intake, Progress, ProgressCallback
+from quickdraw_kit.shards.prepare.extract import Collected
+from quickdraw_kit.shards.prepare.intake import Intake
 from quickdraw_kit.shards.prepare.merge import Built, RunFile, Shard, build_shard
-from quickdraw_kit.shards.prepare.plan import Plan
+from quickdraw_kit.shards.prepare.plan import Plan, Progress, ProgressCallback
 from quickdraw_kit.shards.prepare.spill import column, distinct_rank, open_run
 from quickdraw_kit.shards.prepare.upload import sending
-from quickdraw_kit.shards.rejects import write_rejects
+from quickdraw_kit.shards.rejects import RejectEntry, write_rejects
 from quickdraw_kit.storage.store import ObjectStore
 
 __all__ = ["Passes"]
@@ -43,7 +43,7 @@ class Passes:
         self,
         plan: Plan,
         work: Path,
-        pool: Executor | None,
+        pool: Executor,
         report: ProgressCallback,
         store: ObjectStore | None,
     ) -> None:
@@ -188,13 +188,13 @@ class Passes:
                 "are those in the file of one: give a file for each, or split by a hash"
             )
 
-    def _bad_lines(self, collected: list[Collected]) -> dict[int, list[BadLine]]:
-        bad: dict[int, list[BadLine]] = {}
+    def _bad_lines(self, collected: list[Collected]) -> dict[int, list[RejectEntry]]:
+        bad: dict[int, list[RejectEntry]] = {}
         for unit, outcome in zip(self.plan.units, collected, strict=True):
             bad.setdefault(unit.source, []).extend(outcome.bad)
         return bad
 
-    def _add_duplicates(self, bad: dict[int, list[BadLine]], built: list[Built]) -> None:
+    def _add_duplicates(self, bad: dict[int, list[RejectEntry]], built: list[Built]) -> None:
         for shard in built:
             for twin in shard.duplicates:
                 first = self.plan.sources[twin.first_source]
@@ -203,10 +203,10 @@ class Passes:
                     f"key_id {twin.key_id} was there before: "
                     f"{first.name}, {place} {twin.first_offset}"
                 )
-                bad[twin.source].append(BadLine(twin.offset, "duplicate", reason))
+                bad[twin.source].append(RejectEntry(twin.offset, "duplicate", reason))
 
     def _write_rejects(
-        self, bad: dict[int, list[BadLine]], with_duplicates: Collection[int] = ()
+        self, bad: dict[int, list[RejectEntry]], with_duplicates: Collection[int] = ()
     ) -> FileEntry:
         """Write the file of rejects, also of sources that were let go."""
         sources = list(self.intake.sources)
@@ -222,7 +222,7 @@ class Passes:
 
     def _check_rejects(
         self,
-        bad: dict[int, list[BadLine]],
+        bad: dict[int, list[RejectEntry]],
         read: int,
         max_reject_rate: float,
         with_duplicates: Collection[int] = (),

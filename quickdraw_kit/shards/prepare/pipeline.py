@@ -22,16 +22,15 @@ from quickdraw_kit.executors import process_pool
 from quickdraw_kit.shards.filters import Filters
 from quickdraw_kit.shards.manifest import Manifest
 from quickdraw_kit.shards.options import PrepareOptions, SplitRule
-from quickdraw_kit.shards.prepare.intake import Progress, ProgressCallback
 from quickdraw_kit.shards.prepare.passes import Passes
-from quickdraw_kit.shards.prepare.plan import plan_prepare
+from quickdraw_kit.shards.prepare.plan import ProgressCallback, plan_prepare
 from quickdraw_kit.shards.prepare.upload import clear, deliver, finished_there, staging
 from quickdraw_kit.shards.prepare.workdir import claim, drop, finished_here
 from quickdraw_kit.shards.splits import read_split_ids
 from quickdraw_kit.storage.store import ObjectStore
 from quickdraw_kit.storage.urls import parse_location
 
-__all__ = ["Progress", "prepare"]
+__all__ = ["prepare"]
 
 _POOL_WORTH = 16 << 20  # bytes of input; less is done before a worker has started
 
@@ -155,7 +154,11 @@ def prepare(
                 if sum(source.size for source in plan.sources) < _POOL_WORTH:
                     workers = 1
             report = progress or (lambda _: None)
-            own = process_pool(workers) if executor is None else nullcontext(executor)
+            own = (
+                process_pool(workers, preload="quickdraw_kit.shards.prepare.merge")
+                if executor is None
+                else nullcontext(executor)
+            )
             with own as pool:
                 run = Passes(plan, work, pool, report, store)
                 if ids is not None:

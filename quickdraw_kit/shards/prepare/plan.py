@@ -3,10 +3,10 @@
 import dataclasses
 import functools
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from quickdraw_kit import __version__
 from quickdraw_kit.acquire.catalog import Variant
@@ -22,7 +22,7 @@ from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.prepare.chunks import Chunk, split_into_chunks
 from quickdraw_kit.storage.files import open_decompressed
 
-__all__ = ["Plan", "plan_prepare"]
+__all__ = ["Plan", "Progress", "ProgressCallback", "plan_prepare"]
 
 _LOOK = 256 << 10
 # bytes of a drawing, on the average of the official files
@@ -86,6 +86,29 @@ class Plan:
                 for s in self.sources
             ],
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is.
+
+    Parameters
+    ----------
+    stage : {"fetch", "read", "write"}
+        Download, first pass or second pass; the first two go on side by side.
+    done, total : int
+        Bytes of the sources in the first two, drawings in the last.
+    drawings : int
+        Drawings read or written in this pass so far.
+    """
+
+    stage: str
+    done: int
+    total: int
+    drawings: int
+
+
+ProgressCallback: TypeAlias = Callable[[Progress], None]
 
 
 def plan_prepare(

@@ -1,5 +1,6 @@
 """Ray: the bytes of one machine from two nodes, one of which is killed on the way."""
 
+import functools
 import os
 import shutil
 import signal
@@ -12,8 +13,8 @@ import pandas as pd
 import pytest
 
 from quickdraw_kit.errors import DataError, QuickdrawError, UsageError
+from quickdraw_kit.executors import map_unordered, ray_executor
 from quickdraw_kit.jobs import expand, run_jobs, write_results
-from quickdraw_kit.ray_executor import ray_executor
 from quickdraw_kit.shards.prepare.intake import Intake
 from quickdraw_kit.shards.prepare.pipeline import prepare
 from quickdraw_kit.storage.store import ObjectStore
@@ -108,8 +109,8 @@ def test_a_worker_that_dies_is_replaced(executor, tmp_path):
 
 
 def test_a_unit_that_always_dies_is_an_error_that_says_what_is_kept(executor, tmp_path):
-    with pytest.raises(QuickdrawError, match="What is finished is kept"):
-        executor.submit(die_until, tmp_path, 99).result()
+    with pytest.raises(QuickdrawError, match="Finished work is kept"):
+        list(map_unordered(executor, functools.partial(die_until, times=99), [tmp_path]))
     assert len(list(tmp_path.iterdir())) == 4
 
 
