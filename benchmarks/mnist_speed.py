@@ -144,7 +144,7 @@ def main():
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     clock = time.process_time if options.threads == 1 and not options.workers else time.perf_counter
-    splits = open_splits(TrainConfig(data=options.folder, validation=0.0))
+    splits = open_splits(TrainConfig(data=options.folder, val_fraction=0.0))
     whole = splits["train"]
     part = ArrayDataset(
         whole.images[: options.rows], whole.labels[: options.rows], whole.label_names

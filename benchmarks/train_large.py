@@ -80,7 +80,7 @@ def load(folder: Path) -> int:
 
 def learn(folder: Path) -> int:
     config = TrainConfig(
-        data=str(folder), network=NETWORK, epochs=1, batch_size=256, validation=0.0, threads=1
+        data=str(folder), network=NETWORK, epochs=1, batch_size=256, val_fraction=0.0, threads=1
     )
     splits = {"train": open_shards(folder, split="train")}
     train(config, splits)

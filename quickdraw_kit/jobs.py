@@ -194,7 +194,7 @@ def _figures(task: _Task) -> dict[str, float]:
 
 
 def _settings(job: Job) -> dict[str, Any]:
-    return {**job.config.described(), "data": str(job.config.data)}
+    return {**job.config.fingerprint(), "data": str(job.config.data)}
 
 
 def _finished(job: Job, folder: Path) -> JobResult | None:

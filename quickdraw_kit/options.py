@@ -15,6 +15,7 @@ generated from them, so that defaults, ranges and help cannot differ::
 import dataclasses
 import difflib
 import operator
+import os
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -127,10 +128,23 @@ def check_known(names: Iterable[str], known: Iterable[str], where: str) -> None:
 
 def decode(cls: type[_Options], values: Mapping[str, Any], where: str) -> _Options:
     """Make an options dataclass from TOML or JSON; `where` names the place for messages."""
-    check_known(values, (field.name for field in dataclasses.fields(cls)), where)  # type: ignore[arg-type]
+    fields = {field.name: field for field in fields_of(cls)}
+    check_known(values, fields, where)
+
+    arguments = {}
+    for name, value in values.items():
+        field = fields[name]
+        # msgspec does not decode `str | os.PathLike[str]`; in a file, a path is a string
+        is_path = os.PathLike in map(get_origin, get_args(field.type))
+        type_ = str if is_path or field.choices else field.type  # `check` names the choices
+        try:
+            arguments[name] = msgspec.convert(value, type_ | None if field.optional else type_)
+        except msgspec.ValidationError as error:
+            raise UsageError(f"{where}: {name}: {error}") from error
+
     try:
-        return msgspec.convert(dict(values), cls)
-    except msgspec.ValidationError as error:
+        return cls(**arguments)  # which checks the ranges
+    except (TypeError, UsageError) as error:  # TypeError: a required field is missing
         raise UsageError(f"{where}: {error}") from error
 
 

@@ -28,7 +28,7 @@ def shards(tmp_path_factory):
 def jobs(shards):
     return expand(
         [{"name": "net", "network": ["tiny-cnn", "mnist-cnn"], "seed": [0, 1]}],
-        {"data": shards, "epochs": 1, "threads": 1},
+        {"data": shards, "epochs": 1, "batch_size": 64, "threads": 1},
     )
 
 
@@ -94,7 +94,7 @@ def test_what_is_done_is_not_done_again_and_a_new_setting_is(jobs, shards, tmp_p
     assert notes(tmp_path) == before
     changed = expand(
         [{"name": "net", "network": ["tiny-cnn", "mnist-cnn"], "seed": 0}],
-        {"data": shards, "epochs": 2, "threads": 1},
+        {"data": shards, "epochs": 2, "batch_size": 64, "threads": 1},
     )
     assert all(result.figures["epochs"] == 2 for result in run_jobs(changed, tmp_path))
 
@@ -102,7 +102,7 @@ def test_what_is_done_is_not_done_again_and_a_new_setting_is(jobs, shards, tmp_p
 def test_a_job_that_fails_stops_no_other(shards, tmp_path):
     jobs = expand(
         [{"name": "gone", "data": str(tmp_path / "nowhere")}, {"name": "fine", "data": shards}],
-        {"epochs": 1, "threads": 1, "network": "tiny-cnn"},
+        {"epochs": 1, "batch_size": 64, "threads": 1, "network": "tiny-cnn"},
     )
     results = run_jobs(jobs, tmp_path / "jobs")
     assert [result.failed for result in results] == [True, False]
@@ -125,7 +125,7 @@ def test_processes_give_the_same_weights(jobs, tmp_path):
 def test_a_batch_that_was_killed_goes_on_and_ends_with_the_same_weights(shards, tmp_path):
     recipe = tmp_path / "batch.toml"
     recipe.write_text(
-        f"[defaults]\ndata = {json.dumps(shards)}\nthreads = 1\nepochs = 40\nseed = [0, 1]\n"
+        f"[defaults]\ndata = {json.dumps(shards)}\nthreads = 1\nbatch_size = 64\nepochs = 40\nseed = [0, 1]\n"
         '[[jobs]]\nname = "net"\nnetwork = "tiny-cnn"\n'
     )
     command = [sys.executable, "-m", "quickdraw_kit", "run", recipe, "--out"]

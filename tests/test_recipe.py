@@ -73,7 +73,7 @@ def test_a_change_further_up_does_what_follows_again(recipe, tmp_path):
 
 
 def test_other_settings_of_the_training_replace_the_model(recipe, tmp_path):
-    training = '[train]\nnetwork = "tiny-cnn"\nthreads = 1\nepochs = '
+    training = '[train]\nnetwork = "tiny-cnn"\nbatch_size = 64\nthreads = 1\nepochs = '
     for epochs in (1, 2):
         done = run_recipe(recipe(f"{SMALL}{training}{epochs}\n"), tmp_path / "out")
         assert f"{epochs} epochs" in done.steps["train"]

@@ -76,7 +76,7 @@ def _show_recipe(recipe: Any, out: Path, as_json: bool, part: tuple[int, int] | 
 
     mine, of = part or (1, 1)
     jobs = planned_jobs(recipe, out)[mine - 1 :: of]
-    settings = {job.name: {"data": str(job.config.data), **job.config.described()} for job in jobs}
+    settings = {job.name: {"data": str(job.config.data), **job.config.fingerprint()} for job in jobs}
     steps = {name: step for name, step in msgspec.to_builtins(recipe).items() if step}
     del steps["title"]
     if recipe.jobs is not None:
@@ -91,7 +91,7 @@ def _show_recipe(recipe: Any, out: Path, as_json: bool, part: tuple[int, int] | 
         line = made if name == "jobs" else _line(step, _usual(getattr(recipe, name)))
         typer.echo(f"{name + ':':<9} {line}".rstrip())
     for name, each in settings.items():
-        typer.echo(f"  {name}: {_line(each, TrainConfig().described())}")
+        typer.echo(f"  {name}: {_line(each, TrainConfig().fingerprint())}")
 
 
 def _usual(step: Any) -> dict[str, Any]:

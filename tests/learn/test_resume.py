@@ -32,7 +32,7 @@ def small(splits):
 
 @pytest.fixture
 def config(tmp_path):
-    return TrainConfig(out=tmp_path, epochs=2, batch_size=32, threads=1)
+    return TrainConfig(out=tmp_path, network="tiny-cnn", epochs=2, batch_size=32, threads=1)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from quickdraw_kit.learn.evaluate import evaluate
 from quickdraw_kit.learn.models.model import load_model
 from quickdraw_kit.learn.train import TrainConfig, train
 
-QUICK = TrainConfig(epochs=2, batch_size=32, threads=1)
+QUICK = TrainConfig(network="tiny-cnn", epochs=2, batch_size=32, threads=1)
 
 
 def weights(result):
@@ -28,7 +28,7 @@ def same(one, other) -> bool:
 @pytest.fixture(scope="module")
 def trained(splits, tmp_path_factory):
     out = tmp_path_factory.mktemp("run") / "new"
-    config = TrainConfig(out=out, epochs=6, batch_size=16, learning_rate=1e-2, threads=1)
+    config = TrainConfig(out=out, network="tiny-cnn", epochs=6, batch_size=16, learning_rate=1e-2, threads=1)
     seen = []
     return config, train(config, splits, on_epoch=seen.append), seen
 
@@ -149,7 +149,7 @@ def test_dropout_is_used(splits):
 
 def test_the_averaged_weights_lag_behind(splits):
     one_step = TrainConfig(
-        epochs=1, batch_size=10_000, schedule="constant", warmup_fraction=0.0, threads=1
+        network="tiny-cnn", epochs=1, batch_size=10_000, schedule="constant", warmup_fraction=0.0, threads=1
     )
     last = train(one_step, splits)
     # after a step, the average has moved a tenth of the way or as much as `ema` says
@@ -167,7 +167,7 @@ def test_balance_makes_up_for_rare_labels():
     # images that tell nothing: what is learnt is how frequent the labels count as
     blank = np.zeros((1, 28, 28), np.uint8)
     few = ArrayDataset(blank.repeat(300, axis=0), np.arange(300) % 10 // 9, ("often", "rare"))
-    config = TrainConfig(epochs=15, batch_size=30, threads=1, learning_rate=5e-2)
+    config = TrainConfig(network="tiny-cnn", epochs=15, batch_size=30, threads=1, learning_rate=5e-2)
 
     def rare(class_balance):
         result = train(replace(config, class_balance=class_balance), {"train": few})
@@ -181,6 +181,7 @@ def test_stops_early_and_takes_the_best_weights_back(splits, tmp_path):
     # at this rate, and without a schedule that falls, the loss goes up and down
     config = TrainConfig(
         out=tmp_path,
+        network="tiny-cnn",
         epochs=30,
         batch_size=16,
         learning_rate=0.1,
@@ -238,7 +239,7 @@ def test_reads_the_shards_that_prepare_wrote(tmp_path):
 
     paths = write_sample(tmp_path / "drawings", drawings=300, categories=["sun", "ladder"])
     prepare(paths, tmp_path / "shards", workers=1)
-    result = train(TrainConfig(data=tmp_path / "shards", epochs=3, batch_size=16, threads=1))
+    result = train(TrainConfig(data=tmp_path / "shards", network="tiny-cnn", epochs=3, batch_size=16, threads=1))
     assert result.model.label_names == ("ladder", "sun")
     assert result.history[-1].validation_accuracy > 0.9
 
@@ -256,14 +257,14 @@ def test_reads_the_shards_that_prepare_wrote(tmp_path):
         ({"seed": -1}, "seed is -1"),
         ({"seed": 1 << 64}, r"expected 0 to 2\*\*64 - 1"),
         ({"threads": 0}, "threads is 0"),
-        ({"early_stopping_patience": 0}, "patience is 0"),
+        ({"early_stopping_patience": 0}, "early_stopping_patience is 0"),
         ({"schedule": "step"}, "schedule is 'step', expected one of one-cycle"),
         ({"precision": "float16"}, "precision is 'float16'"),
-        ({"ema_decay": 1.0}, "ema is 1.0, expected at least 0 and below 1"),
-        ({"max_grad_norm": 0.0}, "clip_norm is 0.0, expected over 0"),
-        ({"class_balance": 2.0}, "balance is 2.0, expected at least 0 and at most 1"),
+        ({"ema_decay": 1.0}, "ema_decay is 1.0, expected at least 0 and below 1"),
+        ({"max_grad_norm": 0.0}, "max_grad_norm is 0.0, expected over 0"),
+        ({"class_balance": 2.0}, "class_balance is 2.0, expected at least 0 and at most 1"),
         ({"rotate": float("nan")}, "rotate is nan"),
-        ({"validation": 0.6, "test": 0.4}, "leave nothing to train on"),
+        ({"val_fraction": 0.6, "test_fraction": 0.4}, "leave nothing to train on"),
     ],
 )
 def test_wrong_settings_are_refused(fields, message):

@@ -63,7 +63,16 @@ def main() -> None:
         places = Path(folder)
         write_sample(places / "drawings", drawings=2700)
         prepare([places / "drawings"], places / "shards")
-        train(TrainConfig(data=places / "shards", out=places / "model", epochs=4, threads=1))
+        train(
+            TrainConfig(
+                data=places / "shards",
+                out=places / "model",
+                network="tiny-cnn",
+                epochs=4,
+                batch_size=64,
+                threads=1,
+            )
+        )
         server = Server(
             places / "drawings", places / "shards", "--model", places / "model",
             "--runs", places / "model",

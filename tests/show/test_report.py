@@ -42,7 +42,12 @@ def folder(tmp_path_factory):
         data = folder / name.replace("strokes", "shards")
         train(
             TrainConfig(
-                data=data, out=folder / f"{name}-model", network=network, epochs=1, threads=1
+                data=data,
+                out=folder / f"{name}-model",
+                network=network,
+                epochs=1,
+                batch_size=64,
+                threads=1,
             )
         )
     return folder

