@@ -128,14 +128,14 @@ def check_known(names: Iterable[str], known: Iterable[str], where: str) -> None:
 
 def decode(cls: type[_Options], values: Mapping[str, Any], where: str) -> _Options:
     """Make an options dataclass from TOML or JSON; `where` names the place for messages."""
-    fields = {field.name: field for field in fields_of(cls)}
+    fields = {field.name: field for field in fields_of(cls)}  # type: ignore[arg-type]
     check_known(values, fields, where)
 
     arguments = {}
     for name, value in values.items():
         field = fields[name]
         # msgspec does not decode `str | os.PathLike[str]`; in a file, a path is a string
-        is_path = os.PathLike in map(get_origin, get_args(field.type))
+        is_path = any(get_origin(member) is os.PathLike for member in get_args(field.type))
         type_ = str if is_path or field.choices else field.type  # `check` names the choices
         try:
             arguments[name] = msgspec.convert(value, type_ | None if field.optional else type_)

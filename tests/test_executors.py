@@ -154,7 +154,13 @@ def test_jobs_on_two_nodes_give_what_one_machine_gives(cluster, tmp_path):
     prepare([tmp_path / "drawings"], tmp_path / "shards", workers=1)
     jobs = expand(
         [{"name": "net", "seed": [0, 1, 2]}, {"name": "broken", "data": str(tmp_path / "none")}],
-        {"data": str(tmp_path / "shards"), "network": "tiny-cnn", "batch_size": 64, "epochs": 25, "threads": 1},
+        {
+            "data": str(tmp_path / "shards"),
+            "network": "tiny-cnn",
+            "batch_size": 64,
+            "epochs": 25,
+            "threads": 1,
+        },
     )
     here = run_jobs(jobs, tmp_path / "here")
     write_results(here, tmp_path / "here")

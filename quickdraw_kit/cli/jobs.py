@@ -76,7 +76,9 @@ def _show_recipe(recipe: Any, out: Path, as_json: bool, part: tuple[int, int] | 
 
     mine, of = part or (1, 1)
     jobs = planned_jobs(recipe, out)[mine - 1 :: of]
-    settings = {job.name: {"data": str(job.config.data), **job.config.fingerprint()} for job in jobs}
+    settings = {
+        job.name: {"data": str(job.config.data), **job.config.fingerprint()} for job in jobs
+    }
     steps = {name: step for name, step in msgspec.to_builtins(recipe).items() if step}
     del steps["title"]
     if recipe.jobs is not None:

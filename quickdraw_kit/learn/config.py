@@ -260,9 +260,7 @@ class TrainConfig:
         option("Precision of the arithmetic; auto is the fastest.", group=_HARDWARE),
     ] = "auto"
     threads: (
-        Annotated[
-            int, option("CPU threads; by default PyTorch chooses.", ge=1, group=_HARDWARE)
-        ]
+        Annotated[int, option("CPU threads; by default PyTorch chooses.", ge=1, group=_HARDWARE)]
         | None
     ) = None
     checkpoint_steps: (
@@ -276,9 +274,9 @@ class TrainConfig:
         ]
         | None
     ) = None
-    tensorboard: Annotated[
-        bool, option("Write events for TensorBoard, too.", group=_HARDWARE)
-    ] = False
+    tensorboard: Annotated[bool, option("Write events for TensorBoard, too.", group=_HARDWARE)] = (
+        False
+    )
 
     def __post_init__(self) -> None:
         check(self)

@@ -41,9 +41,10 @@ def test_train_takes_official_bitmaps_and_every_setting(cli, tmp_path):
         np.save(tmp_path / f"{name}.npy", rng.integers(0, 256, (60, 784), np.uint8))
     text = (
         "--network mnist-tiny --epochs 2 --batch-size 16 --schedule cosine --learning-rate 0.01 "
-        "--warmup-fraction 0.1 --weight-decay 0.1 --label-smoothing 0.1 --max-grad-norm 1 --ema-decay 0.9 "
-        "--dropout 0.1 --class-balance 1 --early-stopping-patience 3 --val-fraction 0.2 --test-fraction 0.2 --seed 3 --translate 0.1 "
-        "--rotate 5 --scale 0.1 --shear 5 --horizontal-flip --device cpu --precision float32 --threads 1 "
+        "--warmup-fraction 0.1 --weight-decay 0.1 --label-smoothing 0.1 --max-grad-norm 1 "
+        "--ema-decay 0.9 --dropout 0.1 --class-balance 1 --early-stopping-patience 3 "
+        "--val-fraction 0.2 --test-fraction 0.2 --seed 3 --translate 0.1 --rotate 5 --scale 0.1 "
+        "--shear 5 --horizontal-flip --device cpu --precision float32 --threads 1 "
         "--checkpoint-steps 2 --json"
     )
     ran = cli("train", "--data", tmp_path, "--out", tmp_path / "model", *text.split())

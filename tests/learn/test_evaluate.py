@@ -130,7 +130,13 @@ def test_strokes_are_measured_as_images_are(shards):
 
 
 def test_data_is_split_as_it_was_for_training():
-    model = Model.new("tiny-cnn", ("a", "b"), metadata={"config": {"val_fraction": 0.3, "test_fraction": 0.2}})
+    model = Model.new(
+        "tiny-cnn", ("a", "b"), metadata={"config": {"val_fraction": 0.3, "test_fraction": 0.2}}
+    )
     settings = settings_for(model, "bitmaps")
-    assert (settings.val_fraction, settings.test_fraction, settings.network) == (0.3, 0.2, "tiny-cnn")
+    assert (settings.val_fraction, settings.test_fraction, settings.network) == (
+        0.3,
+        0.2,
+        "tiny-cnn",
+    )
     assert settings_for(Model.new("tiny-cnn", ("a", "b")), "bitmaps").val_fraction == 0.1

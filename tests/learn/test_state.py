@@ -26,7 +26,9 @@ def test_pooling_before_relu_changes_no_bit(network, precision, splits, monkeypa
 
 
 def test_the_layers_of_the_model_stay_in_their_order(splits):
-    result = train(replace(TrainConfig(network="mnist-cnn", batch_size=64), epochs=1, threads=1), splits)
+    result = train(
+        replace(TrainConfig(network="mnist-cnn", batch_size=64), epochs=1, threads=1), splits
+    )
     kinds = [type(layer).__name__ for layer in result.model.network]
     assert kinds[:3] == ["Conv2d", "ReLU", "MaxPool2d"]
     assert not result.model.network[1].inplace

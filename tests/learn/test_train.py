@@ -28,7 +28,9 @@ def same(one, other) -> bool:
 @pytest.fixture(scope="module")
 def trained(splits, tmp_path_factory):
     out = tmp_path_factory.mktemp("run") / "new"
-    config = TrainConfig(out=out, network="tiny-cnn", epochs=6, batch_size=16, learning_rate=1e-2, threads=1)
+    config = TrainConfig(
+        out=out, network="tiny-cnn", epochs=6, batch_size=16, learning_rate=1e-2, threads=1
+    )
     seen = []
     return config, train(config, splits, on_epoch=seen.append), seen
 
@@ -149,7 +151,12 @@ def test_dropout_is_used(splits):
 
 def test_the_averaged_weights_lag_behind(splits):
     one_step = TrainConfig(
-        network="tiny-cnn", epochs=1, batch_size=10_000, schedule="constant", warmup_fraction=0.0, threads=1
+        network="tiny-cnn",
+        epochs=1,
+        batch_size=10_000,
+        schedule="constant",
+        warmup_fraction=0.0,
+        threads=1,
     )
     last = train(one_step, splits)
     # after a step, the average has moved a tenth of the way or as much as `ema` says
@@ -167,7 +174,9 @@ def test_balance_makes_up_for_rare_labels():
     # images that tell nothing: what is learnt is how frequent the labels count as
     blank = np.zeros((1, 28, 28), np.uint8)
     few = ArrayDataset(blank.repeat(300, axis=0), np.arange(300) % 10 // 9, ("often", "rare"))
-    config = TrainConfig(network="tiny-cnn", epochs=15, batch_size=30, threads=1, learning_rate=5e-2)
+    config = TrainConfig(
+        network="tiny-cnn", epochs=15, batch_size=30, threads=1, learning_rate=5e-2
+    )
 
     def rare(class_balance):
         result = train(replace(config, class_balance=class_balance), {"train": few})
@@ -239,7 +248,11 @@ def test_reads_the_shards_that_prepare_wrote(tmp_path):
 
     paths = write_sample(tmp_path / "drawings", drawings=300, categories=["sun", "ladder"])
     prepare(paths, tmp_path / "shards", workers=1)
-    result = train(TrainConfig(data=tmp_path / "shards", network="tiny-cnn", epochs=3, batch_size=16, threads=1))
+    result = train(
+        TrainConfig(
+            data=tmp_path / "shards", network="tiny-cnn", epochs=3, batch_size=16, threads=1
+        )
+    )
     assert result.model.label_names == ("ladder", "sun")
     assert result.history[-1].validation_accuracy > 0.9
 

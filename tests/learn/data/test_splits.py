@@ -53,7 +53,9 @@ def test_shards_in_a_store_are_those_of_a_folder(tmp_path, monkeypatch, network)
     url = "memory://sources/shards"
     for place in (tmp_path / "shards", url):
         prepare([tmp_path / "sample"], place, options=options, workers=1)
-    config = TrainConfig(data=str(tmp_path / "shards"), network=network, epochs=1, batch_size=64, threads=1)
+    config = TrainConfig(
+        data=str(tmp_path / "shards"), network=network, epochs=1, batch_size=64, threads=1
+    )
     here, there = open_splits(config), open_splits(replace(config, data=url))
     assert here.metadata == there.metadata
     assert list(here) == list(there)
@@ -229,7 +231,13 @@ def test_real_digits_are_learnt_in_one_epoch(real_data):
     part = splits["train"]
     fewer = ArrayDataset(part.images[:10_000], part.labels[:10_000], part.label_names)
     config = TrainConfig(
-        network="mnist-cnn", epochs=1, batch_size=64, learning_rate=4e-3, dropout=0.0, ema_decay=0.99, threads=1
+        network="mnist-cnn",
+        epochs=1,
+        batch_size=64,
+        learning_rate=4e-3,
+        dropout=0.0,
+        ema_decay=0.99,
+        threads=1,
     )
     result = train(config, {"train": fewer})
     assert evaluate(result.model, splits["test"]).top1 > 0.95
