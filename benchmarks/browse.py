@@ -137,7 +137,10 @@ def main() -> None:
         if not (places / "ndjson").exists():
             write_sample(places / "ndjson", drawings=arguments.drawings)
         prepare(
-            [places / "ndjson"], places / "shards", options=PrepareOptions(strokes=True), workers=1
+            [places / "ndjson"],
+            places / "shards",
+            options=PrepareOptions(keep_strokes=True),
+            workers=1,
         )
         path = shutil.which("chromium") or shutil.which("chromium-browser")
         with sync_playwright() as playwright:

@@ -415,10 +415,10 @@ def _options(step: PrepareStep) -> PrepareOptions:
         format=step.format,  # type: ignore[arg-type]
         style=RasterStyle(step.side, step.line_diameter, step.padding),
         **({} if step.split == "sketch-rnn" else {"fractions": step.split}),
-        rule=SplitRule("sketch-rnn" if step.split == "sketch-rnn" else "hash", step.unlisted),
+        split_rule=SplitRule("sketch-rnn" if step.split == "sketch-rnn" else "hash", step.unlisted),  # type: ignore[arg-type]
         salt=step.salt,
         rows_per_shard=step.rows_per_shard,
-        strokes=step.keep_strokes,
+        keep_strokes=step.keep_strokes,
         quality=step.quality or bool(step.exclude_flags),
     )
 

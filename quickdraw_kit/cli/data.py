@@ -172,9 +172,13 @@ def _document(found: Any) -> dict[str, Any]:
 
 def _show(found: Any) -> None:
     kind = " and ".join(found.formats)
-    share = f", {found.recognized / found.judged:.1%} recognised" if found.judged else ""
-    if 0 < found.judged < found.drawings:
-        share += f" of the {found.judged:,} of which it is known"
+    share = (
+        f", {found.recognized / found.recognized_known:.1%} recognised"
+        if found.recognized_known
+        else ""
+    )
+    if 0 < found.recognized_known < found.drawings:
+        share += f" of the {found.recognized_known:,} of which it is known"
     typer.echo(
         f"{format_count(len(found.sources), 'file')} of {kind}, {format_count(found.bytes, 'byte')}: "
         f"{format_count(found.drawings, 'drawing')} of "

@@ -194,16 +194,16 @@ def prepare(
         format=format,  # type: ignore[arg-type]
         style=RasterStyle(side, line_diameter, padding),
         **({} if split == "sketch-rnn" else {"fractions": shares(split)}),
-        rule=SplitRule("sketch-rnn" if split == "sketch-rnn" else "hash", unlisted),
+        split_rule=SplitRule("sketch-rnn" if split == "sketch-rnn" else "hash", unlisted),  # type: ignore[arg-type]
         salt=salt,
         rows_per_shard=rows_per_shard,
-        strokes=keep_strokes,
+        keep_strokes=keep_strokes,
         quality=quality or bool(filters.exclude_flags),
     )
     if dry_run:
         if split_ids is not None:
             ids = read_split_ids(split_ids).sha256
-            options = replace(options, rule=SplitRule("ids", unlisted, ids))
+            options = replace(options, split_rule=SplitRule("ids", unlisted, ids))  # type: ignore[arg-type]
         plan = plan_prepare(out=out, filters=filters, options=options, **given)
         there = _is_there(plan, out, overwrite)
         _show_plan(plan, out, as_json, there)

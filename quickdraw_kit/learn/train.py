@@ -247,7 +247,7 @@ class _Run:
             seed=order,
             skip=done,
             rank=self.team.rank,
-            ranks=self.team.size,
+            world_size=self.team.size,
         )
         for number, (inputs, labels) in enumerate(batches, done):
             size = min(config.batch_size, len(self.data) - number * config.batch_size)

@@ -1,16 +1,23 @@
 """Which drawings to keep: the filters of `prepare`, each counted under its name."""
 
 from dataclasses import dataclass
+from typing import Annotated, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from quickdraw_kit.categories import check_categories, label_order
 from quickdraw_kit.errors import UsageError
+from quickdraw_kit.options import check, option
 from quickdraw_kit.shards.quality import QUALITY_FLAGS, check_flags
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-__all__ = ["Filters"]
+__all__ = ["Bounds", "Filters"]
+
+Bounds: TypeAlias = tuple[int, int | None]
+"""The smallest and the largest allowed count, both included; None for no upper bound."""
+
+_GROUP = "Filters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,73 +27,135 @@ class Filters:
     Parameters
     ----------
     categories : tuple of str, optional
-        Only these categories. They become the labels, also those without a drawing.
+        Keep only these categories. All of them become labels, even those without a drawing.
     recognized_only : bool
-        Only drawings that the game recognised.
+        Keep only drawings that the game recognized.
     countries : tuple of str, optional
-        Only drawings from these countries, two letters each.
-    limit : int, optional
-        At most so many drawings of a category. Which ones, a hash of their key_id decides, so that
+        Keep only drawings from these countries, two letters each.
+    max_per_category : int, optional
+        Keep at most this many drawings of a category. A hash of the key_id decides which ones, so
         the choice depends neither on the order of the files nor on the number of workers.
     strokes : tuple of (int, int or None)
-        Least and most strokes of a drawing; None for no bound.
+        The smallest and largest number of strokes of a drawing; None for no upper bound.
     points : tuple of (int, int or None)
-        Least and most points of a drawing.
+        The smallest and largest number of points of a drawing.
     allow_unknown_labels : bool
         Accept words that are not among the 345 categories, instead of rejecting their lines.
     exclude_flags : tuple of str
-        Leave out drawings that have one of these `QUALITY_FLAGS`; of duplicates the original
-        stays.
+        Drop drawings that have one of these `QUALITY_FLAGS`; of duplicates the original is kept.
 
     Raises
     ------
     UsageError
-        If a category or flag is unknown, a bound is negative or the wrong way round.
+        If a category or a flag is unknown, a number is out of range, or bounds are not in order.
 
     Examples
     --------
-    >>> Filters(categories=("dog", "cat"), countries=("us",), limit=100)
-    Selection(categories=('cat', 'dog'), recognized_only=False, countries=('US',), limit=100, ...)
+    >>> from quickdraw_kit import Filters
+    >>> filters = Filters(categories=("dog", "cat"), countries=("us",), max_per_category=100)
+    >>> filters.categories, filters.countries
+    (('cat', 'dog'), ('US',))
     """
 
-    categories: tuple[str, ...] | None = None
-    recognized_only: bool = False
-    countries: tuple[str, ...] | None = None
-    max_per_category: int | None = None
-    strokes: tuple[int, int | None] = (0, None)
-    points: tuple[int, int | None] = (0, None)
-    allow_unknown_labels: bool = False
-    exclude_flags: tuple[str, ...] = ()
+    categories: (
+        Annotated[
+            tuple[str, ...],
+            option("Only these categories: 'cat,hot air balloon'.", group=_GROUP),
+        ]
+        | None
+    ) = None
+    recognized_only: Annotated[
+        bool, option("Only drawings that the game recognized.", group=_GROUP)
+    ] = False
+    countries: (
+        Annotated[
+            tuple[str, ...],
+            option("Only these countries, two letters each: 'US,BR'.", group=_GROUP),
+        ]
+        | None
+    ) = None
+    max_per_category: (
+        Annotated[int, option("At most this many drawings per category.", ge=1, group=_GROUP)]
+        | None
+    ) = None
+    strokes: Annotated[
+        Bounds, option("Strokes per drawing: '2:50', '2:' or ':50'.", group=_GROUP)
+    ] = (0, None)
+    points: Annotated[
+        Bounds, option("Points per drawing: '2:500', '2:' or ':500'.", group=_GROUP)
+    ] = (0, None)
+    allow_unknown_labels: Annotated[
+        bool, option("Accept words outside the 345 categories.", group=_GROUP)
+    ] = False
+    exclude_flags: Annotated[
+        tuple[str, ...],
+        option(
+            f"Drop drawings with one of these flags: {', '.join(QUALITY_FLAGS)}.",
+            group=_GROUP,
+            flags=("--exclude-flag",),
+        ),
+    ] = ()
 
     def __post_init__(self) -> None:
+        check(self)
+        # one order for each set of values: equal filters give equal manifests
         if self.categories is not None:
             in_order = label_order if self.allow_unknown_labels else check_categories
             object.__setattr__(self, "categories", in_order(self.categories))
         if self.countries is not None:
-            countries = tuple(sorted({country.upper() for country in self.countries}))
-            if wrong := [c for c in countries if not (len(c) == 2 and c.isascii() and c.isalpha())]:
-                raise UsageError(f"countries {', '.join(wrong)}: expected two letters each, as US")
-            object.__setattr__(self, "countries", countries)
-        if self.max_per_category is not None and self.max_per_category < 1:
-            raise UsageError(
-                f"limit is {self.max_per_category}, expected at least 1 drawing of a category"
-            )
+            object.__setattr__(self, "countries", _check_countries(self.countries))
         object.__setattr__(self, "exclude_flags", check_flags(self.exclude_flags))
-        for name in ("strokes", "points"):
-            least, most = getattr(self, name)
-            if least < 0 or (most is not None and most < max(least, 1)):
-                end = "" if most is None else most
-                raise UsageError(f"{name} {least}:{end}: expected 0 <= least <= most, and most > 0")
+        _check_bounds("strokes", self.strokes)
+        _check_bounds("points", self.points)
 
     @property
     def excludes_duplicates(self) -> bool:
-        """Whether it takes all drawings to know which pass."""
+        """Whether all drawings must be read to know which ones pass."""
         return any(name.endswith("duplicate") for name in self.exclude_flags)
+
+    def keep(self, batch: DrawingBatch) -> tuple[npt.NDArray[np.bool_], dict[str, int]]:
+        """Apply all filters but those that need other drawings too.
+
+        These are `max_per_category`, and the flags for which there is `keep_unflagged`.
+
+        Parameters
+        ----------
+        batch : DrawingBatch
+            The drawings.
+
+        Returns
+        -------
+        keep : ndarray of bool, shape (drawings,)
+            True for drawings that pass.
+        filtered : dict of str to int
+            How many drawings each filter dropped; a drawing counts at the first filter it fails.
+
+        Examples
+        --------
+        >>> from quickdraw_kit import DrawingBatch, Filters
+        >>> batch = DrawingBatch.from_strokes([[([0, 1], [0, 1])], [([5], [5])]], words=["a", "b"])
+        >>> Filters(points=(2, None)).keep(batch)
+        (array([ True, False]), {'points': 1})
+        """
+        passes: dict[str, npt.NDArray[np.bool_]] = {}  # in the order in which failures count
+        if self.categories is not None:
+            wanted = np.array([word in self.categories for word in batch.words], np.bool_)
+            passes["category"] = wanted[batch.word_code]
+        if self.recognized_only:
+            passes["unrecognized"] = batch.recognized
+        if self.countries is not None:
+            codes = np.array([country.encode() for country in self.countries], "S2")
+            passes["country"] = np.isin(batch.countrycode, codes)
+        if self.strokes != (0, None):
+            passes["strokes"] = _within(batch.stroke_counts, self.strokes)
+        if self.points != (0, None):
+            passes["points"] = _within(batch.point_counts, self.points)
+        return _apply(passes, len(batch))
 
     def keep_unflagged(
         self, flags: npt.NDArray[np.uint8]
     ) -> tuple[npt.NDArray[np.bool_], dict[str, int]]:
-        """Tell which drawings have none of the flags that are excluded.
+        """Keep drawings that have none of the excluded flags.
 
         Parameters
         ----------
@@ -96,67 +165,50 @@ class Filters:
         Returns
         -------
         keep : ndarray of bool, shape (drawings,)
+            True for drawings that pass.
         filtered : dict of str to int
-            How many each flag left out; a drawing counts at its first.
+            How many drawings each flag dropped; a drawing counts at its first.
 
         Examples
         --------
+        >>> import numpy as np
+        >>> from quickdraw_kit import Filters
         >>> Filters(exclude_flags=("dot",)).keep_unflagged(np.array([1, 2], np.uint8))
         (array([False,  True]), {'flag dot': 1})
         """
-        keep = np.ones(len(flags), np.bool_)
-        filtered: dict[str, int] = {}
-        for name in self.exclude_flags:
-            failed = keep & (flags & QUALITY_FLAGS[name] != 0)
-            if failed.any():
-                filtered[f"flag {name}"] = int(np.count_nonzero(failed))
-            keep &= ~failed
-        return keep, filtered
-
-    def keep(self, batch: DrawingBatch) -> tuple[npt.NDArray[np.bool_], dict[str, int]]:
-        """Tell which drawings pass, `limit` aside, which no single batch can decide.
-
-        Parameters
-        ----------
-        batch : DrawingBatch
-            Drawings.
-
-        Returns
-        -------
-        keep : ndarray of bool, shape (drawings,)
-            True for those that pass.
-        filtered : dict of str to int
-            How many each filter left out; a drawing counts at the first filter it fails.
-
-        Examples
-        --------
-        >>> batch = DrawingBatch.from_strokes([[([0, 1], [0, 1])], [([5], [5])]], words=["a", "b"])
-        >>> Filters(points=(2, None)).keep(batch)
-        (array([ True, False]), {'points': 1})
-        """
-        tests: dict[str, npt.NDArray[np.bool_]] = {}
-        if self.categories is not None:
-            wanted = np.array([word in self.categories for word in batch.words], np.bool_)
-            tests["category"] = wanted[batch.word_code]
-        if self.recognized_only:
-            tests["unrecognized"] = batch.recognized
-        if self.countries is not None:
-            codes = np.array([country.encode() for country in self.countries], "S2")
-            tests["country"] = np.isin(batch.countrycode, codes)
-        if self.strokes != (0, None):
-            tests["strokes"] = _within(batch.stroke_counts, self.strokes)
-        if self.points != (0, None):
-            tests["points"] = _within(batch.point_counts, self.points)
-        keep = np.ones(len(batch), np.bool_)
-        filtered: dict[str, int] = {}
-        for name, passed in tests.items():
-            failed = int(np.count_nonzero(keep & ~passed))
-            if failed:
-                filtered[name] = failed
-            keep &= passed
-        return keep, filtered
+        passes = {f"flag {name}": flags & QUALITY_FLAGS[name] == 0 for name in self.exclude_flags}
+        return _apply(passes, len(flags))
 
 
-def _within(counts: npt.NDArray[np.int64], bounds: tuple[int, int | None]) -> npt.NDArray[np.bool_]:
-    least, most = bounds
-    return (counts >= least) & (counts <= (np.iinfo(np.int64).max if most is None else most))
+def _apply(
+    passes: dict[str, npt.NDArray[np.bool_]], drawings: int
+) -> tuple[npt.NDArray[np.bool_], dict[str, int]]:
+    """Combine filters, and count each drawing at the first that it fails."""
+    keep = np.ones(drawings, np.bool_)
+    filtered: dict[str, int] = {}
+    for name, passed in passes.items():
+        if failed := int(np.count_nonzero(keep & ~passed)):
+            filtered[name] = failed
+        keep &= passed
+    return keep, filtered
+
+
+def _within(counts: npt.NDArray[np.int64], bounds: Bounds) -> npt.NDArray[np.bool_]:
+    smallest, largest = bounds
+    return (counts >= smallest) & (
+        counts <= (np.iinfo(np.int64).max if largest is None else largest)
+    )
+
+
+def _check_countries(codes: tuple[str, ...]) -> tuple[str, ...]:
+    countries = tuple(sorted({code.upper() for code in codes}))
+    if wrong := [c for c in countries if not (len(c) == 2 and c.isascii() and c.isalpha())]:
+        raise UsageError(f"countries {', '.join(wrong)}: expected two letters each, such as US")
+    return countries
+
+
+def _check_bounds(name: str, bounds: Bounds) -> None:
+    smallest, largest = bounds
+    if smallest < 0 or (largest is not None and largest < max(smallest, 1)):
+        given = f"{smallest}:{'' if largest is None else largest}"
+        raise UsageError(f"{name} {given}: expected 0 <= smallest <= largest, and largest > 0")

@@ -66,7 +66,7 @@ class Inspection:
         Drawings in them.
     categories, countries : dict of str to int
         Drawings of each category, in label order, and country, most first.
-    judged, recognized : int
+    recognized_known, recognized : int
         Drawings of which it is known whether the game recognised them, and that it did.
     strokes, points : Distribution
         Strokes and points of a drawing; empty for bitmaps.
@@ -84,7 +84,7 @@ class Inspection:
     drawings: int = 0
     categories: dict[str, int] = field(default_factory=dict)
     countries: dict[str, int] = field(default_factory=dict)
-    judged: int = 0
+    recognized_known: int = 0
     recognized: int = 0
     strokes: Distribution = field(default_factory=lambda: Distribution(0.0, {}))
     points: Distribution = field(default_factory=lambda: Distribution(0.0, {}))
@@ -158,7 +158,7 @@ def inspect(
             batch = records.batch
             found.drawings += len(batch)
             if records.images is None and knows_recognized(file.format):
-                found.judged += len(batch)
+                found.recognized_known += len(batch)
                 found.recognized += int(np.count_nonzero(batch.recognized))
             _count(words, np.array(batch.words)[batch.word_code])
             if records.images is None:

@@ -133,8 +133,6 @@ class Manifest:
     def dumps(self) -> str:
         """Return the text of ``manifest.json``, with the digest of all the rest in it."""
         document = {"format_version": FORMAT_VERSION, **dataclasses.asdict(self)}
-        if self.options.rule == SplitRule():
-            del document["options"]["rule"]  # as it was before there were others
         digest = hashlib.sha256(_canonical(document)).hexdigest()
         return _canonical({**document, "sha256": digest}).decode()
 
@@ -236,8 +234,8 @@ def _from_document(document: dict[str, Any]) -> Manifest:
 
 
 def _options(entry: dict[str, Any]) -> PrepareOptions:
-    style, rule = RasterStyle(**entry["style"]), SplitRule(**entry.get("rule", {}))
-    return PrepareOptions(**{**entry, "style": style, "rule": rule})
+    style, rule = RasterStyle(**entry["style"]), SplitRule(**entry["split_rule"])
+    return PrepareOptions(**{**entry, "style": style, "split_rule": rule})
 
 
 def _filters(entry: dict[str, Any]) -> Filters:

@@ -1,115 +1,133 @@
-"""How shards are laid out: their form, rendering, splits and size."""
+"""Options of `prepare`: the format of shards, the style of bitmaps, splits and shard size."""
 
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
-from quickdraw_kit.errors import UsageError
+from quickdraw_kit.options import check, option
 from quickdraw_kit.raster.style import RasterStyle
-from quickdraw_kit.shards.hashes import SPLITS, check_fractions
+from quickdraw_kit.shards.hashes import check_fractions
 
 __all__ = ["PrepareOptions", "ShardFormat", "SplitRule"]
 
 ShardFormat: TypeAlias = Literal["npy", "parquet"]
 
-_SHARD_PIXELS = 65536 * 28 * 28
+_PIXELS_PER_SHARD = 65536 * 28 * 28
 
 
 @dataclass(frozen=True, slots=True)
 class SplitRule:
-    """What decides into which split a drawing goes.
+    """The rule that assigns a split to a drawing.
 
     Parameters
     ----------
     by : {"hash", "sketch-rnn", "ids"}
-        The hash of its key_id; its position in the file of its category, as Sketch-RNN's data is
-        divided: 70,000 for training, 2,500 for validation, 2,500 for testing, the rest left out;
-        or a list of key_ids. Positions are counted over all lines (rows), whatever is filtered;
-        Sketch-RNN's own files, whose drawings were chosen at random, keep the split they have.
+        ``hash``: by a hash of the key_id. ``sketch-rnn``: by the position in the file of its
+        category, as the data of Sketch-RNN is split: 70,000 drawings for training, 2,500 for
+        validation, 2,500 for testing, and the rest is left out. ``ids``: by a list of key_ids.
+        Positions count all lines or rows, whether a filter drops them or not. The ``.npz`` files
+        of Sketch-RNN, whose drawings were sampled at random, keep the splits that they have.
     unlisted : {"filter", "train", "validation", "test"}
-        What becomes of drawings that are not in the list.
+        What happens to drawings that are not in the list: they are left out, or go to a split.
     sha256 : str, optional
-        Checksum of the list.
+        Checksum of the list; `prepare` sets it.
 
     Raises
     ------
     UsageError
-        If a value is not one of these.
+        If a value is not one of the choices.
 
     Examples
     --------
-    >>> SplitRule("sketch-rnn").by
+    >>> from quickdraw_kit import PrepareOptions, SplitRule
+    >>> PrepareOptions(split_rule=SplitRule("sketch-rnn")).split_rule.by
     'sketch-rnn'
     """
 
-    by: Literal["hash", "sketch-rnn", "ids"] = "hash"
-    unlisted: str = "filter"
-    sha256: str | None = None
+    by: Annotated[
+        Literal["hash", "sketch-rnn", "ids"],
+        option("Split by a hash, by the position in the file, or by a list.", cli=False),
+    ] = "hash"
+    unlisted: Annotated[
+        Literal["filter", "train", "validation", "test"],
+        option("What happens to drawings that --split-ids does not list.", group="Splits"),
+    ] = "filter"
+    sha256: Annotated[str, option("Checksum of the list.", cli=False)] | None = None
 
     def __post_init__(self) -> None:
-        if self.by not in ("hash", "sketch-rnn", "ids"):
-            raise UsageError(f"split by {self.by!r}: expected hash, sketch-rnn or ids")
-        if self.unlisted not in ("filter", *SPLITS):
-            raise UsageError(f"unlisted is {self.unlisted!r}, expected filter, {', '.join(SPLITS)}")
+        check(self)
 
 
 @dataclass(frozen=True, slots=True)
 class PrepareOptions:
-    """How shards are laid out.
+    """What shards are like: format, style, splits and size.
 
     Parameters
     ----------
-    form : {"npy", "parquet"}
-        NPY (images and labels as arrays, metadata as Parquet), or one Parquet table a shard, which
-        Hugging Face ``datasets`` opens with its images decoded.
+    format : {"npy", "parquet"}
+        ``npy``: images and labels as arrays, metadata as Parquet. ``parquet``: one table per shard,
+        which Hugging Face ``datasets`` opens with decoded images.
     style : RasterStyle
         How drawings are rendered.
     fractions : dict of str to float
-        Share of each split, when a hash decides.
+        Fraction of the drawings in each split, where a hash assigns them.
     salt : str
-        Another salt gives another split and another order.
+        Another salt gives other splits and another order.
     rows_per_shard : int, optional
-        Rows of a shard, about; by default as many as make 50 MB of pixels.
-    strokes : bool
-        Whether the strokes stand in the metadata too, as columns ``x``, ``y`` and, for raw
-        drawings, ``t``.
-    rule : SplitRule
-        What decides into which split a drawing goes.
+        Approximate number of rows of a shard; by default as many as make 50 MB of pixels.
+    keep_strokes : bool
+        Also store the strokes in the metadata, as columns ``x``, ``y`` and, for raw drawings,
+        ``t``.
+    split_rule : SplitRule
+        What assigns the splits.
     quality : bool
-        Whether the metadata has a column ``quality``, see `QUALITY_FLAGS`. Every drawing is then
-        rendered twice, and duplicates are looked for among all of them.
+        Add a column ``quality`` to the metadata, see `QUALITY_FLAGS`. Every drawing is then
+        rendered twice, and all drawings are searched for duplicates.
 
     Raises
     ------
     UsageError
-        If a value is out of its range.
+        If a value is out of range.
 
     Examples
     --------
-    >>> PrepareOptions().rows_of_a_shard
-    65536
+    >>> from quickdraw_kit import PrepareOptions
+    >>> PrepareOptions(fractions={"train": 0.9, "test": 0.1}).fractions
+    {'train': 0.9, 'validation': 0.0, 'test': 0.1}
     """
 
-    format: ShardFormat = "npy"
+    format: Annotated[
+        ShardFormat,
+        option("Format of the shards: NumPy arrays, or tables with PNG images.", group="Shards"),
+    ] = "npy"
     style: RasterStyle = field(default_factory=RasterStyle)
-    fractions: dict[str, float] = field(
-        default_factory=lambda: {"train": 0.8, "validation": 0.1, "test": 0.1}
-    )
-    salt: str = ""
-    rows_per_shard: int | None = None
-    strokes: bool = False
-    rule: SplitRule = field(default_factory=SplitRule)
-    quality: bool = False
+    fractions: Annotated[
+        dict[str, float], option("Fraction of the drawings in each split.", cli=False)
+    ] = field(default_factory=lambda: {"train": 0.8, "validation": 0.1, "test": 0.1})
+    salt: Annotated[
+        str, option("Another salt gives other splits and another order.", group="Splits")
+    ] = ""
+    rows_per_shard: (
+        Annotated[
+            int,
+            option("Approximate rows per shard; by default 50 MB of pixels.", ge=1, group="Shards"),
+        ]
+        | None
+    ) = None
+    keep_strokes: Annotated[
+        bool, option("Also store the strokes in the metadata.", group="Shards")
+    ] = False
+    split_rule: SplitRule = field(default_factory=SplitRule)
+    quality: Annotated[
+        bool, option("Add a column of quality flags; renders twice.", group="Shards")
+    ] = False
 
     def __post_init__(self) -> None:
+        check(self)
         object.__setattr__(self, "fractions", check_fractions(self.fractions))
-        if self.format not in ("npy", "parquet"):
-            raise UsageError(f"form is {self.format!r}, expected npy or parquet")
-        if self.rows_per_shard is not None and self.rows_per_shard < 1:
-            raise UsageError(f"rows_per_shard is {self.rows_per_shard}, expected at least 1")
 
     @property
     def target_rows_per_shard(self) -> int:
-        """Rows of a shard, about."""
+        """The approximate number of rows of a shard, default applied."""
         if self.rows_per_shard is not None:
             return self.rows_per_shard
-        return max(1, _SHARD_PIXELS // self.style.side**2)
+        return max(1, _PIXELS_PER_SHARD // self.style.side**2)

@@ -15,12 +15,12 @@ import numpy.typing as npt
 
 from quickdraw_kit.acquire.sources import Source
 from quickdraw_kit.errors import DataError, UsageError
-from quickdraw_kit.shards.hashes import SPLITS, assign_split
+from quickdraw_kit.shards.hashes import SPLITS, split_by_hash
 from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.prepare.record_batches import RecordBatch
 from quickdraw_kit.storage.files import atomic_write, open_decompressed, parse_json, sha256_file
 
-__all__ = ["NO_SPLIT", "SplitIds", "read_split_ids", "split_of"]
+__all__ = ["NO_SPLIT", "SplitIds", "assign_splits", "read_split_ids"]
 
 NO_SPLIT = 255
 """Stands for no split at all: the drawing is left out."""
@@ -40,7 +40,7 @@ class SplitIds:
     sha256: str
 
     def save(self, folder: Path) -> None:
-        """Write them where `split_of` finds them, mapped by every worker."""
+        """Write them where `assign_splits` finds them, mapped by every worker."""
         columns: list[npt.NDArray[Any]] = [self.key_id, self.split]
         for name, column in zip(_NAMES, columns, strict=True):
             with atomic_write(folder / name, sync=False) as file:
@@ -69,15 +69,15 @@ def read_split_ids(path: Path) -> SplitIds:
     return SplitIds(key_id[first], split[first], sha256_file(path))
 
 
-def split_of(
+def assign_splits(
     source: Source, records: RecordBatch, options: PrepareOptions, folder: Path
 ) -> npt.NDArray[np.uint8]:
     """Give each drawing its split."""
-    match options.rule.by:
+    match options.split_rule.by:
         case "sketch-rnn":
             return _by_position(source, records)
         case "ids":
-            return _by_ids(records, options.rule.unlisted, folder)
+            return _by_ids(records, options.split_rule.unlisted, folder)
         case _:
             return _by_hash(source, records, options)
 
@@ -93,7 +93,7 @@ def _by_hash(
         if rest == 0:
             raise DataError(f"{source.path} is the training half, and only a test split is asked")
         fractions = {**{name: fractions[name] / rest for name in SPLITS}, "test": 0.0}
-    return assign_split(records.batch.key_id, fractions, options.salt)
+    return split_by_hash(records.batch.key_id, fractions, options.salt)
 
 
 def _by_position(source: Source, records: RecordBatch) -> npt.NDArray[np.uint8]:

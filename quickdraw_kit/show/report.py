@@ -163,7 +163,7 @@ def _origin(place: str | os.PathLike[str]) -> list[list[str]]:
         *([f"left out: {name}", f"{number:,}"] for name, number in totals.filtered.items()),
         *([f"refused: {name}", f"{number:,}"] for name, number in totals.rejected.items()),
         ["bitmaps", f"{side} x {side}"],
-        ["split by", divided[manifest.options.rule.by]],
+        ["split by", divided[manifest.options.split_rule.by]],
         ["made by", f"quickdraw_kit {manifest.library_version}"],
     ]
 

@@ -57,7 +57,7 @@ def shards(tmp_path_factory):
         [folder / "sample"],
         folder / "parquet",
         workers=1,
-        options=PrepareOptions(format="parquet", strokes=True),
+        options=PrepareOptions(format="parquet", keep_strokes=True),
     )
     return folder
 

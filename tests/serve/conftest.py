@@ -29,7 +29,10 @@ def places(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("serve")
     write_sample(folder / "drawings", drawings=540, raw=True)
     prepare(
-        [folder / "drawings"], folder / "shards", options=PrepareOptions(strokes=True), workers=1
+        [folder / "drawings"],
+        folder / "shards",
+        options=PrepareOptions(keep_strokes=True),
+        workers=1,
     )
     words = tuple(sorted(path.name.split(".")[0] for path in (folder / "drawings").iterdir()))
     torch.manual_seed(0)

@@ -45,8 +45,8 @@ def test_filters(batch, filters, kept, filtered):
     [
         ({"categories": ("catt",)}, "did you mean cat"),
         ({"countries": ("USA", "DE")}, "countries USA: expected two letters"),
-        ({"limit": 0}, "at least 1"),
-        ({"strokes": (5, 2)}, "strokes 5:2: expected 0 <= least <= most"),
+        ({"max_per_category": 0}, "at least 1"),
+        ({"strokes": (5, 2)}, "strokes 5:2: expected 0 <= smallest <= largest"),
         ({"points": (-1, None)}, "points -1:: expected"),
     ],
 )

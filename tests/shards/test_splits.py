@@ -22,7 +22,7 @@ from quickdraw_kit.shards.splits import read_split_ids
 from quickdraw_kit.shards.verify import verify
 from tests.conftest import official_line
 
-BY_POSITION = PrepareOptions(rule=SplitRule("sketch-rnn"))
+BY_POSITION = PrepareOptions(split_rule=SplitRule("sketch-rnn"))
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_positions_are_those_in_the_file_of_the_category(few, tmp_path, write_li
         "test": set(range(75, 80)),
     }
     assert manifest.counts.filtered == {"split": 20}
-    assert manifest.options.rule.by == "sketch-rnn"
+    assert manifest.options.split_rule.by == "sketch-rnn"
     assert load_manifest(tmp_path / "out") == manifest
     assert verify(tmp_path / "out").ok
 
@@ -131,7 +131,7 @@ def test_a_list_decides_and_workers_do_not(tmp_path, write_lines, format, unlist
     monkeypatch.setattr(
         "quickdraw_kit.shards.prepare.chunks.split_into_chunks.__defaults__", (3_000,)
     )
-    options = PrepareOptions(rule=SplitRule(unlisted=unlisted))
+    options = PrepareOptions(split_rule=SplitRule(unlisted=unlisted))
     for workers in (1, 2):
         out = tmp_path / f"out{workers}"
         manifest = prepare([path], out, options=options, split_ids=ids, workers=workers)
@@ -142,7 +142,7 @@ def test_a_list_decides_and_workers_do_not(tmp_path, write_lines, format, unlist
             "test": {50},
         }
     assert contents(tmp_path / "out1") == contents(tmp_path / "out2")
-    assert manifest.options.rule == SplitRule("ids", unlisted, read_split_ids(ids).sha256)
+    assert manifest.options.split_rule == SplitRule("ids", unlisted, read_split_ids(ids).sha256)
     assert manifest.counts.filtered == ({"split": 78} if unlisted == "filter" else {})
     assert verify(out).ok
 
@@ -201,15 +201,16 @@ def test_lists_of_other_forms_and_rules_without_one_are_refused(tmp_path, write_
         with pytest.raises(UsageError, match=r"a\.(txt|csv)"):
             read_split_ids(ids)
     with pytest.raises(UsageError, match="none is given"):
-        prepare([path], tmp_path / "out", options=PrepareOptions(rule=SplitRule("ids")))
+        prepare([path], tmp_path / "out", options=PrepareOptions(split_rule=SplitRule("ids")))
     for wrong in ({"by": "chance"}, {"unlisted": "drop"}):
         with pytest.raises(UsageError, match="expected"):
             SplitRule(**wrong)
 
 
-def test_the_manifest_of_a_split_by_hash_is_as_it_always_was(tmp_path, write_lines):
+def test_the_manifest_has_the_rule(tmp_path, write_lines):
     path = write_lines("cat.ndjson", [official_line(i) for i in range(30)])
     prepare([path], tmp_path / "out")
-    assert "rule" not in json.loads((tmp_path / "out" / "manifest.json").read_text())["options"]
-    assert load_manifest(tmp_path / "out").options.rule == SplitRule()
+    document = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert document["options"]["split_rule"]["by"] == "hash"
+    assert load_manifest(tmp_path / "out").options.split_rule == SplitRule()
     assert sum(map(len, itertools.chain(members(tmp_path / "out").values()))) == 30

@@ -30,7 +30,7 @@ def folder(tmp_path_factory):
         [folder / "sample"],
         folder / "shards",
         workers=1,
-        options=PrepareOptions(strokes=True, rows_per_shard=50),
+        options=PrepareOptions(keep_strokes=True, rows_per_shard=50),
     )
     batch = generate_drawings(("circle", "star"), 120, seed=3, raw=False)
     (folder / "bitmaps").mkdir()
@@ -169,7 +169,7 @@ def test_strokes_are_rendered():
 @pytest.mark.parametrize(("by", "said"), [("hash", "a hash"), ("sketch-rnn", "place in the file")])
 def test_the_page_says_what_split_the_drawings(by, said, tmp_path):
     write_sample(tmp_path / "sample", drawings=40, categories=["circle"])
-    options = PrepareOptions(rule=SplitRule(by=by))
+    options = PrepareOptions(split_rule=SplitRule(by=by))
     prepare([tmp_path / "sample"], tmp_path / "shards", workers=1, options=options)
     told = dict(_origin(tmp_path / "shards"))
     assert told["split by"].startswith(said)

@@ -30,12 +30,12 @@ _BLOCK = 1 << 14  # rows that are fetched at once
 
 
 def rank_rows(
-    total: int, batch_size: int, *, skip: int = 0, rank: int = 0, ranks: int = 1
+    total: int, batch_size: int, *, skip: int = 0, rank: int = 0, world_size: int = 1
 ) -> Iterator[slice]:
     """Yield which rows of a pass one of several processes takes, batch by batch."""
     for start in range(skip * batch_size, total, batch_size):
         rows = min(batch_size, total - start)
-        yield slice(start + rows * rank // ranks, start + rows * (rank + 1) // ranks)
+        yield slice(start + rows * rank // world_size, start + rows * (rank + 1) // world_size)
 
 
 class Dataset(Protocol):
@@ -63,7 +63,7 @@ class Dataset(Protocol):
         seed: int = 0,
         skip: int = 0,
         rank: int = 0,
-        ranks: int = 1,
+        world_size: int = 1,
     ) -> Iterator[tuple[Any, Labels]]:
         """Yield images or a DrawingBatch, and int64 labels of shape (n,).
 
@@ -83,7 +83,7 @@ class ImageDataset(Dataset, Protocol):
         seed: int = 0,
         skip: int = 0,
         rank: int = 0,
-        ranks: int = 1,
+        world_size: int = 1,
     ) -> Iterator[Batch]:
         """Yield uint8 images of shape (n, side, side) and int64 labels of shape (n,)."""
 
@@ -152,7 +152,7 @@ class ArrayDataset:
         seed: int = 0,
         skip: int = 0,
         rank: int = 0,
-        ranks: int = 1,
+        world_size: int = 1,
     ) -> Iterator[Batch]:
         """Yield whole batches.
 
@@ -166,7 +166,7 @@ class ArrayDataset:
             What the order is drawn with: the same seed gives the same order.
         skip : int
             Leave out so many batches at the beginning, without reading them.
-        rank, ranks : int
+        rank, world_size : int
             Yield only the rows of one of several processes, see `rank_rows`.
 
         Yields
@@ -175,7 +175,7 @@ class ArrayDataset:
         labels : ndarray of int64, shape (n,)
         """
         order = np.random.default_rng(seed).permutation(len(self)) if shuffle else None
-        for part in rank_rows(len(self), batch_size, skip=skip, rank=rank, ranks=ranks):
+        for part in rank_rows(len(self), batch_size, skip=skip, rank=rank, world_size=world_size):
             rows = part if order is None else order[part]
             yield self.images[rows], self.labels[rows]
 
@@ -223,14 +223,14 @@ class BitmapDataset:
         seed: int = 0,
         skip: int = 0,
         rank: int = 0,
-        ranks: int = 1,
+        world_size: int = 1,
     ) -> Iterator[Batch]:
         """Yield whole batches."""
         labels, rows = self.labels, np.concatenate(self.rows)
         if shuffle:
             order = np.random.default_rng(seed).permutation(len(rows))
             labels, rows = labels[order], rows[order]
-        parts = rank_rows(len(rows), batch_size, skip=skip, rank=rank, ranks=ranks)
+        parts = rank_rows(len(rows), batch_size, skip=skip, rank=rank, world_size=world_size)
         while block := list(itertools.islice(parts, max(_BLOCK // batch_size, 1))):
             places = np.concatenate([np.arange(part.start, part.stop) for part in block])
             images, ours = self._fetch(labels[places], rows[places]), labels[places]

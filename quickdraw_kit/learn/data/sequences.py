@@ -74,11 +74,11 @@ class StrokeDataset:
         seed: int = 0,
         skip: int = 0,
         rank: int = 0,
-        ranks: int = 1,
+        world_size: int = 1,
     ) -> Iterator[tuple[DrawingBatch, Labels]]:
         """Yield whole batches."""
         order = np.random.default_rng(seed).permutation(len(self)) if shuffle else None
-        for part in rank_rows(len(self), batch_size, skip=skip, rank=rank, ranks=ranks):
+        for part in rank_rows(len(self), batch_size, skip=skip, rank=rank, world_size=world_size):
             if order is None:
                 yield self.drawings[part], self.labels[part]
             else:

@@ -24,7 +24,7 @@ from quickdraw_kit.learn.data.fingerprint import hash_rows
 from quickdraw_kit.learn.data.sequences import StrokeDataset
 from quickdraw_kit.learn.models.networks import STROKE_NETWORKS, check_network
 from quickdraw_kit.raster.style import RasterStyle
-from quickdraw_kit.shards.hashes import SPLITS, assign_split, check_fractions
+from quickdraw_kit.shards.hashes import SPLITS, check_fractions, split_by_hash
 from quickdraw_kit.shards.manifest import MANIFEST_NAME
 from quickdraw_kit.storage.files import open_decompressed
 from quickdraw_kit.storage.urls import parse_location
@@ -157,7 +157,7 @@ def _shards(place: str | os.PathLike[str], input_type: str) -> Splits:
     manifest = opened["train"].manifest
     options = manifest.options
     if input_type == "strokes":
-        if not options.strokes:
+        if not options.keep_strokes:
             raise UsageError(f"{place} has no strokes: prepare it with --keep-strokes")
         for name in splits:
             frame = opened[name].to_pandas()
@@ -234,7 +234,7 @@ def _bitmaps(paths: list[Path], shares: Mapping[str, float]) -> Splits:
     files = [read_bitmaps(by_name[name]) for name in names]
     hashes = [hash_rows(file) for file in files]
     fractions = check_fractions(shares)
-    chosen = [assign_split(part, fractions, "") for part in hashes]
+    chosen = [split_by_hash(part, fractions, "") for part in hashes]
     splits: dict[str, Dataset] = {}
     for number, split in enumerate(SPLITS):
         rows = [np.flatnonzero(part == number) for part in chosen]
@@ -256,7 +256,7 @@ def _drawings(paths: list[Path], input_type: str, shares: Mapping[str, float]) -
     places = {name: place for place, name in enumerate(names)}
     codes = np.array([places.get(word, -1) for word in batch.words], np.int64)
     labels = codes[batch.word_code]
-    split = assign_split(batch.key_id, check_fractions(shares), "")
+    split = split_by_hash(batch.key_id, check_fractions(shares), "")
     splits: dict[str, Dataset] = {}
     for number, name in enumerate(SPLITS):
         rows = np.flatnonzero(split == number)
@@ -278,7 +278,7 @@ def _cut(
     hashes: npt.NDArray[np.uint64],
     shares: Mapping[str, float],
 ) -> dict[str, Dataset]:
-    chosen = assign_split(hashes, check_fractions(shares), "")
+    chosen = split_by_hash(hashes, check_fractions(shares), "")
     rows = {split: np.flatnonzero(chosen == number) for number, split in enumerate(SPLITS)}
     return {
         split: ArrayDataset(images[part], labels[part], names)

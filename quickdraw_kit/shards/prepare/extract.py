@@ -17,7 +17,7 @@ from quickdraw_kit.formats.ndjson.files import Reject
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.shards.filters import Filters
-from quickdraw_kit.shards.hashes import SPLITS, keyed_hash
+from quickdraw_kit.shards.hashes import SPLITS, sampling_hash
 from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.prepare.chunks import Chunk
 from quickdraw_kit.shards.prepare.duplicates import save_prints
@@ -25,7 +25,7 @@ from quickdraw_kit.shards.prepare.record_batches import RecordBatch, read_chunk
 from quickdraw_kit.shards.prepare.spill import distinct_rank, write_run
 from quickdraw_kit.shards.quality import fingerprints, quality_flags
 from quickdraw_kit.shards.rejects import RejectEntry
-from quickdraw_kit.shards.splits import NO_SPLIT, split_of
+from quickdraw_kit.shards.splits import NO_SPLIT, assign_splits
 from quickdraw_kit.storage.files import atomic_write
 
 __all__ = ["Collected", "collect_unit"]
@@ -91,7 +91,7 @@ def collect_unit(
     def set_down() -> None:
         records = RecordBatch.concat(held)
         held.clear()
-        split = split_of(source, records, options, folder)
+        split = assign_splits(source, records, options, folder)
         if (outside := split == NO_SPLIT).any():
             filtered["split"] += int(np.count_nonzero(outside))
             records, split = records.filter(~outside), split[~outside]
@@ -108,7 +108,7 @@ def collect_unit(
             save_prints(fingerprints(records.batch, images[keep]), folder / prints[-1])
         # which drawings are within the limit is known after the duplicates among all are
         if filters.max_per_category is not None and not filters.excludes_duplicates:
-            lot = keyed_hash(records.batch.key_id, options.salt, "lot")
+            lot = sampling_hash(records.batch.key_id, options.salt)
             within = distinct_rank(records.batch.word_code, lot) < filters.max_per_category
             filtered["limit"] += len(within) - int(np.count_nonzero(within))
             records, split = records.filter(within), split[within]

@@ -16,7 +16,7 @@ from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.shards.filters import Filters
 from quickdraw_kit.shards.formats.writers import write_npy_shard, write_parquet_shard
-from quickdraw_kit.shards.hashes import SPLITS, keyed_hash
+from quickdraw_kit.shards.hashes import SPLITS, sampling_hash
 from quickdraw_kit.shards.manifest import FileEntry, ShardEntry
 from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.prepare.duplicates import DuplicateIds
@@ -120,7 +120,7 @@ def build_shard(
         sent = outcome.with_suffix(".sent").exists()
         if sent or all((out / file.name).exists() for file in built.entry.files):
             return built.entry.rows
-    merge = _Merge.of(shard, runs, categories, times=options.strokes)
+    merge = _Merge.of(shard, runs, categories, times=options.keep_strokes)
     within = merge.within(limits, options.salt)
     rows = within[np.argsort(merge.order[within], kind="stable")]
     again = np.zeros(len(rows), np.bool_)
@@ -207,7 +207,7 @@ class _Merge:
     def within(self, limits: npt.NDArray[np.uint64] | None, salt: str) -> npt.NDArray[np.int64]:
         if limits is None:
             return np.arange(len(self.order))
-        lot = keyed_hash(column(self.metadata, "key_id"), salt, "lot")
+        lot = sampling_hash(column(self.metadata, "key_id"), salt)
         return np.flatnonzero(lot <= limits[self.label])
 
     def duplicates(
@@ -274,7 +274,7 @@ def _write(
     metadata = merge.metadata.take(pa.array(rows)).add_column(1, "word", words.cast(pa.string()))
     if flags is not None:
         metadata = metadata.append_column("quality", pa.array(flags))
-    if options.strokes:
+    if options.keep_strokes:
         drawings = [pixels for pixels in merge.pixels if isinstance(pixels, DrawingBatch)]
         if drawings:
             table = drawings[0].take(merge.place[rows]).to_arrow()

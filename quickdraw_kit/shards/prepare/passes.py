@@ -20,7 +20,7 @@ from quickdraw_kit.categories import label_order
 from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.executors import map_unordered
 from quickdraw_kit.shards.filters import Filters
-from quickdraw_kit.shards.hashes import keyed_hash
+from quickdraw_kit.shards.hashes import sampling_hash
 from quickdraw_kit.shards.histogram import write_histogram
 from quickdraw_kit.shards.manifest import Counts, FileEntry, Manifest, SourceEntry
 from quickdraw_kit.shards.prepare.duplicates import DuplicateIds, Part, find_part, gather
@@ -67,7 +67,7 @@ class Passes:
             raise DataError(f"the sources hold no drawings: {_names(plan.sources)}")
         self._check_rejects(bad, read, max_reject_rate)
         words = {word for unit in collected for word in unit.words}
-        if plan.options.rule.by == "sketch-rnn":
+        if plan.options.split_rule.by == "sketch-rnn":
             self._check_words(collected)
         categories = plan.filters.categories or label_order(words)
         duplicates = self._find_duplicates(collected) if plan.options.quality else None
@@ -262,7 +262,7 @@ def _limits(
                 keep, _ = filters.keep_unflagged(duplicates.flags(key_id))
                 label, key_id = label[keep], key_id[keep]
             labels.append(label)
-            lots.append(keyed_hash(key_id, salt, "lot"))
+            lots.append(sampling_hash(key_id, salt))
     label, lot = np.concatenate(labels), np.concatenate(lots)
     within = distinct_rank(label, lot) < (filters.max_per_category or 0)
     limits = np.zeros(len(categories), np.uint64)

@@ -125,8 +125,10 @@ def prepare(
     options, ids = options or PrepareOptions(), None
     if split_ids is not None:
         ids = read_split_ids(Path(split_ids))
-        options = replace(options, rule=SplitRule("ids", options.rule.unlisted, ids.sha256))
-    elif options.rule.by == "ids":
+        options = replace(
+            options, split_rule=SplitRule("ids", options.split_rule.unlisted, ids.sha256)
+        )
+    elif options.split_rule.by == "ids":
         raise UsageError("the split is to be by a list of key_ids, and none is given")
     if filters is not None and filters.exclude_flags:
         options = replace(options, quality=True)

@@ -163,7 +163,7 @@ def plan_prepare(
     found = resolve_sources(
         sources, data_home=data_home, variant=variant, look=look, look_at=look_at
     )
-    if options.strokes and any(source.format in ("bitmaps", "idx") for source in found):
+    if options.keep_strokes and any(source.format in ("bitmaps", "idx") for source in found):
         raise UsageError("strokes are asked for, and some sources are bitmaps, which have none")
     drawings = sum(_estimate_drawings(source) for source in found)
     if filters.max_per_category is not None and filters.categories is not None:
@@ -178,7 +178,7 @@ def plan_prepare(
         options=options,
         drawings=drawings,
         scratch_bytes=size // 2 + 100 * drawings,
-        output_bytes=drawings * (row + 40) + (size // 3 if options.strokes else 0),
+        output_bytes=drawings * (row + 40) + (size // 3 if options.keep_strokes else 0),
         download=download,
     )
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from quickdraw_kit.shards.hashes import SPLITS, keyed_hash
+from quickdraw_kit.shards.hashes import SPLITS, order_hash
 from quickdraw_kit.shards.prepare.record_batches import RecordBatch
 from quickdraw_kit.storage.files import atomic_write
 from quickdraw_kit.strokes.batch import Int64Array, lengths_to_offsets
@@ -52,7 +52,7 @@ def write_run(
     flags: npt.NDArray[np.uint8] | None = None,
 ) -> list[int]:
     """Write a record batch as a run."""
-    order = keyed_hash(records.batch.key_id, salt, "order")
+    order = order_hash(records.batch.key_id, salt)
     rows = np.lexsort((order, split))
     table = records.batch.take(rows).to_arrow()
     columns: dict[str, Any] = {

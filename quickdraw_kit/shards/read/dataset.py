@@ -4,7 +4,7 @@ Two ways to read. ``dataset[i]`` gives one image and its label, as a torch ``Dat
 it is there because everybody expects it, and it is slow, because a batch of 512 is 512 calls. The
 fast way is ``batches``, which slices whole arrays. The shards are shuffled on disk, so an epoch
 need not draw single rows at random: it visits the shards in a drawn order and shuffles rows within
-a window of memory, reading the disk from front to back.
+a shuffle_buffer of memory, reading the disk from front to back.
 """
 
 import bisect
@@ -198,10 +198,10 @@ class ShardDataset:
         shuffle: bool = False,
         seed: int = 0,
         drop_last: bool = False,
-        window: int = 1 << 18,
+        shuffle_buffer: int = 1 << 18,
         skip: int = 0,
         rank: int = 0,
-        ranks: int = 1,
+        world_size: int = 1,
     ) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]]:
         """Yield whole batches, each a pair of arrays.
 
@@ -215,13 +215,13 @@ class ShardDataset:
             What the order is drawn with: the same seed gives the same order.
         drop_last : bool
             Leave out a last batch that is not full.
-        window : int
+        shuffle_buffer : int
             Rows that are shuffled together, and the most that are read at once; there is memory
             for twice as many, for the next ones are read while these are used.
         skip : int
             Leave out so many batches at the beginning, without reading them: the rest are those of
             a pass that was interrupted there.
-        rank, ranks : int
+        rank, world_size : int
             Yield only the rows of one of several processes: of every batch each takes its part, so
             that together they see the batches of a single one, in any number.
 
@@ -239,24 +239,26 @@ class ShardDataset:
         IntegrityError
             If a file is missing or not what the manifest says, from the beginning or by now.
         """
-        if batch_size < 1 or window < 1 or skip < 0:
+        if batch_size < 1 or shuffle_buffer < 1 or skip < 0:
             raise UsageError(
-                f"batch_size {batch_size} and window {window} must be at least 1, skip {skip} 0"
+                f"batch_size {batch_size} and shuffle_buffer {shuffle_buffer} must be at least 1, skip {skip} 0"
             )
-        if not 0 <= rank < ranks:
-            raise UsageError(f"rank {rank} of {ranks}, expected 0 to {ranks - 1}")
-        window = max(window // batch_size, 1) * batch_size
+        if not 0 <= rank < world_size:
+            raise UsageError(f"rank {rank} of {world_size}, expected 0 to {world_size - 1}")
+        shuffle_buffer = max(shuffle_buffer // batch_size, 1) * batch_size
         first = skip * batch_size
         for begin, images, labels in stretches(
-            self._open, batch_size, shuffle=shuffle, seed=seed, window=window, first=first
+            self._open, batch_size, shuffle=shuffle, seed=seed, window=shuffle_buffer, first=first
         ):
             for start in range(max(first - begin, 0), len(labels), batch_size):
                 part = slice(start, min(start + batch_size, len(labels)))
                 rows = part.stop - part.start
                 if drop_last and rows < batch_size:
                     return
-                if ranks > 1:
-                    part = slice(start + rows * rank // ranks, start + rows * (rank + 1) // ranks)
+                if world_size > 1:
+                    part = slice(
+                        start + rows * rank // world_size, start + rows * (rank + 1) // world_size
+                    )
                 yield images[part], labels[part]
             del images, labels  # not held while the next are waited for
 

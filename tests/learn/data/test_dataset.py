@@ -74,10 +74,10 @@ def row_numbers(inputs):
     batch_size=st.integers(1, 50),
     shuffle=st.booleans(),
     skip=st.integers(0, 5),
-    ranks=st.integers(1, 4),
+    world_size=st.integers(1, 4),
 )
 def test_processes_together_see_what_one_sees_after_what_is_skipped(
-    kind, rows, batch_size, shuffle, skip, ranks
+    kind, rows, batch_size, shuffle, skip, world_size
 ):
     dataset = kind(rows)
     alone = [
@@ -85,8 +85,10 @@ def test_processes_together_see_what_one_sees_after_what_is_skipped(
         for inputs, labels in dataset.batches(batch_size, shuffle=shuffle, seed=3)
     ]
     shares = [
-        dataset.batches(batch_size, shuffle=shuffle, seed=3, skip=skip, rank=rank, ranks=ranks)
-        for rank in range(ranks)
+        dataset.batches(
+            batch_size, shuffle=shuffle, seed=3, skip=skip, rank=rank, world_size=world_size
+        )
+        for rank in range(world_size)
     ]
     together = []
     for parts in zip(*shares, strict=True):

@@ -49,7 +49,7 @@ def bitmaps(tmp_path):
 def test_shards_in_a_store_are_those_of_a_folder(tmp_path, monkeypatch, network):
     monkeypatch.setenv("QUICKDRAW_KIT_HOME", str(tmp_path / "home"))
     write_sample(tmp_path / "sample", drawings=90, categories=["circle", "line"])
-    options = PrepareOptions(strokes=True, rows_per_shard=40)
+    options = PrepareOptions(keep_strokes=True, rows_per_shard=40)
     url = "memory://sources/shards"
     for place in (tmp_path / "shards", url):
         prepare([tmp_path / "sample"], place, options=options, workers=1)
@@ -172,7 +172,7 @@ def test_shards_with_and_without_strokes(tmp_path):
 
     paths = write_sample(tmp_path / "drawings", drawings=200, categories=["sun", "ladder"])
     for name, kept in (("with", True), ("without", False)):
-        prepare(paths, tmp_path / name, options=PrepareOptions(strokes=kept), workers=1)
+        prepare(paths, tmp_path / name, options=PrepareOptions(keep_strokes=kept), workers=1)
     config = TrainConfig(data=tmp_path / "with", network="stroke-cnn")
     pixels = open_splits(TrainConfig(data=tmp_path / "with"))
     strokes = open_splits(config)

@@ -11,7 +11,7 @@ from quickdraw_kit.formats.ndjson.files import read_ndjson
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.shards.filters import Filters
-from quickdraw_kit.shards.hashes import keyed_hash
+from quickdraw_kit.shards.hashes import order_hash
 from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.prepare import workdir as claim
 from quickdraw_kit.shards.prepare.pipeline import prepare
@@ -57,7 +57,7 @@ def test_shards_are_in_the_order_of_a_hash(three_files, tmp_path):
     )
     assert len([shard for shard in manifest.shards if shard.split == "train"]) > 2
     frame = open_shards(tmp_path / "out", split="train").to_pandas()
-    order = keyed_hash(frame["key_id"].to_numpy(np.uint64), "s", "order")
+    order = order_hash(frame["key_id"].to_numpy(np.uint64), "s")
     assert (np.diff(order.astype(object)) > 0).all()
 
 
@@ -223,7 +223,7 @@ def test_an_executor_of_the_caller_is_used(three_files, tmp_path):
 
 def test_other_sides_pens_and_kept_strokes(three_files, tmp_path):
     style = RasterStyle(side=64, line_diameter=8, padding=4)
-    prepare([three_files], tmp_path / "out", options=PrepareOptions(style=style, strokes=True))
+    prepare([three_files], tmp_path / "out", options=PrepareOptions(style=style, keep_strokes=True))
     dataset = open_shards(tmp_path / "out", split="test")
     frame = dataset.to_pandas()
     assert dataset[0][0].shape == (64, 64)
@@ -254,7 +254,9 @@ def test_bitmaps_cannot_be_drawn_again(tmp_path):
         with pytest.raises(UsageError, match="bitmaps"):
             prepare([tmp_path / "cat.npy"], tmp_path / "out", options=PrepareOptions(style=style))
         with pytest.raises(UsageError, match="strokes"):
-            prepare([tmp_path / "cat.npy"], tmp_path / "out2", options=PrepareOptions(strokes=True))
+            prepare(
+                [tmp_path / "cat.npy"], tmp_path / "out2", options=PrepareOptions(keep_strokes=True)
+            )
 
 
 def test_mnist_keeps_its_own_test_set(real_data, tmp_path):

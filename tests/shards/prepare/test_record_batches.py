@@ -22,7 +22,7 @@ from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.strokes.normalize import normalize
 from tests.conftest import official_line
 
-BY_POSITION = PrepareOptions(rule=SplitRule("sketch-rnn"))
+BY_POSITION = PrepareOptions(split_rule=SplitRule("sketch-rnn"))
 
 
 def csv_row(line: bytes) -> str:

@@ -32,12 +32,17 @@ def folder(request, tmp_path_factory):
     batch_size=st.integers(1, 300),
     shuffle=st.booleans(),
     seed=st.integers(0, 5),
-    window=st.integers(1, 600),
+    shuffle_buffer=st.integers(1, 600),
     drop_last=st.booleans(),
 )
-def test_batches_hold_each_row_once(folder, batch_size, shuffle, seed, window, drop_last):
+def test_batches_hold_each_row_once(folder, batch_size, shuffle, seed, shuffle_buffer, drop_last):
     dataset = open_shards(folder, split="train")
-    options = {"shuffle": shuffle, "seed": seed, "window": window, "drop_last": drop_last}
+    options = {
+        "shuffle": shuffle,
+        "seed": seed,
+        "shuffle_buffer": shuffle_buffer,
+        "drop_last": drop_last,
+    }
     batches = list(dataset.batches(batch_size, **options))
     sizes = [len(labels) for _, labels in batches]
     assert all(size == batch_size for size in sizes[:-1])
@@ -61,25 +66,27 @@ def bytes_of(batches):
 @given(
     batch_size=st.integers(1, 200),
     shuffle=st.booleans(),
-    window=st.integers(1, 400),
+    shuffle_buffer=st.integers(1, 400),
     skip=st.integers(0, 12),
 )
-def test_a_pass_that_is_taken_up_again_is_the_rest_of_it(folder, batch_size, shuffle, window, skip):
+def test_a_pass_that_is_taken_up_again_is_the_rest_of_it(
+    folder, batch_size, shuffle, shuffle_buffer, skip
+):
     dataset = open_shards(folder, split="train")
-    options = {"shuffle": shuffle, "seed": 3, "window": window}
+    options = {"shuffle": shuffle, "seed": 3, "shuffle_buffer": shuffle_buffer}
     whole = bytes_of(dataset.batches(batch_size, **options))
     assert bytes_of(dataset.batches(batch_size, skip=skip, **options)) == whole[skip:]
 
 
 @settings(max_examples=30, deadline=None)
-@given(batch_size=st.integers(1, 200), shuffle=st.booleans(), ranks=st.integers(1, 5))
-def test_any_number_of_ranks_sees_the_batches_of_one(folder, batch_size, shuffle, ranks):
+@given(batch_size=st.integers(1, 200), shuffle=st.booleans(), world_size=st.integers(1, 5))
+def test_any_number_of_ranks_sees_the_batches_of_one(folder, batch_size, shuffle, world_size):
     dataset = open_shards(folder, split="train")
     options = {"shuffle": shuffle, "seed": 3}
     whole = bytes_of(dataset.batches(batch_size, **options))
     parts = [
-        bytes_of(dataset.batches(batch_size, rank=rank, ranks=ranks, **options))
-        for rank in range(ranks)
+        bytes_of(dataset.batches(batch_size, rank=rank, world_size=world_size, **options))
+        for rank in range(world_size)
     ]
     joined = [
         (b"".join(images for images, _ in step), [x for _, labels in step for x in labels])
@@ -190,7 +197,7 @@ def test_hugging_face_datasets_opens_the_parquet_form(tmp_path, monkeypatch):
     datasets = pytest.importorskip("datasets")
     source = tmp_path / "in.ndjson"
     source.write_bytes(b"".join(official_line(i, ["cat", "dog"][i % 2]) for i in range(300)))
-    options = PrepareOptions(format="parquet", rows_per_shard=100, strokes=True)
+    options = PrepareOptions(format="parquet", rows_per_shard=100, keep_strokes=True)
     prepare([source], tmp_path / "out", options=options)
     opened = datasets.load_dataset(
         str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"), keep_in_memory=True

@@ -31,27 +31,31 @@ def dataset(request, tmp_path_factory):
     batch_size=st.integers(1, 300),
     shuffle=st.booleans(),
     seed=st.integers(0, 5),
-    window=st.integers(1, 600),
+    shuffle_buffer=st.integers(1, 600),
     piece=st.integers(1, 100),
 )
-def test_the_order_is_the_one_that_is_promised(dataset, batch_size, shuffle, seed, window, piece):
+def test_the_order_is_the_one_that_is_promised(
+    dataset, batch_size, shuffle, seed, shuffle_buffer, piece
+):
     """Shards in an order that the seed draws, and windows in an order of seed and place."""
     sizes = [shard.rows for shard in dataset.manifest.shards if shard.split == "train"]
     shards = np.split(np.arange(len(dataset)), np.cumsum(sizes)[:-1])
-    window = max(window // batch_size, 1) * batch_size
+    shuffle_buffer = max(shuffle_buffer // batch_size, 1) * batch_size
     if shuffle:
         drawn = np.random.default_rng(seed).permutation(len(shards))
         rows = np.concatenate([shards[number] for number in drawn])
-        for begin in range(0, len(rows), window):
-            part = rows[begin : begin + window]
-            rows[begin : begin + window] = part[
+        for begin in range(0, len(rows), shuffle_buffer):
+            part = rows[begin : begin + shuffle_buffer]
+            rows[begin : begin + shuffle_buffer] = part[
                 np.random.default_rng([seed, begin]).permutation(len(part))
             ]
     else:
         rows = np.arange(len(dataset))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stretches, "_PIECE", piece)
-        batches = list(dataset.batches(batch_size, shuffle=shuffle, seed=seed, window=window))
+        batches = list(
+            dataset.batches(batch_size, shuffle=shuffle, seed=seed, shuffle_buffer=shuffle_buffer)
+        )
     images, labels = dataset.take(rows)
     assert np.array_equal(np.concatenate([batch[0] for batch in batches]), images)
     assert np.array_equal(np.concatenate([batch[1] for batch in batches]), labels)
@@ -71,11 +75,11 @@ def test_two_stretches_are_in_memory(dataset, monkeypatch, shuffle):
 
     monkeypatch.setattr(stretches, "_made", told)
     monkeypatch.setattr(stretches, "_PIECE", 10)
-    window = 500
+    shuffle_buffer = 500
     dataset.take(range(len(dataset)))  # whatever is made once
     tracemalloc.start()
     try:
-        coming = dataset.batches(window, shuffle=shuffle, window=window)
+        coming = dataset.batches(shuffle_buffer, shuffle=shuffle, shuffle_buffer=shuffle_buffer)
         next(coming)
         assert ready.acquire(timeout=60)  # of the first
         assert ready.acquire(timeout=60)  # and of the second
@@ -85,7 +89,7 @@ def test_two_stretches_are_in_memory(dataset, monkeypatch, shuffle):
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 2.3 * window * 784 < len(dataset) * 784
+    assert peak < 2.3 * shuffle_buffer * 784 < len(dataset) * 784
 
 
 def test_a_stretch_is_let_go_of_while_the_next_is_waited_for(dataset, monkeypatch):
@@ -100,14 +104,14 @@ def test_a_stretch_is_let_go_of_while_the_next_is_waited_for(dataset, monkeypatc
         read(rows, start, out, part, places)
 
     monkeypatch.setattr(stretches, "_read", waits)
-    for images, labels in dataset.batches(50, shuffle=True, window=500):
+    for images, labels in dataset.batches(50, shuffle=True, shuffle_buffer=500):
         del images, labels
     assert len(seen) == -(-len(dataset) // 500)
 
 
 def test_no_thread_is_left(dataset):
     before = threading.enumerate()
-    coming = dataset.batches(50, window=100)
+    coming = dataset.batches(50, shuffle_buffer=100)
     next(coming)
     (ahead,) = set(threading.enumerate()) - set(before)
     coming.close()
