@@ -26,7 +26,7 @@ from PIL import Image, ImageFilter
 from quickdraw_kit.errors import DataError
 from quickdraw_kit.formats.ndjson.files import read_ndjson
 from quickdraw_kit.learn.data.dataset import ArrayDataset
-from quickdraw_kit.learn.infer.inputs import as_trained
+from quickdraw_kit.learn.infer.inputs import ensure_simplified
 from quickdraw_kit.learn.models.model import Model, load_model
 from quickdraw_kit.learn.train import TrainConfig, train
 from quickdraw_kit.raster.render import rasterize
@@ -102,7 +102,7 @@ def trained(place: Path, names: list[str], epochs: int) -> Model:
 def seen(picture: np.ndarray) -> np.ndarray:
     """Bring a picture to 28 x 28; black where nothing is found in it."""
     try:
-        return rasterize(as_trained(trace_image(picture)))[0]
+        return rasterize(ensure_simplified(trace_image(picture)))[0]
     except DataError:
         return np.zeros((28, 28), np.uint8)
 

@@ -13,7 +13,7 @@ from quickdraw_kit.cli.options import Json, print_json
 
 if TYPE_CHECKING:
     from quickdraw_kit.learn.evaluate import Evaluation
-    from quickdraw_kit.learn.group_metrics import Group
+    from quickdraw_kit.learn.group_metrics import GroupMetrics
 
 __all__ = ["add_to"]
 
@@ -71,18 +71,21 @@ def evaluate(
     from quickdraw_kit.errors import UsageError
     from quickdraw_kit.learn.data.splits import open_splits
     from quickdraw_kit.learn.evaluate import evaluate as measure
-    from quickdraw_kit.learn.evaluate import settings_for
+    from quickdraw_kit.learn.evaluate import training_config
     from quickdraw_kit.learn.export import open_model
-    from quickdraw_kit.learn.group_metrics import groups_of, metadata_of
+    from quickdraw_kit.learn.group_metrics import group_columns, metrics_by_group
 
     loaded = open_model(model)
-    splits = open_splits(settings_for(loaded, data))
+    splits = open_splits(training_config(loaded, data))
     if split is not None and split not in splits:
         raise UsageError(f"--split {split!r}: {data} has {', '.join(splits)}")
     chosen = {name: part for name, part in splits.items() if split in (None, name)}
     results = {name: measure(loaded, part) for name, part in chosen.items()}
     groups = {
-        name: {kind: groups_of(results[name], values) for kind, values in metadata_of(part).items()}
+        name: {
+            kind: metrics_by_group(results[name], values)
+            for kind, values in group_columns(part).items()
+        }
         for name, part in chosen.items()
     }
     if out is not None:
@@ -115,7 +118,7 @@ def _document(
     model: str,
     data: str,
     results: "dict[str, Evaluation]",
-    groups: "Mapping[str, Mapping[str, Sequence[Group]]]",
+    groups: "Mapping[str, Mapping[str, Sequence[GroupMetrics]]]",
 ) -> dict[str, Any]:
     import dataclasses
 
@@ -137,7 +140,7 @@ def _document(
 
 def _print_tables(
     results: "dict[str, Evaluation]",
-    groups: "Mapping[str, Mapping[str, Sequence[Group]]]",
+    groups: "Mapping[str, Mapping[str, Sequence[GroupMetrics]]]",
 ) -> None:
     from quickdraw_kit.learn.metrics import confused_pairs
 
@@ -153,11 +156,11 @@ def _print_tables(
         _print_table(
             f"Confused most often in {last}",
             ["truth", "answer", "times", "share"],
-            [[p.truth, p.answer, f"{p.count:,}", f"{p.share:.1%}"] for p in pairs],
+            [[p.label, p.predicted, f"{p.count:,}", f"{p.fraction:.1%}"] for p in pairs],
             words=2,
         )
     if len(result.label_names) > 2:
-        scores = result.classes
+        scores = result.per_class
         there = [label for label in scores.f1.argsort(kind="stable") if scores.support[label]]
         _print_table(
             f"Weakest labels in {last}",

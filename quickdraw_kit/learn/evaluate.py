@@ -1,4 +1,4 @@
-"""`evaluate`: how good a model is on a data set, in one pass over it."""
+"""`evaluate`: the metrics of a model on a data set, in one pass over it."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -13,48 +13,60 @@ from quickdraw_kit.errors import UsageError
 from quickdraw_kit.learn.config import TrainConfig
 from quickdraw_kit.learn.data.dataset import Dataset, Labels
 from quickdraw_kit.learn.metrics import (
+    Calibration,
     ClassScores,
-    Reliability,
+    calibration,
     class_scores,
     confused_pairs,
     mean_average_precision,
-    ranks_of,
-    reliability,
     top_k_accuracy,
+    true_label_ranks,
 )
 from quickdraw_kit.learn.models.model import Model
 
-__all__ = ["Evaluation", "evaluate", "settings_for"]
+__all__ = ["Evaluation", "evaluate", "training_config"]
 
+_METRICS = ("loss", "top1", "top3", "top5", "map3", "macro_f1", "calibration_error")
 _PAIRS = 20  # confused pairs in a summary
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
-    """What a model makes of a data set.
+    """The predictions of a model for a data set, and their metrics.
 
     Parameters
     ----------
     label_names : tuple of str
         Names in label order.
     labels, predictions : ndarray of int64, shape (n,)
-        The truth and the first answer, in the order of the data set.
+        The true and the most probable label of each row, in the order of the data set.
     confidence : ndarray of float32, shape (n,)
-        Probability of the first answer.
+        Probability of the predicted label.
     ranks : ndarray of int64, shape (n,)
-        Place of the truth among the answers, from 0.
+        Rank of the true label among all labels by probability; 0 is the most probable.
     losses : ndarray of float32, shape (n,)
         Cross entropy of each row, in nats.
 
+    See Also
+    --------
+    evaluate : Evaluate a model on a data set.
+
     Examples
     --------
-    >>> truth, answers, ranks = np.array([0, 0, 1]), np.array([0, 1, 1]), np.array([0, 1, 0])
-    >>> sure, losses = np.full(3, 0.9, np.float32), np.array([0.1, 2.2, 0.1], np.float32)
-    >>> result = Evaluation(("cat", "dog"), truth, answers, sure, ranks, losses)
-    >>> result.confusion
+    >>> import numpy as np
+    >>> from quickdraw_kit import Evaluation
+    >>> evaluation = Evaluation(
+    ...     label_names=("cat", "dog"),
+    ...     labels=np.array([0, 0, 1]),
+    ...     predictions=np.array([0, 1, 1]),
+    ...     confidence=np.array([0.9, 0.9, 0.9], np.float32),
+    ...     ranks=np.array([0, 1, 0]),
+    ...     losses=np.array([0.1, 2.2, 0.1], np.float32),
+    ... )
+    >>> evaluation.confusion
     array([[1, 1],
            [0, 1]])
-    >>> round(result.top1, 3), result.top3, round(result.macro_f1, 3)
+    >>> round(evaluation.top1, 3), evaluation.top3, round(evaluation.macro_f1, 3)
     (0.667, 1.0, 0.667)
     """
 
@@ -75,17 +87,17 @@ class Evaluation:
 
     @property
     def top1(self) -> float:
-        """Share of the rows whose label is the first of the answers."""
+        """Fraction of rows whose true label is the most probable one: the accuracy."""
         return top_k_accuracy(self.ranks, 1)
 
     @property
     def top3(self) -> float:
-        """Share of the rows whose label is among the first three of the answers."""
+        """Fraction of rows whose true label is among the three most probable ones."""
         return top_k_accuracy(self.ranks, 3)
 
     @property
     def top5(self) -> float:
-        """Share of the rows whose label is among the first five of the answers."""
+        """Fraction of rows whose true label is among the five most probable ones."""
         return top_k_accuracy(self.ranks, 5)
 
     @property
@@ -95,55 +107,75 @@ class Evaluation:
 
     @property
     def confusion(self) -> npt.NDArray[np.int64]:
-        """How often label i was taken for label j, shape (classes, classes)."""
+        """Confusion matrix: rows of label i for which j was predicted, shape (classes, classes)."""
         classes = len(self.label_names)
         cells = self.labels * classes + self.predictions
         return np.bincount(cells, minlength=classes * classes).reshape(classes, classes)
 
     @property
-    def classes(self) -> ClassScores:
+    def per_class(self) -> ClassScores:
         """Precision, recall, F1 and support of each label."""
         return class_scores(self.confusion)
 
     @property
     def macro_f1(self) -> float:
         """Mean F1 of the labels that occur."""
-        return self.classes.macro_f1
+        return self.per_class.macro_f1
 
     @property
-    def reliability(self) -> Reliability:
-        """Confidence against accuracy, in 15 bins."""
-        return reliability(self.confidence, self.ranks == 0)
+    def calibration(self) -> Calibration:
+        """Confidence and accuracy of the predictions, in 15 bins of confidence."""
+        return calibration(self.confidence, self.ranks == 0)
 
     @property
     def calibration_error(self) -> float:
-        """Mean gap between confidence and accuracy: 0 for a model that knows how sure to be."""
-        return self.reliability.error
+        """Expected calibration error: the mean gap between confidence and accuracy."""
+        return self.calibration.error
 
-    def figures(self) -> dict[str, float]:
-        """Return the measures by their names.
+    def metrics(self) -> dict[str, float]:
+        """Return the metrics that are single numbers.
 
         Returns
         -------
         dict of str to float
-            ``loss``, ``top1``, ``top3``, ``top5``, ``map3``, ``macro_f1``, ``calibration_error``.
+            ``loss``, ``top1``, ``top3``, ``top5``, ``map3``, ``macro_f1`` and
+            ``calibration_error``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from quickdraw_kit import Evaluation
+        >>> labels, ones = np.array([0, 1]), np.ones(2, np.float32)
+        >>> evaluation = Evaluation(("cat", "dog"), labels, labels, ones, labels * 0, 0 * ones)
+        >>> evaluation.metrics()["top1"]
+        1.0
         """
-        names = ("loss", "top1", "top3", "top5", "map3", "macro_f1", "calibration_error")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in _METRICS}
 
     def summary(self) -> dict[str, Any]:
-        """Return everything but the single answers, as JSON can hold it.
+        """Return everything but the single predictions, as JSON can hold it.
 
         Returns
         -------
         dict
-            ``drawings``, the measures, ``per_class``, ``reliability`` (bins that are not empty)
+            ``drawings``, the `metrics`, ``per_class``, ``calibration`` (bins that are not empty)
             and the most frequent ``confused_pairs``.
+
+        Examples
+        --------
+        >>> import json
+        >>> import numpy as np
+        >>> from quickdraw_kit import Evaluation
+        >>> labels, ones = np.array([0, 1]), np.ones(2, np.float32)
+        >>> evaluation = Evaluation(("cat", "dog"), labels, labels, ones, labels * 0, 0 * ones)
+        >>> text = json.dumps(evaluation.summary())
+        >>> evaluation.summary()["per_class"][1]["support"]
+        1
         """
-        scores, bins = self.classes, self.reliability
+        scores, bins = self.per_class, self.calibration
         return {
             "drawings": len(self),
-            **self.figures(),
+            **self.metrics(),
             "per_class": [
                 {
                     "label": name,
@@ -154,15 +186,16 @@ class Evaluation:
                 }
                 for label, name in enumerate(self.label_names)
             ],
-            "reliability": [
+            # empty bins hold NaN, which JSON cannot hold
+            "calibration": [
                 {
-                    "from": float(bins.edges[place]),
-                    "to": float(bins.edges[place + 1]),
-                    "answers": int(bins.counts[place]),
-                    "confidence": float(bins.confidence[place]),
-                    "accuracy": float(bins.accuracy[place]),
+                    "from": float(bins.edges[i]),
+                    "to": float(bins.edges[i + 1]),
+                    "drawings": int(bins.counts[i]),
+                    "confidence": float(bins.confidence[i]),
+                    "accuracy": float(bins.accuracy[i]),
                 }
-                for place in np.flatnonzero(bins.counts)
+                for i in np.flatnonzero(bins.counts)
             ],
             "confused_pairs": [
                 asdict(pair)
@@ -172,57 +205,69 @@ class Evaluation:
 
 
 def evaluate(model: Model, dataset: Dataset, *, batch_size: int = 512) -> Evaluation:
-    """Run a model over a data set.
+    """Evaluate a model on a data set.
 
     Parameters
     ----------
     model : Model
-        On any device.
-    dataset : Dataset
-        With the labels of the model, of images or of strokes, as the model reads.
+        On any device. Its network is left in evaluation mode.
+    dataset : ArrayDataset, ShardDataset or another data set of `open_splits`
+        Its labels must be those of the model, in the same order; its rows must be images or
+        strokes, whichever the model takes.
     batch_size : int
         Rows that are on the device at once.
 
     Returns
     -------
     Evaluation
-        Every answer, and the measures.
+        The prediction for every row, and the metrics.
 
     Raises
     ------
     UsageError
-        If the data set is empty or its labels are not those of the model.
+        If the data set is empty or has other labels than the model.
     DataError
-        If its images have another size.
+        If its images have another size than the model expects.
+
+    See Also
+    --------
+    predict : Recognize drawings without knowing their labels.
 
     Examples
     --------
-    >>> from quickdraw_kit.learn.data.dataset import ArrayDataset
+    >>> import numpy as np
+    >>> from quickdraw_kit import ArrayDataset, Model, evaluate
     >>> images, labels = np.zeros((4, 28, 28), np.uint8), np.array([0, 1, 1, 0])
     >>> dataset = ArrayDataset(images, labels, ("cat", "dog"))
-    >>> result = evaluate(Model.new("tiny-cnn", ("cat", "dog")), dataset)
-    >>> result.top1, int(result.confusion.sum())
+    >>> evaluation = evaluate(Model.new("tiny-cnn", ("cat", "dog")), dataset)
+    >>> evaluation.top1, int(evaluation.confusion.sum())
     (0.5, 4)
     """
     if len(dataset) == 0:
         raise UsageError("the data set is empty: there is nothing to evaluate")
     if dataset.label_names != model.label_names:
         raise UsageError(
-            f"the model knows {_some(model.label_names)}, but the data set has "
-            f"{_some(dataset.label_names)}: labels must be the same, in the same order"
+            f"the model has the labels {_shorten(model.label_names)}, but the data set has "
+            f"{_shorten(dataset.label_names)}: expected the same labels in the same order"
         )
+
     labels, predictions, confidence, ranks, losses = [], [], [], [], []
     model.network.eval()
     with torch.inference_mode():
-        for rows, truth in dataset.batches(batch_size):
-            logits = model.logits(rows).float()
-            target = torch.from_numpy(np.array(truth)).to(logits.device)
+        for rows, batch_labels in dataset.batches(batch_size):
+            logits = model.logits(rows).float()  # metrics are float32 even for a bfloat16 network
+
+            # copied, for labels may be a view of a memory map, which torch cannot write to
+            true_labels = np.array(batch_labels)
+            target = torch.from_numpy(true_labels).to(logits.device)
             losses.append(cross_entropy(logits, target, reduction="none").cpu().numpy())
             confidence.append(softmax(logits, dim=1).amax(dim=1).cpu().numpy())
+
+            # ranks come from logits: softmax rounds close ones to equal probabilities
             scores = logits.cpu().numpy()
-            labels.append(np.array(truth))
+            labels.append(true_labels)
             predictions.append(scores.argmax(axis=1))
-            ranks.append(ranks_of(scores, labels[-1]))
+            ranks.append(true_label_ranks(scores, true_labels))
     return Evaluation(
         label_names=model.label_names,
         labels=np.concatenate(labels),
@@ -233,14 +278,17 @@ def evaluate(model: Model, dataset: Dataset, *, batch_size: int = 512) -> Evalua
     )
 
 
-def settings_for(model: Model, data: Any) -> TrainConfig:
-    """Return the settings that open a data set as it was opened for the training of a model."""
-    told = model.metadata.get("config")
-    told = told if isinstance(told, Mapping) else {}
-    shares = {name: told[name] for name in ("val_fraction", "test_fraction") if name in told}
-    return TrainConfig(data=data, network=model.architecture, **shares)
+def training_config(model: Model, data: Any) -> TrainConfig:
+    """Return a config with which `open_splits` splits `data` as for the training of a model.
+
+    A model without a saved config gets the default fractions.
+    """
+    saved = model.metadata.get("config")
+    saved = saved if isinstance(saved, Mapping) else {}
+    fractions = {name: saved[name] for name in ("val_fraction", "test_fraction") if name in saved}
+    return TrainConfig(data=data, network=model.architecture, **fractions)
 
 
-def _some(names: tuple[str, ...]) -> str:
-    shown = ", ".join(names[:4])
-    return f"{shown} ... ({len(names)} labels)" if len(names) > 4 else shown
+def _shorten(names: tuple[str, ...]) -> str:
+    listed = ", ".join(names[:4])
+    return f"{listed} ... ({len(names)} labels)" if len(names) > 4 else listed

@@ -16,12 +16,12 @@ import numpy as np
 import torch
 
 from quickdraw_kit.errors import DataError, IntegrityError, UsageError
-from quickdraw_kit.learn.exporters import CONFIG, onnx_program, pt2_program
+from quickdraw_kit.learn.exporters import CONFIG, export_onnx, export_pt2
 from quickdraw_kit.learn.models.model import Model, dump_model, load_model, save_model
 from quickdraw_kit.learn.models.networks import count_parameters
 from quickdraw_kit.storage.files import atomic_write, parse_json, sha256_file
 
-__all__ = ["FORMATS", "config_of_model", "export_model", "open_model"]
+__all__ = ["FORMATS", "export_model", "model_config", "open_model"]
 
 FORMATS = {"safetensors": "model.safetensors", "onnx": "model.onnx", "pt2": "model.pt2"}
 """What a model can be exported to, and the names of the files."""
@@ -71,7 +71,7 @@ def export_model(
     Examples
     --------
     >>> folder = getfixture("tmp_path")
-    >>> paths = export_model(Model.new("tiny-cnn", ("cat", "dog")), folder, forms=["safetensors"])
+    >>> paths = export_model(Model.new("tiny-cnn", ("cat", "dog")), folder, formats=["safetensors"])
     >>> [path.name for path in paths]
     ['model.safetensors', 'config.json']
     >>> open_model(folder).label_names
@@ -81,7 +81,7 @@ def export_model(
         formats = FORMATS if model.input_type == "images" else ("safetensors",)
     chosen = tuple(dict.fromkeys(formats))
     _check(model, chosen)
-    folder, config = Path(out), config_of_model(model)
+    folder, config = Path(out), model_config(model)
     if not overwrite:
         _check_folder(folder, model, config)
     folder.mkdir(parents=True, exist_ok=True)
@@ -91,7 +91,7 @@ def export_model(
         if format == "safetensors":
             save_model(model, path)
         else:
-            data = onnx_program(model, config) if format == "onnx" else pt2_program(model, config)
+            data = export_onnx(model, config) if format == "onnx" else export_pt2(model, config)
             with atomic_write(path) as file:
                 file.write(data)
         paths.append(path)
@@ -103,7 +103,7 @@ def export_model(
     return (*paths, folder / CONFIG)
 
 
-def config_of_model(model: Model) -> dict[str, Any]:
+def model_config(model: Model) -> dict[str, Any]:
     """Return what one has to know of a model to use it, as JSON can hold it."""
     from quickdraw_kit import __version__
 
@@ -112,7 +112,7 @@ def config_of_model(model: Model) -> dict[str, Any]:
         "architecture": model.architecture,
         "label_names": list(model.label_names),
         "side": model.side,
-        "reads": model.input_type,
+        "input_type": model.input_type,
         "parameters": count_parameters(model.network),
         **{name: model.metadata.get(name) for name in _KNOWN},
     }

@@ -16,7 +16,7 @@ from torch import nn
 from quickdraw_kit.errors import IntegrityError, UsageError
 from quickdraw_kit.learn.models.model import Model
 
-__all__ = ["CONFIG", "onnx_program", "pt2_program"]
+__all__ = ["CONFIG", "export_onnx", "export_pt2"]
 
 CONFIG = "config.json"
 """Name of the file that tells of a model, also of the extra file within a program."""
@@ -26,7 +26,7 @@ _ROWS = 7  # bitmaps that ONNX and PyTorch must agree on
 _TOLERANCE = 1e-4  # of logits
 
 
-def onnx_program(model: Model, config: dict[str, Any]) -> bytes:
+def export_onnx(model: Model, config: dict[str, Any]) -> bytes:
     """Return a model as ONNX, held to PyTorch by onnxruntime."""
     try:
         import onnxruntime
@@ -60,7 +60,7 @@ def onnx_program(model: Model, config: dict[str, Any]) -> bytes:
     return data
 
 
-def pt2_program(model: Model, config: dict[str, Any]) -> bytes:
+def export_pt2(model: Model, config: dict[str, Any]) -> bytes:
     """Return a model as torch.export writes it."""
     file = io.BytesIO()
     with _quiet():

@@ -1,4 +1,4 @@
-"""How good a model is on rows that have something in common, such as the country."""
+"""Metrics by group: how good a model is on the rows of one country, or recognized by the game."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,14 +12,14 @@ from quickdraw_kit.learn.data.sequences import StrokeDataset
 from quickdraw_kit.learn.evaluate import Evaluation
 from quickdraw_kit.shards.read.dataset import ShardDataset
 
-__all__ = ["Group", "groups_of", "metadata_of"]
+__all__ = ["GroupMetrics", "group_columns", "metrics_by_group"]
 
 _UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """How good a model is on the rows that have something in common."""
+class GroupMetrics:
+    """The metrics of one group of rows."""
 
     name: str
     drawings: int
@@ -28,8 +28,12 @@ class Group:
     top3: float
 
 
-def metadata_of(dataset: Dataset) -> dict[str, npt.NDArray[np.str_]]:
-    """Return what is known of each row besides its label."""
+def group_columns(dataset: Dataset) -> dict[str, npt.NDArray[np.str_]]:
+    """Return the metadata columns to group by, in row order: ``countrycode``, ``recognized``.
+
+    A row without a value is ``unknown``; a column without any value is left out, so that data sets
+    without metadata, such as bitmaps, have no columns.
+    """
     if isinstance(dataset, ShardDataset):
         frame = dataset.to_pandas()
         country = frame["countrycode"].fillna("").to_numpy(np.str_)
@@ -39,22 +43,31 @@ def metadata_of(dataset: Dataset) -> dict[str, npt.NDArray[np.str_]]:
         recognized = dataset.drawings.recognized.astype(np.int64)
     else:
         return {}
-    known = {
+
+    columns = {
         "countrycode": np.where(country == "", _UNKNOWN, country),
         "recognized": np.array(["no", "yes", _UNKNOWN])[recognized],
     }
-    return {name: values for name, values in known.items() if (values != _UNKNOWN).any()}
+    return {name: values for name, values in columns.items() if (values != _UNKNOWN).any()}
 
 
-def groups_of(result: Evaluation, values: npt.NDArray[np.str_]) -> tuple[Group, ...]:
-    """Measure each group of rows by itself."""
-    if len(values) != len(result):
-        raise UsageError(f"{len(values)} values for {len(result)} rows, expected one for each")
-    names, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+def metrics_by_group(
+    evaluation: Evaluation, values: npt.NDArray[np.str_]
+) -> tuple[GroupMetrics, ...]:
+    """Return the metrics of the rows of each value, the largest group first."""
+    if len(values) != len(evaluation):
+        raise UsageError(f"{len(values)} values for {len(evaluation)} rows, expected one per row")
+    names, group_of_row, counts = np.unique(values, return_inverse=True, return_counts=True)
 
-    def means(numbers: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-        return np.bincount(place, numbers.astype(np.float64), len(names)) / counts
+    def means(of_rows: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        return np.bincount(group_of_row, of_rows.astype(np.float64), len(names)) / counts
 
-    columns = (counts, means(result.losses), means(result.ranks < 1), means(result.ranks < 3))
+    columns = (
+        counts,
+        means(evaluation.losses),
+        means(evaluation.ranks < 1),
+        means(evaluation.ranks < 3),
+    )
     rows = zip(names.tolist(), *(column.tolist() for column in columns), strict=True)
-    return tuple(sorted((Group(*row) for row in rows), key=lambda g: (-g.drawings, g.name)))
+    groups = (GroupMetrics(*row) for row in rows)
+    return tuple(sorted(groups, key=lambda group: (-group.drawings, group.name)))

@@ -72,8 +72,8 @@ def confused_block(
         raise UsageError(f"a block of {most} labels, expected 2 to {FEW_LABELS}")
     chosen: dict[str, None] = {}
     for pair in confused_pairs(matrix, names, most=most * most):
-        if len(chosen | dict.fromkeys((pair.truth, pair.answer))) <= most:
-            chosen |= dict.fromkeys((pair.truth, pair.answer))
+        if len(chosen | dict.fromkeys((pair.label, pair.predicted))) <= most:
+            chosen |= dict.fromkeys((pair.label, pair.predicted))
     if not chosen:
         raise UsageError("nothing is confused: there is no block to draw")
     places = {name: place for place, name in enumerate(names)}
@@ -173,4 +173,4 @@ def _list_confusions(ax: "Axes", matrix: Counts, names: Sequence[str], most: int
     for line, pair in enumerate(confused_pairs(matrix, names, most=most)):
         y = 1 - (line + 1) / (most + 1)
         ax.text(0.12, y, f"{pair.count:,}", ha="right", transform=ax.transAxes)
-        ax.text(0.16, y, f"{pair.truth} as {pair.answer}", transform=ax.transAxes)
+        ax.text(0.16, y, f"{pair.label} as {pair.predicted}", transform=ax.transAxes)

@@ -13,7 +13,7 @@ from quickdraw_kit.show.canvas import COLOURS, FAINT, LINE, canvas
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from quickdraw_kit.learn.metrics import Reliability
+    from quickdraw_kit.learn.metrics import Calibration
     from quickdraw_kit.learn.train import EpochMetrics
 
 __all__ = ["category_histogram", "reliability_diagram", "training_history"]
@@ -124,7 +124,7 @@ def training_history(history: Sequence["EpochMetrics"], path: str | os.PathLike[
             _name_ends(ax, epochs[-1], ends)
 
 
-def reliability_diagram(results: Mapping[str, "Reliability"], path: str | os.PathLike[str]) -> None:
+def reliability_diagram(results: Mapping[str, "Calibration"], path: str | os.PathLike[str]) -> None:
     """Draw whether a model is right as often as it is sure, and how often it is how sure."""
     if not 1 <= len(results) <= len(COLOURS):
         raise UsageError(f"{len(results)} splits to draw, expected 1 to {len(COLOURS)}")

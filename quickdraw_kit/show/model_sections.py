@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from quickdraw_kit.learn.data.dataset import Dataset
 from quickdraw_kit.learn.evaluate import Evaluation, evaluate
-from quickdraw_kit.learn.group_metrics import groups_of, metadata_of
+from quickdraw_kit.learn.group_metrics import group_columns, metrics_by_group
 from quickdraw_kit.learn.history import read_history
 from quickdraw_kit.learn.metrics import confused_pairs
 from quickdraw_kit.learn.models.graph import network_graph
@@ -43,7 +43,7 @@ def about_model(
     results = {split: evaluate(model, data) for split, data in splits.items()}
     with atomic_write(folder / "evaluation.json") as file:
         summary = {
-            split: {"drawings": len(result), **result.figures()}
+            split: {"drawings": len(result), **result.metrics()}
             for split, result in results.items()
         }
         file.write(json.dumps(summary, indent=1).encode())
@@ -95,7 +95,7 @@ def _learning(folder: Path, results: dict[str, Evaluation], figures: Path) -> Se
         for split, r in results.items()
     ]
     reliability_diagram(
-        {split: result.reliability for split, result in results.items()},
+        {split: result.calibration for split, result in results.items()},
         figures / "reliability.png",
     )
     blocks += [
@@ -151,7 +151,7 @@ def _confusions(split: str, results: dict[str, Evaluation], figures: Path) -> Se
     blocks.append(Picture(figures / "confusion.png", "The confusion matrix", caption, zoom=many))
     if pairs:
         rows: list[Row] = [
-            [pair.truth, pair.answer, pair.count, 100 * pair.share] for pair in pairs
+            [pair.label, pair.predicted, pair.count, 100 * pair.fraction] for pair in pairs
         ]
         header = ["truth", "answer", "times", "% of the truth"]
         blocks.append(Table(header, rows, "Most frequent confusions"))
@@ -160,7 +160,7 @@ def _confusions(split: str, results: dict[str, Evaluation], figures: Path) -> Se
 
 def _parts(split: str, splits: Mapping[str, Dataset], results: dict[str, Evaluation]) -> Section:
     result = results[split]
-    scores = result.classes
+    scores = result.per_class
     order = np.argsort(scores.f1, kind="stable")
     rows: list[Row] = [
         [
@@ -174,8 +174,8 @@ def _parts(split: str, splits: Mapping[str, Dataset], results: dict[str, Evaluat
     header = ["label", "drawings", "precision, %", "recall, %", "F1"]
     title = f"Each label in {split}, the weakest first"
     blocks: list[Block] = [Table(header, rows, title, folded=len(rows) > FEW_LABELS)]
-    for kind, values in metadata_of(splits[split]).items():
-        groups = groups_of(result, values)
+    for kind, values in group_columns(splits[split]).items():
+        groups = metrics_by_group(result, values)
         table: list[Row] = [
             [group.name, group.drawings, group.loss, 100 * group.top1, 100 * group.top3]
             for group in groups[:_MOST_GROUPS]

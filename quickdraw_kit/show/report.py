@@ -66,12 +66,12 @@ def write_report(
     """
     from quickdraw_kit.learn.config import TrainConfig
     from quickdraw_kit.learn.data.splits import open_splits
-    from quickdraw_kit.learn.evaluate import settings_for
+    from quickdraw_kit.learn.evaluate import training_config
     from quickdraw_kit.learn.export import open_model
     from quickdraw_kit.show.model_sections import about_model
 
     loaded = open_model(model) if model is not None else None
-    settings = settings_for(loaded, data) if loaded is not None else TrainConfig(data=data)
+    settings = training_config(loaded, data) if loaded is not None else TrainConfig(data=data)
     splits = open_splits(settings)
     path = Path(path)
     figures = path.parent / "figures"

@@ -11,7 +11,7 @@ from torch import nn
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.learn.data.dataset import ArrayDataset
 from quickdraw_kit.learn.data.splits import open_splits
-from quickdraw_kit.learn.evaluate import evaluate, settings_for
+from quickdraw_kit.learn.evaluate import evaluate, training_config
 from quickdraw_kit.learn.models.model import Model
 from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.read.dataset import open_shards
@@ -78,7 +78,9 @@ def test_dropout_is_off():
 
 def test_other_labels_are_refused(model, dataset):
     other = ArrayDataset(dataset.images, dataset.labels, ("b", "a", "c", "d"))
-    with pytest.raises(UsageError, match="knows a, b, c, d, but the data set has b, a, c, d"):
+    with pytest.raises(
+        UsageError, match="has the labels a, b, c, d, but the data set has b, a, c, d"
+    ):
         evaluate(model, other)
     with pytest.raises(UsageError, match="empty"):
         evaluate(model, ArrayDataset(dataset.images[:0], dataset.labels[:0], NAMES))
@@ -94,15 +96,15 @@ def test_measures_are_those_of_scikit_learn(model, dataset):
     assert result.top3 == oracle.top_k_accuracy_score(truth, chances, k=3)
     assert result.macro_f1 == pytest.approx(oracle.f1_score(truth, answers, average="macro"))
     assert result.confusion.tolist() == oracle.confusion_matrix(truth, answers).tolist()
-    assert result.figures() == {name: getattr(result, name) for name in result.figures()}
+    assert result.metrics() == {name: getattr(result, name) for name in result.metrics()}
 
 
 def test_summary_is_json_without_nan(model, dataset):
     summary = evaluate(model, dataset).summary()
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary
     assert sum(row["support"] for row in summary["per_class"]) == summary["drawings"] == 50
-    assert sum(row["answers"] for row in summary["reliability"]) == 50
-    assert all(pair["truth"] != pair["answer"] for pair in summary["confused_pairs"])
+    assert sum(row["drawings"] for row in summary["calibration"]) == 50
+    assert all(pair["label"] != pair["predicted"] for pair in summary["confused_pairs"])
 
 
 @pytest.fixture(scope="module")
@@ -123,20 +125,14 @@ def shards(tmp_path_factory):
 
 def test_strokes_are_measured_as_images_are(shards):
     model = Model.new("stroke-cnn", open_shards(shards / "parquet").label_names)
-    splits = open_splits(settings_for(model, shards / "parquet"))
+    splits = open_splits(training_config(model, shards / "parquet"))
     result = evaluate(model, splits["train"])
     images = open_shards(shards / "parquet", split="train")
     assert result.labels.tolist() == images.labels.tolist()
 
 
 def test_data_is_split_as_it_was_for_training():
-    model = Model.new(
-        "tiny-cnn", ("a", "b"), metadata={"config": {"val_fraction": 0.3, "test_fraction": 0.2}}
-    )
-    settings = settings_for(model, "bitmaps")
-    assert (settings.val_fraction, settings.test_fraction, settings.network) == (
-        0.3,
-        0.2,
-        "tiny-cnn",
-    )
-    assert settings_for(Model.new("tiny-cnn", ("a", "b")), "bitmaps").val_fraction == 0.1
+    metadata = {"config": {"val_fraction": 0.3, "test_fraction": 0.2}}
+    config = training_config(Model.new("tiny-cnn", ("a", "b"), metadata=metadata), "bitmaps")
+    assert (config.val_fraction, config.test_fraction, config.network) == (0.3, 0.2, "tiny-cnn")
+    assert training_config(Model.new("tiny-cnn", ("a", "b")), "bitmaps").val_fraction == 0.1

@@ -11,7 +11,7 @@ import torch
 
 from quickdraw_kit.errors import DataError, IntegrityError, UsageError
 from quickdraw_kit.learn import export
-from quickdraw_kit.learn.export import FORMATS, config_of_model, export_model, open_model
+from quickdraw_kit.learn.export import FORMATS, export_model, model_config, open_model
 from quickdraw_kit.learn.models.model import Model, save_model
 from quickdraw_kit.storage.files import sha256_file
 
@@ -63,7 +63,7 @@ def test_config_says_what_one_has_to_know(model, folder):
     config = json.loads((folder / "config.json").read_text("utf-8"))
     assert config["architecture"] == "tiny-cnn"
     assert config["label_names"] == list(NAMES)
-    assert (config["side"], config["reads"], config["parameters"]) == (28, "images", 6_811)
+    assert (config["side"], config["input_type"], config["parameters"]) == (28, "images", 6_811)
     for name in ("raster_style", "normalisation", "metrics", "data_sha256"):
         assert config[name] == model.metadata[name]
     for name in FORMATS.values():
@@ -141,7 +141,7 @@ def test_same_model_same_onnx(model, folder, tmp_path):
 
 def test_the_model_stays_as_it_was(model):
     assert next(model.network.parameters()).dtype == torch.float32
-    assert config_of_model(model)["label_names"] == list(NAMES)
+    assert model_config(model)["label_names"] == list(NAMES)
 
 
 @pytest.mark.slow
@@ -175,7 +175,7 @@ def test_networks_of_strokes_leave_as_safetensors(tmp_path):
         export_model(model, tmp_path, formats=["onnx"])
     paths = export_model(model, tmp_path)
     assert [path.name for path in paths] == ["model.safetensors", "config.json"]
-    assert json.loads((tmp_path / "config.json").read_bytes())["reads"] == "strokes"
+    assert json.loads((tmp_path / "config.json").read_bytes())["input_type"] == "strokes"
     assert open_model(tmp_path).label_names == NAMES
 
 
@@ -253,7 +253,7 @@ def test_without_the_packages_for_onnx(tmp_path):
         "import sys; sys.modules['onnxruntime'] = None\n"
         "from quickdraw_kit.learn.export import export_model\n"
         "from quickdraw_kit.learn.models.model import Model\n"
-        "export_model(Model.new('tiny-cnn', ('a', 'b')), sys.argv[1], forms=['onnx'])"
+        "export_model(Model.new('tiny-cnn', ('a', 'b')), sys.argv[1], formats=['onnx'])"
     )
     run = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=False

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.learn.data.dataset import ArrayDataset
 from quickdraw_kit.learn.data.splits import open_splits
-from quickdraw_kit.learn.evaluate import Evaluation, evaluate, settings_for
-from quickdraw_kit.learn.group_metrics import groups_of, metadata_of
+from quickdraw_kit.learn.evaluate import Evaluation, evaluate, training_config
+from quickdraw_kit.learn.group_metrics import group_columns, metrics_by_group
 from quickdraw_kit.learn.models.model import Model
 from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.read.dataset import open_shards
@@ -30,7 +30,7 @@ def result_of(truth, answers, classes):
 def test_groups_are_what_their_rows_are_alone(rows):
     truth, answers, values = map(np.array, zip(*rows, strict=True))
     result = result_of(truth, answers, 4)
-    groups = groups_of(result, values)
+    groups = metrics_by_group(result, values)
     assert sum(group.drawings for group in groups) == len(rows)
     assert [g.drawings for g in groups] == sorted((g.drawings for g in groups), reverse=True)
     for group in groups:
@@ -42,7 +42,7 @@ def test_groups_are_what_their_rows_are_alone(rows):
 
 def test_groups_need_a_value_for_each_row():
     with pytest.raises(UsageError, match="1 values for 2 rows"):
-        groups_of(result_of([0, 1], [0, 1], 2), np.array(["DE"]))
+        metrics_by_group(result_of([0, 1], [0, 1], 2), np.array(["DE"]))
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def shards(tmp_path_factory):
 @pytest.mark.parametrize("format", ["npy", "parquet"])
 def test_metadata_is_in_the_order_of_the_answers(shards, format):
     dataset = open_shards(shards / format)
-    frame, known = dataset.to_pandas(), metadata_of(dataset)
+    frame, known = dataset.to_pandas(), group_columns(dataset)
     assert frame["label"].tolist() == dataset.labels.tolist()
     assert known["countrycode"].tolist() == frame["countrycode"].tolist()
     assert (known["recognized"] == "yes").tolist() == frame["recognized"].tolist()
@@ -74,9 +74,9 @@ def test_metadata_is_in_the_order_of_the_answers(shards, format):
 
 def test_strokes_know_what_their_images_know(shards):
     model = Model.new("stroke-cnn", open_shards(shards / "parquet").label_names)
-    splits = open_splits(settings_for(model, shards / "parquet"))
+    splits = open_splits(training_config(model, shards / "parquet"))
     images = open_shards(shards / "parquet", split="train")
-    known, expected = metadata_of(splits["train"]), metadata_of(images)
+    known, expected = group_columns(splits["train"]), group_columns(images)
     assert {name: values.tolist() for name, values in known.items()} == {
         name: values.tolist() for name, values in expected.items()
     }
@@ -84,7 +84,7 @@ def test_strokes_know_what_their_images_know(shards):
 
 def test_bitmaps_have_no_metadata():
     images, labels = np.zeros((2, 28, 28), np.uint8), np.zeros(2, np.int64)
-    assert metadata_of(ArrayDataset(images, labels, ("cat",))) == {}
+    assert group_columns(ArrayDataset(images, labels, ("cat",))) == {}
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_what_is_not_known_of_any_row_is_left_out(bitmaps, tmp_path):
     from quickdraw_kit.shards.prepare.pipeline import prepare
 
     prepare([bitmaps], tmp_path / "shards", workers=1)
-    assert metadata_of(open_shards(tmp_path / "shards")) == {}
+    assert group_columns(open_shards(tmp_path / "shards")) == {}
 
 
 def test_rows_of_which_it_is_not_known_are_a_group(bitmaps, shards, tmp_path):
@@ -115,7 +115,7 @@ def test_rows_of_which_it_is_not_known_are_a_group(bitmaps, shards, tmp_path):
     dataset = open_shards(tmp_path / "shards")
     result = evaluate(Model.new("tiny-cnn", dataset.label_names), dataset)
     moons = int((dataset.labels == dataset.label_names.index("moon")).sum())
-    for values in metadata_of(dataset).values():
-        groups = {group.name: group.drawings for group in groups_of(result, values)}
+    for values in group_columns(dataset).values():
+        groups = {group.name: group.drawings for group in metrics_by_group(result, values)}
         assert groups.pop("unknown") == moons > 0
         assert sum(groups.values()) == len(dataset) - moons

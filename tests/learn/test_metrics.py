@@ -10,12 +10,12 @@ from sklearn.calibration import calibration_curve
 
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.learn.metrics import (
+    calibration,
     class_scores,
     confused_pairs,
     mean_average_precision,
-    ranks_of,
-    reliability,
     top_k_accuracy,
+    true_label_ranks,
 )
 
 
@@ -60,7 +60,7 @@ def test_ranks_put_the_first_of_equal_scores_first(data):
     labels, scores = data
     ranking = np.argsort(-scores, axis=1, kind="stable")
     expected = [list(row).index(label) for row, label in zip(ranking, labels, strict=True)]
-    assert ranks_of(scores, labels).tolist() == expected
+    assert true_label_ranks(scores, labels).tolist() == expected
 
 
 @given(scored(), st.integers(1, 5))
@@ -74,7 +74,7 @@ def test_top_k(data, k):
         expected = (best == labels[:, None]).any(axis=1).mean()
     else:
         expected = oracle.top_k_accuracy_score(labels, scores, k=k, labels=range(size))
-    assert top_k_accuracy(ranks_of(scores, labels), k) == pytest.approx(expected)
+    assert top_k_accuracy(true_label_ranks(scores, labels), k) == pytest.approx(expected)
 
 
 @given(scored())
@@ -83,7 +83,7 @@ def test_map_over_all_places_is_the_mean_reciprocal_rank(data):
     scores = scores - np.arange(scores.shape[1]) * 1e-6
     truth = np.eye(scores.shape[1])[labels]
     expected = oracle.label_ranking_average_precision_score(truth, scores)
-    ranks = ranks_of(scores, labels)
+    ranks = true_label_ranks(scores, labels)
     assert mean_average_precision(ranks, scores.shape[1]) == pytest.approx(expected)
 
 
@@ -94,12 +94,14 @@ def test_map_at_k_is_the_score_of_the_competition(data, k):
     for label, row in zip(labels, scores, strict=True):
         for place, answer in enumerate(np.argsort(-row, kind="stable")[:k], start=1):
             total += (answer == label) / place
-    assert mean_average_precision(ranks_of(scores, labels), k) == pytest.approx(total / len(labels))
+    assert mean_average_precision(true_label_ranks(scores, labels), k) == pytest.approx(
+        total / len(labels)
+    )
 
 
 def test_an_answer_that_is_no_number_is_wrong():
     scores = np.array([[np.nan, np.nan, np.nan], [0.9, np.nan, 0.1]])
-    ranks = ranks_of(scores, np.array([0, 0]))
+    ranks = true_label_ranks(scores, np.array([0, 0]))
     assert ranks[0] == 3
     assert ranks[1] > 0
 
@@ -111,7 +113,7 @@ def test_an_answer_that_is_no_number_is_wrong():
 def test_calibration_error_is_the_mean_gap(rows, bins):
     confidence = np.array([sure for sure, _ in rows])
     right = np.array([mark for _, mark in rows])
-    result = reliability(confidence, right, bins=bins)
+    result = calibration(confidence, right, bins=bins)
     edges = np.linspace(0, 1, bins + 1)
     total = 0.0
     for place in range(bins):
@@ -131,18 +133,18 @@ def test_bins_are_those_of_scikit_learn():
     confidence = rng.uniform(size=2_000)
     right = rng.uniform(size=2_000) < confidence**2
     accuracy, means = calibration_curve(right, confidence, n_bins=15)
-    result = reliability(confidence, right, bins=15)
+    result = calibration(confidence, right, bins=15)
     np.testing.assert_allclose(result.accuracy, accuracy)
     np.testing.assert_allclose(result.confidence, means)
     assert result.error > 0.1
-    assert reliability(confidence, rng.uniform(size=2_000) < confidence).error < 0.04
+    assert calibration(confidence, rng.uniform(size=2_000) < confidence).error < 0.04
 
 
 def test_bins_that_make_no_sense():
     with pytest.raises(UsageError, match="in 0 bins"):
-        reliability(np.ones(1), np.ones(1, bool), bins=0)
-    with pytest.raises(UsageError, match="2 confidences and 1 marks"):
-        reliability(np.ones(2), np.ones(1, bool))
+        calibration(np.ones(1), np.ones(1, bool), bins=0)
+    with pytest.raises(UsageError, match="2 confidences and 1 correctness flags"):
+        calibration(np.ones(2), np.ones(1, bool))
 
 
 @given(answers(), st.integers(1, 6))
@@ -156,5 +158,5 @@ def test_confused_pairs(data, most):
             wrong[names[one], names[other]] = wrong.get((names[one], names[other]), 0) + 1
     assert [pair.count for pair in pairs] == sorted(wrong.values(), reverse=True)[:most]
     for pair in pairs:
-        assert wrong[pair.truth, pair.answer] == pair.count
-        assert pair.share == pair.count / (truth == names.index(pair.truth)).sum()
+        assert wrong[pair.label, pair.predicted] == pair.count
+        assert pair.fraction == pair.count / (truth == names.index(pair.label)).sum()

@@ -9,7 +9,7 @@ from PIL import Image
 
 from quickdraw_kit.categories import CATEGORIES
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.learn.metrics import reliability
+from quickdraw_kit.learn.metrics import calibration
 from quickdraw_kit.learn.train import EpochMetrics
 from quickdraw_kit.show.canvas import COLOURS
 from quickdraw_kit.show.figures import category_histogram, reliability_diagram, training_history
@@ -109,7 +109,7 @@ def test_names_of_lines_do_not_cover_each_other(tmp_path):
 
 def sure_of(share, count=1000):
     """A model that is always 80 % sure, and right in a share of the cases."""
-    return reliability(np.full(count, 0.8), np.arange(count) < share * count)
+    return calibration(np.full(count, 0.8), np.arange(count) < share * count)
 
 
 def test_reliability_says_how_far_off_it_is(tmp_path, texts):

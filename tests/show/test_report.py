@@ -11,7 +11,7 @@ from quickdraw_kit.errors import UsageError
 from quickdraw_kit.learn.data.dataset import ArrayDataset
 from quickdraw_kit.learn.data.sequences import StrokeDataset
 from quickdraw_kit.learn.data.splits import open_splits
-from quickdraw_kit.learn.evaluate import evaluate, settings_for
+from quickdraw_kit.learn.evaluate import evaluate, training_config
 from quickdraw_kit.learn.export import open_model
 from quickdraw_kit.learn.train import TrainConfig, train
 from quickdraw_kit.raster.render import rasterize
@@ -81,7 +81,7 @@ def test_it_shows_what_was_measured(folder, tmp_path, name):
     write_report(tmp_path / "page.html", "A run", data, model)
     page = Page(tmp_path / "page.html")
     loaded = open_model(model)
-    splits = open_splits(settings_for(loaded, data))
+    splits = open_splits(training_config(loaded, data))
     told = json.loads((model / "evaluation.json").read_text("utf-8"))
     assert set(told) == set(splits)
     for split, part in splits.items():
@@ -90,7 +90,7 @@ def test_it_shows_what_was_measured(folder, tmp_path, name):
         assert cells[0] == f"{len(part):,}"
         assert float(cells[1]) == pytest.approx(result.loss, rel=1e-2)
         assert float(cells[2]) == pytest.approx(100 * result.top1, rel=1e-2)
-        assert told[split] == {"drawings": len(part), **result.figures()}
+        assert told[split] == {"drawings": len(part), **result.metrics()}
     seen = " | ".join(page.pictures())
     for picture in (
         "A row of drawings for each category",

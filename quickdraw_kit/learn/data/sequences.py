@@ -14,8 +14,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
-from torch.nn.functional import pad, relu
 
 from quickdraw_kit.errors import DataError
 from quickdraw_kit.learn.data.dataset import Labels, rank_rows
@@ -25,7 +23,6 @@ __all__ = [
     "FEATURES",
     "PackedStrokes",
     "StrokeDataset",
-    "StrokeNetwork",
     "pack_strokes",
     "transform_strokes",
 ]
@@ -113,50 +110,6 @@ def transform_strokes(strokes: PackedStrokes, maps: torch.Tensor) -> PackedStrok
     place = (turn @ points[:, :2, None]).squeeze(2) + translate
     way = (turn @ points[:, 2:4, None]).squeeze(2)
     return strokes._replace(points=torch.cat((place, way, points[:, 4:]), dim=1))
-
-
-class StrokeBlock(nn.Module):
-    """A convolution over three points, some way apart, that is added to what it was given."""
-
-    def __init__(self, width: int, distance: int) -> None:
-        super().__init__()
-        self.distance = distance
-        self.linear = nn.Linear(3 * width, width, bias=False)
-        self.normalisation = nn.BatchNorm1d(width)
-
-    def forward(self, points: torch.Tensor, drawing: torch.Tensor) -> torch.Tensor:
-        """Return as many numbers for each point."""
-        far = self.distance
-        own = (drawing[far:] == drawing[:-far]).to(points.dtype)[:, None]
-        before = pad(points[:-far] * own, (0, 0, min(far, len(points)), 0))
-        behind = pad(points[far:] * own, (0, 0, 0, min(far, len(points))))
-        seen = self.linear(torch.cat((before, points, behind), dim=1))
-        return points + relu(self.normalisation(seen))
-
-
-class StrokeNetwork(nn.Module):
-    """Convolutions along the points, further and further apart; their mean and maximum; a layer."""
-
-    def __init__(
-        self, classes: int, *, width: int = 128, distances: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
-    ) -> None:
-        super().__init__()
-        self.stem = nn.Linear(FEATURES, width)
-        self.blocks = nn.ModuleList(StrokeBlock(width, distance) for distance in distances)
-        self.dropout = nn.Dropout(0.2)
-        self.head = nn.Linear(2 * width, classes)
-
-    def forward(self, strokes: PackedStrokes) -> torch.Tensor:
-        """Return logits of shape (n, classes)."""
-        points = self.stem(strokes.points)
-        for block in self.blocks:
-            points = block(points, strokes.drawing)
-        index = strokes.drawing[:, None].expand_as(points)
-        empty = points.new_zeros(strokes.size, points.shape[1])
-        mean = empty.scatter_reduce(0, index, points, "mean", include_self=False)
-        most = empty.scatter_reduce(0, index, points, "amax", include_self=False)
-        logits: torch.Tensor = self.head(self.dropout(torch.cat((mean, most), dim=1)))
-        return logits
 
 
 def _features(drawings: DrawingBatch) -> npt.NDArray[np.float32]:

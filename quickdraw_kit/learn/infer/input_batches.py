@@ -12,7 +12,7 @@ from quickdraw_kit.strokes.batch import Drawing, DrawingBatch
 from quickdraw_kit.strokes.simplify import simplify
 from quickdraw_kit.trace.image import trace_image
 
-__all__ = ["Part", "Picture", "Reject", "as_trained", "raise_error", "trace", "traced"]
+__all__ = ["Part", "Picture", "Reject", "ensure_simplified", "raise_error", "trace", "traced"]
 
 Picture: TypeAlias = npt.NDArray[np.uint8]
 Reject: TypeAlias = Callable[[DataError], None]
@@ -29,7 +29,7 @@ class Part:
     originals: Sequence[Picture | Drawing]
 
 
-def as_trained(batch: DrawingBatch) -> DrawingBatch:
+def ensure_simplified(batch: DrawingBatch) -> DrawingBatch:
     """Bring drawings into the form that models are trained on: the simplified one."""
     empty = np.flatnonzero(batch.point_counts == 0)
     if len(empty):
@@ -56,7 +56,7 @@ def _framed(batch: DrawingBatch) -> npt.NDArray[np.bool_]:
 def trace(picture: Picture, name: str, reject: Reject) -> DrawingBatch | None:
     """Trace a picture to a drawing as models are trained on."""
     try:
-        return as_trained(trace_image(picture))
+        return ensure_simplified(trace_image(picture))
     except DataError as error:
         reject(DataError(f"{name}: {error}"))
         return None

@@ -24,7 +24,7 @@ from quickdraw_kit.learn.infer.input_batches import (
     Part,
     Picture,
     Reject,
-    as_trained,
+    ensure_simplified,
     raise_error,
     trace,
 )
@@ -159,7 +159,7 @@ def _of_strokes(
             continue
         batch = batch if drawn.all() else batch.filter(drawn)
         try:
-            strokes = as_trained(batch)
+            strokes = ensure_simplified(batch)
         except DataError as error:
             raise DataError(f"{name}: {error}") from error
         names = [names[place] for place in np.flatnonzero(drawn)]

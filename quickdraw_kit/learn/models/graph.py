@@ -9,8 +9,8 @@ import torch
 from torch import fx, nn
 from torch.nn.functional import relu
 
-from quickdraw_kit.learn.data.sequences import StrokeBlock
 from quickdraw_kit.learn.models.networks import STROKE_NETWORKS, build_network
+from quickdraw_kit.learn.models.stroke_network import StrokeBlock
 from quickdraw_kit.learn.models.summary import Layer, describe_network
 
 __all__ = ["Graph", "Node", "network_graph"]
@@ -113,5 +113,5 @@ def _of_layers(
         layer = layers[name]
         return Node(layer.kind, layer.shape, layer.parameters, inputs)
     inner = [layer for where, layer in layers.items() if where.startswith(f"{name}.")]
-    kind = f"{type(module).__name__}, {getattr(module, 'distance', 0)} apart"
+    kind = f"{type(module).__name__}, {getattr(module, 'dilation', 0)} apart"
     return Node(kind, inner[-1].shape, sum(layer.parameters for layer in inner), inputs)

@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn.functional import relu
 
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.learn.data.sequences import StrokeNetwork
+from quickdraw_kit.learn.models.stroke_network import StrokeNetwork
 
 __all__ = [
     "NETWORKS",

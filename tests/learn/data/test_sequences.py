@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from quickdraw_kit.errors import DataError
-from quickdraw_kit.learn.data.sequences import StrokeDataset, StrokeNetwork, pack_strokes
+from quickdraw_kit.learn.data.sequences import StrokeDataset, pack_strokes
 from quickdraw_kit.learn.evaluate import evaluate
+from quickdraw_kit.learn.models.stroke_network import StrokeNetwork
 from quickdraw_kit.learn.train import TrainConfig, train
 from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.synthetic.generator import generate_drawings

@@ -10,7 +10,7 @@ from PIL import Image
 from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.formats.ndjson.files import write_ndjson
 from quickdraw_kit.formats.svg_writer import write_svg
-from quickdraw_kit.learn.infer.input_batches import as_trained
+from quickdraw_kit.learn.infer.input_batches import ensure_simplified
 from quickdraw_kit.learn.infer.inputs import read_input
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.raster.style import RasterStyle
@@ -57,7 +57,7 @@ def test_strokes_of_any_scale_are_brought_to_the_frame():
 
 def test_what_is_simplified_already_stays_and_order_is_kept():
     small = DrawingBatch.from_strokes([[([10, 60], [10, 35])]], words=["small"])
-    mixed = as_trained(DrawingBatch.concat([DRAWN[:1], small, DRAWN[1:]]))
+    mixed = ensure_simplified(DrawingBatch.concat([DRAWN[:1], small, DRAWN[1:]]))
     assert mixed.words_of_drawings()[1] == "small"
     assert mixed.take([0, *range(2, len(mixed))]).x.tolist() == DRAWN.x.tolist()
 
@@ -65,7 +65,7 @@ def test_what_is_simplified_already_stays_and_order_is_kept():
 def test_a_drawing_without_a_point():
     hollow = DrawingBatch.from_strokes([[]], words=[""])
     with pytest.raises(DataError, match="no point"):
-        as_trained(hollow)
+        ensure_simplified(hollow)
 
 
 @pytest.mark.parametrize("shape", [(-1, 784), (-1, 28, 28)])
