@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test quick lint bench faults screenshots clean
+.PHONY: demo test quick lint docs bench faults screenshots clean
 
 demo: $(INSTALLED)
 	$(BIN)/quickdraw-kit demo --out out/demo
@@ -19,6 +19,12 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet -e ".[docs]"
+	$(BIN)/python docs/generate.py
+	$(BIN)/zensical build --clean --strict > out/docs.log 2>&1 || { cat out/docs.log; exit 1; }
+	! grep -E "^griffe:|[Ww]arning" out/docs.log
 
 faults: $(INSTALLED)
 	FAULTS=all $(BIN)/python -m pytest tests/faults -q

@@ -1,4 +1,4 @@
-"""The rooms: data flows to the right, imports point to the left, and starting up is light."""
+"""Imports follow the order of the packages, no module is part of a cycle, and startup is light."""
 
 import ast
 import subprocess
@@ -10,63 +10,93 @@ import pytest
 import quickdraw_kit
 
 PACKAGE = Path(quickdraw_kit.__file__).parent
-GROUND = ["errors", "categories", "files", "kernels"]
-ROOMS = [
-    "acquire",
-    "strokes",
-    "raster",
-    "trace",
-    "primer",
-    "shards",
-    "learn",
-    "show",
-    "jobs",
-    "serve",
-    "conversion",
-    "recipe",
-    "cli",
+ORDER = [
+    ("errors", "categories", "kernels", "options"),
+    ("storage",),
+    ("executors",),
+    ("strokes",),
+    ("raster",),
+    ("trace",),
+    ("formats",),
+    ("synthetic",),
+    ("primer",),
+    ("acquire",),
+    ("shards",),
+    ("learn",),
+    ("show",),
+    ("jobs",),
+    ("serve",),
+    ("conversion",),
+    ("recipe",),
+    ("cli",),
 ]
-HEAVY = ("torch", "pandas", "pyarrow", "numba", "matplotlib")
+LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}
+HEAVY = ("torch", "pandas", "pyarrow", "numba", "matplotlib", "PIL")
 
 
-def modules() -> list[Path]:
-    return sorted(PACKAGE.rglob("*.py"))
+def module_name(path: Path) -> str:
+    """The dotted name below the package; an empty string for the package itself."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def room_of(name: str) -> str:
-    """The room of a module, from its dotted name below the package; '' for the package."""
-    return name.partition(".")[0]
+MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 
 
-def imports_of(path: Path) -> set[str]:
-    """Dotted names below the package that a module imports, anywhere in it."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+def imports_of(name: str, modules: dict[str, Path] = MODULES) -> set[str]:
+    """Modules of the package that a module imports anywhere: in functions and for types too."""
+    imported = set()
+    for node in ast.walk(ast.parse(modules[name].read_text("utf-8"))):
         if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
+            imported.update((alias.name, "") for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path} imports relatively"
-            found.add(node.module or "")
-            if node.module == "quickdraw_kit":
-                found.update(f"quickdraw_kit.{alias.name}" for alias in node.names)
-    prefix = "quickdraw_kit."
-    return {name.removeprefix(prefix) for name in found if name.startswith(prefix)}
+            assert node.level == 0, f"{name} has a relative import"
+            imported.update((node.module or "", alias.name) for alias in node.names)
+
+    names = set()
+    for module, attribute in imported:
+        package, _, rest = module.partition(".")
+        if package != "quickdraw_kit":
+            continue
+        inner = f"{rest}.{attribute}".strip(".")
+        names.add(inner if inner in modules else rest)
+    return names - {"", name}
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_point_left(path):
-    name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
-    room = room_of(name)
-    if room in ("__init__", "__main__"):
-        return
-    assert room in GROUND + ROOMS, f"{room} is a new room: give it a place in the order"
-    allowed = GROUND if room in GROUND else GROUND + ROOMS[: ROOMS.index(room) + 1]
-    wrong = {
-        other
-        for other in imports_of(path)
-        if room_of(other) in GROUND + ROOMS and room_of(other) not in allowed
-    }
-    assert not wrong, f"{name} imports {sorted(wrong)}, to its right"
+def cycles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """Groups of modules of which each one imports, directly or not, all others."""
+    reach: dict[str, set[str]] = {}
+    for start in graph:
+        seen, queue = set(), list(graph[start])
+        while queue:
+            module = queue.pop()
+            if module not in seen:
+                seen.add(module)
+                queue += graph[module]
+        reach[start] = seen
+    groups = {tuple(sorted(b for b in reach[a] if a in reach[b])) for a in graph if a in reach[a]}
+    return sorted(map(list, groups))
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name not in ("", "__main__")])
+def test_imports_follow_the_order_of_packages(name):
+    package = name.partition(".")[0]
+    assert package in LEVEL, f"{package} is a new package: give it a place in ORDER"
+    wrong = {other for other in imports_of(name) if LEVEL[other.partition(".")[0]] > LEVEL[package]}
+    assert not wrong, f"{name} imports {sorted(wrong)}, which come later in ORDER"
+
+
+def test_no_import_cycle():
+    graph = {name: imports_of(name) for name in MODULES if name}
+    assert cycles(graph) == []
+
+
+def test_a_cycle_through_a_function_is_found(tmp_path):
+    (tmp_path / "a.py").write_text("def f():\n    from quickdraw_kit.b import g\n")
+    (tmp_path / "b.py").write_text("from quickdraw_kit import a\n")
+    modules = {"a": tmp_path / "a.py", "b": tmp_path / "b.py"}
+    graph = {name: imports_of(name, modules) for name in modules}
+    assert cycles(graph) == [["a", "b"]]
 
 
 def loaded_by(code: str) -> set[str]:
@@ -75,22 +105,29 @@ def loaded_by(code: str) -> set[str]:
     return {name.partition(".")[0] for name in run.stderr.split()}
 
 
+def help_of(command: str) -> str:
+    arguments = ["quickdraw-kit", *command.split(), "--help"]
+    return (
+        f"import sys; from quickdraw_kit.cli import main; sys.argv = {arguments}\n"
+        "try: main()\nexcept SystemExit: pass"
+    )
+
+
 @pytest.mark.parametrize(
     "code",
     [
         "import quickdraw_kit; quickdraw_kit.CATEGORIES",
         "from quickdraw_kit.cli.app import app",
-        "import sys; from quickdraw_kit.cli import main; sys.argv = ['q', '--help']\n"
-        "try: main()\nexcept SystemExit: pass",
+        *map(help_of, ["", "prepare", "train", "download", "convert", "evaluate"]),
     ],
-    ids=["import", "build the command line", "--help"],
+    ids=["import", "app", "--help", "prepare", "train", "download", "convert", "evaluate"],
 )
-def test_starting_up_loads_nothing_heavy(code):
+def test_startup_loads_nothing_heavy(code):
     assert not loaded_by(code).intersection(HEAVY)
 
 
 def test_every_public_name_resolves():
     for name in quickdraw_kit.__all__:
         assert getattr(quickdraw_kit, name) is not None
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+    with pytest.raises(AttributeError, match="attribute nothing"):
         quickdraw_kit.nothing  # noqa: B018

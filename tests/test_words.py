@@ -1,0 +1,90 @@
+"""Words that the glossary has replaced stay gone: in names, messages, help, comments and pages."""
+
+import io
+import re
+import tokenize
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CODE = sorted(
+    path
+    for folder in ("quickdraw_kit", "tests", "benchmarks", "docs")
+    for path in (ROOT / folder).rglob("*.py")
+    if path != Path(__file__)
+)
+PAGES = sorted(
+    path
+    for path in [
+        *ROOT.glob("*.md"),
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "data").glob("*.md"),
+        *(ROOT / "pipelines").iterdir(),
+        *(ROOT / "quickdraw_kit" / "serve" / "static").iterdir(),
+    ]
+    # the glossary lists the old words, the log of changes tells what they were
+    if path.name not in ("glossary.md", "CHANGELOG.md")
+)
+
+# parts of names, between underscores
+GONE_PARTS = {
+    "claim", "dice", "lot", "mend", "mended", "patience_of", "portion", "portions", "room", "rooms",
+    "settle", "settled", "stretch", "stretches", "teller", "told", "unit", "units",
+}  # fmt: skip
+# whole names
+GONE_NAMES = {
+    "few", "find_sources", "fit_to_frame", "follows", "found", "held", "home", "Kind", "KINDS",
+    "Layout", "leads", "made", "max_rejects", "mirrors", "own", "Patience", "persist", "Place",
+    "programs", "Selection", "shard_rows", "spare_relu", "Sums", "take_up", "Team", "Tell",
+    "there", "way", "word_of",
+}  # fmt: skip
+GONE_TEXT = [
+    r"\b(the|this|its|every|each|other) rooms?\b",
+    r"\b(a|the|this|each|every|one) (portion|stretch|lot)\b",
+    r"\bset(s|ting)? down\b",
+    r"\blet(s|ting)? go\b",
+    r"\b(not )?to be had\b|\bcan(not)? be had\b",
+    r"\btold? apart\b|\btells? .* apart\b",
+    r"\bmend(s|ed|ing)?\b",
+    r"\banew\b",
+    r"\bstrangers?\b",
+    r"\bwhoever\b",
+    r"(?<!there )\bis no (?!longer|more|less|need|such|way)\w+",
+    r"\bare no (?!longer|more|less)\w+ (file|drawing)s?\b",
+    r"\bbears? with\b",
+    r"\bsettles?\b",
+    r"\brefused else\b",
+    # American spelling
+    r"\b\w*[Cc]olour\w*",
+    r"\b\w*(recognis|normalis|initialis|summaris|organis|optimis|serialis|generalis)\w*",
+    r"\b([Bb]ehaviour|[Cc]atalogue|[Gg]rey|[Ll]earnt|[Cc]entred?|[Nn]eighbour\w*|[Ll]icence)\b",
+]
+GONE = re.compile("|".join(GONE_TEXT))
+
+
+def shown(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", CODE, ids=shown)
+def test_names(path):
+    tokens = tokenize.generate_tokens(io.StringIO(path.read_text("utf-8")).readline)
+    gone = [
+        f"line {token.start[0]}: {token.string}"
+        for token in tokens
+        if token.type == tokenize.NAME
+        and (token.string in GONE_NAMES or GONE_PARTS.intersection(token.string.lower().split("_")))
+    ]
+    assert not gone
+
+
+@pytest.mark.parametrize("path", CODE + PAGES, ids=shown)
+def test_text(path):
+    lines = path.read_text("utf-8").splitlines()
+    gone = [
+        f"line {number}: {match[0]!r}"
+        for number, line in enumerate(lines, 1)
+        if (match := GONE.search(line))
+    ]
+    assert not gone
