@@ -33,7 +33,8 @@ import pyarrow.compute as pc
 import pyarrow.json
 
 from quickdraw_kit.formats.ndjson.files import read_ndjson
-from quickdraw_kit.strokes.batch import DrawingBatch, lengths_to_offsets
+from quickdraw_kit.strokes.batch import DrawingBatch
+from quickdraw_kit.strokes.columns import lengths_to_offsets
 
 Reader = Callable[[Path, bool], DrawingBatch]
 PORTION = 20_000  # lines; flattened before the next ones come, so that memory stays small

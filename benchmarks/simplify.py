@@ -39,7 +39,7 @@ from simplification.cutil import simplify_coords
 from quickdraw_kit.formats.ndjson.files import read_ndjson
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.strokes.batch import DrawingBatch
-from quickdraw_kit.strokes.simplify import _simplify, simplify
+from quickdraw_kit.strokes.simplify import simplify, simplify_arrays
 
 Stroke = npt.NDArray[np.float64]  # (2, points)
 EPSILON = 2.0
@@ -155,7 +155,7 @@ def main() -> None:
             done = [in_python(drawing, resample, reduce) for drawing in part]
             seconds[name].append((time.process_time() - start) / len(part))
             results[name] = batch_of(done), few_official[::stride]
-    x, y, offsets = _simplify(x, y, raw.stroke_offsets, raw.drawing_offsets, EPSILON)
+    x, y, offsets = simplify_arrays(x, y, raw.stroke_offsets, raw.drawing_offsets, EPSILON)
     exact = dataclasses.replace(raw, x=x, y=y, t=None, stroke_offsets=offsets)
     results["quickdraw_kit, doubles"] = exact, official
 

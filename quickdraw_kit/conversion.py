@@ -265,10 +265,10 @@ def _write(
 ) -> None:
     match format:
         case "ndjson":
-            from quickdraw_kit.formats.ndjson.writer import official_lines
+            from quickdraw_kit.formats.ndjson.writer import encode_lines
 
             known = knows_recognized(source_format)
-            _write_stream(batches, path, lambda batch: official_lines(batch, recognized=known))
+            _write_stream(batches, path, lambda batch: encode_lines(batch, recognized=known))
         case "binary":
             from quickdraw_kit.formats.binary import pack_binary
 

@@ -182,12 +182,12 @@ def _image(seen: str, row: int, *, side: int, exact: bool = False) -> Any:
         return 255 - image if exact and image.mean() > 127 else image
     from quickdraw_kit.raster.render import rasterize
     from quickdraw_kit.raster.style import RasterStyle
-    from quickdraw_kit.synthetic.generator import GENERATED, generate_drawings
+    from quickdraw_kit.synthetic.generator import SYNTHETIC_CATEGORIES, generate_drawings
 
-    if seen not in GENERATED:
+    if seen not in SYNTHETIC_CATEGORIES:
         raise UsageError(
             f"{seen!r} is neither a file nor a category that can be generated: "
-            f"{', '.join(GENERATED)}"
+            f"{', '.join(SYNTHETIC_CATEGORIES)}"
         )
     drawing = generate_drawings([seen], 1, start=row, raw=False)
     return rasterize(drawing, RasterStyle(side=side))[0]

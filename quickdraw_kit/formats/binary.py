@@ -168,7 +168,7 @@ def write_binary(batch: DrawingBatch, path: str | os.PathLike[str]) -> None:
 
 def pack_binary(batch: DrawingBatch) -> memoryview:
     """Return drawings in the form of the official ``.bin``."""
-    if batch.is_raw:
+    if batch.is_float:
         raise DataError("a .bin takes whole coordinates in 0 to 255: simplify the drawings first")
     if batch.x.dtype != np.uint8:
         for name, values in (("x", batch.x), ("y", batch.y)):

@@ -15,8 +15,8 @@ from typing import BinaryIO
 import numpy as np
 
 from quickdraw_kit.errors import DataError, MalformedLineError
-from quickdraw_kit.formats.ndjson.chunks import MAX_LINE_BYTES, Block, line_blocks
-from quickdraw_kit.formats.ndjson.scanner import OnReject, Reject, Scan, scan_blocks
+from quickdraw_kit.formats.ndjson.chunks import MAX_LINE_BYTES, LineChunk, iter_chunks
+from quickdraw_kit.formats.ndjson.scanner import OnReject, ParsedChunk, Reject, scan_chunks
 from quickdraw_kit.storage.files import open_decompressed
 from quickdraw_kit.strokes.batch import DrawingBatch
 
@@ -111,7 +111,7 @@ def scan_csv(
     source_name: str,
     on_reject: OnReject | None = None,
     max_line_bytes: int = MAX_LINE_BYTES,
-) -> Iterator[Scan]:
+) -> Iterator[ParsedChunk]:
     r"""Read a CSV of drawings from a stream, each drawing with the place of its row."""
     translation = _Translation(source_name)
 
@@ -122,11 +122,11 @@ def scan_csv(
             raise MalformedLineError(source_name, line, offset, reason)
         on_reject(Reject(source_name, line, offset, length, reason))
 
-    blocks = translation.blocks(line_blocks(file, max_line_bytes=max_line_bytes))
-    for scan in scan_blocks(blocks, raw=None, name=source_name, on_reject=reject):
+    blocks = translation.blocks(iter_chunks(file, max_line_bytes=max_line_bytes))
+    for scan in scan_chunks(blocks, raw=None, name=source_name, on_reject=reject):
         places = [translation.place(line)[:3] for line in scan.line.tolist()]
         offset, length, line = np.array(places, np.int64).reshape(-1, 3).T
-        yield Scan(scan.batch, offset, length, line, scan.lines)
+        yield ParsedChunk(scan.batch, offset, length, line, scan.lines)
 
 
 class _Translation:
@@ -143,7 +143,7 @@ class _Translation:
         """Return offset, length and number of a line's row, and why it is none, if known."""
         return self._places[line - self._lines - 1]
 
-    def blocks(self, blocks: Iterator[Block]) -> Iterator[Block]:
+    def blocks(self, blocks: Iterator[LineChunk]) -> Iterator[LineChunk]:
         for block in blocks:
             self._lines += len(self._places)
             self._places = []
@@ -160,7 +160,7 @@ class _Translation:
                     self._places.append((at, len(row), self._row, reason))
                 at += len(row) + 1
             content = b"".join(lines)
-            yield Block(bytearray(content + bytes(_SLACK)), len(content), 0, block.too_long)
+            yield LineChunk(bytearray(content + bytes(_SLACK)), len(content), 0, block.too_long)
         self._columns = self._columns or self._header(None)
 
     def _translate(self, row: bytes) -> tuple[bytes, str | None]:

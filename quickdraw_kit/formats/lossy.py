@@ -24,7 +24,7 @@ class Rounding:
 
     def add(self, batch: DrawingBatch) -> None:
         """Look at more drawings."""
-        if not (self._possible and batch.is_raw):
+        if not (self._possible and batch.is_float):
             return
         both = np.abs(np.stack([batch.x, batch.y]))
         odd = (both % 1 != 0) | (both >= _EXACT)
@@ -45,7 +45,7 @@ def misfit(batch: DrawingBatch, format: str) -> str | None:
     """Say which coordinates a form does not take: what was found, and what is expected."""
     in_frame = format == "binary" or (format == "ndjson" and batch.t is None)
     expected = "whole ones from 0 to 255" if in_frame else "whole ones"
-    if batch.is_raw and (in_frame or format == "stroke3"):
+    if batch.is_float and (in_frame or format == "stroke3"):
         return f"real-valued coordinates, expected {expected}"
     if in_frame and batch.x.size:
         low, high = min(batch.x.min(), batch.y.min()), max(batch.x.max(), batch.y.max())

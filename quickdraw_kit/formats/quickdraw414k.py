@@ -25,7 +25,8 @@ from quickdraw_kit.categories import CATEGORIES
 from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.formats.npy_header import parse_header, parse_npy
 from quickdraw_kit.formats.object_arrays import parse_object_array
-from quickdraw_kit.strokes.batch import DrawingBatch, lengths_to_offsets
+from quickdraw_kit.strokes.batch import DrawingBatch
+from quickdraw_kit.strokes.columns import lengths_to_offsets
 from quickdraw_kit.strokes.key_ids import row_key_ids
 
 __all__ = ["QUICKDRAW414K_SPLITS", "iter_quickdraw414k"]

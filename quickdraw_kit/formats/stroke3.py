@@ -31,7 +31,8 @@ from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.formats.npy_header import parse_header, parse_npy
 from quickdraw_kit.formats.object_arrays import parse_object_array
 from quickdraw_kit.storage.files import atomic_write
-from quickdraw_kit.strokes.batch import DrawingBatch, lengths_to_offsets
+from quickdraw_kit.strokes.batch import DrawingBatch
+from quickdraw_kit.strokes.columns import lengths_to_offsets
 from quickdraw_kit.strokes.key_ids import row_key_ids
 
 __all__ = ["STROKE3_SPLITS", "from_stroke3", "read_stroke3", "to_stroke3", "write_stroke3"]
@@ -162,7 +163,7 @@ def write_stroke3(
 
 def to_stroke3(batch: DrawingBatch) -> tuple[npt.NDArray[np.int16], Int64Array]:
     """Return drawings as pen movements."""
-    if batch.is_raw:
+    if batch.is_float:
         raise DataError("stroke-3 takes whole coordinates: simplify the drawings first")
     empty = np.diff(batch.stroke_offsets) == 0
     if empty.any():

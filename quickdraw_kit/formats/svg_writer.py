@@ -77,7 +77,7 @@ def framed(batch: DrawingBatch, index: int) -> DrawingBatch:
     inside = all(
         column.min(initial=0) >= 0 and column.max(initial=0) <= 255 for column in (one.x, one.y)
     )
-    return one if inside and not one.is_raw else normalize(one)
+    return one if inside and not one.is_float else normalize(one)
 
 
 def placement(drawing: Drawing, side: int, line_diameter: float) -> tuple[float, float, float]:

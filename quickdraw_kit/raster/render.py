@@ -90,7 +90,7 @@ def rasterize(
         )
     else:
         images = out
-    if batch.is_raw:
+    if batch.is_float:
         _check_finite(batch)
         batch = normalize(batch)
     grid, pen = make_pen(style)

@@ -301,12 +301,12 @@ async def _body(request: Request) -> bytes:
 
 def _append(drawing: Any, folder: Path) -> None:
     """Add a line to the file of a word: one write, so that lines do not mix."""
-    from quickdraw_kit.formats.ndjson.writer import official_lines
+    from quickdraw_kit.formats.ndjson.writer import encode_lines
 
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{drawing.words[0]}.ndjson"
     if path.exists() and path.stat().st_size > _MOST_SAVED:
         raise QuickdrawError(f"{path.name} is full: {_MOST_SAVED} bytes are kept")
-    line = b"".join(official_lines(drawing))
+    line = b"".join(encode_lines(drawing))
     with path.open("ab", buffering=0) as file:
         file.write(line)

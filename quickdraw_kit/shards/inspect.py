@@ -12,7 +12,7 @@ import numpy.typing as npt
 from quickdraw_kit.acquire.sources import Source, resolve_sources
 from quickdraw_kit.categories import label_order
 from quickdraw_kit.formats.lossy import knows_recognized
-from quickdraw_kit.formats.ndjson.files import Reject, sniff_kind
+from quickdraw_kit.formats.ndjson.files import Reject, detect_variant
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.shards.prepare.chunks import Chunk
 from quickdraw_kit.shards.prepare.record_batches import RecordBatch, read_chunk
@@ -150,7 +150,7 @@ def inspect(
 
     done = 0
     for file in files:
-        kind = sniff_kind(file.path) if file.format == "ndjson" else file.format
+        kind = detect_variant(file.path) if file.format == "ndjson" else file.format
         if kind not in found.formats:
             found.formats.append(kind)
         unit = Chunk(0, 0, 0, file.size)
@@ -187,7 +187,7 @@ def _portions(files: Iterable[Source]) -> Iterator[tuple[int, RecordBatch]]:
     """Yield the bytes of the files that are done, and the drawings; bad lines are passed over."""
     done = 0
     for file in files:
-        raw = file.format == "ndjson" and sniff_kind(file.path) == "raw"
+        raw = file.format == "ndjson" and detect_variant(file.path) == "raw"
         unit = Chunk(0, 0, 0, file.size)
         for records in read_chunk(file, unit, raw=raw, on_reject=lambda reject: None):
             yield done, records

@@ -1,1 +1,1 @@
-"""Drawings as strokes: the batch in columns, the official forms, the generator."""
+"""The batch of drawings in columns, and what is done to strokes: normalize and simplify."""

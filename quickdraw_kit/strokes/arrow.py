@@ -1,10 +1,11 @@
-"""Drawings to and from Arrow and pandas, in the memory they are in.
+"""Drawings to and from Arrow and pandas, in shared memory.
 
-A batch has the layout of Arrow's nested lists already, so nearly every column is handed over as it
-is. Flags are packed into bits and country codes into strings, which is a copy of a few bytes a
+A batch already has the layout of Arrow's nested lists, so nearly every column is passed on as it
+is. Flags are packed into bits and country codes become strings, which copies a few bytes per
 drawing; points, offsets, identifiers and timestamps are never copied.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,56 +13,58 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from quickdraw_kit.errors import DataError
-from quickdraw_kit.strokes.batch import DrawingBatch, Int64Array, PointArray
+from quickdraw_kit.strokes.columns import Columns, Int64Array, PointArray
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["from_arrow", "from_pandas", "to_arrow", "to_pandas"]
+__all__ = ["from_frame", "from_table", "to_frame", "to_table"]
 
 _REQUIRED = ("key_id", "word", "countrycode", "timestamp", "recognized", "x", "y")
-_COORDINATES = (pa.uint8(), pa.int16(), pa.float32())
+_COORDINATE_TYPES = (pa.uint8(), pa.int16(), pa.float32())
 _TIMESTAMP = pa.timestamp("us", tz="UTC")
 _NAT = np.datetime64("NaT", "us")
 
 
-def to_arrow(batch: DrawingBatch) -> pa.Table:
-    """Return a batch as an Arrow table with a row a drawing."""
-    columns = {
-        "key_id": pa.array(batch.key_id),
+def to_table(columns: Columns) -> pa.Table:
+    """Return the table that `DrawingBatch.to_arrow` documents."""
+    arrays = {
+        "key_id": pa.array(columns["key_id"]),
         "word": pa.DictionaryArray.from_arrays(
-            pa.array(batch.word_code), pa.array(batch.words, pa.string())
+            pa.array(columns["word_code"]), pa.array(columns["words"], pa.string())
         ),
-        "countrycode": pa.array(batch.countrycode).cast(pa.string()),
-        "timestamp": _timestamps(batch.timestamp),
-        "recognized": pa.array(batch.recognized),
+        "countrycode": pa.array(columns["countrycode"]).cast(pa.string()),
+        "timestamp": _timestamps_to_arrow(columns["timestamp"]),
+        "recognized": pa.array(columns["recognized"]),
     }
-    drawing_offsets, stroke_offsets = (
-        pa.array(batch.drawing_offsets),
-        pa.array(batch.stroke_offsets),
-    )
-    for name, points in (("x", batch.x), ("y", batch.y), ("t", batch.t)):
+    drawing_offsets = pa.array(columns["drawing_offsets"])
+    stroke_offsets = pa.array(columns["stroke_offsets"])
+    for name, points in (("x", columns["x"]), ("y", columns["y"]), ("t", columns["t"])):
         if points is not None:
             strokes = pa.LargeListArray.from_arrays(stroke_offsets, pa.array(points))
-            columns[name] = pa.LargeListArray.from_arrays(drawing_offsets, strokes)
-    return pa.table(columns)
+            arrays[name] = pa.LargeListArray.from_arrays(drawing_offsets, strokes)
+    return pa.table(arrays)
 
 
-def from_arrow(table: pa.Table) -> DrawingBatch:
-    """Make a batch of an Arrow table."""
+def from_table(table: pa.Table) -> Columns:
+    """Return the columns of a table that `DrawingBatch.from_arrow` accepts."""
     missing = [name for name in _REQUIRED if name not in table.column_names]
     if missing:
         raise DataError(f"column {missing[0]!r} is missing, expected {', '.join(_REQUIRED)}")
-    x, drawing_offsets, stroke_offsets = _points(table, "x", _COORDINATES)
+
+    # Each of x, y and t comes with offsets of its own; a batch has one set of offsets for all.
+    x, drawing_offsets, stroke_offsets = _points(table, "x", _COORDINATE_TYPES)
     others: dict[str, PointArray] = {}
-    for name, types in (("y", _COORDINATES), ("t", (pa.int32(),))):
+    for name, types in (("y", _COORDINATE_TYPES), ("t", (pa.int32(),))):
         if name in table.column_names:
             others[name], *offsets = _points(table, name, types)
-            for ours, theirs in zip((drawing_offsets, stroke_offsets), offsets, strict=True):
-                if not np.array_equal(ours, theirs):
+            for expected, actual in zip((drawing_offsets, stroke_offsets), offsets, strict=True):
+                if not np.array_equal(expected, actual):
                     raise DataError(f"x and {name} differ in their strokes or points")
+
     words, codes = _strings(table, "word")
-    return DrawingBatch(
+    recognized = _column(table, "recognized", pa.types.is_boolean, "bool")
+    return Columns(
         x=x,
         y=others["y"],
         t=others.get("t"),
@@ -71,40 +74,37 @@ def from_arrow(table: pa.Table) -> DrawingBatch:
         word_code=codes,
         words=tuple(words),
         countrycode=_countries(table),
-        timestamp=_moments(table),
-        recognized=_column(table, "recognized", pa.types.is_boolean, "bool").to_numpy(
-            zero_copy_only=False
-        ),
+        timestamp=_timestamps(table),
+        recognized=recognized.to_numpy(zero_copy_only=False),
     )
 
 
-def to_pandas(batch: DrawingBatch) -> "pd.DataFrame":
-    """Return a data frame with a row a drawing."""
+def to_frame(columns: Columns) -> "pd.DataFrame":
+    """Return the data frame that `DrawingBatch.to_pandas` documents."""
     import pandas as pd
 
-    frame: pd.DataFrame = to_arrow(batch).to_pandas(types_mapper=pd.ArrowDtype)
+    frame: pd.DataFrame = to_table(columns).to_pandas(types_mapper=pd.ArrowDtype)
     return frame
 
 
-def from_pandas(frame: "pd.DataFrame") -> DrawingBatch:
-    """Make a batch of a data frame."""
+def from_frame(frame: "pd.DataFrame") -> Columns:
+    """Return the columns of a data frame that `DrawingBatch.from_pandas` accepts."""
     try:
         table = pa.Table.from_pandas(frame, preserve_index=False)
     except pa.ArrowException as error:
-        raise DataError(f"the data frame cannot be had as Arrow: {error}") from error
-    return from_arrow(table)
+        raise DataError(f"the data frame cannot be converted to Arrow: {error}") from error
+    return from_table(table)
 
 
-def _column(table: pa.Table, name: str, accepts: Any, expected: str, nulls: bool = False) -> Any:
+def _column(
+    table: pa.Table, name: str, accepts: Callable[[Any], bool], expected: str, nulls: bool = False
+) -> Any:
+    """Return a column as one array, after checking its type and that it has no nulls."""
     column = table[name]
     if not accepts(column.type):
         raise DataError(f"column {name!r} is {column.type}, expected {expected}")
     if column.null_count and not nulls:
         raise DataError(f"column {name!r} has {column.null_count} nulls, expected none")
-    return _one_chunk(column)
-
-
-def _one_chunk(column: pa.ChunkedArray) -> Any:
     if column.num_chunks == 1:
         return column.chunk(0)
     return column.unify_dictionaries().combine_chunks()
@@ -113,7 +113,7 @@ def _one_chunk(column: pa.ChunkedArray) -> Any:
 def _points(
     table: pa.Table, name: str, types: tuple[Any, ...]
 ) -> tuple[PointArray, Int64Array, Int64Array]:
-    """Return the numbers of a nested column with the offsets of drawings and strokes."""
+    """Return the numbers of a nested column, its drawing offsets and its stroke offsets."""
     expected = f"lists of lists of {' or '.join(map(str, types))}"
 
     def accepts(type_: Any) -> bool:
@@ -124,24 +124,27 @@ def _points(
         return type_ in types
 
     drawings = _column(table, name, accepts, expected)
-    strokes, drawing_offsets = _unwrap(drawings)
-    points, stroke_offsets = _unwrap(strokes)
+    strokes, drawing_offsets = _flatten(drawings)
+    points, stroke_offsets = _flatten(strokes)
     if strokes.null_count or points.null_count:
         raise DataError(f"column {name!r} has nulls inside its lists, expected none")
     return points.to_numpy(), drawing_offsets, stroke_offsets
 
 
-def _unwrap(lists: Any) -> tuple[Any, Int64Array]:
-    """Return the items of lists, those of a slice only, and offsets from 0."""
+def _flatten(lists: Any) -> tuple[Any, Int64Array]:
+    """Return the values of an array of lists, and offsets that start at 0.
+
+    The `values` of a slice are those of the whole array: the offsets tell which belong to it.
+    """
     offsets = lists.offsets.to_numpy()
     first, last = int(offsets[0]), int(offsets[-1])
-    items = lists.values.slice(first, last - first)
+    values = lists.values.slice(first, last - first)
     offsets = offsets.astype(np.int64, copy=False)
-    return items, offsets - first if first else offsets
+    return values, offsets - first if first else offsets
 
 
 def _strings(table: pa.Table, name: str) -> tuple[list[str], npt.NDArray[np.int32]]:
-    """Return the different strings of a column, and for each row which one it is."""
+    """Return the distinct strings of a column, and the index of each row's string."""
 
     def accepts(type_: Any) -> bool:
         if pa.types.is_dictionary(type_):
@@ -161,27 +164,32 @@ def _countries(table: pa.Table) -> npt.NDArray[np.bytes_]:
     for name in names:
         if len(name) not in (0, 2) or not name.isascii():
             raise DataError(f"countrycode is {name!r}, expected two ASCII letters or none")
+    # the extra entry gives the array an element, and so a dtype, when the table has no rows
     return np.array([*names, ""], "S2")[codes]
 
 
-def _timestamps(moments: npt.NDArray[np.datetime64]) -> pa.Array:
-    known = ~np.isnat(moments)
-    bits = None if known.all() else pa.py_buffer(np.packbits(known, bitorder="little"))
-    values = pa.py_buffer(np.ascontiguousarray(moments).view(np.int64))
-    return pa.Array.from_buffers(_TIMESTAMP, len(moments), [bits, values])
+def _timestamps_to_arrow(timestamps: npt.NDArray[np.datetime64]) -> pa.Array:
+    # built from buffers, because pa.array copies where it looks for NaT
+    known = ~np.isnat(timestamps)
+    validity = None if known.all() else pa.py_buffer(np.packbits(known, bitorder="little"))
+    values = pa.py_buffer(np.ascontiguousarray(timestamps).view(np.int64))
+    return pa.Array.from_buffers(_TIMESTAMP, len(timestamps), [validity, values])
 
 
-def _moments(table: pa.Table) -> npt.NDArray[np.datetime64]:
+def _timestamps(table: pa.Table) -> npt.NDArray[np.datetime64]:
     column = _column(table, "timestamp", pa.types.is_timestamp, "timestamps", nulls=True)
     try:
         column = column.cast(pa.timestamp("us", tz=column.type.tz))
     except pa.ArrowInvalid as error:
         raise DataError(f"column 'timestamp' does not fit microseconds: {error}") from error
+
+    # Read the values without the nulls, which is the only way that does not copy. Arrow does not
+    # define what a value under a null is: it is NaT already in tables from `to_arrow` only.
     values = pa.Array.from_buffers(
         pa.int64(), len(column), [None, column.buffers()[1]], offset=column.offset
     )
-    moments: npt.NDArray[np.datetime64] = values.to_numpy().view("M8[us]")
+    timestamps: npt.NDArray[np.datetime64] = values.to_numpy().view("M8[us]")
     unknown = column.is_null().to_numpy(zero_copy_only=False)
-    if not np.isnat(moments[unknown]).all():  # what stands under a null is anyone's guess
-        moments = np.where(unknown, _NAT, moments)
-    return moments
+    if not np.isnat(timestamps[unknown]).all():
+        timestamps = np.where(unknown, _NAT, timestamps)
+    return timestamps

@@ -1,31 +1,38 @@
-"""Drawings in columns: the one type that every reader makes and every writer takes.
+"""Drawings in columns: the one type that every reader returns and every writer takes.
 
-A drawing of 12 strokes is 12 Python lists in most programs; a million of them fill the memory and
-take minutes to walk. Here a batch is a handful of flat arrays with offsets, the layout of Arrow's
-nested lists, so that kernels run over it without touching a Python object and Arrow and pandas see
-the same memory. The price is that a batch is read-only in spirit: filters and concatenation copy.
+A drawing of 12 strokes is 12 Python lists in most programs; a million drawings fill the memory and
+take minutes to iterate over. Here a batch is a few flat arrays with offsets, the layout of Arrow's
+nested lists, so that kernels run over it without touching a Python object and Arrow and pandas
+share its memory. In return a batch should be treated as read-only: slices share memory with the
+batch they come from, filters and concatenation copy.
 """
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias, overload
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from quickdraw_kit.errors import DataError
+from quickdraw_kit.strokes.columns import (
+    Columns,
+    Int64Array,
+    PointArray,
+    check_columns,
+    columns_equal,
+    concat_columns,
+    slice_columns,
+    take_columns,
+)
+from quickdraw_kit.strokes.nested import columns_from_nested
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["Drawing", "DrawingBatch", "lengths_to_offsets"]
-
-Int64Array: TypeAlias = npt.NDArray[np.int64]
-PointArray: TypeAlias = npt.NDArray[Any]
-
-_COORDINATES = (np.dtype(np.uint8), np.dtype(np.int16), np.dtype(np.float32))
+__all__ = ["Drawing", "DrawingBatch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +42,25 @@ class Drawing:
     Parameters
     ----------
     strokes : list of ndarray
-        One array a stroke, shape (points, 2) of x, y, or (points, 3) of x, y, t in milliseconds.
+        One array per stroke, of shape (points, 2) with x and y, or (points, 3) with x, y and t in
+        milliseconds.
     word : str
-        Category the player was asked to draw.
+        Category that the player was asked to draw.
     key_id : int
-        Identifier of the drawing, unsigned 64 bit.
+        Identifier of the drawing, an unsigned 64-bit integer.
     countrycode : str
         Two letters (ISO 3166-1), or empty when unknown.
     timestamp : numpy.datetime64
-        When it was drawn, UTC, microseconds; NaT when unknown.
+        When it was drawn, UTC, in microseconds; NaT when unknown.
     recognized : bool
-        Whether the game recognised it.
+        Whether the game recognized it.
 
     Examples
     --------
+    >>> from quickdraw_kit import DrawingBatch
     >>> batch = DrawingBatch.from_strokes([[([0, 255], [0, 255])]], words=["line"])
-    >>> batch[0].word, batch[0].strokes[0].shape
+    >>> drawing = batch[0]
+    >>> drawing.word, drawing.strokes[0].shape
     ('line', (2, 2))
     """
 
@@ -64,30 +74,33 @@ class Drawing:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DrawingBatch:
-    """Drawings in columns, never a Python object per point.
+    """Many drawings in columns.
+
+    `len`, iteration and indexing with an integer go by drawing; a slice is a batch. Readers such
+    as `read_ndjson` return batches; `from_strokes` makes one of nested lists.
 
     Parameters
     ----------
     x, y : ndarray of shape (points,)
-        Coordinates: float32 for raw drawings, uint8 (simplified) or int16 where the source is.
+        Coordinates: float32 in raw drawings, uint8 in simplified ones, int16 in some formats.
     t : ndarray of int32, shape (points,), or None
-        Milliseconds since the drawing began; None for simplified drawings.
+        Milliseconds since the drawing began; None in simplified drawings.
     stroke_offsets : ndarray of int64, shape (strokes + 1,)
-        Where each stroke begins in the points.
+        Index of each stroke's first point; the last entry is the number of points.
     drawing_offsets : ndarray of int64, shape (drawings + 1,)
-        Where each drawing begins in the strokes.
+        Index of each drawing's first stroke; the last entry is the number of strokes.
     key_id : ndarray of uint64, shape (drawings,)
         Identifiers.
     word_code : ndarray of int32, shape (drawings,)
-        Index into `words`.
+        Indices into `words`.
     words : tuple of str
-        The vocabulary of this batch.
+        The vocabulary of the batch, in any order; a word need not occur.
     countrycode : ndarray of bytes ("S2"), shape (drawings,)
         Two ASCII letters, empty when unknown.
     timestamp : ndarray of datetime64[us], shape (drawings,)
         UTC; NaT when unknown.
     recognized : ndarray of bool, shape (drawings,)
-        Whether the game recognised the drawing.
+        Whether the game recognized the drawing.
 
     Raises
     ------
@@ -96,6 +109,7 @@ class DrawingBatch:
 
     Examples
     --------
+    >>> from quickdraw_kit import DrawingBatch
     >>> batch = DrawingBatch.from_strokes(
     ...     [[([0, 10, 20], [5, 5, 5])], [([1], [2]), ([3, 4], [5, 6])]], words=["line", "cat"]
     ... )
@@ -121,40 +135,22 @@ class DrawingBatch:
     recognized: npt.NDArray[np.bool_] = field(repr=False)
 
     def __post_init__(self) -> None:
-        points, drawings = len(self.x), len(self.drawing_offsets) - 1
-        if self.x.dtype not in _COORDINATES or self.y.dtype != self.x.dtype:
-            raise DataError(
-                f"x is {self.x.dtype} and y is {self.y.dtype}, "
-                "expected both uint8, int16 or float32"
-            )
-        if self.t is not None and self.t.dtype != np.int32:
-            raise DataError(f"t is {self.t.dtype}, expected int32 milliseconds")
-        if len(self.y) != points or (self.t is not None and len(self.t) != points):
-            raise DataError("x, y and t differ in length")
-        for name, offsets, end in (
-            ("stroke_offsets", self.stroke_offsets, points),
-            ("drawing_offsets", self.drawing_offsets, len(self.stroke_offsets) - 1),
-        ):
-            if offsets.dtype != np.int64 or offsets.ndim != 1 or len(offsets) < 1:
-                raise DataError(f"{name} is not a vector of int64 with at least one entry")
-            if offsets[0] != 0 or offsets[-1] != end:
-                raise DataError(
-                    f"{name} runs from {offsets[0]} to {offsets[-1]}, expected 0 to {end}"
-                )
-            if (offsets[1:] < offsets[:-1]).any():  # kernels rely on it
-                raise DataError(f"{name} decreases at {int(np.argmin(np.diff(offsets)))}")
-        for name, dtype in METADATA.items():
-            column = getattr(self, name)
-            if column.dtype != dtype or column.shape != (drawings,):
-                raise DataError(
-                    f"{name} is {column.dtype} {column.shape}, expected {dtype} ({drawings},)"
-                )
-        codes = self.word_code
-        if codes.size and not 0 <= codes.min() <= codes.max() < len(self.words):
-            raise DataError(
-                f"word_code runs from {codes.min()} to {codes.max()}, "
-                f"expected places among {len(self.words)} words"
-            )
+        check_columns(self._columns())
+
+    def _columns(self) -> Columns:
+        return Columns(
+            x=self.x,
+            y=self.y,
+            t=self.t,
+            stroke_offsets=self.stroke_offsets,
+            drawing_offsets=self.drawing_offsets,
+            key_id=self.key_id,
+            word_code=self.word_code,
+            words=self.words,
+            countrycode=self.countrycode,
+            timestamp=self.timestamp,
+            recognized=self.recognized,
+        )
 
     @classmethod
     def from_strokes(
@@ -165,27 +161,178 @@ class DrawingBatch:
         key_id: npt.ArrayLike | None = None,
         dtype: npt.DTypeLike | None = None,
     ) -> "DrawingBatch":
-        """Build a batch from nested Python lists, for a handful of drawings.
+        """Build a batch from nested lists, meant for a few drawings.
 
-        See Also
+        Parameters
+        ----------
+        drawings : iterable
+            For each drawing its strokes; for each stroke the rows x, y and, if known, t, as in the
+            official ndjson.
+        words : sequence of str
+            Category of each drawing.
+        key_id : array_like of int, optional
+            Identifiers; 0, 1, 2, ... by default.
+        dtype : dtype-like, optional
+            Of the coordinates; by default float32 if there are times, otherwise uint8.
+
+        Returns
+        -------
+        DrawingBatch
+            Other metadata is empty: no country, NaT, not recognized.
+
+        Raises
+        ------
+        DataError
+            If a stroke has no points, rows of unequal length or values that do not fit the dtype,
+            or if only some of the strokes have times.
+
+        Examples
         --------
-        quickdraw_kit.strokes.nested.from_strokes : what the lists are to hold.
+        >>> from quickdraw_kit import DrawingBatch
+        >>> simplified = DrawingBatch.from_strokes([[([0, 9], [0, 9])]], words=["line"])
+        >>> simplified.x.dtype, simplified.t
+        (dtype('uint8'), None)
+        >>> raw = DrawingBatch.from_strokes([[([0, 9], [0, 9], [0, 40])]], words=["line"])
+        >>> raw.x.dtype, raw.t
+        (dtype('float32'), array([ 0, 40], dtype=int32))
         """
-        from quickdraw_kit.strokes import nested
-
-        return nested.from_strokes(drawings, words=words, key_id=key_id, dtype=dtype)
+        return DrawingBatch(**columns_from_nested(drawings, words, key_id, dtype))
 
     @classmethod
     def concat(cls, batches: Iterable["DrawingBatch"]) -> "DrawingBatch":
-        """Put batches of one kind one behind the other.
+        """Concatenate batches.
 
-        See Also
+        Parameters
+        ----------
+        batches : iterable of DrawingBatch
+            At least one; all with coordinates of the same dtype, and all with or all without
+            times.
+
+        Returns
+        -------
+        DrawingBatch
+            A copy, with one vocabulary for all.
+
+        Raises
+        ------
+        DataError
+            If there are no batches, or if dtypes or the presence of times differ.
+
+        Examples
         --------
-        quickdraw_kit.strokes.combine.concat : which batches fit together.
+        >>> from quickdraw_kit import DrawingBatch
+        >>> line = DrawingBatch.from_strokes([[([0, 9], [0, 9])]], words=["line"])
+        >>> dot = DrawingBatch.from_strokes([[([5], [5])]], words=["dot"])
+        >>> DrawingBatch.concat([line, dot]).words_of_drawings()
+        ['line', 'dot']
         """
-        from quickdraw_kit.strokes import combine
+        return DrawingBatch(**concat_columns([batch._columns() for batch in batches]))
 
-        return combine.concat(batches)
+    @classmethod
+    def from_arrow(cls, table: "pa.Table") -> "DrawingBatch":
+        """Make a batch of an Arrow table.
+
+        Parameters
+        ----------
+        table : pyarrow.Table
+            With the columns of `to_arrow`, of which ``t`` may be missing; other columns are
+            ignored. Lists need not be large, words may be plain strings, and timestamps may have
+            another unit or time zone (without a zone they count as UTC).
+
+        Returns
+        -------
+        DrawingBatch
+            Columns of one chunk that have the types of `to_arrow` share the memory of the table.
+
+        Raises
+        ------
+        DataError
+            If a column is missing, has another type or contains nulls (timestamps may), or if x,
+            y and t do not have the same strokes.
+
+        Examples
+        --------
+        >>> from quickdraw_kit import DrawingBatch, generate_drawings
+        >>> table = generate_drawings(["cloud", "sun"], 2).to_arrow()
+        >>> DrawingBatch.from_arrow(table.slice(1, 2)).words_of_drawings()
+        ['cloud', 'sun']
+        """
+        # imported in the method, so that pyarrow is loaded only by those who use it
+        from quickdraw_kit.strokes.arrow import from_table
+
+        return DrawingBatch(**from_table(table))
+
+    @classmethod
+    def from_pandas(cls, frame: "pd.DataFrame") -> "DrawingBatch":
+        """Make a batch of a data frame.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame
+            With the columns of `to_pandas`; the index is ignored.
+
+        Returns
+        -------
+        DrawingBatch
+            Shares memory with the frame where `from_arrow` can.
+
+        Raises
+        ------
+        DataError
+            As for `from_arrow`, and if a column cannot be converted to Arrow.
+
+        Examples
+        --------
+        >>> from quickdraw_kit import DrawingBatch, generate_drawings
+        >>> frame = generate_drawings(["cloud", "sun"], 2).to_pandas()
+        >>> DrawingBatch.from_pandas(frame[frame.word == "sun"]).words_of_drawings()
+        ['sun', 'sun']
+        """
+        from quickdraw_kit.strokes.arrow import from_frame
+
+        return DrawingBatch(**from_frame(frame))
+
+    def to_arrow(self) -> "pa.Table":
+        """Return the batch as an Arrow table with one row per drawing.
+
+        Returns
+        -------
+        pyarrow.Table
+            ``key_id`` (uint64), ``word`` (dictionary of int32 to string), ``countrycode``
+            (string), ``timestamp`` (timestamp[us, UTC], null when unknown), ``recognized`` (bool),
+            and ``x``, ``y`` and, if there are times, ``t``: large lists (drawings) of large lists
+            (strokes) of numbers. Points, offsets, identifiers and timestamps share the memory of
+            the batch.
+
+        Examples
+        --------
+        >>> from quickdraw_kit import DrawingBatch
+        >>> batch = DrawingBatch.from_strokes([[([0, 9], [5, 5])]], words=["line"])
+        >>> batch.to_arrow()["x"].to_pylist()
+        [[[0, 9]]]
+        """
+        from quickdraw_kit.strokes.arrow import to_table
+
+        return to_table(self._columns())
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """Return the batch as a data frame with one row per drawing.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns of `to_arrow` as ``ArrowDtype``, in the same memory.
+
+        Examples
+        --------
+        >>> from quickdraw_kit import DrawingBatch
+        >>> batch = DrawingBatch.from_strokes([[([0, 9], [5, 5])]], words=["line"])
+        >>> batch.to_pandas().dtypes["key_id"]
+        uint64[pyarrow]
+        """
+        from quickdraw_kit.strokes.arrow import to_frame
+
+        return to_frame(self._columns())
 
     def __len__(self) -> int:
         return len(self.drawing_offsets) - 1
@@ -199,9 +346,8 @@ class DrawingBatch:
             start, stop, step = index.indices(len(self))
             if step != 1:
                 return self.take(np.arange(start, stop, step))
-            from quickdraw_kit.strokes import combine
+            return DrawingBatch(**slice_columns(self._columns(), start, max(start, stop)))
 
-            return combine.slice_(self, start, max(start, stop))
         if not -len(self) <= index < len(self):
             raise IndexError(f"drawing {index} of {len(self)}")
         index %= len(self)
@@ -210,8 +356,8 @@ class DrawingBatch:
         bounds = self.stroke_offsets[first : last + 1]
         return Drawing(
             strokes=[
-                np.stack([column[a:b] for column in columns], axis=1)
-                for a, b in itertools.pairwise(bounds)
+                np.stack([column[start:stop] for column in columns], axis=1)
+                for start, stop in itertools.pairwise(bounds)
             ],
             word=self.words[self.word_code[index]],
             key_id=int(self.key_id[index]),
@@ -230,7 +376,7 @@ class DrawingBatch:
 
     @property
     def point_offsets(self) -> Int64Array:
-        """Where each drawing begins in the points, int64, shape (drawings + 1,)."""
+        """Index of each drawing's first point, int64, shape (drawings + 1,)."""
         return self.stroke_offsets[self.drawing_offsets]
 
     @property
@@ -239,37 +385,64 @@ class DrawingBatch:
         return np.diff(self.point_offsets)
 
     @property
-    def is_raw(self) -> bool:
-        """Whether the drawings are as the player's device recorded them: real-valued."""
+    def is_float(self) -> bool:
+        """Whether the coordinates are float32, as they are in raw drawings."""
         return self.x.dtype == np.float32
 
     def words_of_drawings(self) -> list[str]:
-        """Return the category of each drawing, as a list of str."""
+        """Return the word of each drawing.
+
+        Returns
+        -------
+        list of str
+            ``words[word_code]``, one string per drawing.
+
+        Examples
+        --------
+        >>> from quickdraw_kit import generate_drawings
+        >>> generate_drawings(["cloud", "sun"], 2).words_of_drawings()
+        ['cloud', 'cloud', 'sun', 'sun']
+        """
         return [self.words[code] for code in self.word_code]
 
     def take(self, indices: npt.ArrayLike) -> "DrawingBatch":
-        """Copy the drawings at some positions, in the order given.
-
-        See Also
-        --------
-        quickdraw_kit.strokes.combine.take : which positions there are.
-        """
-        from quickdraw_kit.strokes import combine
-
-        return combine.take(self, indices)
-
-    def filter(self, mask: npt.ArrayLike) -> "DrawingBatch":
-        """Copy the drawings for which a mask is true.
+        """Copy the drawings at some indices, in the order given.
 
         Parameters
         ----------
-        mask : array_like of bool, shape (drawings,)
-            One flag a drawing.
+        indices : array_like of int, shape (n,)
+            Indices of drawings; they may repeat, and negative ones count from the end.
 
         Returns
         -------
         DrawingBatch
-            The chosen ones, in order.
+            With n drawings.
+
+        Raises
+        ------
+        IndexError
+            If an index is out of range.
+
+        Examples
+        --------
+        >>> from quickdraw_kit import generate_drawings
+        >>> generate_drawings(["cloud", "sun"], 1).take([1, 0, 0]).words_of_drawings()
+        ['sun', 'cloud', 'cloud']
+        """
+        return DrawingBatch(**take_columns(self._columns(), indices))
+
+    def filter(self, mask: npt.ArrayLike) -> "DrawingBatch":
+        """Return the drawings for which a mask is true.
+
+        Parameters
+        ----------
+        mask : array_like of bool, shape (drawings,)
+            One flag per drawing.
+
+        Returns
+        -------
+        DrawingBatch
+            A copy of the selected drawings, in order; the batch itself if all are selected.
 
         Raises
         ------
@@ -278,86 +451,36 @@ class DrawingBatch:
 
         Examples
         --------
-        >>> batch = DrawingBatch.from_strokes([[([1], [1])], [([2], [2])]], words=["a", "b"])
-        >>> batch.filter(batch.key_id > 0).words_of_drawings()
-        ['b']
+        >>> from quickdraw_kit import generate_drawings
+        >>> batch = generate_drawings(["cloud", "sun"], 2)
+        >>> len(batch.filter(batch.stroke_counts < 2))
+        2
         """
-        chosen = np.asarray(mask)
-        if chosen.dtype != np.bool_ or chosen.shape != (len(self),):
-            raise DataError(f"mask is {chosen.dtype} {chosen.shape}, expected bool ({len(self)},)")
-        return self if chosen.all() else self.take(np.flatnonzero(chosen))
+        selected = np.asarray(mask)
+        if selected.dtype != np.bool_ or selected.shape != (len(self),):
+            raise DataError(
+                f"mask is {selected.dtype} {selected.shape}, expected bool ({len(self)},)"
+            )
+        return self if selected.all() else self.take(np.flatnonzero(selected))
 
     def equals(self, other: "DrawingBatch") -> bool:
-        """Tell whether two batches hold the same drawings, coordinates and metadata, in order.
+        """Test whether two batches have the same drawings, in the same order.
 
-        See Also
+        Parameters
+        ----------
+        other : DrawingBatch
+            The other batch; its vocabulary may have another order.
+
+        Returns
+        -------
+        bool
+            True if all coordinates and metadata are the same to the bit, and the dtypes as well.
+
+        Examples
         --------
-        quickdraw_kit.strokes.combine.equal : what must agree.
+        >>> from quickdraw_kit import generate_drawings
+        >>> batch = generate_drawings(["cloud", "sun"], 2)
+        >>> batch.equals(batch[:4]), batch.equals(batch[:3])
+        (True, False)
         """
-        from quickdraw_kit.strokes import combine
-
-        return combine.equals(self, other)
-
-    def to_arrow(self) -> "pa.Table":
-        """Return the batch as an Arrow table; points, offsets and identifiers share our memory.
-
-        See Also
-        --------
-        quickdraw_kit.strokes.arrow.to_arrow : the columns and their types.
-        """
-        from quickdraw_kit.strokes import arrow
-
-        return arrow.to_arrow(self)
-
-    @classmethod
-    def from_arrow(cls, table: "pa.Table") -> "DrawingBatch":
-        """Make a batch of an Arrow table.
-
-        See Also
-        --------
-        quickdraw_kit.strokes.arrow.from_arrow : what it accepts and what it refuses.
-        """
-        from quickdraw_kit.strokes import arrow
-
-        return arrow.from_arrow(table)
-
-    def to_pandas(self) -> "pd.DataFrame":
-        """Return a data frame with a row a drawing and Arrow-backed columns.
-
-        See Also
-        --------
-        quickdraw_kit.strokes.arrow.to_pandas : the columns and their types.
-        """
-        from quickdraw_kit.strokes import arrow
-
-        return arrow.to_pandas(self)
-
-    @classmethod
-    def from_pandas(cls, frame: "pd.DataFrame") -> "DrawingBatch":
-        """Make a batch of a data frame with the columns of `to_pandas`.
-
-        See Also
-        --------
-        quickdraw_kit.strokes.arrow.from_pandas : what it accepts and what it refuses.
-        """
-        from quickdraw_kit.strokes import arrow
-
-        return arrow.from_pandas(frame)
-
-
-# the columns that have one entry a drawing
-METADATA: dict[str, np.dtype[Any]] = {
-    "key_id": np.dtype(np.uint64),
-    "word_code": np.dtype(np.int32),
-    "countrycode": np.dtype("S2"),
-    "timestamp": np.dtype("datetime64[us]"),
-    "recognized": np.dtype(np.bool_),
-}
-
-
-def lengths_to_offsets(lengths: npt.ArrayLike) -> Int64Array:
-    """Turn lengths into offsets."""
-    counts = np.asarray(lengths, dtype=np.int64)
-    offsets = np.zeros(len(counts) + 1, np.int64)
-    np.cumsum(counts, out=offsets[1:])
-    return offsets
+        return columns_equal(self._columns(), other._columns())

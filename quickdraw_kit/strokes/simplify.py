@@ -85,7 +85,7 @@ def simplify(batch: DrawingBatch, epsilon: float = 2.0) -> DrawingBatch:
         raise DataError("the drawings are simplified already: their coordinates are uint8")
     if not (np.isfinite(batch.x).all() and np.isfinite(batch.y).all()):
         raise DataError("some coordinates are not finite, expected numbers")
-    x, y, offsets = _simplify(
+    x, y, offsets = simplify_arrays(
         batch.x, batch.y, batch.stroke_offsets, batch.drawing_offsets, float(epsilon)
     )
     return replace(batch, x=x, y=y, t=None, stroke_offsets=offsets)
@@ -133,7 +133,7 @@ def _make_path(size: int) -> _Path:
 
 
 @kernel
-def _simplify(
+def simplify_arrays(
     x: Numbers, y: Numbers, strokes: Indices, drawings: Indices, epsilon: float
 ) -> tuple[Bytes, Bytes, Indices]:
     """Return the new coordinates and stroke offsets."""

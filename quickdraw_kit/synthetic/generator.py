@@ -18,7 +18,7 @@ import numpy as np
 
 from quickdraw_kit.categories import check_categories, label_order
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.formats.ndjson.writer import official_lines
+from quickdraw_kit.formats.ndjson.writer import encode_lines
 from quickdraw_kit.storage.files import atomic_write, compressed_writer
 from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.strokes.key_ids import row_key_ids
@@ -27,9 +27,9 @@ from quickdraw_kit.synthetic.rng import CounterRNG
 from quickdraw_kit.synthetic.shapes import SHAPES
 from quickdraw_kit.synthetic.sketch import Sketch
 
-__all__ = ["GENERATED", "generate_drawings", "iter_generated", "write_sample"]
+__all__ = ["SYNTHETIC_CATEGORIES", "generate_drawings", "iter_generated", "write_sample"]
 
-GENERATED: tuple[str, ...] = label_order(SHAPES)
+SYNTHETIC_CATEGORIES: tuple[str, ...] = label_order(SHAPES)
 
 _BATCH_SIZE = 2048
 _NUMBERS = 1 << 40  # of a category: more than anyone writes, and far from overflow
@@ -50,7 +50,7 @@ def generate_drawings(
     Parameters
     ----------
     categories : iterable of str
-        Some of `GENERATED`.
+        Some of `SYNTHETIC_CATEGORIES`.
     count : int
         Drawings of each category.
     seed : int
@@ -68,7 +68,7 @@ def generate_drawings(
     Raises
     ------
     UsageError
-        If a category is not among `GENERATED`, or the numbers are out of range.
+        If a category is not among `SYNTHETIC_CATEGORIES`, or the numbers are out of range.
 
     Examples
     --------
@@ -122,7 +122,7 @@ def write_sample(
     drawings : int
         How many in all; they are dealt evenly to the categories.
     categories : iterable of str, optional
-        Some of `GENERATED`; by default all.
+        Some of `SYNTHETIC_CATEGORIES`; by default all.
     seed : int
         Another seed gives other drawings.
     raw : bool
@@ -138,7 +138,7 @@ def write_sample(
     Raises
     ------
     UsageError
-        If a category is not among `GENERATED`, or there is not a drawing for each.
+        If a category is not among `SYNTHETIC_CATEGORIES`, or there is not a drawing for each.
     OSError
         If a file cannot be written.
 
@@ -150,7 +150,7 @@ def write_sample(
     >>> [len(path.read_text().splitlines()) for path in sorted(out.iterdir())]
     [3, 2]
     """
-    chosen = GENERATED if categories is None else _drawable(categories)
+    chosen = SYNTHETIC_CATEGORIES if categories is None else _drawable(categories)
     if drawings < len(chosen):
         raise UsageError(f"{drawings} drawings of {len(chosen)} categories: give at least as many")
     counts = [drawings // len(chosen) + (i < drawings % len(chosen)) for i in range(len(chosen))]
@@ -159,7 +159,7 @@ def write_sample(
     def write(file: BinaryIO, category: str, count: int) -> None:
         nonlocal done
         for batch in iter_generated([category], count, seed=seed, raw=raw):
-            for lines in official_lines(batch):
+            for lines in encode_lines(batch):
                 file.write(lines)
             done += len(batch)
             if progress is not None:
@@ -212,6 +212,6 @@ def _drawable(categories: Iterable[str]) -> tuple[str, ...]:
     if unknown or not chosen:
         raise UsageError(
             f"the generator does not draw {', '.join(unknown) or 'nothing'}, "
-            f"only {', '.join(GENERATED)}"
+            f"only {', '.join(SYNTHETIC_CATEGORIES)}"
         )
     return chosen

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from quickdraw_kit.strokes.batch import lengths_to_offsets
+from quickdraw_kit.strokes.columns import lengths_to_offsets
 from quickdraw_kit.synthetic.rng import (
     CounterRNG,
     FloatArray,

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from quickdraw_kit.strokes.batch import lengths_to_offsets
+from quickdraw_kit.strokes.columns import lengths_to_offsets
 from quickdraw_kit.synthetic.rng import BoolArray, CounterRNG, FloatArray, IntArray, uniform
 
 __all__ = ["Number", "Outline", "Point", "Sketch", "cosine", "ellipse", "sine"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from quickdraw_kit.errors import DataError, MalformedLineError
 from quickdraw_kit.formats import kaggle
 from quickdraw_kit.formats.kaggle import iter_kaggle_csv, read_kaggle_csv, scan_csv
-from quickdraw_kit.formats.ndjson.chunks import line_blocks
+from quickdraw_kit.formats.ndjson.chunks import iter_chunks
 from quickdraw_kit.formats.ndjson.files import read_ndjson, write_ndjson
 from tests.strokes.strategies import batches
 
@@ -145,8 +145,8 @@ def test_a_row_that_is_no_record_is_refused_with_its_place(write, row, reason):
 
 
 def test_rejects_come_in_order_over_many_blocks(write, monkeypatch):
-    small = lambda file, **settings: line_blocks(file, block_bytes=300, **settings)  # noqa: E731
-    monkeypatch.setattr(kaggle, "line_blocks", small)
+    small = lambda file, **settings: iter_chunks(file, chunk_bytes=300, **settings)  # noqa: E731
+    monkeypatch.setattr(kaggle, "iter_chunks", small)
     rows = [{**ROW, "key_id": str(number) if number % 3 else "none"} for number in range(50)]
     rows[10]["word"] = "long" * 500
     data = table(rows)

@@ -141,7 +141,7 @@ def test_drawings_of_equal_length_are_read(npz, tmp_path):
 def test_real_valued_movements_are_read_as_they_are(npz):
     path = npz(train=npy(pickle.dumps(ragged([SKETCHES[0] / np.float32([4, 4, 1])]), 4), "(1,)"))
     batch = read_stroke3(path)
-    assert batch.is_raw
+    assert batch.is_float
     assert lists(batch) == [[[[1.25, 1.25], [3.75, 0]], [[3, 1], [3.25, 1.25]]]]
 
 

@@ -121,7 +121,7 @@ def test_kept_drawings_are_official_raw_lines(server, places):
     ids = {json.loads(call(server.url, "/api/keep", saved)[1])["key_id"] for _ in range(3)}
     kept = read_ndjson(places / "kept" / "star.ndjson")
     assert {str(key) for key in kept.key_id} >= ids
-    assert kept.is_raw
+    assert kept.is_float
     np.testing.assert_array_equal(kept[-1].strokes[0][:, 0], np.float32([10, 200.5, 200]))
     bad = {**saved, "word": "../../star"}
     assert call(server.url, "/api/keep", bad)[0] == 422

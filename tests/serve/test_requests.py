@@ -35,7 +35,7 @@ def sent(drawing, **more) -> bytes:
 @given(strokes)
 def test_every_point_arrives(drawing):
     batch = read_drawing(sent(drawing))
-    assert batch.is_raw
+    assert batch.is_float
     assert len(batch) == 1
     for stroke, (x, y, t) in zip(batch[0].strokes, drawing, strict=True):
         assert np.array_equal(stroke[:, 0], np.float32(x))

@@ -3,7 +3,8 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from quickdraw_kit.strokes.batch import DrawingBatch, lengths_to_offsets
+from quickdraw_kit.strokes.batch import DrawingBatch
+from quickdraw_kit.strokes.columns import lengths_to_offsets
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 

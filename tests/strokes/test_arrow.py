@@ -211,5 +211,5 @@ def test_a_column_that_is_missing(batch, name):
 def test_a_data_frame_that_arrow_cannot_hold(batch):
     frame = batch.to_pandas().astype({"word": object})
     frame.loc[0, "word"] = object()
-    with pytest.raises(DataError, match="cannot be had as Arrow"):
+    with pytest.raises(DataError, match="cannot be converted to Arrow"):
         DrawingBatch.from_pandas(frame)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from quickdraw_kit.errors import DataError
-from quickdraw_kit.strokes.batch import DrawingBatch, lengths_to_offsets
+from quickdraw_kit.strokes.batch import DrawingBatch
+from quickdraw_kit.strokes.columns import lengths_to_offsets
 
 
 def test_index():
@@ -43,7 +44,7 @@ def test_counts():
             "stroke_offsets decreases at 1",
         ),
         ({"word_code": np.array([1], np.int32)}, "word_code runs from 1 to 1"),
-        ({"word_code": np.array([-1], np.int32)}, "expected places among 1 words"),
+        ({"word_code": np.array([-1], np.int32)}, "expected indices of 1 words"),
         ({"key_id": np.zeros(1, np.int64)}, "key_id is int64"),
         ({"recognized": np.zeros(2, np.bool_)}, r"recognized is bool \(2,\), expected bool \(1,\)"),
         ({"countrycode": np.zeros(1, "S3")}, "countrycode is"),

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quickdraw_kit.strokes.batch import lengths_to_offsets
+from quickdraw_kit.strokes.columns import lengths_to_offsets
 from quickdraw_kit.strokes.gather import gather
 
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from quickdraw_kit.errors import DataError
-from quickdraw_kit.strokes.nested import from_strokes
+from quickdraw_kit.strokes.batch import DrawingBatch
 
 
 def test_simplified():
-    batch = from_strokes([[([1, 2], [3, 4]), ([5], [255])], []], words=["cat", "dog"])
+    batch = DrawingBatch.from_strokes([[([1, 2], [3, 4]), ([5], [255])], []], words=["cat", "dog"])
     assert batch.x.dtype == np.uint8
     assert [stroke.tolist() for stroke in batch[0].strokes] == [[[1, 3], [2, 4]], [[5, 255]]]
     assert batch[1].strokes == []
@@ -20,20 +20,22 @@ def test_simplified():
 
 
 def test_raw():
-    batch = from_strokes([[([0.5], [-3], [16.5])]], words=["cat"], key_id=[2**64 - 1])
-    assert batch.is_raw
+    batch = DrawingBatch.from_strokes([[([0.5], [-3], [16.5])]], words=["cat"], key_id=[2**64 - 1])
+    assert batch.is_float
     assert batch[0].strokes[0].tolist() == [[0.5, -3, 16]]
     assert batch.key_id.tolist() == [2**64 - 1]
 
 
 def test_the_dtype_is_the_callers():
-    assert from_strokes([[([300], [-1])]], words=["cat"], dtype="int16").x.tolist() == [300]
-    assert from_strokes([[([0.5], [1])]], words=["cat"], dtype="float32").t is None
+    assert DrawingBatch.from_strokes(
+        [[([300], [-1])]], words=["cat"], dtype="int16"
+    ).x.tolist() == [300]
+    assert DrawingBatch.from_strokes([[([0.5], [1])]], words=["cat"], dtype="float32").t is None
 
 
 def test_one_word_a_drawing():
     with pytest.raises(DataError, match="word_code"):
-        from_strokes([[([1], [1])]], words=["cat", "dog"])
+        DrawingBatch.from_strokes([[([1], [1])]], words=["cat", "dog"])
 
 
 @pytest.mark.parametrize(
@@ -53,4 +55,4 @@ def test_one_word_a_drawing():
 )
 def test_lists_that_are_no_drawings(strokes, options, message):
     with pytest.raises(DataError, match=message):
-        from_strokes(strokes, words=["a"] * len(strokes), **options)
+        DrawingBatch.from_strokes(strokes, words=["a"] * len(strokes), **options)

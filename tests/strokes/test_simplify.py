@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.formats.ndjson.files import read_ndjson
-from quickdraw_kit.strokes.batch import DrawingBatch, lengths_to_offsets
-from quickdraw_kit.strokes.simplify import _simplify, simplify
+from quickdraw_kit.strokes.batch import DrawingBatch
+from quickdraw_kit.strokes.columns import lengths_to_offsets
+from quickdraw_kit.strokes.simplify import simplify, simplify_arrays
 
 numbers = st.integers(-1000, 2000) | st.integers(0, 9)
 points = st.lists(st.tuples(numbers, numbers, st.just(0)), min_size=1, max_size=20)
@@ -155,7 +156,7 @@ def test_every_official_drawing_comes_out_identical(real_data):
             for axis in (0, 1)
         )
         expected = official.take(np.array([place[int(line["key_id"])] for line in wanted], int))
-        x, y, offsets = _simplify(x, y, stroke_offsets, drawing_offsets, 2.0)
+        x, y, offsets = simplify_arrays(x, y, stroke_offsets, drawing_offsets, 2.0)
         assert expected.drawing_offsets.tolist() == drawing_offsets.tolist()
         assert expected.stroke_offsets.tolist() == offsets.tolist()
         assert expected.x.tolist() == x.tolist()

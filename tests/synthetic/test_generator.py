@@ -11,12 +11,17 @@ from hypothesis import strategies as st
 
 from quickdraw_kit.categories import CATEGORIES
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.formats.ndjson.files import iter_ndjson, read_ndjson, sniff_kind, write_ndjson
+from quickdraw_kit.formats.ndjson.files import (
+    detect_variant,
+    iter_ndjson,
+    read_ndjson,
+    write_ndjson,
+)
 from quickdraw_kit.storage.files import detect_compression, open_decompressed
 from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.synthetic import generator as generate
 from quickdraw_kit.synthetic.generator import (
-    GENERATED,
+    SYNTHETIC_CATEGORIES,
     generate_drawings,
     iter_generated,
     write_sample,
@@ -32,22 +37,24 @@ def points_of(drawing):
 
 @pytest.fixture(scope="module")
 def raw() -> DrawingBatch:
-    return generate_drawings(GENERATED, 60)
+    return generate_drawings(SYNTHETIC_CATEGORIES, 60)
 
 
 @pytest.fixture(scope="module")
 def simplified() -> DrawingBatch:
-    return generate_drawings(GENERATED, 60, raw=False)
+    return generate_drawings(SYNTHETIC_CATEGORIES, 60, raw=False)
 
 
 def test_draws_many_official_categories():
-    assert len(GENERATED) >= 12
-    assert [name for name in CATEGORIES if name in GENERATED] == list(GENERATED)
+    assert len(SYNTHETIC_CATEGORIES) >= 12
+    assert [name for name in CATEGORIES if name in SYNTHETIC_CATEGORIES] == list(
+        SYNTHETIC_CATEGORIES
+    )
 
 
 @settings(max_examples=25)
 @given(
-    category=st.sampled_from(GENERATED),
+    category=st.sampled_from(SYNTHETIC_CATEGORIES),
     seed=st.integers(-5, 2**70),
     start=st.integers(0, 1 << 39),
     before=st.integers(0, 5),
@@ -72,7 +79,9 @@ def test_a_category_does_not_depend_on_the_others():
 
 @pytest.mark.parametrize("raw", [True, False], ids=["raw", "simplified"])
 def test_seeds_and_numbers_give_other_drawings(raw):
-    varied = [name for name in GENERATED if name != "line"]  # two points can well be the same two
+    varied = [
+        name for name in SYNTHETIC_CATEGORIES if name != "line"
+    ]  # two points can well be the same two
     batch = DrawingBatch.concat(
         generate_drawings(varied, 50, seed=seed, raw=raw) for seed in (0, 1)
     )
@@ -87,7 +96,7 @@ def test_key_ids_cannot_be_mistaken_for_real_ones(raw, real_data):
 
 
 def test_raw_drawings_look_like_recorded_ones(raw):
-    assert raw.is_raw
+    assert raw.is_float
     assert raw.stroke_counts.min() >= 1
     assert np.diff(raw.stroke_offsets).min() >= 1
     assert 50 < np.median(raw.point_counts) < 300
@@ -142,7 +151,7 @@ def test_drawings_vary_in_strokes_and_metadata(raw):
 
 @pytest.mark.parametrize("raw", [True, False], ids=["raw", "simplified"])
 def test_survives_writing_and_reading(tmp_path, raw):
-    batch = generate_drawings(GENERATED, 7, raw=raw)
+    batch = generate_drawings(SYNTHETIC_CATEGORIES, 7, raw=raw)
     write_ndjson(batch, tmp_path / "drawings.ndjson")
     assert read_ndjson(tmp_path / "drawings.ndjson").equals(batch)
 
@@ -169,7 +178,7 @@ def test_sample_has_a_file_per_category(tmp_path):
     assert [path.name for path in paths] == ["house.ndjson", "ice cream.ndjson", "star.ndjson"]
     assert sorted(path.parent for path in paths) == [tmp_path / "new" / "folder"] * 3
     for path, word, count in zip(paths, ["house", "ice cream", "star"], [34, 33, 33], strict=True):
-        assert sniff_kind(path) == "simplified"
+        assert detect_variant(path) == "simplified"
         assert read_ndjson(path).equals(generate_drawings([word], count, seed=3, raw=False))
     assert seen == [(34, 100), (67, 100), (100, 100)]
 
@@ -201,7 +210,7 @@ def test_sample_that_fails_leaves_no_file(tmp_path, monkeypatch):
     def fail(batch):
         raise OSError("the disk is full")
 
-    monkeypatch.setattr(generate, "official_lines", fail)
+    monkeypatch.setattr(generate, "encode_lines", fail)
     with pytest.raises(OSError, match="disk is full"):
         write_sample(tmp_path, drawings=3, categories=["sun"])
     assert list(tmp_path.iterdir()) == []
@@ -231,7 +240,10 @@ def test_memory_does_not_grow_with_the_number(tmp_path):
         (lambda: list(iter_generated(["sun"], 1, batch_size=0)), "batch_size 0 must be"),
         (lambda: generate_drawings(["sun"], 1, start=-1), "drawings -1 to 0, expected"),
         (lambda: generate_drawings(["sun"], 1, start=1 << 60), "expected numbers 0 to"),
-        (lambda: write_sample("out", drawings=2), f"2 drawings of {len(GENERATED)} categories"),
+        (
+            lambda: write_sample("out", drawings=2),
+            f"2 drawings of {len(SYNTHETIC_CATEGORIES)} categories",
+        ),
     ],
 )
 def test_wrong_usage_is_explained(call, message):

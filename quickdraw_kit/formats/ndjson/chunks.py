@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-__all__ = ["BLOCK_BYTES", "MAX_LINE_BYTES", "Block", "line_blocks"]
+__all__ = ["CHUNK_BYTES", "MAX_LINE_BYTES", "LineChunk", "iter_chunks"]
 
-BLOCK_BYTES = 8 << 20
+CHUNK_BYTES = 8 << 20
 MAX_LINE_BYTES = 16 << 20
 
 _SLACK = 64  # the scanner may look this far beyond the last newline
@@ -15,7 +15,7 @@ _BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Block:
+class LineChunk:
     """Whole lines, in a buffer that the next block overwrites."""
 
     data: bytearray
@@ -24,16 +24,16 @@ class Block:
     too_long: int = 0
 
 
-def line_blocks(
+def iter_chunks(
     file: BinaryIO,
     *,
     offset: int = 0,
     stop: int | None = None,
-    block_bytes: int = BLOCK_BYTES,
+    chunk_bytes: int = CHUNK_BYTES,
     max_line_bytes: int = MAX_LINE_BYTES,
-) -> Iterator[Block]:
+) -> Iterator[LineChunk]:
     r"""Cut a stream into blocks of whole lines."""
-    room = min(block_bytes, max_line_bytes + 1)
+    room = min(chunk_bytes, max_line_bytes + 1)
     buffer = bytearray(room + _SLACK)
     filled, at_end = 0, False
     while (filled or not at_end) and (stop is None or offset < stop):
@@ -55,7 +55,7 @@ def line_blocks(
             filled += 1
         size = buffer.rfind(b"\n", 0, filled) + 1
         if size:
-            yield Block(buffer, size, offset)
+            yield LineChunk(buffer, size, offset)
             offset += size
             filled = _keep(buffer, size, filled)
         elif room <= max_line_bytes and not at_end:
@@ -69,7 +69,7 @@ def line_blocks(
                 at_end = filled < room
                 newline = buffer.find(b"\n", 0, filled)
                 length += filled if newline < 0 else newline
-            yield Block(buffer, 0, offset, too_long=length)
+            yield LineChunk(buffer, 0, offset, too_long=length)
             offset += length + 1
             filled = _keep(buffer, newline + 1, filled) if newline >= 0 else 0
 

@@ -15,21 +15,21 @@ from pathlib import Path
 from typing import BinaryIO, Literal, TypeAlias, cast
 
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.formats.ndjson.chunks import MAX_LINE_BYTES, line_blocks
+from quickdraw_kit.formats.ndjson.chunks import MAX_LINE_BYTES, iter_chunks
 from quickdraw_kit.formats.ndjson.line_parser import LineError, parse_line
-from quickdraw_kit.formats.ndjson.scanner import OnReject, Reject, Scan, scan_blocks
-from quickdraw_kit.formats.ndjson.writer import official_lines
+from quickdraw_kit.formats.ndjson.scanner import OnReject, ParsedChunk, Reject, scan_chunks
+from quickdraw_kit.formats.ndjson.writer import encode_lines
 from quickdraw_kit.storage.files import atomic_write, compressed_writer, open_decompressed
 from quickdraw_kit.strokes.batch import DrawingBatch
 
 __all__ = [
+    "ParsedChunk",
     "Reject",
-    "Scan",
+    "detect_variant",
     "iter_ndjson",
     "read_ndjson",
     "scan_range",
     "scan_stream",
-    "sniff_kind",
     "write_ndjson",
 ]
 
@@ -79,10 +79,10 @@ def read_ndjson(
     ('cat', array([5201136883597312], dtype=uint64), array([ 1, 30], dtype=uint8))
     """
     with _opened(source) as (file, name):
-        blocks = line_blocks(file, max_line_bytes=max_line_bytes)
+        blocks = iter_chunks(file, max_line_bytes=max_line_bytes)
         batches = [
             scan.batch
-            for scan in scan_blocks(blocks, raw=None, name=name, on_reject=on_reject)
+            for scan in scan_chunks(blocks, raw=None, name=name, on_reject=on_reject)
             if len(scan.batch)
         ]
     return DrawingBatch.concat(batches) if batches else _EMPTY
@@ -129,8 +129,8 @@ def iter_ndjson(
     held: list[DrawingBatch] = []
     missing = batch_size
     with _opened(source) as (file, name):
-        blocks = line_blocks(file, max_line_bytes=max_line_bytes)
-        for scan in scan_blocks(blocks, raw=None, name=name, on_reject=on_reject):
+        blocks = iter_chunks(file, max_line_bytes=max_line_bytes)
+        for scan in scan_chunks(blocks, raw=None, name=name, on_reject=on_reject):
             batch = scan.batch
             while len(batch) >= missing:
                 yield DrawingBatch.concat([*held, batch[:missing]])
@@ -151,7 +151,7 @@ def scan_range(
     source_name: str | None = None,
     on_reject: OnReject | None = None,
     max_line_bytes: int = MAX_LINE_BYTES,
-) -> Iterator[Scan]:
+) -> Iterator[ParsedChunk]:
     """Read the lines of a file that begin in a range of its bytes.
 
     Ranges that tile a file give each of its lines exactly once. A byte order mark is not part of
@@ -163,8 +163,8 @@ def scan_range(
     with Path(path).open("rb") as file:
         first = _line_start(file, start)
         file.seek(first)
-        blocks = line_blocks(file, offset=first, stop=stop, max_line_bytes=max_line_bytes)
-        yield from scan_blocks(blocks, raw=raw, name=name, on_reject=on_reject, stop=stop)
+        blocks = iter_chunks(file, offset=first, stop=stop, max_line_bytes=max_line_bytes)
+        yield from scan_chunks(blocks, raw=raw, name=name, on_reject=on_reject, stop=stop)
 
 
 def scan_stream(
@@ -174,11 +174,11 @@ def scan_stream(
     source_name: str | None = None,
     on_reject: OnReject | None = None,
     max_line_bytes: int = MAX_LINE_BYTES,
-) -> Iterator[Scan]:
+) -> Iterator[ParsedChunk]:
     r"""Read the lines of a stream that need not be seekable, each with its place."""
     name = source_name if source_name is not None else _name(file)
-    blocks = line_blocks(file, max_line_bytes=max_line_bytes)
-    return scan_blocks(blocks, raw=raw, name=name, on_reject=on_reject)
+    blocks = iter_chunks(file, max_line_bytes=max_line_bytes)
+    return scan_chunks(blocks, raw=raw, name=name, on_reject=on_reject)
 
 
 def write_ndjson(batch: DrawingBatch, path: str | os.PathLike[str]) -> None:
@@ -211,18 +211,18 @@ def write_ndjson(batch: DrawingBatch, path: str | os.PathLike[str]) -> None:
     """
     path = Path(path)
     with atomic_write(path) as file, compressed_writer(file, path) as out:
-        for lines in official_lines(batch):
+        for lines in encode_lines(batch):
             out.write(lines)
 
 
-def sniff_kind(
+def detect_variant(
     source: str | os.PathLike[str] | bytes, *, max_line_bytes: int = MAX_LINE_BYTES
 ) -> Literal["raw", "simplified"]:
     """Tell whether a source holds raw or simplified drawings."""
     if source == "-":
         raise UsageError("standard input can be read only once: its kind cannot be looked up")
     with _opened(source) as (file, _):
-        for block in line_blocks(file, block_bytes=1 << 16, max_line_bytes=max_line_bytes):
+        for block in iter_chunks(file, chunk_bytes=1 << 16, max_line_bytes=max_line_bytes):
             for line in bytes(block.data[: block.size]).split(b"\n"):
                 try:
                     return "raw" if parse_line(line).is_raw else "simplified"

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from quickdraw_kit.formats.ndjson.columns import (
+from quickdraw_kit.formats.ndjson.buffers import (
     COUNTRY,
     KEY_ID,
     LENGTH,

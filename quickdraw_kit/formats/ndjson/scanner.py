@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from quickdraw_kit.errors import MalformedLineError
-from quickdraw_kit.formats.ndjson.chunks import Block
-from quickdraw_kit.formats.ndjson.columns import LENGTH, LINE, OFFSET, Columns
+from quickdraw_kit.formats.ndjson.buffers import LENGTH, LINE, OFFSET, ColumnBuffers
+from quickdraw_kit.formats.ndjson.chunks import LineChunk
 from quickdraw_kit.formats.ndjson.line_parser import LineError, parse_line
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-__all__ = ["OnReject", "Reject", "Scan", "scan_blocks"]
+__all__ = ["OnReject", "ParsedChunk", "Reject", "scan_chunks"]
 
 _VOCABULARY_LIMIT = 4096  # words; each batch carries the vocabulary along
 
@@ -44,7 +44,7 @@ class Reject:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scan:
+class ParsedChunk:
     """The drawings of some consecutive lines, each with the place of its line."""
 
     batch: DrawingBatch
@@ -57,14 +57,14 @@ class Scan:
 OnReject: TypeAlias = Callable[[Reject], None]
 
 
-def scan_blocks(
-    blocks: Iterable[Block],
+def scan_chunks(
+    blocks: Iterable[LineChunk],
     *,
     raw: bool | None,
     name: str,
     on_reject: OnReject | None,
     stop: int | None = None,
-) -> Iterator[Scan]:
+) -> Iterator[ParsedChunk]:
     """Read the drawings of blocks of lines."""
     from quickdraw_kit.formats.ndjson.scan_kernels import scan_lines
     from quickdraw_kit.formats.ndjson.vocabulary import Vocabulary
@@ -75,7 +75,7 @@ def scan_blocks(
             raise MalformedLineError(name, line, offset, reason)
         on_reject(Reject(name, line, offset, length, reason))
 
-    columns = Columns.for_block(0, raw=bool(raw))
+    columns = ColumnBuffers.for_chunk(0, raw=bool(raw))
     vocabulary = Vocabulary()
     counts = np.zeros(4, np.int64)  # lines of all blocks; drawings, strokes, points of this one
     for block in blocks:
@@ -109,7 +109,7 @@ def scan_blocks(
             except LineError as error:
                 reject(block.offset + at, len(line), str(error))
             at = newline + 1
-        yield Scan(
+        yield ParsedChunk(
             batch=columns.batch(counts, vocabulary.words),
             offset=columns.of_rows(OFFSET, counts) + block.offset,
             length=columns.of_rows(LENGTH, counts),

@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from quickdraw_kit.errors import DataError
-from quickdraw_kit.strokes.batch import DrawingBatch, Int64Array, lengths_to_offsets
+from quickdraw_kit.strokes.batch import DrawingBatch
+from quickdraw_kit.strokes.columns import Int64Array, lengths_to_offsets
 
-__all__ = ["official_lines"]
+__all__ = ["encode_lines"]
 
 _PORTION = 4096
 _WIDEST = len("-2147483648,")
@@ -22,7 +23,7 @@ _PRINTED = 2.0**31  # the kernel prints whole numbers below
 _AS_TEXT = np.iinfo(np.int64).min
 
 
-def official_lines(batch: DrawingBatch, *, recognized: bool = True) -> Iterator[bytes]:
+def encode_lines(batch: DrawingBatch, *, recognized: bool = True) -> Iterator[bytes]:
     """Write drawings as lines of the official layout."""
     from quickdraw_kit.formats.ndjson.print_kernels import print_lines
 

@@ -250,7 +250,7 @@ def _drawings(paths: list[Path], input_type: str, shares: Mapping[str, float]) -
     from quickdraw_kit.strokes.simplify import simplify
 
     parts = [read_ndjson(path) for path in paths]
-    batch = DrawingBatch.concat([simplify(part) if part.is_raw else part for part in parts])
+    batch = DrawingBatch.concat([simplify(part) if part.is_float else part for part in parts])
     batch = batch.filter(batch.point_counts > 0)
     names = label_order(batch.words[code] for code in np.unique(batch.word_code))
     places = {name: place for place, name in enumerate(names)}

@@ -27,7 +27,7 @@ from quickdraw_kit.executors import (
     max_workers,
     translate_broken_pool,
 )
-from quickdraw_kit.formats.ndjson.files import sniff_kind
+from quickdraw_kit.formats.ndjson.files import detect_variant
 from quickdraw_kit.shards.filters import Filters
 from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.prepare.chunks import Chunk
@@ -189,7 +189,7 @@ class Intake:
 
     def _ready(self, index: int) -> None:
         source = self.sources[index]
-        raw = source.format == "ndjson" and sniff_kind(source.path) == "raw"
+        raw = source.format == "ndjson" and detect_variant(source.path) == "raw"
         self._left[index] = len(self._of[index])
         self._tasks.extend((index, source, raw, unit) for unit in self._of[index])
 

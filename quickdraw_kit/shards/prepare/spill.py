@@ -19,7 +19,7 @@ import pyarrow as pa
 from quickdraw_kit.shards.hashes import SPLITS, order_hash
 from quickdraw_kit.shards.prepare.record_batches import RecordBatch
 from quickdraw_kit.storage.files import atomic_write
-from quickdraw_kit.strokes.batch import Int64Array, lengths_to_offsets
+from quickdraw_kit.strokes.columns import Int64Array, lengths_to_offsets
 
 __all__ = ["METADATA", "Run", "column", "distinct_rank", "open_run", "write_run"]
 

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from quickdraw_kit.errors import DataError, MalformedLineError, UsageError
 from quickdraw_kit.formats.ndjson.files import (
     Reject,
+    detect_variant,
     iter_ndjson,
     read_ndjson,
     scan_range,
     scan_stream,
-    sniff_kind,
     write_ndjson,
 )
 from quickdraw_kit.strokes.batch import DrawingBatch
@@ -111,7 +111,7 @@ def test_nothing_gives_an_empty_batch():
     for content in (b"", b"\n \r\n", b"\xef\xbb\xbf"):
         batch = read_ndjson(content)
         assert len(batch) == 0
-        assert not batch.is_raw
+        assert not batch.is_float
         assert list(iter_ndjson(content)) == []
 
 
@@ -122,18 +122,18 @@ def test_the_kind_is_told_by_the_first_valid_line():
     rejects = []
     mixed = b"\n".join([BROKEN, RAW, SIMPLIFIED, RAW])
     batch = read_ndjson(mixed, on_reject=rejects.append)
-    assert batch.is_raw
+    assert batch.is_float
     assert len(batch) == 2
     assert [reject.line for reject in rejects] == [1, 3]
     assert "the drawing is simplified" in rejects[1].reason
-    assert sniff_kind(mixed) == "raw"
-    assert sniff_kind(b"\n".join([b"", BROKEN, SIMPLIFIED, RAW])) == "simplified"
-    assert sniff_kind(BROKEN) == "simplified"
+    assert detect_variant(mixed) == "raw"
+    assert detect_variant(b"\n".join([b"", BROKEN, SIMPLIFIED, RAW])) == "simplified"
+    assert detect_variant(BROKEN) == "simplified"
 
 
 def test_sniffing_leaves_standard_input_alone():
     with pytest.raises(UsageError, match="only once"):
-        sniff_kind("-")
+        detect_variant("-")
 
 
 def test_raw_columns():

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from quickdraw_kit.formats.ndjson.print_kernels import print_lines
-from quickdraw_kit.strokes.batch import lengths_to_offsets
+from quickdraw_kit.strokes.columns import lengths_to_offsets
 
 whole = st.integers(-(2**63) + 1, 2**63 - 1) | st.integers(-300, 300)
 drawings = st.lists(

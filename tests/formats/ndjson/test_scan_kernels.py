@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from quickdraw_kit.formats.ndjson import scanner as reader
 from quickdraw_kit.formats.ndjson.files import read_ndjson
 from quickdraw_kit.formats.ndjson.line_parser import parse_line
-from tests.strokes.two_paths import assert_same, official
+from tests.formats.ndjson.differential import assert_same, official
 
 WORDS = ["cat", "The Eiffel Tower", "t-shirt", "Ä", 'quo"te', "\u2028", "a\x7fb"]
 WORDS += ["back\\slash", "back\\\\slash"]  # the second is what the first looks like in JSON

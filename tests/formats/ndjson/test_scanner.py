@@ -6,8 +6,8 @@ import pytest
 
 from quickdraw_kit.errors import MalformedLineError
 from quickdraw_kit.formats.ndjson import scanner as reader
-from quickdraw_kit.formats.ndjson.chunks import line_blocks
-from quickdraw_kit.formats.ndjson.scanner import scan_blocks
+from quickdraw_kit.formats.ndjson.chunks import iter_chunks
+from quickdraw_kit.formats.ndjson.scanner import scan_chunks
 
 
 def line(word: str, key_id: int, points: str = "[1,30],[2,3]") -> bytes:
@@ -17,9 +17,9 @@ def line(word: str, key_id: int, points: str = "[1,30],[2,3]") -> bytes:
     ).encode()
 
 
-def scans_of(content: bytes, *, raw=None, on_reject=None, block_bytes=400):
-    blocks = line_blocks(io.BytesIO(content), block_bytes=block_bytes)
-    return list(scan_blocks(blocks, raw=raw, name="test", on_reject=on_reject))
+def scans_of(content: bytes, *, raw=None, on_reject=None, chunk_bytes=400):
+    blocks = iter_chunks(io.BytesIO(content), chunk_bytes=chunk_bytes)
+    return list(scan_chunks(blocks, raw=raw, name="test", on_reject=on_reject))
 
 
 def test_places_go_on_from_block_to_block():
@@ -42,7 +42,7 @@ def test_the_kind_is_settled_by_a_later_block():
     rejects = []
     scans = scans_of(content, on_reject=rejects.append)
     assert [len(scan.batch) for scan in scans] == [0] * (len(scans) - 1) + [1]
-    assert scans[-1].batch.is_raw
+    assert scans[-1].batch.is_float
     assert len(rejects) == 201
 
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from quickdraw_kit.formats.ndjson.writer import official_lines
+from quickdraw_kit.formats.ndjson.writer import encode_lines
 from quickdraw_kit.strokes.batch import DrawingBatch
 
 
 def written(batch: DrawingBatch) -> str:
-    return b"".join(official_lines(batch)).decode()
+    return b"".join(encode_lines(batch)).decode()
 
 
 @pytest.mark.parametrize(

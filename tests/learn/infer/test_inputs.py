@@ -35,7 +35,7 @@ def names_of(source) -> list[str]:
 def test_ndjson_goes_the_way_of_training(batch, tmp_path):
     path = tmp_path / "drawings.ndjson"
     write_ndjson(batch, path)
-    expected = rasterize(simplify(batch) if batch.is_raw else batch)
+    expected = rasterize(simplify(batch) if batch.is_float else batch)
     assert np.array_equal(images_of(path), expected)
     assert np.array_equal(images_of(path.read_bytes()), expected)
     assert np.array_equal(images_of(batch), expected)

@@ -85,7 +85,7 @@ def test_equal_is_equal_whatever_the_order_of_the_words(batch):
 
 def test_batches_of_different_kinds_do_not_mix():
     batch = DrawingBatch.from_strokes([[([1], [1])]], words=["a"])
-    with pytest.raises(DataError, match="different kinds"):
+    with pytest.raises(DataError, match="different dtypes"):
         DrawingBatch.concat([batch, timed(batch)])
     with pytest.raises(DataError, match="at least one"):
         DrawingBatch.concat([])

@@ -1,9 +1,9 @@
-"""Columns have room for whatever a block can hold, and hand out what is filled."""
+"""ColumnBuffers have room for whatever a block can hold, and hand out what is filled."""
 
 import numpy as np
 import pytest
 
-from quickdraw_kit.formats.ndjson.columns import LENGTH, LINE, OFFSET, Columns
+from quickdraw_kit.formats.ndjson.buffers import LENGTH, LINE, OFFSET, ColumnBuffers
 from quickdraw_kit.formats.ndjson.line_parser import parse_line
 
 LINE_TEXT = (
@@ -13,7 +13,7 @@ LINE_TEXT = (
 
 
 def test_drawings_of_the_standard_parser():
-    columns = Columns.for_block(1000, raw=False)
+    columns = ColumnBuffers.for_chunk(1000, raw=False)
     counts = np.zeros(4, np.int64)
     for line in (1, 2):
         counts[0] = line
@@ -32,7 +32,7 @@ def test_drawings_of_the_standard_parser():
 
 
 def test_a_batch_does_not_change_when_the_columns_are_filled_again():
-    columns = Columns.for_block(1000, raw=False)
+    columns = ColumnBuffers.for_chunk(1000, raw=False)
     counts = np.array([1, 0, 0, 0])
     columns.place(counts, parse_line(LINE_TEXT), 0, 0, 0)
     batch = columns.batch(counts, ("cat",))
@@ -42,7 +42,7 @@ def test_a_batch_does_not_change_when_the_columns_are_filled_again():
 
 @pytest.mark.parametrize("raw", [False, True])
 def test_room_is_made_once(raw):
-    columns = Columns.for_block(100, raw=raw)
+    columns = ColumnBuffers.for_chunk(100, raw=raw)
     assert columns.with_room(100, raw=raw) is columns
     assert columns.with_room(90, raw=raw) is columns
     larger = columns.with_room(200, raw=raw)

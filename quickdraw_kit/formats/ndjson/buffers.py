@@ -6,9 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from quickdraw_kit.formats.ndjson.line_parser import ParsedLine
-from quickdraw_kit.strokes.batch import DrawingBatch, Int64Array, PointArray, lengths_to_offsets
+from quickdraw_kit.strokes.batch import DrawingBatch
+from quickdraw_kit.strokes.columns import Int64Array, PointArray, lengths_to_offsets
 
-__all__ = ["UNKNOWN_TIME", "Columns"]
+__all__ = ["UNKNOWN_TIME", "ColumnBuffers"]
 
 UNKNOWN_TIME = -(2**63)  # what numpy takes for NaT
 
@@ -17,7 +18,7 @@ KEY_ID, WORD, COUNTRY, TIMESTAMP, RECOGNIZED, STROKES, OFFSET, LENGTH, LINE = ra
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Columns:
+class ColumnBuffers:
     """Room for the drawings of a block, filled by the scanner and cut to size afterwards.
 
     `rows` holds what is one number a drawing, in the order of the names `KEY_ID` to `LINE`.
@@ -36,14 +37,14 @@ class Columns:
         """The arrays in the order in which the scanner takes them."""
         return self.x, self.y, self.t, self.stroke_offsets, self.rows
 
-    def with_room(self, size: int, *, raw: bool) -> "Columns":
+    def with_room(self, size: int, *, raw: bool) -> "ColumnBuffers":
         """Return columns that have room for a block of `size` bytes: these, if they have."""
         if raw == (self.t is not None) and len(self.x) > size // 2:
             return self
-        return Columns.for_block(size, raw=raw)
+        return ColumnBuffers.for_chunk(size, raw=raw)
 
     @classmethod
-    def for_block(cls, size: int, *, raw: bool) -> "Columns":
+    def for_chunk(cls, size: int, *, raw: bool) -> "ColumnBuffers":
         """Reserve what a block of `size` bytes can hold at most; unused pages are never touched."""
         points, strokes, drawings = size // 2 + 1, size // 10 + 2, size // 64 + 1
         coordinate = np.float32 if raw else np.uint8
