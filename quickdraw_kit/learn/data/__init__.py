@@ -1,1 +1,1 @@
-"""Data sets for training."""
+"""Data sets for training and evaluation, and the splits that they come in."""

@@ -1,4 +1,4 @@
-"""What the trainer asks of its data: images in whole batches, and labels with their names."""
+"""What training asks of a data set: whole batches of rows, and labels with their names."""
 
 import itertools
 import math
@@ -19,27 +19,19 @@ __all__ = [
     "ImageDataset",
     "Images",
     "Labels",
-    "rank_rows",
+    "batch_rows",
+    "check_labels",
 ]
 
 Images: TypeAlias = npt.NDArray[np.uint8]
 Labels: TypeAlias = npt.NDArray[np.int64]
 Batch: TypeAlias = tuple[Images, Labels]
 
-_BLOCK = 1 << 14  # rows that are fetched at once
-
-
-def rank_rows(
-    total: int, batch_size: int, *, skip: int = 0, rank: int = 0, world_size: int = 1
-) -> Iterator[slice]:
-    """Yield which rows of a pass one of several processes takes, batch by batch."""
-    for start in range(skip * batch_size, total, batch_size):
-        rows = min(batch_size, total - start)
-        yield slice(start + rows * rank // world_size, start + rows * (rank + 1) // world_size)
+_FETCH_ROWS = 1 << 14  # rows that are read from bitmap files at once
 
 
 class Dataset(Protocol):
-    """Rows and their labels in whole batches."""
+    """Rows, images or strokes, and their labels, in whole batches."""
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -51,7 +43,7 @@ class Dataset(Protocol):
 
     @property
     def labels(self) -> Labels:
-        """All labels, in the order of the data set."""
+        """All labels, in row order."""
 
     def __len__(self) -> int: ...
 
@@ -67,13 +59,13 @@ class Dataset(Protocol):
     ) -> Iterator[tuple[Any, Labels]]:
         """Yield images or a DrawingBatch, and int64 labels of shape (n,).
 
-        After `skip` batches, which are not read; and of every batch the rows of one of several
-        processes, that together see the batches of a single one.
+        The first `skip` batches are left out without being read. A rank gets its share of the rows
+        of every batch: all ranks together see the batches of a single process.
         """
 
 
 class ImageDataset(Dataset, Protocol):
-    """Images and labels in whole batches, as `open_shards` gives them."""
+    """Images and labels in whole batches; `ShardDataset` is one."""
 
     def batches(
         self,
@@ -90,12 +82,12 @@ class ImageDataset(Dataset, Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ArrayDataset:
-    """Images in memory or in a memory map.
+    """Images in memory or in a memory map, with labels.
 
     Parameters
     ----------
     images : ndarray of uint8, shape (n, side, side)
-        Ink is bright, paper is 0, as in the official bitmaps.
+        White on black: ink is 255 and paper is 0, as in the official bitmaps.
     labels : ndarray of int64, shape (n,)
         Indices into `label_names`.
     label_names : tuple of str
@@ -104,14 +96,16 @@ class ArrayDataset:
     Raises
     ------
     DataError
-        If shapes, dtypes or labels do not fit together.
+        If shapes, dtypes or labels do not match.
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from quickdraw_kit import ArrayDataset
     >>> images, labels = np.zeros((5, 28, 28), np.uint8), np.array([0, 1, 0, 1, 1])
     >>> dataset = ArrayDataset(images, labels, ("cat", "dog"))
-    >>> [len(labels) for _, labels in dataset.batches(2)]
-    [2, 2, 1]
+    >>> len(dataset), dataset.side
+    (5, 28)
     """
 
     images: Images
@@ -124,17 +118,7 @@ class ArrayDataset:
             raise DataError(
                 f"images are {self.images.dtype} {shape}, expected uint8 (n, side, side)"
             )
-        if self.labels.dtype != np.int64 or self.labels.shape != shape[:1]:
-            raise DataError(
-                f"labels are {self.labels.dtype} {self.labels.shape}, expected int64 {shape[:1]}"
-            )
-        if len(self.labels) and not 0 <= self.labels.min() <= self.labels.max() < len(
-            self.label_names
-        ):
-            raise DataError(
-                f"labels run from {self.labels.min()} to {self.labels.max()}, expected 0 to "
-                f"{len(self.label_names) - 1}, for there are {len(self.label_names)} names"
-            )
+        check_labels(self.labels, self.label_names, rows=len(self.images))
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -154,53 +138,64 @@ class ArrayDataset:
         rank: int = 0,
         world_size: int = 1,
     ) -> Iterator[Batch]:
-        """Yield whole batches.
+        """Yield images and labels in batches.
 
         Parameters
         ----------
         batch_size : int
             Rows of a batch; the last one may have fewer.
         shuffle : bool
-            Draw an order.
+            Yield the rows in a random order.
         seed : int
-            What the order is drawn with: the same seed gives the same order.
+            Seed of that order: the same seed gives the same order.
         skip : int
-            Leave out so many batches at the beginning, without reading them.
+            Number of batches to leave out at the beginning, without reading them.
         rank, world_size : int
-            Yield only the rows of one of several processes, see `rank_rows`.
+            Yield only the rows of one of several processes; all ranks together see the batches of
+            a single process.
 
         Yields
         ------
         images : ndarray of uint8, shape (n, side, side)
+            Without `shuffle`, a view.
         labels : ndarray of int64, shape (n,)
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from quickdraw_kit import ArrayDataset
+        >>> images, labels = np.zeros((5, 28, 28), np.uint8), np.array([0, 1, 0, 1, 1])
+        >>> dataset = ArrayDataset(images, labels, ("cat", "dog"))
+        >>> [images.shape for images, labels in dataset.batches(2)]
+        [(2, 28, 28), (2, 28, 28), (1, 28, 28)]
         """
-        order = np.random.default_rng(seed).permutation(len(self)) if shuffle else None
-        for part in rank_rows(len(self), batch_size, skip=skip, rank=rank, world_size=world_size):
-            rows = part if order is None else order[part]
+        for rows in batch_rows(
+            len(self), batch_size, shuffle, seed, skip=skip, rank=rank, world_size=world_size
+        ):
             yield self.images[rows], self.labels[rows]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BitmapDataset:
-    """Chosen rows of several files of bitmaps, each the file of a label, in memory maps.
+    """Selected rows of several bitmap files in memory maps; each file has one label.
 
-    The files are sorted by label, so an order that is drawn goes to all of them. Rows are fetched
-    for many batches at once, file by file, which costs a call a file and not a call a row.
+    Shuffling is over all files, so a batch has rows of many of them. Rows are fetched for many
+    batches at once, file by file: one call per file instead of one per row.
     """
 
-    files: Sequence[Images]
-    rows: Sequence[Labels]
+    files: Sequence[Images]  # in label order, each of shape (rows, side * side)
+    rows: Sequence[Labels]  # the selected rows of each file
     label_names: tuple[str, ...]
 
     def __post_init__(self) -> None:
         if not len(self.files) == len(self.rows) == len(self.label_names) > 0:
             raise DataError(
-                f"{len(self.files)} files, {len(self.rows)} choices of rows and "
-                f"{len(self.label_names)} labels: expected as many of each"
+                f"{len(self.files)} files, {len(self.rows)} row selections and "
+                f"{len(self.label_names)} labels: expected the same number of each"
             )
         sizes = sorted({file.shape[1] for file in self.files})
         if len(sizes) > 1:
-            raise DataError(f"the files hold bitmaps of {sizes} pixels: expected one size")
+            raise DataError(f"the files have bitmaps of {sizes} pixels, expected one size")
 
     def __len__(self) -> int:
         return sum(len(rows) for rows in self.rows)
@@ -225,23 +220,59 @@ class BitmapDataset:
         rank: int = 0,
         world_size: int = 1,
     ) -> Iterator[Batch]:
-        """Yield whole batches."""
+        """Yield images and labels in batches, as `ArrayDataset.batches` does."""
         labels, rows = self.labels, np.concatenate(self.rows)
-        if shuffle:
-            order = np.random.default_rng(seed).permutation(len(rows))
-            labels, rows = labels[order], rows[order]
-        parts = rank_rows(len(rows), batch_size, skip=skip, rank=rank, world_size=world_size)
-        while block := list(itertools.islice(parts, max(_BLOCK // batch_size, 1))):
-            places = np.concatenate([np.arange(part.start, part.stop) for part in block])
-            images, ours = self._fetch(labels[places], rows[places]), labels[places]
-            ends = np.cumsum([part.stop - part.start for part in block])[:-1]
-            yield from zip(np.split(images, ends), np.split(ours, ends), strict=True)
+        selections = batch_rows(
+            len(rows), batch_size, shuffle, seed, skip=skip, rank=rank, world_size=world_size
+        )
+        while batches := list(itertools.islice(selections, max(_FETCH_ROWS // batch_size, 1))):
+            batch_labels = [labels[selection] for selection in batches]
+            images = self._fetch(
+                np.concatenate(batch_labels),
+                np.concatenate([rows[selection] for selection in batches]),
+            )
+            ends = np.cumsum([len(part) for part in batch_labels])[:-1]
+            yield from zip(np.split(images, ends), batch_labels, strict=True)
 
     def _fetch(self, labels: Labels, rows: Labels) -> Images:
-        flat = np.empty((len(rows), self.files[0].shape[1]), np.uint8)
+        """Read rows of the files of their labels, in the given order."""
+        pixels = np.empty((len(rows), self.files[0].shape[1]), np.uint8)
         order = np.lexsort((rows, labels))  # front to back through each file
         bounds = np.searchsorted(labels[order], np.arange(len(self.files) + 1))
         for file, (start, stop) in zip(self.files, itertools.pairwise(bounds), strict=True):
-            places = order[start:stop]
-            flat[places] = np.asarray(file)[rows[places]]
-        return flat.reshape(len(rows), self.side, self.side)
+            positions = order[start:stop]
+            pixels[positions] = np.asarray(file)[rows[positions]]
+        return pixels.reshape(len(rows), self.side, self.side)
+
+
+def batch_rows(
+    total: int,
+    batch_size: int,
+    shuffle: bool = False,
+    seed: int = 0,
+    *,
+    skip: int = 0,
+    rank: int = 0,
+    world_size: int = 1,
+) -> Iterator[slice | npt.NDArray[np.int64]]:
+    """Yield the rows of each batch of a pass that belong to a rank: a slice, or shuffled indices.
+
+    Every rank draws the same order, so their rows are disjoint and the sizes differ by one at most.
+    """
+    order = np.random.default_rng(seed).permutation(total) if shuffle else None
+    for start in range(skip * batch_size, total, batch_size):
+        size = min(batch_size, total - start)
+        rows = slice(start + size * rank // world_size, start + size * (rank + 1) // world_size)
+        yield rows if order is None else order[rows]
+
+
+def check_labels(labels: Labels, label_names: tuple[str, ...], *, rows: int) -> None:
+    """Raise `DataError` unless there is one int64 label per row, each with a name."""
+    if labels.dtype != np.int64 or labels.shape != (rows,):
+        raise DataError(f"labels are {labels.dtype} {labels.shape}, expected int64 ({rows},)")
+    names = len(label_names)
+    if len(labels) and not 0 <= labels.min() <= labels.max() < names:
+        raise DataError(
+            f"labels are from {labels.min()} to {labels.max()}, expected 0 to {names - 1}: "
+            f"there are {names} label names"
+        )

@@ -1,4 +1,4 @@
-"""What tells one data set from another: hashes of rows, and of a whole."""
+"""The data fingerprint: a hash that distinguishes data sets, and hashes of rows."""
 
 import hashlib
 
@@ -12,11 +12,15 @@ from quickdraw_kit.shards.read.dataset import ShardDataset
 
 __all__ = ["fingerprint", "hash_rows"]
 
-_STEP = 1 << 14  # rows that are hashed at once
+_CHUNK_ROWS = 1 << 14  # rows that are hashed at once
 
 
 def fingerprint(data: Dataset) -> str:
-    """Hash a data set: its labels, in their order, their names, and what is in memory of the rest."""
+    """Hash a data set: label names, labels in row order, and what is cheap to read of the rows.
+
+    Rows in memory are hashed; shards are represented by their manifest, which has the checksum of
+    every file. Rows of other data sets are not read.
+    """
     digest = hashlib.sha256("\0".join((*data.label_names, str(data.side))).encode())
     digest.update(np.ascontiguousarray(data.labels, "<i8").tobytes())
     if isinstance(data, ArrayDataset):
@@ -29,14 +33,15 @@ def fingerprint(data: Dataset) -> str:
 
 
 def hash_rows(rows: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
-    """Hash each row by its bytes."""
-    words = -(-rows.shape[1] // 8)
-    # a random odd number for each word of a row: their sum is a universal hash
+    """Hash each row of bytes, shape (n, bytes); equal rows have equal hashes."""
+    words = -(-rows.shape[1] // 8)  # of 64 bits; the last one is padded with zeros
+    # a random odd factor for each word of a row: the sum of the products is a universal hash
     factors = keyed_hash(np.arange(words), "", "row") | np.uint64(1)
     hashes = np.empty(len(rows), np.uint64)
-    for start in range(0, len(rows), _STEP):
-        part = np.zeros((len(rows[start : start + _STEP]), 8 * words), np.uint8)
-        part[:, : rows.shape[1]] = rows[start : start + _STEP]
-        mixed = keyed_hash(part.view("<u8"), "", "word")
-        hashes[start : start + _STEP] = (mixed * factors).sum(axis=1, dtype=np.uint64)
+    for start in range(0, len(rows), _CHUNK_ROWS):
+        chunk = rows[start : start + _CHUNK_ROWS]
+        padded = np.zeros((len(chunk), 8 * words), np.uint8)
+        padded[:, : rows.shape[1]] = chunk
+        mixed = keyed_hash(padded.view("<u8"), "", "word")
+        hashes[start : start + _CHUNK_ROWS] = (mixed * factors).sum(axis=1, dtype=np.uint64)
     return keyed_hash(hashes, "", "bitmap")

