@@ -1,13 +1,13 @@
 """The one way to declare compiled kernels: nopython, without the GIL, cached on disk.
 
-numba keeps compiled code beside the source and, where that folder is read-only, in the user's cache
-folder; where neither can be written, each process compiles its own. numba drops cached code when
-the kernel's own file has changed. But compiled code contains the kernels that it calls and the
-constants that it reads, so the cache key here also covers the files that those come from.
+numba stores compiled code beside the source or, where that folder is read-only, in the user's
+cache folder; where neither is writable, each process compiles for itself. numba discards cached
+code when the file of the kernel has changed. But compiled code contains the kernels that it calls
+and the constants that it reads, so the cache key here also covers the files that define those.
 
 `fastmath` stays off: kernels must give the same bytes on every machine. Division by zero gives
-infinity or NaN, as in numpy: a branch at each division to raise an error costs a sixth of the time
-of `simplify`.
+infinity or NaN, as in numpy: a branch at each division to raise an error would cost a sixth of the
+time of `simplify`.
 """
 
 import ast
@@ -26,61 +26,68 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def kernel(function: _Function) -> _Function:
-    """Compile a function over numpy arrays; it keeps its type for the checker."""
+    """Compile a function over numpy arrays; type checkers see its own signature."""
     dispatcher: Any = numba.njit(nogil=True, error_model="numpy")(function)
     if dispatcher is function:  # NUMBA_DISABLE_JIT is set: kernels run as plain Python
         return function
 
     try:
         dispatcher.enable_caching()
-    except RuntimeError:  # no folder can be written to
+    except RuntimeError:  # there is no writable folder for the cache
         return cast("_Function", dispatcher)
-    file = dispatcher._cache._cache_file
-    file._source_stamp = (file._source_stamp, _digest(function.__module__))
+
+    # numba compares this stamp (modification time and size of the kernel's file) with the one in
+    # the cache, and compiles when they differ. It has no public way to extend the stamp.
+    cache_file = dispatcher._cache._cache_file
+    cache_file._source_stamp = (cache_file._source_stamp, _hash_sources(function.__module__))
     return cast("_Function", dispatcher)
 
 
-def _digest(module: str) -> str:
-    """Hash the files that the kernels of a module are made of."""
+def _hash_sources(module: str) -> str:
+    """Hash the source files that the kernels of a module depend on, this file included."""
     digest = hashlib.sha256(Path(__file__).read_bytes())
-    for path in sorted(_sources(module)):
-        digest.update(_content(path))
+    for path in sorted(_source_files(module)):
+        digest.update(_read(path))
     return digest.hexdigest()
 
 
-def _sources(module: str) -> set[Path]:
-    """Return the file of a module and the files that its kernels and constants come from.
+def _source_files(module: str) -> set[Path]:
+    """Return the file of a module and, transitively, those that it takes kernels or constants from.
 
-    A kernel's module runs its imports before the decorator, so they are all loaded.
+    Imports run before the decorators below them, so all these modules are loaded already. Files
+    outside the top-level package are left out: numba's key covers its own version.
     """
     start = Path(cast("str", sys.modules[module].__file__))
     package = start.parents[max(module.count(".") - 1, 0)]
-    found, queue = set[Path](), [start]
+    files, queue = set[Path](), [start]
     while queue:
         path = queue.pop()
-        if path in found or not path.is_relative_to(package):
-            continue
-        found.add(path)
-        queue += [Path(file) for file in _imported(path)]
-    return found
-
-
-@functools.cache
-def _imported(path: Path) -> list[str]:
-    """Return the files of modules from which a file imports compiled code or constants."""
-    files = []
-    for node in ast.parse(_content(path)).body:
-        module = sys.modules.get(node.module or "") if isinstance(node, ast.ImportFrom) else None
-        file = getattr(module, "__file__", None)
-        if not isinstance(node, ast.ImportFrom) or file is None:
-            continue
-        values = [getattr(module, alias.name, None) for alias in node.names]
-        compiled = any(hasattr(module, name) for name in ("kernel", "intrinsic"))
-        if compiled or not all(map(callable, values)):
-            files.append(file)
+        if path not in files and path.is_relative_to(package):
+            files.add(path)
+            queue += _imported_files(path)
     return files
 
 
 @functools.cache
-def _content(path: Path) -> bytes:
+def _imported_files(path: Path) -> list[Path]:
+    """Return the files of modules from which a file imports kernels or constants."""
+    files = []
+    for node in ast.parse(_read(path)).body:
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        module = sys.modules.get(node.module or "")
+        file = getattr(module, "__file__", None)
+        if file is None:  # built into Python
+            continue
+        # A module that uses `kernel` or `intrinsic` may define compiled code. Any other module
+        # matters only for constants: its functions and classes are not part of compiled code.
+        defines_kernels = any(hasattr(module, name) for name in ("kernel", "intrinsic"))
+        values = [getattr(module, alias.name, None) for alias in node.names]
+        if defines_kernels or not all(map(callable, values)):
+            files.append(Path(file))
+    return files
+
+
+@functools.cache
+def _read(path: Path) -> bytes:
     return path.read_bytes()

@@ -1,4 +1,4 @@
-"""Kernels: what is compiled stays on disk, wherever it can, until a file that it is made of changes."""
+"""Compiled kernels stay on disk, where possible, until a file that they depend on changes."""
 
 import os
 import shutil
@@ -31,19 +31,19 @@ CALL = "from outer import outer; print(outer(1), sum(outer.stats.cache_hits.valu
 
 
 def run(folder: Path, call: str = CALL) -> tuple[int, bool]:
-    """Call `outer` in a new process; return what it says, and whether it came from disk."""
-    answer = subprocess.run(
+    """Call `outer` in a new process; return its result, and whether it came from the cache."""
+    process = subprocess.run(
         [sys.executable, "-c", call],
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), *filter(None, sys.path)])},
         capture_output=True,
         text=True,
         check=True,
     )
-    value, cached = answer.stdout.split()
+    value, cached = process.stdout.split()
     return int(value), cached == "True"
 
 
-def test_a_kernel_is_compiled_again_when_one_that_it_calls_has_changed(tmp_path):
+def test_a_kernel_is_recompiled_when_one_that_it_calls_has_changed(tmp_path):
     (tmp_path / "outer.py").write_text(OUTER)
     (tmp_path / "inner.py").write_text(INNER.format(added=1))
     assert run(tmp_path) == (20, False)
@@ -53,8 +53,8 @@ def test_a_kernel_is_compiled_again_when_one_that_it_calls_has_changed(tmp_path)
     assert run(tmp_path) == (30, True)
 
 
-def test_kernels_run_as_python_when_numba_is_told_so(tmp_path, monkeypatch):
-    """So they can be stepped through, and the fuzzer sees their branches."""
+def test_kernels_run_as_python_when_jit_is_disabled(tmp_path, monkeypatch):
+    """So a debugger can step through them, and the fuzzer sees their branches."""
     (tmp_path / "outer.py").write_text(OUTER)
     (tmp_path / "inner.py").write_text(INNER.format(added=1))
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
@@ -66,17 +66,17 @@ sys.dont_write_bytecode = True
 assert not os.access(sys.argv[1], os.W_OK), "the installation is not read-only"
 """
 ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
-BARRED = "-dac_override,-dac_read_search"  # what lets root write everywhere
-AS_A_USER = ["setpriv", f"--bounding-set={BARRED}", f"--inh-caps={BARRED}"] if ROOT else []
+CAPABILITIES = "-dac_override,-dac_read_search"  # with these, root can write everywhere
+AS_A_USER = ["setpriv", f"--bounding-set={CAPABILITIES}", f"--inh-caps={CAPABILITIES}"] if ROOT else []
 needs_permissions = pytest.mark.skipif(
     os.name != "posix" or (ROOT and shutil.which("setpriv") is None),
-    reason="root writes everywhere, and there is no setpriv to stop it",
+    reason="root can write everywhere, and setpriv is not installed to prevent it",
 )
 
 
 @pytest.fixture
 def read_only():
-    """An installation that nobody may write to."""
+    """An installation in folders without write permission."""
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder) / "folder"
         package = folder / "quickdraw_kit"
@@ -86,41 +86,41 @@ def read_only():
             (package / name).write_bytes(source.read_bytes() if name == "kernels.py" else b"")
         (folder / "outer.py").write_text(OUTER)
         (folder / "inner.py").write_text(INNER.format(added=1))
-        for each in (package, folder):
-            each.chmod(0o555)
+        for path in (package, folder):
+            path.chmod(0o555)
         yield folder
-        for each in (folder, package):
-            each.chmod(0o755)
+        for path in (folder, package):
+            path.chmod(0o755)
 
 
-def run_read_only(folder: Path, data_home: Path) -> tuple[int, bool]:
-    kept = {"NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "PYTHONPATH", "COVERAGE_PROCESS_START"}
-    environment = {name: value for name, value in os.environ.items() if name not in kept}
-    answer = subprocess.run(
+def run_read_only(folder: Path, home: Path) -> tuple[int, bool]:
+    removed = {"NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "PYTHONPATH", "COVERAGE_PROCESS_START"}
+    environment = {name: value for name, value in os.environ.items() if name not in removed}
+    process = subprocess.run(
         [*AS_A_USER, sys.executable, "-c", READ_ONLY + CALL, str(folder)],
-        env={**environment, "PYTHONPATH": str(folder), "HOME": str(data_home)},
+        env={**environment, "PYTHONPATH": str(folder), "HOME": str(home)},
         cwd=folder,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert answer.returncode == 0, answer.stderr
-    value, cached = answer.stdout.split()
+    assert process.returncode == 0, process.stderr
+    value, cached = process.stdout.split()
     return int(value), cached == "True"
 
 
 @needs_permissions
-def test_a_read_only_installation_keeps_kernels_in_the_users_cache_folder(read_only):
-    data_home = read_only.parent / "home"
-    data_home.mkdir()
-    assert run_read_only(read_only, data_home) == (20, False)
-    assert run_read_only(read_only, data_home) == (20, True)
-    assert list(data_home.rglob("outer*.nbi"))
+def test_a_read_only_installation_caches_in_the_users_folder(read_only):
+    home = read_only.parent / "home"
+    home.mkdir()
+    assert run_read_only(read_only, home) == (20, False)
+    assert run_read_only(read_only, home) == (20, True)
+    assert list(home.rglob("outer*.nbi"))
     assert not list(read_only.rglob("*.nbi"))
 
 
 @needs_permissions
-def test_kernels_are_compiled_each_time_where_nothing_can_be_written(read_only):
-    data_home = read_only / "home"  # cannot be made
-    assert run_read_only(read_only, data_home) == (20, False)
-    assert run_read_only(read_only, data_home) == (20, False)
+def test_kernels_are_compiled_in_each_process_where_nothing_is_writable(read_only):
+    home = read_only / "home"  # cannot be created
+    assert run_read_only(read_only, home) == (20, False)
+    assert run_read_only(read_only, home) == (20, False)

@@ -1,7 +1,8 @@
-"""Identifiers for drawings that come without: derived from where they stand, never drawn at random.
+"""Identifiers for drawings from formats that have none: derived from the row, never random.
 
-The split, the place in the shuffled order and every join depend on the key_id alone, so a form that
-has none (bitmaps, Sketch-RNN's .npz) gets ones that are the same on every machine and every day.
+The split, the position in the shuffled order and every join depend on the key_id alone. So the
+rows of bitmaps and of Sketch-RNN's .npz get identifiers that are the same on every machine and in
+every run.
 """
 
 import hashlib
@@ -13,7 +14,10 @@ __all__ = ["row_key_ids"]
 
 
 def row_key_ids(name: str, start: int, stop: int) -> npt.NDArray[np.uint64]:
-    """Make identifiers for rows of a file that has none."""
+    """Return identifiers of the rows `start` to `stop` of the data set or file `name`.
+
+    Their highest bit is set, which no official key_id has.
+    """
     base = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little")
     rows = np.arange(start, stop, dtype=np.uint64) + np.uint64(base)
     return rows | np.uint64(1 << 63)

@@ -1,4 +1,4 @@
-"""Bring drawings of any size into the 256 x 256 frame: the first two of Google's four steps."""
+"""Move and scale drawings into the 256 x 256 frame: the first two of Google's four steps."""
 
 from dataclasses import replace
 
@@ -15,16 +15,17 @@ def normalize(batch: DrawingBatch) -> DrawingBatch:
     Parameters
     ----------
     batch : DrawingBatch
-        Any coordinates; one that already starts at 0 and ends at 255 stays as it is.
+        With any coordinates; drawings that fill the frame already are not changed.
 
     Returns
     -------
     DrawingBatch
         With float32 coordinates from 0 to 255 and the same strokes, times and metadata. A drawing
-        without extent (all points equal) moves to the corner.
+        whose points are all equal is moved to the corner.
 
     Examples
     --------
+    >>> from quickdraw_kit import DrawingBatch, normalize
     >>> raw = DrawingBatch.from_strokes([[([-10, 0, 10], [5, 15, 15], [0, 9, 18])]], words=["line"])
     >>> normalize(raw)[0].strokes[0][:, :2]
     array([[  0. ,   0. ],
@@ -33,16 +34,19 @@ def normalize(batch: DrawingBatch) -> DrawingBatch:
     """
     if len(batch.x) == 0:
         return replace(batch, x=batch.x.astype(np.float32), y=batch.y.astype(np.float32))
+
+    # drawings without points have no minimum: reduceat would take one from the next drawing
     counts = batch.point_counts
-    filled = counts > 0
-    starts = batch.point_offsets[:-1][filled]
+    nonempty = counts > 0
+    starts = batch.point_offsets[:-1][nonempty]
+    points = counts[nonempty]
+
     x, y = batch.x.astype(np.float64), batch.y.astype(np.float64)
     low_x, low_y = np.minimum.reduceat(x, starts), np.minimum.reduceat(y, starts)
     extent = np.maximum(
         np.maximum.reduceat(x, starts) - low_x, np.maximum.reduceat(y, starts) - low_y
     )
     scale = np.divide(255.0, extent, out=np.ones_like(extent), where=extent > 0)
-    points = counts[filled]
     x = (x - np.repeat(low_x, points)) * np.repeat(scale, points)
     y = (y - np.repeat(low_y, points)) * np.repeat(scale, points)
     return replace(batch, x=x.astype(np.float32), y=y.astype(np.float32))
