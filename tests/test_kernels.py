@@ -67,7 +67,9 @@ assert not os.access(sys.argv[1], os.W_OK), "the installation is not read-only"
 """
 ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 CAPABILITIES = "-dac_override,-dac_read_search"  # with these, root can write everywhere
-AS_A_USER = ["setpriv", f"--bounding-set={CAPABILITIES}", f"--inh-caps={CAPABILITIES}"] if ROOT else []
+AS_A_USER = (
+    ["setpriv", f"--bounding-set={CAPABILITIES}", f"--inh-caps={CAPABILITIES}"] if ROOT else []
+)
 needs_permissions = pytest.mark.skipif(
     os.name != "posix" or (ROOT and shutil.which("setpriv") is None),
     reason="root can write everywhere, and setpriv is not installed to prevent it",

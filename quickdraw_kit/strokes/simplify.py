@@ -301,7 +301,9 @@ def _reduce(
                         for number in range(workspace.number[c - 1] + 1, workspace.number[c]):
                             fraction = (number - workspace.start[c]) / span
                             px, py = _interpolate(x, y, i, fraction)
-                            between = _scaled_distance(px, py, left_x, left_y, dx, dy, length) / unit
+                            between = (
+                                _scaled_distance(px, py, left_x, left_y, dx, dy, length) / unit
+                            )
                             if between > farthest:
                                 farthest, far_x, far_y, before, after = between, px, py, c, c
                     if distance[c] / unit > farthest:
