@@ -17,7 +17,7 @@ from quickdraw_kit.executors import map_unordered, ray_executor
 from quickdraw_kit.jobs import expand, run_jobs, write_results
 from quickdraw_kit.shards.prepare.intake import Intake
 from quickdraw_kit.shards.prepare.pipeline import prepare
-from quickdraw_kit.storage.store import ObjectStore
+from quickdraw_kit.storage.store import RetryingStore
 from quickdraw_kit.synthetic.generator import write_sample
 
 pytest.importorskip("ray")
@@ -203,9 +203,9 @@ def test_jobs_on_two_nodes_give_what_one_machine_gives(cluster, tmp_path):
 def test_from_a_store_into_a_store_on_two_nodes_one_of_which_is_killed(cluster, s3, tmp_path):
     write_sample(tmp_path / "drawings", drawings=2700)
     prepare([tmp_path / "drawings"], tmp_path / "here", workers=1)
-    store = ObjectStore(f"{s3}/cluster/drawings")
+    store = RetryingStore(f"{s3}/cluster/drawings")
     for path in (tmp_path / "drawings").iterdir():
-        store.put(path, path.name)
+        store.put(path.name, path)
     node, killers = cluster.add_node(num_cpus=1), []
 
     def kill(progress):
@@ -220,8 +220,8 @@ def test_from_a_store_into_a_store_on_two_nodes_one_of_which_is_killed(cluster, 
             [f"{s3}/cluster/drawings"], url, data_home=data_home, executor=executor, progress=kill
         )
     killers[0].join()
-    made = ObjectStore(url)
-    assert {name: made.read(name) for name in made.sizes()} == content(tmp_path / "here")
+    made = RetryingStore(url)
+    assert {name: made.get(name) for name in made.sizes()} == content(tmp_path / "here")
 
 
 def test_a_node_that_does_not_see_the_folders_says_so(executor, tmp_path, monkeypatch):

@@ -1,1 +1,1 @@
-"""Name and fetch what is to be read: files, folders, globs, categories."""
+"""Resolve names, paths and URLs to sources, and download what is not on this machine."""

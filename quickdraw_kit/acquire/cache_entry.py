@@ -1,19 +1,18 @@
-"""Where downloads live, and what makes a file there trusted.
+"""Where downloads are stored, and when a file there is trusted.
 
-A file under its final name is whole: it was checked before it got the name, and a record beside it
-keeps its size and checksums, so that later runs need neither the network nor another look at its
-bytes. What is not whole yet has another name. For ``simplified/cat.ndjson`` there are::
+A file under its final name is complete: it was verified before it got the name. A record beside it
+holds its size and checksums, so that later runs need neither the network nor another pass over its
+bytes. Incomplete files have other names. For ``simplified/cat.ndjson`` there are::
 
     simplified/cat.ndjson                      the file
     simplified/.cat.ndjson.json                its record: version, size, checksums
-    simplified/.cat.ndjson.0f3a91bc.partial    what is received so far of one version
+    simplified/.cat.ndjson.0f3a91bc.partial    what has been received of one version
     simplified/.cat.ndjson.partial.json        which version that is
-    simplified/.cat.ndjson.lock                held by the one process that fetches it
+    simplified/.cat.ndjson.lock                held by the process that downloads it
 """
 
 import contextlib
 import dataclasses
-import hashlib
 import json
 import os
 import secrets
@@ -22,14 +21,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from quickdraw_kit.errors import DataError
-from quickdraw_kit.storage.files import atomic_write, fsync_directory, open_decompressed, parse_json
-from quickdraw_kit.storage.remote import PermanentError, RemoteObject
+from quickdraw_kit.storage.file_info import FileInfo
+from quickdraw_kit.storage.files import atomic_write, fsync_directory, parse_json
+from quickdraw_kit.storage.hashing import md5_and_crc32c
+from quickdraw_kit.storage.retry import PermanentError
 from quickdraw_kit.storage.urls import redact
 
-__all__ = ["Place", "checksums", "content_md5", "get_data_home"]
-
-_PIECE = 1 << 20
+__all__ = ["CacheEntry", "get_data_home"]
 
 
 def get_data_home(data_home: str | os.PathLike[str] | None = None) -> Path:
@@ -37,40 +35,41 @@ def get_data_home(data_home: str | os.PathLike[str] | None = None) -> Path:
 
     Parameters
     ----------
-    home : str or path-like, optional
-        The folder; by default the environment variable ``QUICKDRAW_KIT_HOME``, or else
-        ``quickdraw_kit`` in the platform's cache folder.
+    data_home : str or path-like, optional
+        The folder. By default the environment variable ``QUICKDRAW_KIT_HOME``, or else
+        ``quickdraw_kit`` in the cache folder of the platform.
 
     Returns
     -------
     Path
-        Absolute; it need not exist.
+        An absolute path; the folder need not exist.
 
     Examples
     --------
-    >>> data_home("/data/quickdraw").as_posix()
+    >>> from quickdraw_kit import get_data_home
+    >>> get_data_home("/data/quickdraw").as_posix()
     '/data/quickdraw'
     """
-    named = data_home or os.environ.get("QUICKDRAW_KIT_HOME")
-    if named:
-        return Path(named).expanduser().absolute()
+    given = data_home or os.environ.get("QUICKDRAW_KIT_HOME")
+    if given:
+        return Path(given).expanduser().absolute()
     import platformdirs
 
     return platformdirs.user_cache_path("quickdraw_kit", appauthor=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """The final place of one download and what belongs to it."""
+class CacheEntry:
+    """A file in the folder of downloads, and the hidden files beside it."""
 
     path: Path
 
-    def record(self) -> RemoteObject | None:
-        """Return what is recorded of the whole file, or None."""
-        return _read(self._beside("json"))
+    def record(self) -> FileInfo | None:
+        """Return the record of the complete file, or None."""
+        return _read_info(self._beside("json"))
 
-    def is_whole(self) -> bool:
-        """Tell whether the file stands under its name with the size that is recorded."""
+    def is_complete(self) -> bool:
+        """Return whether the file exists and has the recorded size."""
         record = self.record()
         try:
             return record is not None and self.path.stat().st_size == record.size
@@ -78,67 +77,68 @@ class Place:
             return False
 
     def is_intact(self) -> bool:
-        """Tell whether the file's bytes have the recorded checksums; reads all of it."""
+        """Return whether the file has the recorded checksums; reads all of it."""
         record = self.record()
-        if record is None or not self.is_whole():
+        if record is None or not self.is_complete():
             return False
-        return checksums(self.path) == (record.md5, record.crc32c)
+        return md5_and_crc32c(self.path) == (record.md5, record.crc32c)
 
-    def partial(self) -> tuple[Path, RemoteObject] | None:
-        """Return what is received so far and the version that it is of, or None."""
-        pin = _read(self._beside("partial.json"))
-        found = sorted(self._partials())
-        if pin is None or len(found) != 1:
+    def partial(self) -> tuple[Path, FileInfo] | None:
+        """Return the partial file and the version that it belongs to, or None."""
+        version = _read_info(self._beside("partial.json"))
+        partials = self._partials()
+        if version is None or len(partials) != 1:
             return None
-        return found[0], pin
+        return partials[0], version
 
     def partial_size(self) -> int:
-        """Return the bytes that are received so far and can be used."""
-        kept = self.partial()
-        if kept is None or not kept[1].pinned:
+        """Return the bytes received so far from which a download can go on."""
+        partial = self.partial()
+        if partial is None or not partial[1].has_version:
             return 0
         try:
-            return kept[0].stat().st_size
-        except FileNotFoundError:  # another process has just finished it
+            return partial[0].stat().st_size
+        except FileNotFoundError:  # another process has just completed it
             return 0
 
-    def start(self, pin: RemoteObject) -> Path:
-        """Drop what is received so far, and make an empty file for another version."""
-        self.discard()
+    def start_partial(self, version: FileInfo) -> Path:
+        """Create an empty partial file for a version, and discard any other."""
+        self.discard_partial()
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        _write(self._beside("partial.json"), pin)
+        # The version goes first: a partial file without one is never used.
+        _write_info(self._beside("partial.json"), version)
         partial = self._beside(f"{secrets.token_hex(4)}.partial")
         partial.touch(exist_ok=False)
         return partial
 
-    def discard(self) -> None:
-        """Drop what is received so far."""
+    def discard_partial(self) -> None:
+        """Delete what has been received so far."""
         for path in self._partials():
             path.unlink(missing_ok=True)
         self._beside("partial.json").unlink(missing_ok=True)
 
-    def commit(self, partial: Path, record: RemoteObject) -> None:
-        """Record a file that was checked and give it its final name."""
+    def commit(self, partial: Path, record: FileInfo) -> None:
+        """Record a partial file that was verified, and give it its final name."""
         with partial.open("rb") as file:
             os.fsync(file.fileno())
-        self.remove()  # a record must never stand beside another file than its own
-        _write(self._beside("json"), record)
+        self.remove()  # a record must never be beside a file that it does not describe
+        _write_info(self._beside("json"), record)
         partial.replace(self.path)
         self._beside("partial.json").unlink(missing_ok=True)
         fsync_directory(self.path.parent)
 
-    def adopt(self, record: RemoteObject) -> None:
-        """Record a file that stands under the final name already and was checked."""
-        _write(self._beside("json"), record)
+    def adopt(self, record: FileInfo) -> None:
+        """Record a file that already has the final name and was verified."""
+        _write_info(self._beside("json"), record)
 
     def remove(self) -> None:
-        """Remove the file and its record, so that nothing damaged keeps the final name."""
+        """Delete the file and its record."""
         self.path.unlink(missing_ok=True)
         self._beside("json").unlink(missing_ok=True)
 
     @contextmanager
     def lock(self, stopped: Callable[[], bool], on_wait: Callable[[str], None]) -> Iterator[None]:
-        """Hold this place alone among all processes; it is set free even by a kill."""
+        """Lock this entry for one process; the lock of a process that is killed is released."""
         import filelock
 
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -147,7 +147,7 @@ class Place:
             try:
                 lock.acquire(blocking=False)
             except filelock.Timeout:
-                on_wait("another process is fetching it")
+                on_wait("another process is downloading it")
                 lock.acquire(cancel_check=stopped)
         except filelock.Timeout:
             raise PermanentError("stopped") from None
@@ -156,8 +156,8 @@ class Place:
         finally:
             lock.release()
 
-    def _beside(self, ending: str) -> Path:
-        return self.path.with_name(f".{self.path.name}.{ending}")
+    def _beside(self, suffix: str) -> Path:
+        return self.path.with_name(f".{self.path.name}.{suffix}")
 
     def _partials(self) -> list[Path]:
         start, end = f".{self.path.name}.", ".partial"
@@ -172,40 +172,16 @@ class Place:
         return []
 
 
-def checksums(path: Path) -> tuple[str, str]:
-    """Compute a file's md5 and crc32c."""
-    import google_crc32c
-
-    md5, crc32c = hashlib.md5(usedforsecurity=False), 0
-    with path.open("rb") as file:
-        while piece := file.read(_PIECE):
-            md5.update(piece)
-            crc32c = google_crc32c.extend(crc32c, piece)
-    return md5.hexdigest(), f"{crc32c:08x}"
-
-
-def content_md5(path: Path) -> str:
-    """Compute the md5 of what a compressed file holds."""
-    md5 = hashlib.md5(usedforsecurity=False)
-    try:
-        with open_decompressed(path) as file:
-            while piece := file.read(_PIECE):
-                md5.update(piece)
-    except DataError:
-        return "damaged"
-    return md5.hexdigest()
-
-
-def _read(path: Path) -> RemoteObject | None:
-    """Read a record; one that is missing or not ours counts as none."""
+def _read_info(path: Path) -> FileInfo | None:
+    """Read a record; one that is missing, damaged or foreign is None."""
     try:
         document = parse_json(path.read_bytes())
-        return RemoteObject(**document)
+        return FileInfo(**document)
     except (OSError, ValueError, TypeError):
         return None
 
 
-def _write(path: Path, record: RemoteObject) -> None:
-    record = dataclasses.replace(record, url=redact(record.url))  # folders of downloads are shared
+def _write_info(path: Path, info: FileInfo) -> None:
+    info = dataclasses.replace(info, url=redact(info.url))  # folders of downloads are shared
     with atomic_write(path) as file:
-        file.write(json.dumps(dataclasses.asdict(record), indent=1).encode())
+        file.write(json.dumps(dataclasses.asdict(info), indent=1).encode())

@@ -61,7 +61,7 @@ class RemoteFile:
     urls: tuple[str, ...]
     md5: str | None = None
     gunzip: bool = False
-    only_there: bool = False
+    only_these_urls: bool = False
 
 
 def remote_files(
@@ -106,7 +106,7 @@ def _category(word: str, variant: Variant, mirror: str | None) -> RemoteFile:
     official = name if variant == "sketchrnn" else f"full/{name}"
     places = (official,) if mirror is None else dict.fromkeys((official, name))
     urls = tuple(_address(mirror or BUCKET, place) for place in places)
-    return RemoteFile(name, urls, only_there=mirror is not None)
+    return RemoteFile(name, urls, only_these_urls=mirror is not None)
 
 
 def _idx(
@@ -120,7 +120,7 @@ def _idx(
             tuple(_address(base, name) for base in bases),
             md5,
             gunzip,
-            only_there=mirror is not None,
+            only_these_urls=mirror is not None,
         )
         for name, md5 in sums.items()
     ]

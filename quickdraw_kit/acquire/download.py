@@ -13,18 +13,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from quickdraw_kit.acquire.cache_entry import Place, get_data_home
+from quickdraw_kit.acquire.cache_entry import CacheEntry, get_data_home
 from quickdraw_kit.acquire.catalog import RemoteFile, Variant, remote_files
-from quickdraw_kit.acquire.progress import Progress, Sums
+from quickdraw_kit.acquire.progress import DownloadProgress, ProgressReporter
 from quickdraw_kit.acquire.results import DownloadedFile, DownloadError, DownloadReport
-from quickdraw_kit.acquire.transfer import adopt, fetch, is_here, locate
+from quickdraw_kit.acquire.transfer import Session, adopt_existing, fetch, is_present, locate
 from quickdraw_kit.errors import QuickdrawError
-from quickdraw_kit.storage.remote import (
-    PermanentError,
-    RemoteObject,
-    TemporaryError,
-)
-from quickdraw_kit.storage.retry import RetryPolicy, Session, connected
+from quickdraw_kit.storage.file_info import FileInfo
+from quickdraw_kit.storage.retry import PermanentError, RetryPolicy, TemporaryError
 
 __all__ = ["DownloadOptions", "Fetcher", "download", "fetching", "iter_download"]
 
@@ -69,7 +65,7 @@ def download(
     workers: int = 8,
     dry_run: bool = False,
     verify: bool = False,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[DownloadProgress], None] | None = None,
     retry_policy: RetryPolicy | None = None,
 ) -> DownloadReport:
     """Download categories, MNIST or Fashion-MNIST, whole and checked, or go on where it stopped.
@@ -89,7 +85,7 @@ def download(
     dry_run : bool
         Look at sizes and fetch nothing.
     verify : bool
-        Read files that are there already, and fetch those anew whose checksums are wrong.
+        Read files that are there already, and fetch those anew whose checkreporter are wrong.
     progress : callable, optional
         Takes a `Progress` whenever something happens; from several threads, one at a time.
     patience : RetryPolicy, optional
@@ -145,7 +141,7 @@ def iter_download(
     workers: int = 2,
     keep: bool = True,
     verify: bool = False,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[DownloadProgress], None] | None = None,
     retry_policy: RetryPolicy | None = None,
 ) -> Iterator[DownloadedFile]:
     """Download as `download` does, and yield each file as soon as it is there.
@@ -197,13 +193,13 @@ def fetching(
     workers: int = 2,
     at_once: int = 1,
     retry_policy: RetryPolicy | None = None,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[DownloadProgress], None] | None = None,
 ) -> Iterator["Fetcher"]:
     """Fetch files that a dry run of `download` has found, each when it is asked for."""
     planned = list(planned)
-    files = [RemoteFile(file.name, (file.url,), only_there=True) for file in planned]
+    files = [RemoteFile(file.name, (file.url,), only_these_urls=True) for file in planned]
     with _run(files, root, workers, False, progress, retry_policy) as fetcher:
-        fetcher.sums.begin(planned)
+        fetcher.reporter.start(planned)
         fetcher.check_space(planned, at_once)
         yield fetcher
 
@@ -214,15 +210,17 @@ def _run(
     root: Path,
     workers: int,
     verify: bool,
-    progress: Callable[[Progress], None] | None,
+    progress: Callable[[DownloadProgress], None] | None,
     retry_policy: RetryPolicy | None,
 ) -> Iterator["Fetcher"]:
     """Open the connections and the threads of a run, and end them whatever happens."""
-    with connected(retry_policy) as session:
+    with Session(retry_policy) as session:
         pool = ThreadPoolExecutor(max(1, workers), thread_name_prefix="download")
         try:
             by_name = {file.name: file for file in files}
-            yield Fetcher(by_name, root, session, pool, max(1, workers), verify, Sums(progress))
+            yield Fetcher(
+                by_name, root, session, pool, max(1, workers), verify, ProgressReporter(progress)
+            )
         finally:
             session.stop.set()
             pool.shutdown(cancel_futures=True)
@@ -230,7 +228,7 @@ def _run(
 
 @dataclass(frozen=True, slots=True)
 class Fetcher:
-    """A run: its files by name, connections, threads and sums."""
+    """A run: its files by name, connections, threads and reporter."""
 
     files: dict[str, RemoteFile]
     root: Path
@@ -238,12 +236,12 @@ class Fetcher:
     pool: ThreadPoolExecutor
     workers: int
     verify: bool
-    sums: Sums
+    reporter: ProgressReporter
 
     def plan(self) -> list[DownloadedFile]:
         """Tell for each file whether it is there, and if not, where it is and how large."""
         planned = list(self.pool.map(self._look, self.files.values()))
-        self.sums.begin(planned)
+        self.reporter.start(planned)
         return planned
 
     def check_space(self, planned: Sequence[DownloadedFile], at_once: int = 1) -> None:
@@ -251,7 +249,7 @@ class Fetcher:
         missing: dict[bool, list[int]] = {True: [], False: []}
         for file in planned:
             if file.state == "planned":
-                missing[file.stays].append((file.size or 0) - Place(file.path).partial_size())
+                missing[file.stays].append((file.size or 0) - CacheEntry(file.path).partial_size())
         needed = sum(missing[True]) + sum(sorted(missing[False], reverse=True)[:at_once])
         folder = self.root
         while not folder.exists():
@@ -292,32 +290,32 @@ class Fetcher:
         return self.pool.submit(self._fetch, self.files[planned.name], planned)
 
     def _look(self, file: RemoteFile) -> DownloadedFile:
-        place = Place(self.root / file.name)
-        if is_here(file, place) and (not self.verify or place.is_intact()):
+        place = CacheEntry(self.root / file.name)
+        if is_present(file, place) and (not self.verify or place.is_intact()):
             return self._present(file, place)
-        if adopt(file, place, RemoteObject(file.urls[0])):
+        if adopt_existing(file, place, FileInfo(file.urls[0])):
             return self._present(file, place)
         planned = DownloadedFile(file.name, place.path, "planned", file.urls[0])
         try:
-            found = locate(file, self.session, self.sums.teller(file.name))
+            found = locate(file, self.session, self.reporter.callback(file.name))
         except PermanentError as error:
             return replace(planned, state="failed", error=str(error))
-        if adopt(file, place, found):
+        if adopt_existing(file, place, found):
             return self._present(file, place)
         return replace(planned, url=found.url, size=found.size)
 
-    def _present(self, file: RemoteFile, place: Place) -> DownloadedFile:
-        record = place.record() or RemoteObject(file.urls[0])
+    def _present(self, file: RemoteFile, place: CacheEntry) -> DownloadedFile:
+        record = place.record() or FileInfo(file.urls[0])
         size = place.path.stat().st_size
         return DownloadedFile(file.name, place.path, "present", record.url, size)
 
     def _fetch(self, file: RemoteFile, planned: DownloadedFile) -> DownloadedFile:
         others = tuple(url for url in file.urls if url != planned.url)
         file = replace(file, urls=(planned.url, *others))
-        place = Place(planned.path)
+        place = CacheEntry(planned.path)
         try:
             received = fetch(
-                file, place, self.session, self.sums.teller(file.name), verify=self.verify
+                file, place, self.session, self.reporter.callback(file.name), verify=self.verify
             )
         except (PermanentError, TemporaryError, OSError) as error:
             result = replace(planned, state="failed", error=str(error))
@@ -325,5 +323,5 @@ class Fetcher:
             size = planned.path.stat().st_size
             state: Literal["present", "fetched"] = "present" if received is None else "fetched"
             result = replace(planned, state=state, size=size, received=received or 0)
-        self.sums.finish(result)
+        self.reporter.finish(result)
         return result

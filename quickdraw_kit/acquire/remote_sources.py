@@ -7,10 +7,10 @@ and does not stay: it has a place already, in the store.
 import hashlib
 
 from quickdraw_kit.acquire.results import DownloadedFile
-from quickdraw_kit.errors import DataError, UsageError
-from quickdraw_kit.storage.remote import PermanentError, TemporaryError, find
-from quickdraw_kit.storage.retry import RetryPolicy, connected, persist
-from quickdraw_kit.storage.urls import path_of, redact
+from quickdraw_kit.errors import UsageError
+from quickdraw_kit.storage.retry import RetryPolicy
+from quickdraw_kit.storage.store import RetryingStore
+from quickdraw_kit.storage.urls import path_from_url, redact
 
 __all__ = ["resolve_url"]
 
@@ -19,17 +19,13 @@ _LONGEST = 100  # bytes of a name; what stands beside it has 40 more, and disks 
 
 def resolve_url(url: str, *, retry_policy: RetryPolicy | None = None) -> list[DownloadedFile]:
     """Find the files that an address means, and fetch none."""
-    with connected(retry_policy or RetryPolicy(attempts=3)) as session:
-        try:
-            found = persist(session, lambda: find(session, url))
-        except (TemporaryError, PermanentError) as error:
-            raise DataError(f"{redact(url)}: {error}") from error
+    found = RetryingStore(url, retry_policy or RetryPolicy(attempts=3)).list()
     if not found:
         raise UsageError(f"{redact(url)} does not exist, or holds no file")
     return [
         DownloadedFile(
             _name(file.url),
-            path_of(file.url),
+            path_from_url(file.url),
             "planned",
             file.url,
             file.size,
@@ -46,5 +42,5 @@ def _name(url: str) -> str:
     It ends as the file's own name does, and leaves room for what stands beside it on the way.
     """
     digest = hashlib.sha256(url.encode()).hexdigest()[:16]
-    end = path_of(url).name.encode()[-_LONGEST:].decode(errors="ignore")
+    end = path_from_url(url).name.encode()[-_LONGEST:].decode(errors="ignore")
     return f"{digest}/{end}"

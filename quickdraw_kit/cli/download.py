@@ -14,7 +14,7 @@ from quickdraw_kit.cli.options import Json, _complete_category, print_json
 from quickdraw_kit.errors import UsageError, format_count
 
 if TYPE_CHECKING:
-    from quickdraw_kit.acquire.progress import Progress
+    from quickdraw_kit.acquire.progress import DownloadProgress
 
 __all__ = ["add_to"]
 
@@ -129,7 +129,7 @@ def _show_plan(report: Any) -> None:
 
 
 @contextmanager
-def _progress(*, quiet: bool, bars: bool) -> Iterator[Callable[["Progress"], None] | None]:
+def _progress(*, quiet: bool, bars: bool) -> Iterator[Callable[["DownloadProgress"], None] | None]:
     """Show on standard error how far it is; on a terminal with bars, elsewhere with lines."""
     if quiet:
         yield None
@@ -141,7 +141,7 @@ def _progress(*, quiet: bool, bars: bool) -> Iterator[Callable[["Progress"], Non
 
 
 @contextmanager
-def _bars() -> Iterator[Callable[["Progress"], None]]:
+def _bars() -> Iterator[Callable[["DownloadProgress"], None]]:
     from rich import progress as rich
     from rich.console import Console
 
@@ -156,7 +156,7 @@ def _bars() -> Iterator[Callable[["Progress"], None]]:
     )
     tasks: dict[str, rich.TaskID] = {}
 
-    def show(step: "Progress") -> None:
+    def show(step: "DownloadProgress") -> None:
         if "" not in tasks:
             done, size = step.all_done, step.all_size
             tasks[""] = bars.add_task("all files", completed=done, total=size, note="")
@@ -177,10 +177,10 @@ def _bars() -> Iterator[Callable[["Progress"], None]]:
         yield show
 
 
-def _lines() -> Callable[["Progress"], None]:
+def _lines() -> Callable[["DownloadProgress"], None]:
     said = time.monotonic()
 
-    def show(step: "Progress") -> None:
+    def show(step: "DownloadProgress") -> None:
         nonlocal said
         if step.state in ("fetched", "failed") or (step.state == "waiting" and step.note):
             sys.stderr.write(_line(step) + "\n")
@@ -191,7 +191,7 @@ def _lines() -> Callable[["Progress"], None]:
     return show
 
 
-def _line(step: "Progress") -> str:
+def _line(step: "DownloadProgress") -> str:
     if step.state == "fetched":
         return f"{step.name}: {decimal(step.done)}"
     if step.state == "failed":

@@ -269,13 +269,13 @@ def _is_there(plan: "Plan", out: str, overwrite: bool) -> bool:
     from quickdraw_kit.acquire.cache_entry import get_data_home
     from quickdraw_kit.shards.prepare.upload import finished_there, staging
     from quickdraw_kit.shards.prepare.workdir import finished_here
-    from quickdraw_kit.storage.store import ObjectStore
+    from quickdraw_kit.storage.store import RetryingStore
     from quickdraw_kit.storage.urls import parse_location
 
     place = parse_location(out)
     if isinstance(place, Path):
         return finished_here(replace(plan, out=place), overwrite=overwrite) is not None
-    store = ObjectStore(place)
+    store = RetryingStore(place)
     plan = replace(plan, out=staging(store, get_data_home()))
     return finished_there(store, plan, overwrite=overwrite) is not None
 

@@ -19,7 +19,8 @@ from quickdraw_kit.errors import DataError, IntegrityError, UsageError
 from quickdraw_kit.learn.exporters import CONFIG, export_onnx, export_pt2
 from quickdraw_kit.learn.models.model import Model, dump_model, load_model, save_model
 from quickdraw_kit.learn.models.networks import count_parameters
-from quickdraw_kit.storage.files import atomic_write, parse_json, sha256_file
+from quickdraw_kit.storage.files import atomic_write, parse_json
+from quickdraw_kit.storage.hashing import sha256_file
 
 __all__ = ["FORMATS", "export_model", "model_config", "open_model"]
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quickdraw_kit.errors import IntegrityError
-from quickdraw_kit.shards.formats.writers import hashed_write
 from quickdraw_kit.shards.hashes import SPLITS
-from quickdraw_kit.shards.manifest import FileEntry
+from quickdraw_kit.storage.hashing import FileEntry, hashed_write
 
 __all__ = ["HistogramRow", "read_histogram", "write_histogram"]
 

@@ -8,6 +8,7 @@ itself, so that a flipped byte is found in it as in any other file.
 import dataclasses
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,11 +21,13 @@ from quickdraw_kit.shards.filters import Filters
 from quickdraw_kit.shards.hashes import SPLITS
 from quickdraw_kit.shards.options import PrepareOptions, SplitRule
 from quickdraw_kit.storage.files import atomic_write, parse_json
+from quickdraw_kit.storage.hashing import FileEntry
+from quickdraw_kit.storage.store import RetryingStore
+from quickdraw_kit.storage.urls import parse_location
 
 __all__ = [
     "MANIFEST_NAME",
     "Counts",
-    "FileEntry",
     "Manifest",
     "ShardEntry",
     "SourceEntry",
@@ -34,15 +37,6 @@ __all__ = [
 
 MANIFEST_NAME = "manifest.json"
 FORMAT_VERSION = 1
-
-
-@dataclass(frozen=True, slots=True)
-class FileEntry:
-    """A file of the data set: name, bytes and sha256 (hexadecimal)."""
-
-    name: str
-    bytes: int
-    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,13 +142,13 @@ class Manifest:
             file.write(self.dumps().encode())
 
 
-def load_manifest(folder: Path) -> Manifest:
-    """Read and check the manifest of a folder.
+def load_manifest(location: str | os.PathLike[str] | RetryingStore) -> Manifest:
+    """Read and check the manifest of a data set.
 
     Parameters
     ----------
-    folder : Path
-        The folder of the data set.
+    location : str, path-like or RetryingStore
+        The folder of the data set, its URL, or its store.
 
     Returns
     -------
@@ -166,17 +160,27 @@ def load_manifest(folder: Path) -> Manifest:
     UsageError
         If there is no such folder.
     DataError
-        If the folder has no manifest, or one of another format.
+        If there is no manifest, or one of another format.
     IntegrityError
         If the manifest is not the one that was written.
 
     Examples
     --------
-    >>> load_manifest(getfixture("tmp_path"))
-    Traceback (most recent call last):
-    ...
-    quickdraw_kit.errors.DataError: ...manifest.json does not exist: ...
+    >>> from quickdraw_kit import load_manifest, prepare, write_sample
+    >>> _ = write_sample("drawings", drawings=20, categories=["line"])
+    >>> _ = prepare(["drawings"], "shards", workers=1)
+    >>> load_manifest("shards").categories
+    ('line',)
     """
+    if not isinstance(location, RetryingStore):
+        folder = parse_location(location)
+        if isinstance(folder, Path):
+            return _load_from_folder(folder)
+        location = RetryingStore(folder)
+    return parse_manifest(location.get(MANIFEST_NAME), f"{location}/{MANIFEST_NAME}")
+
+
+def _load_from_folder(folder: Path) -> Manifest:
     path = folder / MANIFEST_NAME
     if not folder.exists():
         raise UsageError(f"{folder} does not exist: expected the folder of a data set")

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 from quickdraw_kit.acquire.sources import Source
-from quickdraw_kit.shards.formats.writers import HashedFile, hashed_write
-from quickdraw_kit.shards.manifest import FileEntry
 from quickdraw_kit.storage.files import open_decompressed
+from quickdraw_kit.storage.hashing import FileEntry, HashedFile, hashed_write
 
 __all__ = ["REJECTS_NAME", "RejectEntry", "write_refused", "write_rejects"]
 

@@ -18,7 +18,8 @@ from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.shards.hashes import SPLITS, split_by_hash
 from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.prepare.record_batches import RecordBatch
-from quickdraw_kit.storage.files import atomic_write, open_decompressed, parse_json, sha256_file
+from quickdraw_kit.storage.files import atomic_write, open_decompressed, parse_json
+from quickdraw_kit.storage.hashing import sha256_file
 
 __all__ = ["NO_SPLIT", "SplitIds", "assign_splits", "read_split_ids"]
 

@@ -14,15 +14,14 @@ from quickdraw_kit.errors import DataError, IntegrityError
 from quickdraw_kit.shards.histogram import read_histogram
 from quickdraw_kit.shards.manifest import (
     MANIFEST_NAME,
-    FileEntry,
     Manifest,
     ShardEntry,
     load_manifest,
 )
 from quickdraw_kit.shards.read.readers import all_labels
 from quickdraw_kit.storage.cache import LocalFiles
-from quickdraw_kit.storage.files import sha256_file
-from quickdraw_kit.storage.store import ObjectStore
+from quickdraw_kit.storage.hashing import FileEntry, sha256_file
+from quickdraw_kit.storage.store import RetryingStore
 from quickdraw_kit.storage.urls import parse_location
 
 __all__ = ["Verification", "verify"]
@@ -96,7 +95,7 @@ def verify(
     if isinstance(where, Path):
         return _verify(_Folder(where), progress)
     with tempfile.TemporaryDirectory() as scratch:
-        return _verify(_Stored(ObjectStore(where), Path(scratch)), progress)
+        return _verify(_Stored(RetryingStore(where), Path(scratch)), progress)
 
 
 class _Place(Protocol):
@@ -178,18 +177,18 @@ class _Folder:
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    store: ObjectStore
+    store: RetryingStore
     folder: Path
 
     def manifest(self) -> Manifest:
-        return self.store.manifest()
+        return load_manifest(self.store)
 
     def names(self) -> Collection[str]:
         return self.store.sizes()
 
     def check(self, file: FileEntry) -> Iterator[str]:
         try:
-            self.store.fetch(file, self.folder / file.name)
+            self.store.download(file, self.folder / file.name)
         except (DataError, IntegrityError) as error:  # not there, or with other bytes
             yield str(error)
 

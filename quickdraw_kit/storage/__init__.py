@@ -1,1 +1,1 @@
-"""Open, commit, fetch and cache files, on disks and in object stores."""
+"""Open, write, hash and cache files, in folders, object stores and on web servers."""

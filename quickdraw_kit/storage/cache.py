@@ -1,8 +1,8 @@
-"""Where the files of a data set lie: in a folder, or in a store, with local copies of some of them.
+"""The files of a data set: in a folder, or in a store with local copies of some of them.
 
-A copy is named by the checksum that the manifest gives, which is checked when the copy is made and
-when a process first uses it. Whoever fetches a file holds the folder of the copies alone, among all
-threads and processes; whoever finds a copy there opens it and waits for nobody.
+A copy is named by the checksum in the manifest, which is verified when the copy is made and when a
+process first opens it. Downloads hold a lock on the cache folder, across threads and processes.
+Opening a copy that exists takes no lock.
 """
 
 import contextlib
@@ -16,126 +16,131 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
 
 from quickdraw_kit.errors import QuickdrawError
-from quickdraw_kit.shards.manifest import FileEntry
-from quickdraw_kit.storage.store import ObjectStore
+from quickdraw_kit.storage.hashing import FileEntry
+from quickdraw_kit.storage.store import RetryingStore
 
 __all__ = ["CACHE_BYTES", "CachedFiles", "Files", "LocalFiles"]
 
 CACHE_BYTES = 20 << 30
-"""What local copies of a data set may take, unless told otherwise."""
+"""Default size of the shard cache."""
 
-_COPY = r"[0-9a-f]{64}\.(?:npy|parquet)"
-_WHOLE = re.compile(_COPY)
-_UNFINISHED = re.compile(rf"\.{_COPY}\.[0-9a-f]{{16}}\.partial")  # as `atomic_write` names them
+_NAME = r"[0-9a-f]{64}\.(?:npy|parquet)"
+_COPY = re.compile(_NAME)
+_PARTIAL = re.compile(rf"\.{_NAME}\.[0-9a-f]{{16}}\.partial")  # as `atomic_write` names them
 
 
 class LocalFiles:
-    """Files that lie in a folder, as they are."""
+    """Files in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def open(self, entry: FileEntry, stop: threading.Event | None = None) -> io.FileIO:
-        """Open a file; there is nothing to wait for."""
+        """Open a file; `stop` is there for `CachedFiles`, which may have to wait."""
         # joining paths would take as long as the rest of opening a shard
         return io.FileIO(f"{self.folder}{os.sep}{entry.name}")
 
 
 class CachedFiles:
-    """Local copies of files in a store, as many as fit."""
+    """Files in a store, with local copies of at most `limit` bytes."""
 
-    def __init__(self, store: ObjectStore, folder: Path, limit: int = CACHE_BYTES) -> None:
+    def __init__(self, store: RetryingStore, folder: Path, limit: int = CACHE_BYTES) -> None:
         self.store = store
         self.folder = folder
         self.limit = limit
-        self._checked: set[str] = set()
+        self._verified: set[str] = set()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.store, self.folder, self.limit)
 
     def open(self, entry: FileEntry, stop: threading.Event | None = None) -> io.FileIO:
-        """Open a local copy, fetched if need be."""
+        """Open the local copy of a file, downloading it first if there is none."""
         path = self.folder / f"{entry.sha256}{PurePosixPath(entry.name).suffix}"
-        copy = self._copy(path, entry)
+        copy = self._open_copy(path, entry)
         if copy is None:
             try:
-                with self._alone(stop):
-                    copy = self._copy(path, entry) or self._fetched(path, entry, stop)
+                with self.lock(stop):
+                    # another process may have made the copy while this one waited
+                    copy = self._open_copy(path, entry) or self._download(path, entry, stop)
             except OSError as error:
                 raise QuickdrawError(
-                    f"no copy of {self.store}/{entry.name} can be kept in {self.folder}: "
-                    f"{error}. Make room there, or name another folder (cache)."
+                    f"{self.store}/{entry.name} cannot be cached in {self.folder}: {error}. "
+                    "Make room there, or name another folder (cache)."
                 ) from error
         return copy
 
-    def _copy(self, path: Path, entry: FileEntry) -> io.FileIO | None:
-        """Open a copy, unless there is none or it is not what it should be."""
-        try:
-            copy = io.FileIO(path)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        if not self._is_right(copy, entry):
-            copy.close()
-            return None
-        with contextlib.suppress(FileNotFoundError, PermissionError):
-            os.utime(path)  # unless it was dropped just now, or is another user's
-        return copy
-
-    def _is_right(self, copy: io.FileIO, entry: FileEntry) -> bool:
-        if os.fstat(copy.fileno()).st_size != entry.bytes:
-            return False
-        if entry.sha256 not in self._checked:
-            with contextlib.suppress(OSError):  # what cannot be read is not right
-                if hashlib.file_digest(copy, "sha256").hexdigest() == entry.sha256:
-                    copy.seek(0)
-                    self._checked.add(entry.sha256)
-        return entry.sha256 in self._checked
-
-    def _fetched(self, path: Path, entry: FileEntry, stop: threading.Event | None) -> io.FileIO:
-        self._make_room(entry.bytes)
-        self.store.fetch(entry, path, stop)
-        self._checked.add(entry.sha256)
-        return io.FileIO(path)
-
     @contextlib.contextmanager
-    def _alone(self, stop: threading.Event | None) -> Iterator[None]:
-        """Hold the folder.
+    def lock(self, stop: threading.Event | None) -> Iterator[None]:
+        """Lock the cache folder, in all threads and processes.
 
-        While a file is fetched too, so that no two processes fetch the same, the bound is one for
-        all of them, and what is unfinished is known to be nobody's. The price is that processes
-        that want different shards fetch one at a time. The ranks of a training want the same.
+        The lock is held while a file is downloaded, for three reasons: no two processes download
+        the same file, one limit holds for all of them, and every partial file in the folder is
+        known to be left by a process that was killed. The price is that processes which want
+        different shards download one at a time; the ranks of a training run want the same.
         """
         import filelock
 
         self.folder.mkdir(parents=True, exist_ok=True)
-        # a new one each time: it excludes threads too, and is nothing that a fork could inherit
+        # A new lock each time: it excludes other threads too, and a fork cannot inherit it.
         lock = filelock.FileLock(self.folder / ".lock")
         try:
-            held = lock.acquire(cancel_check=stop.is_set if stop else None)
+            acquired = lock.acquire(cancel_check=stop.is_set if stop else None)
         except filelock.Timeout:
             raise QuickdrawError(
-                f"stopped while another process fetches to {self.folder}"
+                f"stopped while another process downloads to {self.folder}"
             ) from None
-        with held:
+        with acquired:
             yield
 
-    def _make_room(self, size: int) -> None:
-        """Drop what was left unfinished, and the copies not asked for for the longest time."""
+    def _open_copy(self, path: Path, entry: FileEntry) -> io.FileIO | None:
+        """Open a copy; None if it is missing or damaged."""
+        try:
+            copy = io.FileIO(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if not self._is_valid(copy, entry):
+            copy.close()
+            return None
+        # mark it as used; it may have been evicted just now, or belong to another user
+        with contextlib.suppress(FileNotFoundError, PermissionError):
+            os.utime(path)
+        return copy
+
+    def _is_valid(self, copy: io.FileIO, entry: FileEntry) -> bool:
+        """Check the size, and once per process the checksum."""
+        if os.fstat(copy.fileno()).st_size != entry.bytes:
+            return False
+        if entry.sha256 not in self._verified:
+            with contextlib.suppress(OSError):  # a copy that cannot be read is not valid
+                if hashlib.file_digest(copy, "sha256").hexdigest() == entry.sha256:
+                    copy.seek(0)
+                    self._verified.add(entry.sha256)
+        return entry.sha256 in self._verified
+
+    def _download(self, path: Path, entry: FileEntry, stop: threading.Event | None) -> io.FileIO:
+        self._evict(entry.bytes)
+        self.store.download(entry, path, stop)
+        self._verified.add(entry.sha256)
+        return io.FileIO(path)
+
+    def _evict(self, size: int) -> None:
+        """Delete partial files, and the least recently used copies until `size` bytes fit."""
         copies = []
         for path in self.folder.iterdir():
             if path.is_symlink() or not path.is_file():
                 continue
-            if _UNFINISHED.fullmatch(path.name):
+            if _PARTIAL.fullmatch(path.name):
                 path.unlink()
-            elif _WHOLE.fullmatch(path.name):
+            elif _COPY.fullmatch(path.name):
                 copies.append((path.stat().st_mtime_ns, path.stat().st_size, path))
-        held = sum(bytes_ for _, bytes_, _ in copies)
+
+        used = sum(bytes_ for _, bytes_, _ in copies)
         for _, bytes_, path in sorted(copies):
-            if held + size <= self.limit:
+            if used + size <= self.limit:
                 return
-            with contextlib.suppress(PermissionError):  # Windows keeps what somebody has open
+            with contextlib.suppress(PermissionError):  # Windows does not delete an open file
                 path.unlink()
-                held -= bytes_
+                used -= bytes_
 
 
 Files: TypeAlias = LocalFiles | CachedFiles

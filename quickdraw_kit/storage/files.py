@@ -1,6 +1,5 @@
-"""Open any source as it is, and commit any output whole or not at all."""
+"""Open any file, compressed or not, and write files atomically."""
 
-import hashlib
 import io
 import json
 import os
@@ -21,7 +20,6 @@ __all__ = [
     "fsync_directory",
     "open_decompressed",
     "parse_json",
-    "sha256_file",
 ]
 
 _GZIP = b"\x1f\x8b"
@@ -29,7 +27,7 @@ _ZSTD = b"\x28\xb5\x2f\xfd"
 
 
 def detect_compression(path: Path) -> str | None:
-    """Tell how a file is compressed, by its first bytes and not by its name."""
+    """Return ``"gzip"``, ``"zstd"`` or None, from the first bytes of a file."""
     with path.open("rb") as file:
         magic = file.read(4)
     if magic[:2] == _GZIP:
@@ -38,7 +36,7 @@ def detect_compression(path: Path) -> str | None:
 
 
 def open_decompressed(path: str | os.PathLike[str]) -> BinaryIO:
-    """Open a file for reading bytes, decompressing gzip and zstd on the way."""
+    """Open a file for reading, decompressing gzip and zstd; ``-`` is the standard input."""
     if str(path) == "-":
         return sys.stdin.buffer
     path = Path(path)
@@ -46,7 +44,7 @@ def open_decompressed(path: str | os.PathLike[str]) -> BinaryIO:
         raise DataError(f"{path} is a folder, expected a file")
     match detect_compression(path):
         case "gzip":
-            return _decompressed(path, lambda: zlib.decompressobj(wbits=31), zlib.error)
+            return _decompressed(path, lambda: zlib.decompressobj(wbits=31), zlib.error)  # 31: gzip
         case "zstd":
             import zstandard
 
@@ -58,20 +56,21 @@ def open_decompressed(path: str | os.PathLike[str]) -> BinaryIO:
 
 @contextmanager
 def compressed_writer(file: BinaryIO, path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Compress what is written to a file as its name says."""
+    """Compress what is written to `file` if `path` ends in ``.gz`` or ``.zst``."""
     suffix = Path(path).suffix
     if suffix == ".gz":
         import gzip
 
-        with gzip.GzipFile(fileobj=file, mode="wb", filename="", mtime=0) as packed:
-            yield cast("BinaryIO", packed)
+        # no name and no time, so that equal content gives equal bytes
+        with gzip.GzipFile(fileobj=file, mode="wb", filename="", mtime=0) as compressed:
+            yield cast("BinaryIO", compressed)
     elif suffix == ".zst":
         import zstandard
 
         with zstandard.ZstdCompressor(write_checksum=True).stream_writer(
             file, closefd=False
-        ) as packed:
-            yield cast("BinaryIO", packed)
+        ) as compressed:
+            yield cast("BinaryIO", compressed)
     else:
         yield file
 
@@ -80,45 +79,40 @@ def compressed_writer(file: BinaryIO, path: str | os.PathLike[str]) -> Iterator[
 def atomic_write(path: str | os.PathLike[str], *, sync: bool = True) -> Iterator[BinaryIO]:
     """Write a file that appears under its name complete, or not at all.
 
-    The bytes go to a temporary file in the same folder, are flushed to the disk and renamed. When
-    the block raises, the temporary file is removed and an older file of that name stays.
+    The bytes go to a partial file in the same folder, are flushed to the disk, and the file is
+    renamed. When the block raises, the partial file is deleted and an older file stays. With
+    ``sync=False`` nothing is flushed, for files that need not survive a power cut.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
     try:
-        with temporary.open("x+b") as file:
+        with partial.open("x+b") as file:
             yield file
             file.flush()
             if sync:
                 os.fsync(file.fileno())
-        temporary.replace(path)
+        partial.replace(path)
     except BaseException as error:
         with suppress(OSError):
-            temporary.unlink()
-        if isinstance(error, OSError) and error.filename in (temporary, str(temporary)):
-            error.filename = str(path)  # the other name means nothing to anyone
+            partial.unlink()
+        if isinstance(error, OSError) and error.filename in (partial, str(partial)):
+            error.filename = str(path)  # the name that the caller knows
         raise
     if sync:
         fsync_directory(path.parent)
 
 
 def parse_json(text: str | bytes) -> Any:
-    """Read JSON that anybody may have written."""
+    """Parse JSON of unknown origin; deep nesting is a ValueError as any other mistake."""
     try:
         return json.loads(text)
     except RecursionError:
         raise ValueError("brackets are nested too deeply") from None
 
 
-def sha256_file(path: Path) -> str:
-    """Return the sha256 of a file's bytes, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def fsync_directory(path: Path) -> None:
-    """Flush a folder's entries to the disk, so that a rename in it survives a power cut."""
-    if os.name == "nt":  # Windows has no way to open a folder
+    """Flush a folder to the disk, so that a rename in it survives a power cut."""
+    if os.name == "nt":  # Windows cannot open a folder
         return
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -127,25 +121,26 @@ def fsync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
-def _decompressed(path: Path, frame: Callable[[], Any], error: type[Exception]) -> BinaryIO:
-    return cast("BinaryIO", io.BufferedReader(_Frames(path, frame, error), 1 << 17))
+def _decompressed(path: Path, new_frame: Callable[[], Any], error: type[Exception]) -> BinaryIO:
+    return cast("BinaryIO", io.BufferedReader(_Frames(path, new_frame, error), 1 << 17))
 
 
 class _Frames(io.RawIOBase):
-    """The content of gzip members or zstd frames, one behind the other.
+    """The content of concatenated gzip members or zstd frames.
 
     The readers of both libraries take the end of a file for the end of the data, one of them
-    silently. This one says so when a frame is cut off, and reads so little at once that no input
-    makes it hold more than some 30 MB.
+    silently. This one raises `DataError` when a frame is cut off. It decompresses so little at once
+    that no input makes it use more than about 30 MB.
     """
 
     _STEP = 1024
 
-    def __init__(self, path: Path, frame: Callable[[], Any], error: type[Exception]) -> None:
+    def __init__(self, path: Path, new_frame: Callable[[], Any], error: type[Exception]) -> None:
         self._path, self._file = path, path.open("rb")
-        self._new, self._error = frame, error
-        self._frame: Any = None  # the decompressor, while within a frame
-        self._left, self._ready = b"", memoryview(b"")
+        self._new_frame, self._error = new_frame, error
+        self._frame: Any = None  # the decompressor; None between two frames
+        self._unused = b""  # compressed bytes behind the end of a frame
+        self._content = memoryview(b"")  # decompressed and not yet returned
 
     def readable(self) -> bool:
         return True
@@ -155,29 +150,31 @@ class _Frames(io.RawIOBase):
         super().close()
 
     def readinto(self, target: Any) -> int:
-        while not self._ready:
-            data = self._left or self._file.read(self._STEP)
+        while not self._content:
+            data = self._unused or self._file.read(self._STEP)
             if not data:
                 if self._frame is not None:
-                    raise DataError(f"{self._path} is cut off: fetch it again")
+                    raise DataError(f"{self._path} is cut off: download or copy it again")
                 return 0
-            self._ready = memoryview(self._decompress(data))
-        size = min(len(target), len(self._ready))
-        target[:size] = self._ready[:size]
-        self._ready = self._ready[size:]
+            self._content = memoryview(self._decompress(data))
+        size = min(len(target), len(self._content))
+        target[:size] = self._content[:size]
+        self._content = self._content[size:]
         return size
 
     def _decompress(self, data: bytes) -> bytes:
-        self._left = b""
+        self._unused = b""
         if self._frame is None:
-            data = data.lstrip(b"\0")  # tapes and some tools fill up behind a gzip member
+            data = data.lstrip(b"\0")  # tapes and some tools pad gzip members with zeros
             if not data:
                 return b""
-            self._frame = self._new()
+            self._frame = self._new_frame()
         try:
             content = self._frame.decompress(data)
         except self._error as error:
-            raise DataError(f"{self._path} is damaged: {error}. Fetch it again.") from error
+            raise DataError(
+                f"{self._path} is damaged: {error}. Download or copy it again."
+            ) from error
         if self._frame.eof:
-            self._left, self._frame = self._frame.unused_data, None
+            self._unused, self._frame = self._frame.unused_data, None
         return cast("bytes", content)

@@ -1,134 +1,150 @@
-"""What the transfers of one run share: connections, patience, and the sign to stop."""
+"""Which failures may pass, and how often and how long an operation is tried again."""
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar, cast
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, TypeVar, cast
 
-from quickdraw_kit.storage.remote import PermanentError, TemporaryError
+from quickdraw_kit.errors import QuickdrawError
+from quickdraw_kit.options import check, option
 
 if TYPE_CHECKING:
-    import httpx2
     from tenacity import RetryCallState
 
-__all__ = ["RetryPolicy", "Session", "connected", "persist"]
+__all__ = [
+    "DEFAULT_RETRY_POLICY",
+    "ChangedError",
+    "NotFoundError",
+    "PermanentError",
+    "RetryPolicy",
+    "TemporaryError",
+    "retry",
+]
 
 _Result = TypeVar("_Result")
 
 
+class TemporaryError(QuickdrawError):
+    """A failure that may pass, such as a connection that was cut."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float = 0.0,
+        unreachable: str | None = None,
+        unresolved: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after  # seconds that the server asks to wait
+        self.unreachable = unreachable  # host without a connection
+        self.unresolved = unresolved  # whether the name of that host was not found
+
+
+class ChangedError(TemporaryError):
+    """The file has another version now: what was received so far is useless."""
+
+    def __init__(self, message: str = "the file changed while it was received") -> None:
+        super().__init__(message)
+
+
+class PermanentError(QuickdrawError):
+    """A failure that another attempt would meet as well."""
+
+
+class NotFoundError(PermanentError):
+    """The file does not exist."""
+
+
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How long to bear with a server.
+    """How often to retry a failed request, and how long to wait.
+
+    The wait doubles after each attempt, up to `max_wait`. Up to `first_wait` seconds are added at
+    random, so that many clients do not come back at the same time.
 
     Parameters
     ----------
     attempts : int
-        Failures in a row, without a new byte between them, after which to give up.
-    first_wait, longest_wait : float
-        Seconds before the second attempt, doubled before each further one, and their limit; up to
-        `first_wait` more is added at random, so that many clients do not come back together.
-    longest_retry_after : float
-        Seconds that a server may ask for with ``Retry-After``; whoever asks for more is given up.
-    connect, stall : float
+        Consecutive failures, without a new byte between them, after which to give up.
+    first_wait, max_wait : float
+        Seconds to wait before the second attempt, and at most.
+    max_retry_after : float
+        Longest ``Retry-After`` of a server, in seconds, that is waited for.
+    connect_timeout, read_timeout : float
         Seconds to wait for a connection, and for the next byte.
 
     Examples
     --------
-    >>> RetryPolicy(attempts=2).stall
+    >>> from quickdraw_kit import RetryPolicy
+    >>> RetryPolicy(attempts=2).read_timeout
     30.0
     """
 
-    attempts: int = 6
-    first_wait: float = 1.0
-    longest_wait: float = 60.0
-    longest_retry_after: float = 600.0
-    connect: float = 15.0
-    stall: float = 30.0
+    attempts: Annotated[int, option("Consecutive failures before giving up.", ge=1)] = 6
+    first_wait: Annotated[float, option("Seconds before the second attempt.", ge=0)] = 1.0
+    max_wait: Annotated[float, option("Most seconds between two attempts.", ge=0)] = 60.0
+    max_retry_after: Annotated[float, option("Longest Retry-After to wait for.", ge=0)] = 600.0
+    connect_timeout: Annotated[float, option("Seconds to wait for a connection.", gt=0)] = 15.0
+    read_timeout: Annotated[float, option("Seconds to wait for the next byte.", gt=0)] = 30.0
+
+    def __post_init__(self) -> None:
+        check(self)
 
 
-@dataclass(slots=True)
-class Session:
-    """What the transfers of one run share."""
-
-    client: "httpx2.Client | None"
-    retry_policy: RetryPolicy
-    stop: threading.Event = field(default_factory=threading.Event)
-    unreachable: set[str] = field(default_factory=set)
-
-    def check(self) -> None:
-        """Raise PermanentError when the run is to end."""
-        if self.stop.is_set():
-            raise PermanentError("stopped")
+DEFAULT_RETRY_POLICY = RetryPolicy()
 
 
-@contextmanager
-def connected(retry_policy: RetryPolicy | None = None) -> Iterator[Session]:
-    """Open the connections of a run; when the block ends, so does all that uses them."""
-    from quickdraw_kit.storage.http import new_client
-
-    retry_policy = retry_policy or RetryPolicy()
-    with new_client(connect=retry_policy.connect, stall=retry_policy.stall) as client:
-        session = Session(client, retry_policy)
-        try:
-            yield session
-        finally:
-            session.stop.set()
-
-
-def persist(
-    session: Session,
+def retry(
     attempt: Callable[[], _Result],
+    policy: RetryPolicy,
     *,
-    reached: Callable[[], int] = lambda: 0,
+    stop: threading.Event | None = None,
+    progress: Callable[[], int] = lambda: 0,
     on_wait: Callable[[str], None] = lambda note: None,
-    look_ups: int | None = None,
+    max_lookups: int | None = None,
 ) -> _Result:
-    """Call until it succeeds, as long as the failures are temporary and patience lasts.
+    """Call `attempt` until it succeeds, fails permanently, or the policy is exhausted.
 
-    Failures are counted anew whenever more is received than ever before: a line that is cut every
-    minute brings any file in the end, and a server that always starts from the beginning does not
-    hold us for ever.
+    `progress` returns the bytes received so far. Whenever that is more than ever before, failures
+    are counted from one again: a connection that is cut every minute still completes any file,
+    and a server that restarts from the beginning each time does not hold us forever.
+
+    `max_lookups` limits the attempts for a host whose name is not found. Setting `stop` ends waits.
     """
     import tenacity
 
-    retry_policy = session.retry_policy
-    backoff = tenacity.wait_exponential(retry_policy.first_wait, max=retry_policy.longest_wait)
-    jitter = tenacity.wait_random(0, retry_policy.first_wait)
-    farthest = reached()
+    stop = stop or threading.Event()
+    backoff = tenacity.wait_exponential(policy.first_wait, max=policy.max_wait)
+    jitter = tenacity.wait_random(0, policy.first_wait)
+    most_received = progress()
 
     def failure(state: "RetryCallState") -> TemporaryError:
         return cast("TemporaryError", state.outcome and state.outcome.exception())
 
-    def most(state: "RetryCallState") -> int:
-        if look_ups is not None and failure(state).unresolved:
-            return min(look_ups, retry_policy.attempts)
-        return retry_policy.attempts
+    def max_attempts(state: "RetryCallState") -> int:
+        if max_lookups is not None and failure(state).unresolved:
+            return min(max_lookups, policy.attempts)
+        return policy.attempts
 
-    def forgive(state: "RetryCallState") -> None:
-        nonlocal farthest
-        if (now := reached()) > farthest:
-            farthest, state.attempt_number = now, 1
-
-    def announce(state: "RetryCallState") -> None:
-        on_wait(f"{failure(state)}; again in {state.upcoming_sleep:.0f} s")
+    def count_from_one_after_progress(state: "RetryCallState") -> None:
+        nonlocal most_received
+        if (received := progress()) > most_received:
+            most_received, state.attempt_number = received, 1
 
     attempts = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(TemporaryError),
-        after=forgive,
+        after=count_from_one_after_progress,
         wait=lambda state: max(backoff(state), failure(state).retry_after) + jitter(state),
         stop=lambda state: (
-            state.attempt_number >= most(state)
-            or session.stop.is_set()
-            or failure(state).retry_after > retry_policy.longest_retry_after
+            state.attempt_number >= max_attempts(state)
+            or stop.is_set()
+            or failure(state).retry_after > policy.max_retry_after
         ),
-        before_sleep=announce,
-        sleep=tenacity.sleep_using_event(session.stop),
+        before_sleep=lambda state: on_wait(
+            f"{failure(state)}; again in {state.upcoming_sleep:.0f} s"
+        ),
+        sleep=tenacity.sleep_using_event(stop),
         reraise=True,
     )
-    try:
-        return attempts(attempt)
-    except TemporaryError as error:
-        if error.unreachable:
-            session.unreachable.add(error.unreachable)
-        raise
+    return attempts(attempt)

@@ -1,147 +1,214 @@
-"""Data sets in object stores: files that are sent, and fetched and checked.
+"""One interface to folders, object stores and web servers.
 
-A store has no rename and no lock, but a file in it appears whole or not at all; so the rule stays
-the same: every file of a data set first, its manifest last.
+A store has no lock, and object stores have no rename, but a file in one appears complete or not at
+all. Data sets rely on that: every file is written first, and the manifest last.
 """
 
-import contextlib
-import dataclasses
+import functools
 import hashlib
 import os
 import threading
-from collections.abc import Callable
-from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
-from quickdraw_kit.errors import DataError, IntegrityError, QuickdrawError, UsageError
-from quickdraw_kit.shards.manifest import MANIFEST_NAME, FileEntry, Manifest, parse_manifest
+from quickdraw_kit.errors import DataError, IntegrityError, QuickdrawError
+from quickdraw_kit.storage.file_info import FileInfo, RangeReader
 from quickdraw_kit.storage.files import atomic_write
-from quickdraw_kit.storage.object_store import failures
-from quickdraw_kit.storage.remote import PermanentError, TemporaryError
-from quickdraw_kit.storage.retry import RetryPolicy, Session, persist
-from quickdraw_kit.storage.urls import redact
+from quickdraw_kit.storage.filesystem import CHUNK_BYTES, FilesystemStore
+from quickdraw_kit.storage.hashing import FileEntry
+from quickdraw_kit.storage.http import HTTPClient, HTTPStore
+from quickdraw_kit.storage.retry import (
+    DEFAULT_RETRY_POLICY,
+    ChangedError,
+    NotFoundError,
+    PermanentError,
+    RetryPolicy,
+    TemporaryError,
+    retry,
+)
+from quickdraw_kit.storage.urls import is_http_url
 
-__all__ = ["ObjectStore"]
+__all__ = ["RetryingStore", "Store", "open_store"]
 
 _Result = TypeVar("_Result")
-_PIECE = 8 << 20
 
 
-class ObjectStore:
-    """A folder in an object store, or in any other file system that fsspec knows."""
+class Store(Protocol):
+    """Files at a location. Names are relative to it; the empty name is the location itself.
 
-    def __init__(self, url: str, retry_policy: RetryPolicy | None = None) -> None:
-        self.url = url.rstrip("/")
-        self._session = Session(None, retry_policy or RetryPolicy())
-        self._connect()
+    Each call makes one attempt. It raises `PermanentError`, of which `NotFoundError` is one, or
+    `TemporaryError`, of which `ChangedError` is one.
+    """
 
-    def __str__(self) -> str:
-        return redact(self.url)  # as it may be told
+    url: str  # may contain credentials; str() of the store does not
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.url, self._session.retry_policy)
+    def stat(self, name: str = "") -> FileInfo:
+        """Return what is known of a file without reading it."""
+        ...
 
-    def _connect(self) -> None:
-        import fsspec  # type: ignore[import-untyped]
+    def list(self, name: str = "") -> Sequence[FileInfo]:
+        """Return the file itself, the files in the folder, or those that match the pattern."""
+        ...
 
-        try:
-            self._driver, self._root = fsspec.url_to_fs(self.url)
-        except ImportError as error:
-            raise UsageError(
-                f"{self} needs a driver that is not installed: {error}. "
-                'Run: pip install "quickdraw-kit[cloud]"'
-            ) from error
-        except ValueError as error:
-            raise UsageError(f"{self} is no address of a store: {error}") from error
-        self._process = os.getpid()
+    def get(self, name: str = "") -> bytes:
+        """Return the bytes of a file."""
+        ...
 
-    @property
-    def _system(self) -> Any:
-        """The driver; in a process that was forked another, for it has threads and connections."""
-        if self._process != os.getpid():
-            self._connect()
-        return self._driver
+    def open_range(
+        self, name: str = "", offset: int = 0, expected: FileInfo | None = None
+    ) -> AbstractContextManager[RangeReader]:
+        """Read a file from `offset` on, provided that it is still the `expected` version.
 
-    def stop(self) -> None:
-        """Wait for nothing any more: what fails from now on fails at once."""
-        self._session.stop.set()
+        Otherwise the reader starts at 0, or `ChangedError` is raised.
+        """
+        ...
 
-    def _path(self, name: str) -> str:
-        return f"{self._root}/{name}"
-
-    def read(self, name: str) -> bytes:
-        """Return the bytes of a small file."""
-        content: bytes = self._persist(name, lambda: self._system.cat_file(self._path(name)))
-        return content
-
-    def manifest(self) -> Manifest:
-        """Return the manifest of the data set that is here."""
-        return parse_manifest(self.read(MANIFEST_NAME), f"{self}/{MANIFEST_NAME}")
-
-    def write(self, name: str, content: bytes) -> None:
-        """Write a small file."""
-        self._persist(name, lambda: self._system.pipe_file(self._path(name), content))
-
-    def put(self, path: Path, name: str) -> None:
-        """Send a file."""
-        self._persist(name, lambda: self._system.put_file(str(path), self._path(name)))
-
-    def sizes(self) -> dict[str, int]:
-        """Return the names of the files in this folder, not in those below it, and their bytes."""
-        self._system.invalidate_cache()
-        try:
-            entries = self._persist("", lambda: self._system.ls(self._root, detail=True))
-        except DataError:  # a folder is there as soon as a file is in it
-            return {}
-        files = [entry for entry in entries if entry["type"] == "file"]
-        return {PurePosixPath(entry["name"]).name: int(entry["size"]) for entry in files}
+    def put(self, name: str, data: bytes | Path) -> None:
+        """Write bytes, or send a local file."""
+        ...
 
     def delete(self, name: str) -> None:
-        """Delete a file; it need not be there."""
-        with contextlib.suppress(DataError):
-            self._persist(name, lambda: self._system.rm_file(self._path(name)))
+        """Delete a file; it need not exist."""
+        ...
 
-    def fetch(self, entry: FileEntry, path: Path, stop: threading.Event | None = None) -> None:
-        """Fetch a file; it appears at `path` whole and checked, or not at all."""
-        session = dataclasses.replace(self._session, stop=stop or self._session.stop)
-        source = self._persist(
-            entry.name,
-            lambda: self._system.open(self._path(entry.name), "rb", cache_type="none"),
-            session,
-        )
 
-        def piece() -> bytes:
-            session.check()
-            source.seek(start)  # a piece that was cut off is asked for again
-            content: bytes = source.read(_PIECE)
-            return content
+def open_store(
+    location: str | os.PathLike[str],
+    client: HTTPClient | None = None,
+    *,
+    chunk_bytes: int = CHUNK_BYTES,
+) -> Store:
+    """Return the store of a path or URL; `client` is shared by stores on web servers."""
+    if isinstance(location, str) and is_http_url(location):
+        return HTTPStore(location, client)
+    return FilesystemStore(location, chunk_bytes=chunk_bytes)
 
-        with source, atomic_write(path) as out:
-            start, digest = 0, hashlib.sha256()
-            while content := self._persist(entry.name, piece, session):
-                out.write(content)
-                digest.update(content)
-                start += len(content)
-            if (found := digest.hexdigest()) != entry.sha256:
+
+class RetryingStore:
+    """A store whose calls are retried, and whose errors name the file.
+
+    A missing file is a `DataError`, any other failure a `QuickdrawError`. Threads may share one,
+    and it can be pickled.
+    """
+
+    def __init__(
+        self,
+        location: str | os.PathLike[str],
+        retry_policy: RetryPolicy | None = None,
+        *,
+        chunk_bytes: int = CHUNK_BYTES,
+    ) -> None:
+        self._policy = retry_policy or DEFAULT_RETRY_POLICY
+        self._chunk_bytes = chunk_bytes
+        self._store = open_store(location, HTTPClient(self._policy), chunk_bytes=chunk_bytes)
+        self._stop = threading.Event()
+
+    @property
+    def url(self) -> str:
+        """The location; may contain credentials."""
+        return self._store.url
+
+    def __str__(self) -> str:
+        return str(self._store)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        make = functools.partial(type(self), chunk_bytes=self._chunk_bytes)
+        return make, (self.url, self._policy)
+
+    def stop(self) -> None:
+        """End all waits: calls that fail from now on are not retried."""
+        self._stop.set()
+
+    def stat(self, name: str = "") -> FileInfo:
+        """Return what is known of a file without reading it."""
+        return self._retry(name, lambda: self._store.stat(name))
+
+    def list(self, name: str = "") -> Sequence[FileInfo]:
+        """Return the file itself, the files in the folder, or those that match the pattern."""
+        return self._retry(name, lambda: self._store.list(name))
+
+    def sizes(self) -> dict[str, int]:
+        """Return the size of each file in this folder, by name; subfolders are left out."""
+        try:
+            return {info.name: info.size or 0 for info in self.list()}
+        except DataError:  # a folder exists as soon as a file is in it
+            return {}
+
+    def get(self, name: str = "") -> bytes:
+        """Return the bytes of a file."""
+        return self._retry(name, lambda: self._store.get(name))
+
+    def put(self, name: str, data: bytes | Path) -> None:
+        """Write bytes, or send a local file."""
+        self._retry(name, lambda: self._store.put(name, data))
+
+    def delete(self, name: str) -> None:
+        """Delete a file; it need not exist."""
+        self._retry(name, lambda: self._store.delete(name))
+
+    def download(self, entry: FileEntry, path: Path, stop: threading.Event | None = None) -> None:
+        """Download a file; it appears at `path` complete and with the right checksum, or not.
+
+        When a connection is cut, the download goes on where it was. Setting `stop` ends it.
+        """
+        stop = stop or self._stop
+        with atomic_write(path) as out:
+            info: FileInfo | None = None
+            done, digest = 0, hashlib.sha256()
+
+            def attempt() -> None:
+                nonlocal info, done, digest
+                with self._store.open_range(entry.name, done, info) as reader:
+                    # Anything but the rest of the same version is received from its start.
+                    if reader.start != done or info is None:
+                        out.seek(0)
+                        out.truncate()
+                        done, digest = 0, hashlib.sha256()
+                    info = reader.info
+                    if info.size not in (None, entry.bytes):
+                        raise IntegrityError(
+                            f"{self}/{entry.name} has {info.size} bytes, expected {entry.bytes}: "
+                            "it is not the file that the manifest lists"
+                        )
+                    for chunk in reader.chunks:
+                        out.write(chunk)
+                        digest.update(chunk)
+                        done += len(chunk)
+                        if stop.is_set():
+                            raise PermanentError("stopped")
+                        if done == entry.bytes:
+                            return  # the checksum proves more than another look at the version
+
+            def attempt_or_restart() -> None:
+                nonlocal info
+                try:
+                    attempt()
+                except ChangedError:
+                    info = None
+                    raise
+
+            self._retry(entry.name, attempt_or_restart, stop, progress=lambda: done)
+            if (sha256 := digest.hexdigest()) != entry.sha256:
                 raise IntegrityError(
-                    f"{self}/{entry.name} has sha256 {found[:12]}..., expected "
-                    f"{entry.sha256[:12]}...: it is not the file that the manifest names"
+                    f"{self}/{entry.name} has sha256 {sha256[:12]}..., expected "
+                    f"{entry.sha256[:12]}...: it is not the file that the manifest lists"
                 )
 
-    def _persist(
-        self, name: str, attempt: Callable[[], _Result], session: Session | None = None
+    def _retry(
+        self,
+        name: str,
+        attempt: Callable[[], _Result],
+        stop: threading.Event | None = None,
+        progress: Callable[[], int] = lambda: 0,
     ) -> _Result:
-        """Try until patience ends, and turn what drivers raise into errors that say where."""
-
-        def once() -> _Result:
-            with failures():
-                return attempt()
-
+        file = f"{self}/{name}" if name else str(self)
         try:
-            return persist(session or self._session, once)
+            return retry(attempt, self._policy, stop=stop or self._stop, progress=progress)
+        except NotFoundError as error:
+            raise DataError(f"{file} does not exist") from error
         except PermanentError as error:
-            if isinstance(error.__cause__, FileNotFoundError):
-                raise DataError(f"{self}/{name} does not exist") from error
-            raise QuickdrawError(f"{self}/{name}: {error}") from error
+            raise QuickdrawError(f"{file}: {error}") from error
         except TemporaryError as error:
-            raise QuickdrawError(f"{self}/{name}: {error}. Try again later.") from error
+            raise QuickdrawError(f"{file}: {error}. Try again later.") from error

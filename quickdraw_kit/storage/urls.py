@@ -1,6 +1,6 @@
-"""What an address says, without asking anyone: whose machine it means, and what of it may be told.
+"""Locations: a path or a URL, and what of a URL may be shown.
 
-Addresses hold secrets: a password before the host, a signature in the query. Names, records and
+URLs contain secrets: a password before the host, a signature in the query. File names, records and
 messages are made of the rest.
 """
 
@@ -11,56 +11,56 @@ from urllib.request import url2pathname
 
 from quickdraw_kit.errors import UsageError
 
-__all__ = ["is_http_url", "parse_location", "path_of", "redact"]
+__all__ = ["is_http_url", "parse_location", "path_from_url", "redact"]
 
-_HERE = {"file", "local"}
-_WEB = {"http", "https"}
+_LOCAL = {"file", "local"}
+_HTTP = {"http", "https"}
 
 
-def parse_location(place: str | os.PathLike[str]) -> Path | str:
-    """Tell what a person means by a place: a path of this machine, or the address of another."""
-    text = os.fspath(place)
+def parse_location(location: str | os.PathLike[str]) -> Path | str:
+    """Return a path of this machine, from a path or a file URL; or another URL as it is."""
+    text = os.fspath(location)
     scheme, mark, rest = text.partition("://")
     if not mark:
         return Path(text)
-    if scheme.lower() in _HERE:
+    if scheme.lower() in _LOCAL:
         host, slash, path = rest.partition("/")
         if not slash or host not in ("", "localhost"):
             raise UsageError(
-                f"{text} is no path of this machine: expected three slashes, as in "
+                f"{text} is not a path of this machine: expected three slashes, as in "
                 "file:///data/shards"
             )
         return Path(url2pathname(f"/{path}"))
     if not scheme or not rest.strip("/"):
-        raise UsageError(f"{text} names no place: expected one such as s3://bucket/folder")
+        raise UsageError(f"{text} is not a location: expected one such as s3://bucket/folder")
     return text
 
 
 def is_http_url(url: str) -> bool:
-    """Tell whether an address is one of the web."""
+    """Return whether a URL starts with http:// or https://."""
     scheme, mark, _ = url.partition("://")
-    return bool(mark) and scheme.lower() in _WEB
+    return bool(mark) and scheme.lower() in _HTTP
 
 
 def redact(url: str) -> str:
-    """Write an address as it may be told to others: without credentials and without its query."""
+    """Return a URL without credentials and without its query."""
     bare = _without_query(url)
     return f"{_without_user(bare)}{'?...' if bare != url else ''}"
 
 
-def path_of(url: str) -> Path:
-    """Write an address as a path, from which names and forms are read."""
+def path_from_url(url: str) -> Path:
+    """Return a redacted URL as a path, whose name and suffixes are those of the file."""
     bare = _without_user(_without_query(url))
     return Path(unquote(bare) if is_http_url(url) else bare)
 
 
 def _without_query(url: str) -> str:
-    """Leave out what follows the path; in a store a question mark is part of a name."""
+    """Remove query and fragment; in an object store a question mark is part of a name."""
     return url.partition("#")[0].partition("?")[0] if is_http_url(url) else url
 
 
 def _without_user(url: str) -> str:
-    """Leave out who asks; what Azure writes before an @ without a password is a container."""
+    """Remove the user; but what Azure writes before an @, without a password, is a container."""
     scheme, mark, rest = url.partition("://")
     authority, slash, path = rest.partition("/")
     user, _, host = authority.rpartition("@")

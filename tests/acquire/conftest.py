@@ -9,7 +9,7 @@ from quickdraw_kit.acquire.download import download
 from quickdraw_kit.storage.retry import RetryPolicy
 from tests.acquire.bucket import Bucket
 
-QUICK = RetryPolicy(attempts=4, first_wait=0.01, longest_wait=0.04, connect=5, stall=0.4)
+QUICK = RetryPolicy(attempts=4, first_wait=0.01, max_wait=0.04, connect_timeout=5, read_timeout=0.4)
 
 
 @pytest.fixture

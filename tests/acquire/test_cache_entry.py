@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from quickdraw_kit.acquire.cache_entry import Place, checksums, content_md5, get_data_home
-from quickdraw_kit.storage.remote import PermanentError, RemoteObject
+from quickdraw_kit.acquire.cache_entry import CacheEntry, checksums, content_md5, get_data_home
+from quickdraw_kit.storage.retry import PermanentError, RemoteObject
 
 VERSION = RemoteObject("https://x/cat", 3, etag='"a"')
 
 
 @pytest.fixture
 def place(tmp_path):
-    return Place(tmp_path / "kind" / "cat.ndjson")
+    return CacheEntry(tmp_path / "kind" / "cat.ndjson")
 
 
-def whole(place) -> Place:
+def whole(place) -> CacheEntry:
     partial = place.start(VERSION)
     partial.write_bytes(b"abc")
     md5, crc32c = checksums(partial)
@@ -89,7 +89,7 @@ def test_what_cannot_be_pinned_is_of_no_use_later(place):
 
 
 def test_names_that_begin_alike_do_not_meddle(tmp_path):
-    cat, other = Place(tmp_path / "cat.nd"), Place(tmp_path / "cat.nd.json")
+    cat, other = CacheEntry(tmp_path / "cat.nd"), CacheEntry(tmp_path / "cat.nd.json")
     kept = other.start(VERSION)
     cat.start(VERSION)
     cat.discard()

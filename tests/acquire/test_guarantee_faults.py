@@ -269,7 +269,7 @@ def test_no_sequence_of_faults_leaves_a_wrong_file(tmp_path_factory, faults):
     try:
         bucket.put(PATH, content(40_000))
         bucket.fail(PATH, *faults)
-        retry_policy = RetryPolicy(attempts=3, first_wait=0.001, longest_wait=0.002, stall=0.3)
+        retry_policy = RetryPolicy(attempts=3, first_wait=0.001, max_wait=0.002, read_timeout=0.3)
         for _ in range(len(faults) + 1):
             try:
                 download(["cat"], data_home=data_home, mirror=bucket.url, retry_policy=retry_policy)

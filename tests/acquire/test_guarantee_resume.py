@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from quickdraw_kit.acquire.cache_entry import Place
+from quickdraw_kit.acquire.cache_entry import CacheEntry
 from tests.acquire.bucket import Fault
 from tests.acquire.conftest import content, leftovers, visible
 
@@ -81,7 +81,7 @@ def test_after_kill_9_only_the_rest_is_fetched(slow, data_home, get):
     process.wait_for("receiving simplified/cat.ndjson 3")
     process.kill()
     assert visible(data_home) == {}
-    kept = Place(data_home / NAME).partial_size()
+    kept = CacheEntry(data_home / NAME).partial_size()
     assert 0 < kept < SIZE
     quicken(slow)
     report = get(["cat"])
@@ -97,7 +97,7 @@ def test_after_ctrl_c_only_the_rest_is_fetched(slow, data_home, get):
     process = Process(data_home, slow, "cat")
     process.wait_for("receiving simplified/cat.ndjson 3")
     assert "KeyboardInterrupt" in process.interrupt()
-    kept = Place(data_home / NAME).partial_size()
+    kept = CacheEntry(data_home / NAME).partial_size()
     assert 0 < kept < SIZE
     quicken(slow)
     assert get(["cat"]).received == SIZE - kept
@@ -109,7 +109,7 @@ def test_a_kill_just_before_the_check_asks_for_no_byte_again(bucket, data_home, 
     bucket.fail(PATH, Fault(cut=100_000), Fault(status=403))
     with pytest.raises(Exception, match="403"):
         get(["cat"])
-    partial, _ = Place(data_home / NAME).partial()
+    partial, _ = CacheEntry(data_home / NAME).partial()
     partial.write_bytes(content(SIZE))
     bucket.log.clear()
     assert get(["cat"]).received == 0
@@ -130,7 +130,7 @@ def test_bytes_that_a_power_cut_lost_are_found(bucket, data_home, get):
     bucket.fail(PATH, Fault(cut=500_000), Fault(status=403))
     with pytest.raises(Exception, match="403"):
         get(["cat"])
-    partial, _ = Place(data_home / NAME).partial()
+    partial, _ = CacheEntry(data_home / NAME).partial()
     with partial.open("r+b") as file:
         file.seek(400_000)
         file.write(bytes(100_000))
@@ -145,7 +145,7 @@ def test_notes_that_do_not_fit_start_over(bucket, data_home, get, damage):
     with pytest.raises(Exception, match="403"):
         get(["cat"])
     folder = data_home / "simplified"
-    partial, _ = Place(data_home / NAME).partial()
+    partial, _ = CacheEntry(data_home / NAME).partial()
     match damage:
         case "missing":
             (folder / ".cat.ndjson.partial.json").unlink()

@@ -9,7 +9,7 @@ import sys
 import pytest
 import typer
 
-from quickdraw_kit.acquire.progress import Progress
+from quickdraw_kit.acquire.progress import DownloadProgress
 from quickdraw_kit.acquire.results import DownloadError
 from quickdraw_kit.cli import download as command
 from quickdraw_kit.errors import UsageError
@@ -137,7 +137,7 @@ def test_on_a_terminal_there_are_bars(bucket, tmp_path):
 def test_plain_lines_are_few(capsys):
     show = command._lines()
     for done in range(1000):
-        show(Progress("a", "receiving", done, 1000, done, 1000))
-    show(Progress("a", "waiting", 999, 1000, 999, 1000, "503; again in 2 s"))
-    show(Progress("a", "fetched", 1000, 1000, 1000, 1000))
+        show(DownloadProgress("a", "receiving", done, 1000, done, 1000))
+    show(DownloadProgress("a", "waiting", 999, 1000, 999, 1000, "503; again in 2 s"))
+    show(DownloadProgress("a", "fetched", 1000, 1000, 1000, 1000))
     assert capsys.readouterr().err == "a: 503; again in 2 s\na: 1.0 kB\n"

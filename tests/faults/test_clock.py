@@ -17,12 +17,12 @@ from pathlib import Path
 
 import pytest
 
-from quickdraw_kit.acquire.cache_entry import Place
+from quickdraw_kit.acquire.cache_entry import CacheEntry
 from quickdraw_kit.errors import DataError
 from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.prepare.pipeline import prepare
 from quickdraw_kit.shards.read.dataset import open_shards
-from quickdraw_kit.storage.store import ObjectStore
+from quickdraw_kit.storage.store import RetryingStore
 from quickdraw_kit.synthetic.generator import write_sample
 from tests.acquire.bucket import Bucket, Fault
 from tests.acquire.conftest import content as some_bytes
@@ -172,7 +172,7 @@ def test_download(jumping, tmp_path):
     finally:
         bucket.close()
     for word in ("cat", "dog"):
-        place = Place(tmp_path / "home" / "simplified" / f"{word}.ndjson")
+        place = CacheEntry(tmp_path / "home" / "simplified" / f"{word}.ndjson")
         assert place.path.read_bytes() == data
         assert place.is_intact()
     assert bucket.sent() - received < 2 * len(data), "what was there was not fetched again"
@@ -227,9 +227,9 @@ def test_a_source_whose_time_changes_while_it_is_read_is_refused(tmp_path, monke
 def test_the_cache_of_a_store_keeps_to_its_bound_whatever_the_times_of_its_files(
     sample, tmp_path, tally
 ):
-    store = ObjectStore("memory://clock/shards")
+    store = RetryingStore("memory://clock/shards")
     for path in (sample / "shards").iterdir():
-        store.put(path, path.name)
+        store.put(path.name, path)
     max_per_category = 600_000
     dataset = open_shards("memory://clock/shards", cache=tmp_path, cache_bytes=max_per_category)
     expected = open_shards(sample / "shards")

@@ -13,7 +13,7 @@ from quickdraw_kit.errors import DataError, IntegrityError, UsageError
 from quickdraw_kit.learn import export
 from quickdraw_kit.learn.export import FORMATS, export_model, model_config, open_model
 from quickdraw_kit.learn.models.model import Model, save_model
-from quickdraw_kit.storage.files import sha256_file
+from quickdraw_kit.storage.hashing import sha256_file
 
 NAMES = ("cat", "hot air balloon", "naïve 熊")
 

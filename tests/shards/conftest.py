@@ -7,7 +7,7 @@ import pytest
 from quickdraw_kit.storage.retry import RetryPolicy
 from tests.shards.flaky import Flaky
 
-QUICK = RetryPolicy(attempts=8, first_wait=0.01, longest_wait=0.04)
+QUICK = RetryPolicy(attempts=8, first_wait=0.01, max_wait=0.04)
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +54,7 @@ def flaky(s3_server, s3, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", made.url)
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     monkeypatch.setattr(s3fs.S3FileSystem, "retries", 1)
-    monkeypatch.setattr("quickdraw_kit.storage.store.Patience", lambda: QUICK)
+    monkeypatch.setattr("quickdraw_kit.storage.store.DEFAULT_RETRY_POLICY", QUICK)
     s3fs.S3FileSystem.clear_instance_cache()
     yield made
     made.close()

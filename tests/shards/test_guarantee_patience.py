@@ -9,15 +9,16 @@ import time
 
 import numpy as np
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from quickdraw_kit.errors import DataError, QuickdrawError
-from quickdraw_kit.shards.manifest import FileEntry
 from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.prepare.pipeline import prepare
 from quickdraw_kit.shards.read.dataset import ShardDataset, open_shards
 from quickdraw_kit.storage.cache import CachedFiles
+from quickdraw_kit.storage.hashing import FileEntry
 from quickdraw_kit.storage.retry import RetryPolicy
-from quickdraw_kit.storage.store import ObjectStore
+from quickdraw_kit.storage.store import RetryingStore
 from quickdraw_kit.synthetic.generator import write_sample
 from tests.shards.conftest import QUICK
 from tests.shards.flaky import Fault
@@ -43,24 +44,24 @@ def entry_of(name: str, content: bytes) -> FileEntry:
 
 
 def stored(url: str) -> dict[str, bytes]:
-    store = ObjectStore(url)
-    return {name: store.read(name) for name in store.sizes()}
+    store = RetryingStore(url)
+    return {name: store.get(name) for name in store.sizes()}
 
 
 @pytest.mark.parametrize("kind", PASSING)
 def test_every_request_is_made_again(flaky, s3, tmp_path, kind):
-    store = ObjectStore(f"{s3}/again-{kind}")
+    store = RetryingStore(f"{s3}/again-{kind}")
     content = np.random.default_rng(0).bytes(100_000)
     (tmp_path / "b.bin").write_bytes(content)
     flaky.faults = [Fault(method, "", kind, 2) for method in ("PUT", "GET", "HEAD", "DELETE")]
-    store.write("a.bin", content)
-    assert store.read("a.bin") == content
+    store.put("a.bin", content)
+    assert store.get("a.bin") == content
     assert store.sizes() == {"a.bin": len(content)}
     flaky.faults += [Fault(method, "", kind, 2) for method in ("PUT", "GET", "HEAD", "DELETE")]
-    store.put(tmp_path / "b.bin", "b.bin")
+    store.put("b.bin", tmp_path / "b.bin")
     assert set(store.sizes()) == {"a.bin", "b.bin"}
     flaky.faults += [Fault("GET", "b.bin", kind, 2)]
-    store.fetch(entry_of("b.bin", content), tmp_path / "c.bin")
+    store.download(entry_of("b.bin", content), tmp_path / "c.bin")
     assert (tmp_path / "c.bin").read_bytes() == content
     store.delete("a.bin")
     assert set(store.sizes()) == {"b.bin"}
@@ -68,33 +69,32 @@ def test_every_request_is_made_again(flaky, s3, tmp_path, kind):
 
 
 def test_what_is_refused_is_not_asked_for_again(flaky, s3):
-    store = ObjectStore(f"{s3}/refused")
-    store.write("a.bin", b"x")
+    store = RetryingStore(f"{s3}/refused")
+    store.put("a.bin", b"x")
     flaky.faults = [Fault("GET", "a.bin", 403, 99)]
     with pytest.raises(QuickdrawError, match=r"refused/a\.bin: Forbidden"):
-        store.read("a.bin")
+        store.get("a.bin")
     with pytest.raises(DataError, match=r"refused/b\.bin does not exist"):
-        store.read("b.bin")
+        store.get("b.bin")
     assert len(flaky.met) == 1
 
 
 def test_patience_ends_with_the_place_and_the_reason(flaky, s3, tmp_path):
-    store = ObjectStore(f"{s3}/ends")
-    store.write("a.bin", b"x" * 1000)
+    store = RetryingStore(f"{s3}/ends")
+    store.put("a.bin", b"x" * 1000)
     flaky.faults = [Fault("GET", "a.bin", "cut", 99)]
     with pytest.raises(QuickdrawError, match=r"ends/a\.bin: .*Try again later"):
-        store.fetch(entry_of("a.bin", b"x" * 1000), tmp_path / "a.bin")
+        store.download(entry_of("a.bin", b"x" * 1000), tmp_path / "a.bin")
     assert len(flaky.met) == QUICK.attempts
     assert not list(tmp_path.iterdir())
 
 
-def test_a_long_file_goes_on_where_it_was_cut(flaky, s3, tmp_path, monkeypatch):
-    monkeypatch.setattr("quickdraw_kit.storage.store._PIECE", 100_000)
-    store = ObjectStore(f"{s3}/long")
+def test_a_long_file_goes_on_where_it_was_cut(flaky, s3, tmp_path):
+    store = RetryingStore(f"{s3}/long", chunk_bytes=100_000)
     content = np.random.default_rng(0).bytes(1_000_000)
-    store.write("a.bin", content)
+    store.put("a.bin", content)
     flaky.faults, flaky.sent = [Fault("GET", "a.bin", "cut", 3)], 0
-    store.fetch(entry_of("a.bin", content), tmp_path / "a.bin")
+    store.download(entry_of("a.bin", content), tmp_path / "a.bin")
     assert (tmp_path / "a.bin").read_bytes() == content
     assert flaky.sent <= len(content) + 3 * 100_000
 
@@ -123,9 +123,9 @@ def test_a_pass_over_a_store_that_stumbles(flaky, s3, sample, tmp_path):
 def test_a_pass_that_is_left_waits_no_more_and_the_next_one_does(sample, tmp_path, monkeypatch):
     url = "memory://left"
     manifest = prepare([sample / "sample"], url, options=LAYOUT, data_home=tmp_path, workers=1)
-    store = ObjectStore(url, RetryPolicy(first_wait=600))
+    store = RetryingStore(url, RetryPolicy(first_wait=600))
     dataset = ShardDataset(manifest, CachedFiles(store, tmp_path / "cache"), "train")
-    answers, asked = type(store._system)._open, threading.Event()
+    answers, asked = MemoryFileSystem._open, threading.Event()
 
     def answers_twice(*arguments, **options):
         if len(list((tmp_path / "cache").glob("*.npy"))) < 2:
@@ -136,7 +136,7 @@ def test_a_pass_that_is_left_waits_no_more_and_the_next_one_does(sample, tmp_pat
     begun = time.monotonic()
     coming = dataset.batches(16)
     with monkeypatch.context() as patch:
-        patch.setattr(type(store._system), "_open", answers_twice)
+        patch.setattr(MemoryFileSystem, "_open", answers_twice)
         next(coming)
         assert asked.wait(60)
         coming.close()

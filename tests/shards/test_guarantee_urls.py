@@ -24,7 +24,7 @@ from quickdraw_kit.shards.prepare.pipeline import prepare
 from quickdraw_kit.shards.prepare.plan import plan_prepare
 from quickdraw_kit.shards.read.dataset import open_shards
 from quickdraw_kit.shards.verify import verify
-from quickdraw_kit.storage.store import ObjectStore
+from quickdraw_kit.storage.store import RetryingStore
 from quickdraw_kit.synthetic.generator import write_sample
 from tests.acquire.bucket import Bucket, Fault
 from tests.acquire.conftest import QUICK
@@ -74,9 +74,9 @@ def web(here):
 
 
 def fill(url, here):
-    store = ObjectStore(url)
+    store = RetryingStore(url)
     for path in here.iterdir():
-        store.put(path, path.name)
+        store.put(path.name, path)
     return url
 
 
@@ -109,8 +109,8 @@ def test_memory_is_a_store_too(here, whole, tmp_path):
 def test_from_a_store_into_a_store(s3, here, whole, tmp_path):
     url = fill(f"{s3}/from", here)
     prepare([url], f"{s3}/to", options=LAYOUT, data_home=tmp_path / "home", workers=2)
-    store = ObjectStore(f"{s3}/to")
-    assert {name: store.read(name) for name in whole} == whole
+    store = RetryingStore(f"{s3}/to")
+    assert {name: store.get(name) for name in whole} == whole
     assert not [path for path in tmp_path.glob("home/**/*") if path.is_file()]
 
 
@@ -137,7 +137,7 @@ def test_an_object_that_changed_since_a_run_was_interrupted_is_noticed(
         with pytest.raises(TypeError):
             run()
     path = min(here.iterdir())
-    ObjectStore(url).write(path.name, path.read_bytes().replace(b'"US"', b'"SU"'))
+    RetryingStore(url).put(path.name, path.read_bytes().replace(b'"US"', b'"SU"'))
     with pytest.raises(UsageError, match="unfinished run that differs in its sources"):
         run()
     run(overwrite=True)
@@ -273,8 +273,8 @@ def test_an_object_that_changed_since_part_of_it_was_set_down_is_refused(
 
 
 def test_an_object_that_is_packed_without_saying_so_is_refused(s3, here, tmp_path):
-    store = ObjectStore(f"{s3}/packed")
-    store.put(here / "star.ndjson.gz", "star.ndjson")
+    store = RetryingStore(f"{s3}/packed")
+    store.put("star.ndjson", here / "star.ndjson.gz")
     with pytest.raises(DataError, match=r"is gzip compressed.*Rename it: \.gz"):
         prepare([f"{s3}/packed"], tmp_path / "out", options=LAYOUT, workers=1)
 
@@ -319,9 +319,9 @@ def test_other_forms(s3, tmp_path, format):
 
 def test_real_drawings(s3, real_data, tmp_path):
     files = sorted((real_data / "quickdraw" / "simplified").glob("*.ndjson"))[:3]
-    store = ObjectStore(f"{s3}/real things")
+    store = RetryingStore(f"{s3}/real things")
     for path in files:
-        store.put(path, path.name)
+        store.put(path.name, path)
     prepare(files, tmp_path / "expected", options=LAYOUT, workers=1)
     prepare([f"{s3}/real things"], tmp_path / "out", options=LAYOUT, workers=1)
     assert contents(tmp_path / "out") == contents(tmp_path / "expected")

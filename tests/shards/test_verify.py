@@ -14,7 +14,7 @@ from quickdraw_kit.shards.manifest import load_manifest
 from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.prepare.pipeline import prepare
 from quickdraw_kit.shards.verify import verify
-from quickdraw_kit.storage.store import ObjectStore
+from quickdraw_kit.storage.store import RetryingStore
 from tests.conftest import official_line
 
 
@@ -107,24 +107,24 @@ def test_a_manifest_cannot_name_files_outside_its_folder(tmp_path, data_set, nam
 
 @pytest.mark.parametrize("damage", ["none", "flipped", "missing", "added", "manifest"])
 def test_in_a_store(s3, data_set, damage):
-    store = ObjectStore(f"{s3}/verify-{data_set.parent.name}-{damage}")
+    store = RetryingStore(f"{s3}/verify-{data_set.parent.name}-{damage}")
     for path in data_set.iterdir():
-        store.put(path, path.name)
+        store.put(path.name, path)
     name = load_manifest(data_set).shards[0].files[0].name
     match damage:
         case "flipped":
-            content = bytearray(store.read(name))
+            content = bytearray(store.get(name))
             content[-1] ^= 1
-            store.write(name, bytes(content))
+            store.put(name, bytes(content))
         case "missing":
             store.delete(name)
         case "added":
             name = f"train-00007-of-00009{Path(name).suffix}"
-            store.write(name.replace(".npy", ".images.npy"), b"")
+            store.put(name.replace(".npy", ".images.npy"), b"")
             name = name.partition(".")[0]
         case "manifest":
             name = "manifest.json"
-            store.write(name, store.read(name)[:-1])
+            store.put(name, store.get(name)[:-1])
     result = verify(store.url)
     if damage == "none":
         assert result == verify(data_set)

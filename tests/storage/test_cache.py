@@ -15,12 +15,13 @@ import numpy as np
 import pytest
 
 from quickdraw_kit.errors import DataError, IntegrityError, QuickdrawError
-from quickdraw_kit.shards.manifest import FileEntry, load_manifest
+from quickdraw_kit.shards.manifest import load_manifest
 from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.prepare.pipeline import prepare
 from quickdraw_kit.shards.read.dataset import open_shards
 from quickdraw_kit.storage.cache import CachedFiles
-from quickdraw_kit.storage.store import ObjectStore
+from quickdraw_kit.storage.hashing import FileEntry
+from quickdraw_kit.storage.store import RetryingStore
 from quickdraw_kit.synthetic.generator import write_sample
 
 NAMES = ("a.npy", "b.npy", "c.parquet")
@@ -30,9 +31,9 @@ import pathlib, random, sys
 from quickdraw_kit.storage.cache import CachedFiles
 from quickdraw_kit.shards.read.dataset import ShardDataset
 from quickdraw_kit.shards.manifest import load_manifest
-from quickdraw_kit.storage.store import ObjectStore
+from quickdraw_kit.storage.store import RetryingStore
 folder, cache, limit, seed = sys.argv[1:]
-store = ObjectStore(pathlib.Path(folder).as_uri())
+store = RetryingStore(pathlib.Path(folder).as_uri())
 files = CachedFiles(store, pathlib.Path(cache), int(limit))
 dataset = ShardDataset(load_manifest(pathlib.Path(folder)), files)
 print("ready", flush=True)
@@ -46,22 +47,22 @@ for _ in range(60):
 @pytest.fixture
 def store(tmp_path):
     """A store with files of 100 bytes."""
-    store = ObjectStore(f"memory://{tmp_path.name}")
+    store = RetryingStore(f"memory://{tmp_path.name}")
     for name in NAMES:
-        store.write(name, content(name))
+        store.put(name, content(name))
     return store
 
 
 @pytest.fixture
 def fetched(monkeypatch):
     """The names of the files that are fetched."""
-    names, fetch = [], ObjectStore.fetch
+    names, fetch = [], RetryingStore.download
 
     def noted(self, entry, path, stop=None):
         names.append(entry.name)
         fetch(self, entry, path, stop)
 
-    monkeypatch.setattr(ObjectStore, "fetch", noted)
+    monkeypatch.setattr(RetryingStore, "download", noted)
     return names
 
 
@@ -152,7 +153,7 @@ def test_what_a_system_does_not_let_go_of_stays(store, tmp_path, monkeypatch):
 
 
 def test_a_file_that_is_not_the_one_of_the_manifest_is_refused(store, tmp_path):
-    store.write("a.npy", b"x" * 100)
+    store.put("a.npy", b"x" * 100)
     with pytest.raises(IntegrityError, match="not the file that the manifest names"):
         CachedFiles(store, tmp_path).open(entry("a.npy"))
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]

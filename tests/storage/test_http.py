@@ -7,8 +7,7 @@ import pytest
 from httpx2 import Headers
 
 from quickdraw_kit.storage import http as web
-from quickdraw_kit.storage.remote import PermanentError, TemporaryError
-from quickdraw_kit.storage.retry import RetryPolicy, Session
+from quickdraw_kit.storage.retry import PermanentError, RetryPolicy, Session, TemporaryError
 from tests.acquire.bucket import Fault
 
 

@@ -10,12 +10,12 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from quickdraw_kit.acquire.cache_entry import Place
+from quickdraw_kit.acquire.cache_entry import CacheEntry
 from quickdraw_kit.acquire.download import download
 from quickdraw_kit.acquire.results import DownloadError
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.storage import object_store as filesystem
-from quickdraw_kit.storage.remote import ChangedError, PermanentError, TemporaryError
+from quickdraw_kit.storage.retry import ChangedError, PermanentError, TemporaryError
 from tests.acquire.conftest import QUICK, content, leftovers, visible
 
 SIZE = 100_000
@@ -71,9 +71,9 @@ def test_a_store_is_a_mirror(data_home, memory):
     assert get(data_home, "memory://bucket", verify=True).received == 0
 
 
-def start_download(data_home, mirror, size) -> Place:
+def start_download(data_home, mirror, size) -> CacheEntry:
     """Leave a folder as a kill does when `size` bytes were received."""
-    place = Place(data_home / NAME)
+    place = CacheEntry(data_home / NAME)
     place.path.parent.mkdir(parents=True)
     url = f"{mirror}/full/{NAME}"
     place.start(filesystem.look(url)).write_bytes(content(SIZE)[:size])

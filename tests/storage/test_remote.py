@@ -2,7 +2,7 @@
 
 import pytest
 
-from quickdraw_kit.storage.remote import RemoteObject
+from quickdraw_kit.storage.retry import RemoteObject
 
 
 @pytest.mark.parametrize(

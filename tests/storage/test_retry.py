@@ -4,10 +4,15 @@ import threading
 
 import pytest
 
-from quickdraw_kit.storage.remote import PermanentError, TemporaryError
-from quickdraw_kit.storage.retry import RetryPolicy, Session, persist
+from quickdraw_kit.storage.retry import (
+    PermanentError,
+    RetryPolicy,
+    Session,
+    TemporaryError,
+    persist,
+)
 
-PATIENCE = RetryPolicy(attempts=4, first_wait=0.001, longest_wait=0.004)
+PATIENCE = RetryPolicy(attempts=4, first_wait=0.001, max_wait=0.004)
 
 
 @pytest.fixture
@@ -60,7 +65,7 @@ def test_progress_renews_patience_and_falling_back_does_not(session):
 
 
 def test_waits_grow_to_their_limit(session, monkeypatch):
-    session.retry_policy = RetryPolicy(attempts=6, first_wait=1, longest_wait=4)
+    session.retry_policy = RetryPolicy(attempts=6, first_wait=1, max_wait=4)
     waits = []
     monkeypatch.setattr(session.stop, "wait", lambda timeout: waits.append(timeout))
     persist(session, failing(*[TemporaryError("busy")] * 5))

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from quickdraw_kit.errors import DataError, IntegrityError, QuickdrawError, UsageError
-from quickdraw_kit.shards.manifest import FileEntry
 from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.prepare.pipeline import prepare
 from quickdraw_kit.shards.read.dataset import open_shards
+from quickdraw_kit.storage.hashing import FileEntry
 from quickdraw_kit.storage.retry import RetryPolicy
-from quickdraw_kit.storage.store import ObjectStore
+from quickdraw_kit.storage.store import RetryingStore
 from quickdraw_kit.synthetic.generator import write_sample
 
 
@@ -33,9 +33,9 @@ def local(request, tmp_path_factory):
 
 
 def copied(folder, url):
-    store = ObjectStore(url)
+    store = RetryingStore(url)
     for path in folder.iterdir():
-        store.put(path, path.name)
+        store.put(path.name, path)
     return url
 
 
@@ -60,7 +60,7 @@ def test_what_is_cached_is_not_fetched_again(bucket, local, tmp_path):
     url = copied(local, bucket)
     dataset = open_shards(url, cache=tmp_path)
     first = [images.copy() for images, _ in dataset.batches(50)]
-    store = ObjectStore(url)
+    store = RetryingStore(url)
     for path in local.iterdir():
         if path.name != "manifest.json":
             store.delete(path.name)
@@ -70,17 +70,17 @@ def test_what_is_cached_is_not_fetched_again(bucket, local, tmp_path):
 
 def test_what_is_fetched_is_checked_and_stops_when_it_is_told(bucket, tmp_path, monkeypatch):
     monkeypatch.setattr("quickdraw_kit.storage.store._PIECE", 1)
-    store, stop = ObjectStore(bucket), threading.Event()
-    store.write("a.bin", b"whole")
-    store.fetch(entry_of("a.bin", b"whole"), tmp_path / "a.bin", stop)
+    store, stop = RetryingStore(bucket), threading.Event()
+    store.put("a.bin", b"whole")
+    store.download(entry_of("a.bin", b"whole"), tmp_path / "a.bin", stop)
     assert (tmp_path / "a.bin").read_bytes() == b"whole"
     with pytest.raises(IntegrityError, match="not the file that the manifest names"):
-        store.fetch(entry_of("a.bin", b"other"), tmp_path / "b.bin", stop)
+        store.download(entry_of("a.bin", b"other"), tmp_path / "b.bin", stop)
     stop.set()
     with pytest.raises(QuickdrawError, match=r"a\.bin: stopped"):
-        store.fetch(entry_of("a.bin", b"whole"), tmp_path / "b.bin", stop)
+        store.download(entry_of("a.bin", b"whole"), tmp_path / "b.bin", stop)
     assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]
-    store.fetch(entry_of("a.bin", b"whole"), tmp_path / "b.bin")  # only that one was to stop
+    store.download(entry_of("a.bin", b"whole"), tmp_path / "b.bin")  # only that one was to stop
 
 
 def test_a_store_without_a_manifest_is_no_data_set(bucket, tmp_path):
@@ -89,15 +89,15 @@ def test_a_store_without_a_manifest_is_no_data_set(bucket, tmp_path):
 
 
 def test_a_store_that_does_not_answer_is_an_error_that_says_where(bucket, monkeypatch):
-    store = ObjectStore(bucket, RetryPolicy(attempts=1))
+    store = RetryingStore(bucket, RetryPolicy(attempts=1))
     monkeypatch.setattr(store._system, "cat_file", lambda path: 1 / 0)
     with pytest.raises(QuickdrawError, match=r"a\.txt: ZeroDivisionError.*Try again"):
-        store.read("a.txt")
+        store.get("a.txt")
 
 
 def test_an_unknown_store():
     with pytest.raises(UsageError, match="no address of a store"):
-        ObjectStore("nostore://bucket/x")
+        RetryingStore("nostore://bucket/x")
 
 
 def test_it_travels_to_other_processes(bucket, local, tmp_path):
@@ -125,7 +125,9 @@ def test_a_process_that_is_forked_asks_the_store_itself(bucket, local, tmp_path)
 
 
 def test_no_secret_is_in_a_message(tmp_path):
-    store = ObjectStore("http://me:secret@127.0.0.1:9/shards?token=secret", RetryPolicy(attempts=1))
+    store = RetryingStore(
+        "http://me:secret@127.0.0.1:9/shards?token=secret", RetryPolicy(attempts=1)
+    )
     with pytest.raises(QuickdrawError, match=r"http://127\.0\.0\.1:9/shards") as told:
-        store.read("a.txt")
+        store.get("a.txt")
     assert "secret" not in str(told.value)

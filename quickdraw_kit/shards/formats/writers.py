@@ -1,59 +1,20 @@
 """The two forms of a shard on disk, NPY and Parquet; checksums are taken as the bytes go by."""
 
-import hashlib
 import io
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from quickdraw_kit.shards.manifest import FileEntry
-from quickdraw_kit.storage.files import atomic_write
+from quickdraw_kit.storage.hashing import FileEntry, HashedFile, hashed_write
 
-__all__ = ["HashedFile", "hashed_write", "write_npy_shard", "write_parquet_shard"]
+__all__ = ["write_npy_shard", "write_parquet_shard"]
 
 _ROW_GROUP = 4096
-
-
-class HashedFile(io.RawIOBase):
-    """A file open for writing that counts and hashes what goes through it."""
-
-    def __init__(self, name: str, file: BinaryIO) -> None:
-        self._name = name
-        self._file = file
-        self._digest = hashlib.sha256()
-        self._bytes = 0
-
-    def writable(self) -> bool:
-        """Return True."""
-        return True
-
-    def write(self, data) -> int:  # type: ignore[no-untyped-def]
-        """Write bytes."""
-        view = memoryview(data).cast("B")
-        self._digest.update(view)
-        self._bytes += len(view)
-        self._file.write(view)
-        return len(view)
-
-    @property
-    def entry(self) -> FileEntry:
-        """What was written so far."""
-        return FileEntry(self._name, self._bytes, self._digest.hexdigest())
-
-
-@contextmanager
-def hashed_write(folder: Path, name: str) -> Iterator[HashedFile]:
-    """Write a file of the data set whole or not at all, and learn its checksum."""
-    with atomic_write(folder / name) as file:
-        hashed = HashedFile(name, file)
-        yield hashed
 
 
 def write_npy_shard(

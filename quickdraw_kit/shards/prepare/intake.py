@@ -15,9 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from quickdraw_kit.acquire.cache_entry import Place
+from quickdraw_kit.acquire.cache_entry import CacheEntry
 from quickdraw_kit.acquire.download import DownloadOptions, Fetcher, fetching
-from quickdraw_kit.acquire.progress import Progress as Step
+from quickdraw_kit.acquire.progress import DownloadProgress as Step
 from quickdraw_kit.acquire.results import DownloadedFile, DownloadError, DownloadReport
 from quickdraw_kit.acquire.sources import Source
 from quickdraw_kit.errors import DataError
@@ -34,7 +34,8 @@ from quickdraw_kit.shards.prepare.chunks import Chunk
 from quickdraw_kit.shards.prepare.extract import Collected, collect_unit
 from quickdraw_kit.shards.prepare.plan import Plan, Progress, ProgressCallback
 from quickdraw_kit.shards.rejects import write_refused
-from quickdraw_kit.storage.files import atomic_write, detect_compression, sha256_file
+from quickdraw_kit.storage.files import atomic_write, detect_compression
+from quickdraw_kit.storage.hashing import sha256_file
 from quickdraw_kit.storage.urls import redact
 
 __all__ = ["Intake"]
@@ -161,7 +162,7 @@ class Intake:
         if file.state == "failed":
             return [file]
         source = self.sources[index]
-        record = Place(file.path).record()
+        record = CacheEntry(file.path).record()
         version = json.dumps([file.size, record and record.md5, record and record.crc32c])
         note = self._units / f"source-{index:05d}.version"
         begun = any(self._outcome(unit).exists() for unit in self._of[index])
@@ -214,7 +215,7 @@ class Intake:
         if lines:
             with atomic_write(self._units / f"source-{index:05d}.rejects", sync=False) as out:
                 write_refused(out, source, lines)
-        Place(source.path).remove()
+        CacheEntry(source.path).remove()
 
     def _is_set_down(self, index: int) -> bool:
         return self._digest_of(index).exists() and all(

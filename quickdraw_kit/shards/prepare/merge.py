@@ -17,12 +17,13 @@ from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.shards.filters import Filters
 from quickdraw_kit.shards.formats.writers import write_npy_shard, write_parquet_shard
 from quickdraw_kit.shards.hashes import SPLITS, sampling_hash
-from quickdraw_kit.shards.manifest import FileEntry, ShardEntry
+from quickdraw_kit.shards.manifest import ShardEntry
 from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.prepare.duplicates import DuplicateIds
 from quickdraw_kit.shards.prepare.spill import column, open_run
 from quickdraw_kit.shards.quality import QUALITY_FLAGS
 from quickdraw_kit.storage.files import atomic_write
+from quickdraw_kit.storage.hashing import FileEntry
 from quickdraw_kit.strokes.batch import DrawingBatch
 
 __all__ = ["Built", "Duplicate", "RunFile", "Shard", "build_shard"]

@@ -22,7 +22,7 @@ from quickdraw_kit.executors import map_unordered
 from quickdraw_kit.shards.filters import Filters
 from quickdraw_kit.shards.hashes import sampling_hash
 from quickdraw_kit.shards.histogram import write_histogram
-from quickdraw_kit.shards.manifest import Counts, FileEntry, Manifest, SourceEntry
+from quickdraw_kit.shards.manifest import Counts, Manifest, SourceEntry
 from quickdraw_kit.shards.prepare.duplicates import DuplicateIds, Part, find_part, gather
 from quickdraw_kit.shards.prepare.extract import Collected
 from quickdraw_kit.shards.prepare.intake import Intake
@@ -31,7 +31,8 @@ from quickdraw_kit.shards.prepare.plan import Plan, Progress, ProgressCallback
 from quickdraw_kit.shards.prepare.spill import column, distinct_rank, open_run
 from quickdraw_kit.shards.prepare.upload import sending
 from quickdraw_kit.shards.rejects import RejectEntry, write_rejects
-from quickdraw_kit.storage.store import ObjectStore
+from quickdraw_kit.storage.hashing import FileEntry
+from quickdraw_kit.storage.store import RetryingStore
 
 __all__ = ["Passes"]
 
@@ -45,7 +46,7 @@ class Passes:
         work: Path,
         pool: Executor,
         report: ProgressCallback,
-        store: ObjectStore | None,
+        store: RetryingStore | None,
     ) -> None:
         self.plan = plan
         self.store = store

@@ -27,7 +27,7 @@ from quickdraw_kit.shards.prepare.plan import ProgressCallback, plan_prepare
 from quickdraw_kit.shards.prepare.upload import clear, deliver, finished_there, staging
 from quickdraw_kit.shards.prepare.workdir import claim, drop, finished_here
 from quickdraw_kit.shards.splits import read_split_ids
-from quickdraw_kit.storage.store import ObjectStore
+from quickdraw_kit.storage.store import RetryingStore
 from quickdraw_kit.storage.urls import parse_location
 
 __all__ = ["prepare"]
@@ -119,7 +119,7 @@ def prepare(
     if not 0 <= max_reject_rate <= 1:
         raise UsageError(f"max_reject_rate is {max_reject_rate}, expected a share from 0 to 1")
     out = parse_location(out)
-    store = ObjectStore(out) if isinstance(out, str) else None
+    store = RetryingStore(out) if isinstance(out, str) else None
     if store is not None:
         out = staging(store, data_home)
     options, ids = options or PrepareOptions(), None

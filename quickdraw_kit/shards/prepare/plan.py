@@ -12,7 +12,7 @@ from quickdraw_kit import __version__
 from quickdraw_kit.acquire.catalog import Variant
 from quickdraw_kit.acquire.download import DownloadOptions
 from quickdraw_kit.acquire.download import download as fetch
-from quickdraw_kit.acquire.progress import Progress as DownloadProgress
+from quickdraw_kit.acquire.progress import DownloadProgress
 from quickdraw_kit.acquire.remote_sources import resolve_url
 from quickdraw_kit.acquire.results import DownloadedFile
 from quickdraw_kit.acquire.sources import Source, resolve_sources

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from quickdraw_kit.acquire.cache_entry import get_data_home
 from quickdraw_kit.errors import QuickdrawError, UsageError
-from quickdraw_kit.shards.manifest import MANIFEST_NAME, Manifest
+from quickdraw_kit.shards.manifest import MANIFEST_NAME, Manifest, load_manifest
 from quickdraw_kit.shards.prepare.merge import Built
 from quickdraw_kit.shards.prepare.plan import Plan
 from quickdraw_kit.shards.prepare.workdir import check_same, is_begun, is_ours
 from quickdraw_kit.storage.files import atomic_write
-from quickdraw_kit.storage.store import ObjectStore
+from quickdraw_kit.storage.store import RetryingStore
 
 __all__ = ["Sending", "clear", "deliver", "finished_there", "sending", "staging"]
 
@@ -26,13 +26,13 @@ _AT_ONCE = 4
 _TRIAL = ".trial.partial"
 
 
-def staging(store: ObjectStore, data_home: Path | None) -> Path:
+def staging(store: RetryingStore, data_home: Path | None) -> Path:
     """Return the folder in which shards are built that go into a store."""
     name = hashlib.sha256(store.url.encode()).hexdigest()[:16]
     return get_data_home(data_home) / "staging" / name
 
 
-def finished_there(store: ObjectStore, plan: Plan, *, overwrite: bool) -> Manifest | None:
+def finished_there(store: RetryingStore, plan: Plan, *, overwrite: bool) -> Manifest | None:
     """Tell whether a place in a store may be written to, or holds the planned data set already."""
     names = store.sizes()
     strangers = sorted(name for name in names if not is_ours(name))
@@ -43,7 +43,7 @@ def finished_there(store: ObjectStore, plan: Plan, *, overwrite: bool) -> Manife
     if not names or overwrite:
         return None
     if MANIFEST_NAME in names:
-        manifest = store.manifest()
+        manifest = load_manifest(store)
         check_same(manifest, plan, str(store))
         return manifest
     if not is_begun(plan.out):
@@ -54,18 +54,18 @@ def finished_there(store: ObjectStore, plan: Plan, *, overwrite: bool) -> Manife
     return None
 
 
-def clear(store: ObjectStore, *, overwrite: bool) -> None:
+def clear(store: RetryingStore, *, overwrite: bool) -> None:
     """Take the manifest away of a data set that is replaced, and see that the store can be written."""
     if overwrite:
         store.delete(MANIFEST_NAME)
-    store.write(_TRIAL, b"")
+    store.put(_TRIAL, b"")
     store.delete(_TRIAL)
 
 
-def deliver(store: ObjectStore, out: Path, manifest: Manifest) -> None:
+def deliver(store: RetryingStore, out: Path, manifest: Manifest) -> None:
     """Send what is not a shard, remove what is of another data set, and the manifest last."""
     for entry in manifest.files:
-        store.put(out / entry.name, entry.name)
+        store.put(entry.name, out / entry.name)
     there, wanted = store.sizes(), {entry.name: entry.bytes for entry in manifest.all_files()}
     if lost := [name for name, size in wanted.items() if there.get(name) != size]:
         raise QuickdrawError(
@@ -76,11 +76,11 @@ def deliver(store: ObjectStore, out: Path, manifest: Manifest) -> None:
     for name in there:
         if name not in wanted and is_ours(name):
             store.delete(name)
-    store.write(MANIFEST_NAME, manifest.dumps().encode())
+    store.put(MANIFEST_NAME, manifest.dumps().encode())
 
 
 @contextlib.contextmanager
-def sending(store: ObjectStore, out: Path, notes: Path) -> Iterator["Sending"]:
+def sending(store: RetryingStore, out: Path, notes: Path) -> Iterator["Sending"]:
     """Send shards in threads; when the block ends well, all of them have arrived."""
     there = store.sizes()
     for note in notes.glob("*.sent"):
@@ -102,7 +102,7 @@ class Sending:
     """Shards that are being sent; see `sending`."""
 
     def __init__(
-        self, store: ObjectStore, out: Path, notes: Path, threads: ThreadPoolExecutor
+        self, store: RetryingStore, out: Path, notes: Path, threads: ThreadPoolExecutor
     ) -> None:
         self._store, self._out, self._notes, self._threads = store, out, notes, threads
         self._under_way: set[Future[None]] = set()
@@ -123,7 +123,7 @@ class Sending:
     def _send(self, stem: str) -> None:
         built = Built.load(self._notes / f"{stem}.json")
         for file in built.entry.files:
-            self._store.put(self._out / file.name, file.name)
+            self._store.put(file.name, self._out / file.name)
         with atomic_write(self._notes / f"{stem}.sent"):
             pass
         for file in built.entry.files:

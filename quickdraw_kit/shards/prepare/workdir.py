@@ -11,7 +11,8 @@ from quickdraw_kit.acquire.sources import Source
 from quickdraw_kit.errors import QuickdrawError, UsageError, format_count
 from quickdraw_kit.shards.manifest import MANIFEST_NAME, Manifest, SourceEntry, load_manifest
 from quickdraw_kit.shards.prepare.plan import Plan
-from quickdraw_kit.storage.files import atomic_write, sha256_file
+from quickdraw_kit.storage.files import atomic_write
+from quickdraw_kit.storage.hashing import sha256_file
 
 __all__ = ["check_same", "claim", "drop", "finished_here", "is_begun", "is_ours"]
 

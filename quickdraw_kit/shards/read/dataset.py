@@ -26,7 +26,7 @@ from quickdraw_kit.shards.read.handles import OpenShards
 from quickdraw_kit.shards.read.prefetch import stretches
 from quickdraw_kit.shards.read.readers import all_labels, metadata_of
 from quickdraw_kit.storage.cache import CACHE_BYTES, CachedFiles, Files, LocalFiles
-from quickdraw_kit.storage.store import ObjectStore
+from quickdraw_kit.storage.store import RetryingStore
 from quickdraw_kit.storage.urls import parse_location
 
 if TYPE_CHECKING:
@@ -83,8 +83,8 @@ def open_shards(
         return ShardDataset(load_manifest(place), LocalFiles(place), split)
     from quickdraw_kit.acquire.cache_entry import get_data_home
 
-    store = ObjectStore(place)
-    manifest = store.manifest()
+    store = RetryingStore(place)
+    manifest = load_manifest(store)
     copies = Path(cache) if cache is not None else get_data_home() / "cache"
     return ShardDataset(manifest, CachedFiles(store, copies, cache_bytes), split)
 

@@ -20,8 +20,9 @@ import numpy.typing as npt
 
 from quickdraw_kit.errors import DataError, IntegrityError, QuickdrawError
 from quickdraw_kit.formats.npy_header import parse_header
-from quickdraw_kit.shards.manifest import FileEntry, Manifest, ShardEntry
+from quickdraw_kit.shards.manifest import Manifest, ShardEntry
 from quickdraw_kit.storage.cache import Files
+from quickdraw_kit.storage.hashing import FileEntry
 
 __all__ = ["Rows", "all_labels", "images_of", "labels_of", "metadata_of"]
 

@@ -8,7 +8,7 @@ from quickdraw_kit.shards.manifest import load_manifest
 from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.prepare.pipeline import prepare
 from quickdraw_kit.shards.read.dataset import open_shards
-from quickdraw_kit.storage.store import ObjectStore
+from quickdraw_kit.storage.store import RetryingStore
 from quickdraw_kit.synthetic.generator import write_sample
 
 LAYOUT = PrepareOptions(rows_per_shard=20)
@@ -24,9 +24,9 @@ def sample(tmp_path_factory):
 
 def content(url: str, folder) -> dict[str, bytes]:
     """What the store holds of the files of a data set."""
-    store = ObjectStore(url)
+    store = RetryingStore(url)
     names = [path.name for path in folder.iterdir()]
-    return {name: store.read(name) for name in names}
+    return {name: store.get(name) for name in names}
 
 
 def files(folder) -> dict[str, bytes]:
@@ -40,7 +40,7 @@ def test_the_bytes_are_those_of_a_folder_and_nothing_is_kept_here(s3, sample, tm
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
-def refuse_to_put(self, path, name):
+def refuse_to_put(self, name, data):
     raise AssertionError(f"{name} is sent again")
 
 
@@ -49,7 +49,7 @@ def test_what_is_finished_is_left_as_it_is_and_another_data_set_is_refused(
 ):
     url = f"{s3}/again"
     first = prepare([sample / "sample"], url, options=LAYOUT, data_home=tmp_path, workers=1)
-    monkeypatch.setattr(ObjectStore, "put", refuse_to_put)
+    monkeypatch.setattr(RetryingStore, "put", refuse_to_put)
     assert prepare([sample / "sample"], url, options=LAYOUT, data_home=tmp_path) == first
     other = PrepareOptions(rows_per_shard=21)
     with pytest.raises(UsageError, match=f"{url} holds another data set already"):
@@ -59,8 +59,8 @@ def test_what_is_finished_is_left_as_it_is_and_another_data_set_is_refused(
 
 def test_a_place_with_other_files_is_refused(s3, sample, tmp_path):
     url = f"{s3}/thesis"
-    store = ObjectStore(url)
-    store.write("thesis.doc", b"mine")
+    store = RetryingStore(url)
+    store.put("thesis.doc", b"mine")
     for overwrite in (False, True):
         with pytest.raises(UsageError, match=r"it holds thesis\.doc"):
             prepare([sample / "sample"], url, data_home=tmp_path, workers=1, overwrite=overwrite)
@@ -88,14 +88,14 @@ def killed_at(monkeypatch, run, point):
 
     with monkeypatch.context() as patch:
         if point == "manifest":
-            write = ObjectStore.write
+            put = RetryingStore.put
 
             def dies_at_the_manifest(self, name, data):
                 if name == "manifest.json":
                     raise Killed
-                write(self, name, data)
+                put(self, name, data)
 
-            patch.setattr(ObjectStore, "write", dies_at_the_manifest)
+            patch.setattr(RetryingStore, "put", dies_at_the_manifest)
         else:
             patch.setattr(module, point, die)
         with pytest.raises(Killed):
@@ -112,7 +112,7 @@ def test_killed_at_the_end_and_run_again(sample, tmp_path, monkeypatch, point):
         )
 
     killed_at(monkeypatch, run, point)
-    assert ("manifest.json" in ObjectStore(url).sizes()) == (point == "drop")
+    assert ("manifest.json" in RetryingStore(url).sizes()) == (point == "drop")
     assert list((tmp_path / "staging").iterdir())
     run()
     assert content(url, sample / "shards") == files(sample / "shards")
@@ -137,7 +137,7 @@ def test_killed_while_it_replaces_another(sample, tmp_path, monkeypatch, point, 
             run(20)
         return
     run(20, overwrite=again)
-    assert sorted(ObjectStore(url).sizes()) == sorted(files(sample / "shards"))
+    assert sorted(RetryingStore(url).sizes()) == sorted(files(sample / "shards"))
     assert content(url, sample / "shards") == files(sample / "shards")
     assert not list((tmp_path / "staging").iterdir())
 
@@ -163,18 +163,18 @@ def test_a_store_that_fails_midway_has_no_manifest_and_the_run_goes_on(
     s3, sample, tmp_path, monkeypatch
 ):
     url = f"{s3}/midway"
-    put, sent = ObjectStore.put, []
+    put, sent = RetryingStore.put, []
 
-    def fails_at_the_ninth(self, path, name):
+    def fails_at_the_ninth(self, name, data):
         sent.append(name)
         if len(sent) == 9:
             raise QuickdrawError("the store is gone")
-        put(self, path, name)
+        put(self, name, data)
 
-    monkeypatch.setattr(ObjectStore, "put", fails_at_the_ninth)
+    monkeypatch.setattr(RetryingStore, "put", fails_at_the_ninth)
     with pytest.raises(QuickdrawError, match="the store is gone"):
         prepare([sample / "sample"], url, options=LAYOUT, data_home=tmp_path, workers=1)
-    assert "manifest.json" not in ObjectStore(url).sizes()
+    assert "manifest.json" not in RetryingStore(url).sizes()
     before = len(sent)
     prepare([sample / "sample"], url, options=LAYOUT, data_home=tmp_path, workers=1)
     assert content(url, sample / "shards") == files(sample / "shards")
@@ -190,10 +190,10 @@ def test_what_has_gone_from_the_store_in_the_meantime_is_sent_again(sample, tmp_
         return prepare([sample / "sample"], url, options=LAYOUT, data_home=tmp_path, workers=1)
 
     killed_at(monkeypatch, run, "deliver")
-    store = ObjectStore(url)
+    store = RetryingStore(url)
     first, second = sorted(store.sizes())[:2]
     store.delete(first)
-    store.write(second, b"cut")
+    store.put(second, b"cut")
     run()
     assert content(url, sample / "shards") == files(sample / "shards")
 
@@ -202,10 +202,10 @@ def test_what_goes_from_the_store_while_it_is_sent_leaves_no_manifest(
     sample, tmp_path, monkeypatch
 ):
     url = "memory://sending/going"
-    put = ObjectStore.put
+    put = RetryingStore.put
 
-    def put_and_lose(self, path, name):
-        put(self, path, name)
+    def put_and_lose(self, name, data):
+        put(self, name, data)
         if name == "histogram.csv":
             self.delete("rejects.ndjson")
             self.delete(min(self.sizes()))
@@ -214,20 +214,20 @@ def test_what_goes_from_the_store_while_it_is_sent_leaves_no_manifest(
         return prepare([sample / "sample"], url, options=LAYOUT, data_home=tmp_path, workers=1)
 
     with monkeypatch.context() as patch:
-        patch.setattr(ObjectStore, "put", put_and_lose)
+        patch.setattr(RetryingStore, "put", put_and_lose)
         with pytest.raises(QuickdrawError, match=r"does not hold what was sent to it: .* has no"):
             run()
-    assert "manifest.json" not in ObjectStore(url).sizes()
+    assert "manifest.json" not in RetryingStore(url).sizes()
     run()
     assert content(url, sample / "shards") == files(sample / "shards")
 
 
 def test_killed_between_the_manifest_and_the_end_leaves_nothing(sample, tmp_path, monkeypatch):
     url = "memory://sending/end"
-    write = ObjectStore.write
+    put = RetryingStore.put
 
-    def write_and_die(self, name, data):
-        write(self, name, data)
+    def put_and_die(self, name, data):
+        put(self, name, data)
         if name == "manifest.json":
             raise Killed
 
@@ -235,7 +235,7 @@ def test_killed_between_the_manifest_and_the_end_leaves_nothing(sample, tmp_path
         return prepare([sample / "sample"], url, options=LAYOUT, data_home=tmp_path, workers=1)
 
     with monkeypatch.context() as patch:
-        patch.setattr(ObjectStore, "write", write_and_die)
+        patch.setattr(RetryingStore, "put", put_and_die)
         with pytest.raises(Killed):
             run()
     assert list((tmp_path / "staging").rglob("*.arrow"))
@@ -248,7 +248,7 @@ def test_overwrite_leaves_no_file_of_the_old_data_set(s3, sample, tmp_path):
     many = PrepareOptions(rows_per_shard=5)
     prepare([sample / "sample"], url, options=many, data_home=tmp_path, workers=1)
     prepare([sample / "sample"], url, options=LAYOUT, data_home=tmp_path, workers=1, overwrite=True)
-    store = ObjectStore(url)
+    store = RetryingStore(url)
     new = files(sample / "shards")
     assert content(url, sample / "shards") == new
     assert set(store.sizes()) == set(new)
@@ -264,7 +264,7 @@ def test_memory_is_a_store_too(sample, tmp_path):
 def test_from_a_store_into_a_store(s3, tmp_path):
     words = ("circle", "line", "star")
     write_sample(tmp_path / "sample", drawings=90, categories=words)
-    mirror = ObjectStore(f"{s3}/dataset")
+    mirror = RetryingStore(f"{s3}/dataset")
     for word in words:
         mirror.put(tmp_path / "sample" / f"{word}.ndjson", f"full/simplified/{word}.ndjson")
     prepare([tmp_path / "sample"], tmp_path / "shards", options=LAYOUT, workers=1)
