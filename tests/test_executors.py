@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from quickdraw_kit.shards.prepare.intake import Intake
 
 from quickdraw_kit.errors import DataError, QuickdrawError, UsageError
 from quickdraw_kit.executors import map_unordered, ray_executor
 from quickdraw_kit.jobs import expand, run_jobs, write_results
-from quickdraw_kit.shards.prepare.intake import Intake
 from quickdraw_kit.shards.prepare.pipeline import prepare
 from quickdraw_kit.storage.store import RetryingStore
 from quickdraw_kit.synthetic.generator import write_sample

@@ -256,7 +256,7 @@ class _Rate:
     def __call__(self, step: "Progress") -> str:
         import time
 
-        if step.stage == "fetch":
+        if step.stage == "download":
             return f"{step.done / 1e6:,.1f} of {step.total / 1e6:,.1f} MB"
         now, drawings = time.monotonic(), step.drawings
         seconds = now - self._started.setdefault(step.stage, now)
@@ -266,18 +266,9 @@ class _Rate:
 
 def _is_there(plan: "Plan", out: str, overwrite: bool) -> bool:
     """Tell whether there is nothing to do; raise where the run would not begin either."""
-    from quickdraw_kit.acquire.cache_entry import get_data_home
-    from quickdraw_kit.shards.prepare.upload import finished_there, staging
-    from quickdraw_kit.shards.prepare.workdir import finished_here
-    from quickdraw_kit.storage.store import RetryingStore
-    from quickdraw_kit.storage.urls import parse_location
+    from quickdraw_kit.shards.prepare.upload import open_output
 
-    place = parse_location(out)
-    if isinstance(place, Path):
-        return finished_here(replace(plan, out=place), overwrite=overwrite) is not None
-    store = RetryingStore(place)
-    plan = replace(plan, out=staging(store, get_data_home()))
-    return finished_there(store, plan, overwrite=overwrite) is not None
+    return open_output(out, None).find_finished(plan, overwrite=overwrite) is not None
 
 
 def _show_plan(plan: "Plan", out: str, as_json: bool, there: bool) -> None:

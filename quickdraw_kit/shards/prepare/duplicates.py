@@ -1,7 +1,8 @@
-"""Duplicates among all drawings of a run: fingerprints on disk, compared part by part.
+"""Duplicates among all drawings of a run: fingerprints on disk, compared one hash range at a time.
 
-Each unit leaves its fingerprints beside its runs. Parts are ranges of a hash of the fingerprint's
-shape, few enough drawings each to be held in memory; what is alike is always in one part.
+Each chunk leaves the fingerprints of its drawings in the work folder. They are compared in ranges
+of a hash of what duplicates have in common, so that duplicates are always in the same range. A
+range has few enough drawings to be held in memory.
 """
 
 from collections.abc import Sequence
@@ -11,82 +12,91 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from quickdraw_kit.shards.prepare.workdir import WorkDir
 from quickdraw_kit.shards.quality import Fingerprints, find_duplicates
 from quickdraw_kit.storage.files import atomic_write
 
-__all__ = ["DuplicateIds", "Part", "find_part", "gather", "save_prints"]
+__all__ = [
+    "DuplicateIds",
+    "FingerprintRange",
+    "find_duplicates_in",
+    "join_duplicates",
+    "save_fingerprints",
+    "split_into_ranges",
+]
 
-_ROWS_OF_A_PART = 4_000_000
+_DRAWINGS_PER_RANGE = 4_000_000
 _FLAGGED = np.dtype([("key_id", "<u8"), ("flags", "u1")])
-_SPREAD = np.uint64(0x9E3779B97F4A7C15)
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
-def save_prints(prints: Fingerprints, path: Path) -> None:
-    """Set fingerprints down."""
+def save_fingerprints(prints: Fingerprints, path: Path) -> None:
+    """Write fingerprints to a file."""
     with atomic_write(path, sync=False) as file:
         np.save(file, prints)
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A range of the fingerprints: number `index` of `of`."""
+class FingerprintRange:
+    """One of `count` ranges of fingerprints."""
 
     index: int
-    of: int
+    count: int
 
-    @property
-    def name(self) -> str:
-        """Name of the file of what is found in it."""
-        return f"duplicates-{self.index:04d}.npy"
-
-    @classmethod
-    def of_all(cls, rows: int) -> "tuple[Part, ...]":
-        """Return the parts for so many drawings."""
-        of = max(-(-rows // _ROWS_OF_A_PART), 1)
-        return tuple(cls(index, of) for index in range(of))
+    def select(self, prints: Fingerprints) -> Fingerprints:
+        """Return the fingerprints that are in the range."""
+        # duplicates have the same shape and word; the product spreads them over the ranges
+        mixed = (prints["shape"] ^ prints["word"]) * _MULTIPLIER >> np.uint64(32)
+        selected: Fingerprints = prints[mixed % np.uint64(self.count) == self.index]
+        return selected
 
 
-def find_part(part: Part, *, prints: Sequence[Path], folder: Path) -> int:
-    """Find the duplicates of a part; when that is done already, do nothing."""
-    outcome = folder / part.name
-    if outcome.exists():
-        return len(np.load(outcome, mmap_mode="r"))
-    chosen = []
-    for path in prints:
-        rows = np.load(path)
-        place = (rows["shape"] ^ rows["word"]) * _SPREAD >> np.uint64(32)
-        chosen.append(rows[place % np.uint64(part.of) == part.index])
-    key_id, flags = find_duplicates(np.concatenate(chosen))
+def split_into_ranges(drawings: int) -> list[FingerprintRange]:
+    """Return the ranges for so many drawings."""
+    count = max(-(-drawings // _DRAWINGS_PER_RANGE), 1)
+    return [FingerprintRange(index, count) for index in range(count)]
+
+
+def find_duplicates_in(
+    part: FingerprintRange, *, fingerprint_files: Sequence[Path], workdir: WorkDir
+) -> None:
+    """Write the duplicates of a range of fingerprints, unless that is done."""
+    path = workdir.duplicates(part.index)
+    if path.exists():
+        return
+
+    selected = [part.select(np.load(file)) for file in fingerprint_files]
+    key_id, flags = find_duplicates(np.concatenate(selected))
     flagged = np.empty(len(key_id), _FLAGGED)
     flagged["key_id"], flagged["flags"] = key_id, flags
-    with atomic_write(outcome, sync=False) as file:
+    with atomic_write(path, sync=False) as file:
         np.save(file, flagged)
-    return len(flagged)
 
 
-def gather(parts: Sequence[Part], folder: Path) -> "DuplicateIds":
-    """Put what was found in all parts into one file, sorted."""
-    path = folder / "duplicates.npy"
+def join_duplicates(parts: Sequence[FingerprintRange], workdir: WorkDir) -> "DuplicateIds":
+    """Join the duplicates of all ranges in one file, sorted by key_id."""
+    path = workdir.duplicates()
     if not path.exists():
-        found = np.concatenate([np.load(folder / part.name) for part in parts])
+        flagged = np.concatenate([np.load(workdir.duplicates(part.index)) for part in parts])
         with atomic_write(path, sync=False) as file:
-            np.save(file, found[np.argsort(found["key_id"])])
+            np.save(file, flagged[np.argsort(flagged["key_id"])])
     return DuplicateIds(path)
 
 
 @dataclass(frozen=True, slots=True)
 class DuplicateIds:
-    """The key_ids of duplicates, in a sorted file that every process maps."""
+    """The key_ids of duplicates, in a sorted file that all workers map into memory."""
 
     path: Path
 
     def flags(self, key_id: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:
-        """Return the flags of some drawings, uint8, shape (n,)."""
-        known = np.load(self.path, mmap_mode="r") if self.path.stat().st_size else None
+        """Return the duplicate flags of drawings, uint8, shape (drawings,)."""
+        flagged = np.load(self.path, mmap_mode="r")
         flags = np.zeros(len(key_id), np.uint8)
-        if known is None or not len(known):
+        if not len(flagged):
             return flags
-        place = np.minimum(np.searchsorted(known["key_id"], key_id), len(known) - 1)
-        same = known["key_id"][place] == key_id
-        flags[same] = known["flags"][place[same]]
+
+        row = np.minimum(np.searchsorted(flagged["key_id"], key_id), len(flagged) - 1)
+        same = flagged["key_id"][row] == key_id
+        flags[same] = flagged["flags"][row[same]]
         return flags

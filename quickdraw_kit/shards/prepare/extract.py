@@ -1,13 +1,18 @@
-"""First pass: a unit is read, filtered, given its splits and set down as sorted runs."""
+"""Extract stage, in a worker: a chunk is read, filtered, split and written as sorted spill files.
+
+The result of a chunk is written last. Where it exists, the chunk is done; where it does not, a
+worker writes the same files again, under the same names.
+"""
 
 import dataclasses
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from quickdraw_kit.acquire.sources import Source
 from quickdraw_kit.categories import CATEGORIES, nearest_categories
@@ -20,167 +25,243 @@ from quickdraw_kit.shards.filters import Filters
 from quickdraw_kit.shards.hashes import SPLITS, sampling_hash
 from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.prepare.chunks import Chunk
-from quickdraw_kit.shards.prepare.duplicates import save_prints
+from quickdraw_kit.shards.prepare.duplicates import save_fingerprints
 from quickdraw_kit.shards.prepare.record_batches import RecordBatch, read_chunk
-from quickdraw_kit.shards.prepare.spill import distinct_rank, write_run
+from quickdraw_kit.shards.prepare.spill import distinct_rank, write_spill_file
+from quickdraw_kit.shards.prepare.workdir import WorkDir
 from quickdraw_kit.shards.quality import fingerprints, quality_flags
 from quickdraw_kit.shards.rejects import RejectEntry
 from quickdraw_kit.shards.splits import NO_SPLIT, assign_splits
 from quickdraw_kit.storage.files import atomic_write
+from quickdraw_kit.storage.hashing import sha256_file
 
-__all__ = ["Collected", "collect_unit"]
+__all__ = ["ChecksumTask", "ChunkTask", "ExtractResult", "run_task"]
 
-_RUN_BYTES = 48 << 20
+_SPILL_BYTES = 48 << 20  # of drawings in memory before they are written
+_OFFICIAL = frozenset(CATEGORIES)
 
 
 @dataclass(frozen=True, slots=True)
-class Collected:
-    """What became of a unit."""
+class ChunkTask:
+    """A chunk to extract."""
 
-    read: int
-    splits: tuple[int, ...]
+    source: Source
+    chunk: Chunk
+    raw: bool  # of an ndjson source; its first line decides, and not that of the chunk
+
+
+@dataclass(frozen=True, slots=True)
+class ChecksumTask:
+    """A source to compute the checksum of."""
+
+    source: Source
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractResult:
+    """What came of a chunk."""
+
+    read: int  # drawings, with the rejected ones
+    splits: tuple[int, ...]  # drawings written for each split
     filtered: dict[str, int]
     words: tuple[str, ...]
-    runs: tuple[str, ...]
-    bad: tuple[RejectEntry, ...]
-    prints: tuple[str, ...] = ()
+    spill_files: tuple[str, ...]  # names
+    fingerprints: tuple[str, ...]  # names
+    rejects: tuple[RejectEntry, ...]
 
     def save(self, path: Path) -> None:
-        """Write the outcome; with it the unit is done."""
+        """Write the result, with which the chunk is done."""
         with atomic_write(path, sync=False) as file:
             file.write(json.dumps(dataclasses.asdict(self)).encode())
 
     @classmethod
-    def load(cls, path: Path) -> "Collected":
+    def load(cls, path: Path) -> "ExtractResult":
         """Read what `save` wrote."""
         document: dict[str, Any] = json.loads(path.read_bytes())
-        for name in ("splits", "words", "runs", "prints"):
+        for name in ("splits", "words", "spill_files", "fingerprints"):
             document[name] = tuple(document[name])
-        document["bad"] = tuple(RejectEntry(**entry) for entry in document["bad"])
+        document["rejects"] = tuple(RejectEntry(**entry) for entry in document["rejects"])
         return cls(**document)
 
 
-def collect_unit(
-    source: Source,
-    unit: Chunk,
-    *,
-    raw: bool,
-    filters: Filters,
-    options: PrepareOptions,
-    folder: Path,
+def run_task(
+    filters: Filters, options: PrepareOptions, workdir: WorkDir, task: ChunkTask | ChecksumTask
 ) -> int:
-    """Read a unit and set its drawings down as runs; when that is done already, do nothing."""
-    check_visible(folder)
-    outcome = folder / f"{unit.number:05d}.json"
-    if outcome.exists():
-        return Collected.load(outcome).read
+    """Run a task of the extract stage, unless it is done; return the number of drawings read."""
+    check_visible(workdir.extract)
+    if isinstance(task, ChunkTask):
+        return _extract_chunk(filters, options, workdir, task)
+
+    path = workdir.source_checksum(task.number)
+    if not path.exists():
+        checksum = sha256_file(task.source.path)
+        # the chunks were checked too: what was read is what the checksum is of
+        task.source.check_unchanged()
+        with atomic_write(path, sync=False) as file:
+            file.write(checksum.encode())
+    return 0
+
+
+def _extract_chunk(
+    filters: Filters, options: PrepareOptions, workdir: WorkDir, task: ChunkTask
+) -> int:
+    result_path = workdir.chunk_result(task.chunk)
+    if result_path.exists():
+        return ExtractResult.load(result_path).read
+
+    source = task.source
     source.check_unchanged()
-    bad: list[RejectEntry] = []
-    runs: list[str] = []
-    prints: list[str] = []
-    words: set[str] = set()
-    filtered: Counter[str] = Counter()
-    splits = np.zeros(len(SPLITS), np.int64)
-    read = 0
+    extraction = _Extraction(filters, options, workdir, task)
+    batches = read_chunk(source, task.chunk, raw=task.raw, on_reject=extraction.reject)
+    for records in batches:
+        extraction.add(records)
+    extraction.spill()
+    source.check_unchanged()
 
-    def refuse(reject: Reject) -> None:
-        bad.append(RejectEntry(reject.offset, "malformed", reject.reason))
+    result = extraction.result()
+    result.save(result_path)
+    return result.read
 
-    held: list[RecordBatch] = []
 
-    def set_down() -> None:
-        records = RecordBatch.concat(held)
-        held.clear()
-        split = assign_splits(source, records, options, folder)
-        if (outside := split == NO_SPLIT).any():
-            filtered["split"] += int(np.count_nonzero(outside))
-            records, split = records.filter(~outside), split[~outside]
-        flags = None
-        if options.quality:
-            images = records.images
-            if images is None:
-                images = rasterize(records.batch, options.style)
-            flags = quality_flags(records.batch, images)
-            keep, left_out = filters.keep_unflagged(flags)
-            filtered.update(left_out)
-            records, split, flags = records.filter(keep), split[keep], flags[keep]
-            prints.append(f"{unit.number:05d}-{len(prints):03d}.prints.npy")
-            save_prints(fingerprints(records.batch, images[keep]), folder / prints[-1])
-        # which drawings are within the limit is known after the duplicates among all are
-        if filters.max_per_category is not None and not filters.excludes_duplicates:
-            lot = sampling_hash(records.batch.key_id, options.salt)
-            within = distinct_rank(records.batch.word_code, lot) < filters.max_per_category
-            filtered["limit"] += len(within) - int(np.count_nonzero(within))
-            records, split = records.filter(within), split[within]
-            flags = None if flags is None else flags[within]
-        if not len(records.batch):
-            return
-        words.update(records.batch.words[code] for code in np.unique(records.batch.word_code))
-        runs.append(f"{unit.number:05d}-{len(runs):03d}.arrow")
-        splits[:] += write_run(folder / runs[-1], records, split, options.salt, flags)
+@dataclass(slots=True)
+class _Extraction:
+    """The drawings of a chunk on their way into spill files, and the counts."""
 
-    for records in read_chunk(source, unit, raw=raw, on_reject=refuse):
-        read += len(records.batch)
-        _check_side(source, records, options.style)
-        if not filters.allow_unknown_labels and records.images is None:
-            records = _refuse_unknown_words(records, bad)
-        keep, left_out = filters.keep(records.batch)
-        filtered.update(left_out)
+    filters: Filters
+    options: PrepareOptions
+    workdir: WorkDir
+    task: ChunkTask
+
+    pending: list[RecordBatch] = field(default_factory=list)  # filtered, not written yet
+    read: int = 0  # without malformed lines
+    filtered: Counter[str] = field(default_factory=Counter)
+    rejects: list[RejectEntry] = field(default_factory=list)
+    words: set[str] = field(default_factory=set)
+    splits: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(SPLITS), np.int64))
+    spill_files: list[str] = field(default_factory=list)
+    fingerprints: list[str] = field(default_factory=list)
+
+    def reject(self, reject: Reject) -> None:
+        """Take a line that the reader cannot parse."""
+        self.rejects.append(RejectEntry(reject.offset, "malformed", reject.reason))
+
+    def add(self, records: RecordBatch) -> None:
+        """Filter a record batch, and write a spill file when enough drawings are in memory."""
+        self.read += len(records.batch)
+        _check_images(self.task.source, records, self.options.style)
+        if not self.filters.allow_unknown_labels and records.images is None:
+            records = self._reject_unknown_words(records)
+
+        keep, filtered = self.filters.keep(records.batch)
+        self.filtered.update(filtered)
         records = records.filter(keep)
         if len(records.batch):
-            held.append(records)
-        if sum(kept.nbytes for kept in held) > _RUN_BYTES:
-            set_down()
-    if held:
-        set_down()
-    source.check_unchanged()
-    bad.sort(key=lambda line: line.offset)
-    malformed = sum(line.kind == "malformed" for line in bad)
-    Collected(
-        read=read + malformed,
-        splits=tuple(splits.tolist()),
-        filtered=dict(+filtered),
-        words=tuple(sorted(words)),
-        runs=tuple(runs),
-        bad=tuple(bad),
-        prints=tuple(prints),
-    ).save(outcome)
-    return read + malformed
+            self.pending.append(records)
+        if sum(records.nbytes for records in self.pending) > _SPILL_BYTES:
+            self.spill()
+
+    def spill(self) -> None:
+        """Assign splits to the drawings in memory and write them as a spill file."""
+        if not self.pending:
+            return
+        filters, options = self.filters, self.options
+        records = RecordBatch.concat(self.pending)
+        self.pending.clear()
+
+        split = assign_splits(self.task.source, records, options, self.workdir.extract)
+        in_split = split != NO_SPLIT
+        self._count_filtered("split", in_split)
+        records, split = records.filter(in_split), split[in_split]
+
+        flags = None
+        if options.quality:
+            records, split, flags = self._flag(records, split)
+
+        # A first cut, so that spill files are small: what is not among the first drawings of its
+        # category here cannot be among the first of all. It must wait for the merge stage when
+        # duplicates are excluded, since one that goes makes room for another drawing.
+        if filters.max_per_category is not None and not filters.excludes_duplicates:
+            hashes = sampling_hash(records.batch.key_id, options.salt)
+            rank = distinct_rank(records.batch.word_code, hashes)
+            sampled = rank < filters.max_per_category
+            self._count_filtered("limit", sampled)
+            records, split = records.filter(sampled), split[sampled]
+            flags = None if flags is None else flags[sampled]
+
+        if not len(records.batch):
+            return
+        batch = records.batch
+        self.words.update(batch.words[code] for code in np.unique(batch.word_code))
+        path = self.workdir.spill_file(self.task.chunk, len(self.spill_files))
+        self.splits += write_spill_file(path, records, split, options.salt, flags)
+        self.spill_files.append(path.name)
+
+    def result(self) -> ExtractResult:
+        """Return the result of the chunk, after the last `spill`."""
+        malformed = sum(reject.kind == "malformed" for reject in self.rejects)
+        return ExtractResult(
+            read=self.read + malformed,
+            splits=tuple(self.splits.tolist()),
+            filtered=dict(+self.filtered),
+            words=tuple(sorted(self.words)),
+            spill_files=tuple(self.spill_files),
+            fingerprints=tuple(self.fingerprints),
+            rejects=tuple(sorted(self.rejects, key=lambda reject: reject.offset)),
+        )
+
+    def _flag(
+        self, records: RecordBatch, split: npt.NDArray[np.uint8]
+    ) -> tuple[RecordBatch, npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+        """Compute quality flags, drop excluded drawings, and write the fingerprints of the rest."""
+        images = records.images
+        if images is None:
+            images = rasterize(records.batch, self.options.style)
+        flags = quality_flags(records.batch, images)
+        keep, filtered = self.filters.keep_unflagged(flags)
+        self.filtered.update(filtered)
+        records, split, flags = records.filter(keep), split[keep], flags[keep]
+
+        path = self.workdir.fingerprints(self.task.chunk, len(self.fingerprints))
+        save_fingerprints(fingerprints(records.batch, images[keep]), path)
+        self.fingerprints.append(path.name)
+        return records, split, flags
+
+    def _reject_unknown_words(self, records: RecordBatch) -> RecordBatch:
+        batch = records.batch
+        unknown = np.array([word not in _OFFICIAL for word in batch.words], np.bool_)
+        rejected = unknown[batch.word_code]
+        if not rejected.any():
+            return records
+
+        reasons = {code: _why_unknown(batch.words[code]) for code in np.flatnonzero(unknown)}
+        for row in np.flatnonzero(rejected):
+            reason = reasons[batch.word_code[row]]
+            self.rejects.append(RejectEntry(int(records.offset[row]), "unknown word", reason))
+        return records.filter(~rejected)
+
+    def _count_filtered(self, name: str, kept: npt.NDArray[np.bool_]) -> None:
+        self.filtered[name] += len(kept) - int(np.count_nonzero(kept))
 
 
-def _check_side(source: Source, records: RecordBatch, style: RasterStyle) -> None:
+def _check_images(source: Source, records: RecordBatch, style: RasterStyle) -> None:
+    """Raise when bitmaps do not have the side or pen that the shards should have."""
     if records.images is None:
         return
     if style != RasterStyle(side=style.side):
         raise UsageError(
-            f"{source.path} holds bitmaps, which cannot be drawn again with another pen or margin: "
-            "leave line_diameter and padding as they are, or give strokes"
+            f"{source.path} holds bitmaps, which cannot be rendered again with another pen or "
+            "margin: leave line_diameter and padding as they are, or use a source with strokes"
         )
     side = records.images.shape[-1]
     if records.images.shape[1:] != (style.side, style.side):
         raise UsageError(
-            f"{source.path} holds bitmaps of side {side}, and the shards are to have side "
-            f"{style.side}: set the side to {side}, or give strokes"
+            f"{source.path} holds bitmaps of side {side}, and the shards should have side "
+            f"{style.side}: set the side to {side}, or use a source with strokes"
         )
-
-
-def _refuse_unknown_words(records: RecordBatch, bad: list[RejectEntry]) -> RecordBatch:
-    batch = records.batch
-    unknown = np.array([word not in _OFFICIAL for word in batch.words], np.bool_)
-    refused = unknown[batch.word_code]
-    if not refused.any():
-        return records
-    reasons = {code: _why_unknown(batch.words[code]) for code in np.flatnonzero(unknown)}
-    for row in np.flatnonzero(refused):
-        reason = reasons[batch.word_code[row]]
-        bad.append(RejectEntry(int(records.offset[row]), "unknown word", reason))
-    return records.filter(~refused)
 
 
 def _why_unknown(word: str) -> str:
     near = nearest_categories(word)[:1]
     hint = f", nearest is {near[0]!r}" if near else ""
     return f"word {word!r} is not one of the 345 categories{hint}"
-
-
-_OFFICIAL = frozenset(CATEGORIES)

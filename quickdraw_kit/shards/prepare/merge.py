@@ -1,4 +1,8 @@
-"""Second pass: a shard is merged from a slice of every run, rendered and written."""
+"""Merge stage, in a worker: a shard is merged from a slice of every spill file, rendered, written.
+
+A shard is a range of the order hash. Equal key_ids have equal hashes, so drawings that share one
+meet in the same shard: the first stays, in the order of the sources, and the others are rejected.
+"""
 
 import dataclasses
 import json
@@ -11,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from quickdraw_kit.errors import UsageError
 from quickdraw_kit.executors import check_visible
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.raster.style import RasterStyle
@@ -20,47 +25,53 @@ from quickdraw_kit.shards.hashes import SPLITS, sampling_hash
 from quickdraw_kit.shards.manifest import ShardEntry
 from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.prepare.duplicates import DuplicateIds
-from quickdraw_kit.shards.prepare.spill import column, open_run
+from quickdraw_kit.shards.prepare.spill import SpillPath, column, open_spill_file, word_labels
+from quickdraw_kit.shards.prepare.workdir import WorkDir
 from quickdraw_kit.shards.quality import QUALITY_FLAGS
 from quickdraw_kit.storage.files import atomic_write
 from quickdraw_kit.storage.hashing import FileEntry
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-__all__ = ["Built", "Duplicate", "RunFile", "Shard", "build_shard"]
+__all__ = ["DuplicateKey", "MergeJob", "MergeResult", "Shard", "merge_shard"]
 
-_STRETCH_BYTES = 4 << 20
+_RENDER_BYTES = 4 << 20  # of bitmaps that are rendered and written at a time
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """A shard to build: its split, its number, and of how many in the split."""
+    """A shard to write: number `index` of `count` in its split."""
 
     split: int
     index: int
-    of: int
+    count: int
 
     @property
     def stem(self) -> str:
         """First part of the names of its files."""
-        return f"{SPLITS[self.split]}-{self.index:05d}-of-{self.of:05d}"
+        return f"{SPLITS[self.split]}-{self.index:05d}-of-{self.count:05d}"
 
     @property
-    def range(self) -> tuple[int, int]:
-        """The order hashes that belong to it, both ends included."""
-        return self.index * 2**64 // self.of, (self.index + 1) * 2**64 // self.of - 1
+    def hash_range(self) -> tuple[int, int]:
+        """First and last order hash that belong to it."""
+        return self.index * 2**64 // self.count, (self.index + 1) * 2**64 // self.count - 1
 
 
 @dataclass(frozen=True, slots=True)
-class RunFile:
-    """A run, and the number of the source that its drawings are from."""
+class MergeJob:
+    """What the merge of every shard of a run needs."""
 
-    path: Path
-    source: int
+    workdir: WorkDir
+    spill_files: Sequence[SpillPath]
+    label_names: tuple[str, ...]
+    options: PrepareOptions
+    filters: Filters
+    sampling_limits: npt.NDArray[np.uint64] | None  # highest sampling hash to keep, by label
+    duplicates: DuplicateIds | None  # with quality flags
 
 
 @dataclass(frozen=True, slots=True)
-class Duplicate:
-    """A drawing whose key_id an earlier one has: its place, and the place of that one."""
+class DuplicateKey:
+    """A drawing whose key_id an earlier drawing has; positions as in `RecordBatch`."""
 
     source: int
     offset: int
@@ -70,222 +81,229 @@ class Duplicate:
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
-    """What became of a shard."""
+class MergeResult:
+    """What came of a shard."""
 
     entry: ShardEntry
-    histogram: tuple[tuple[int, int, int], ...]
-    beyond_limit: int
-    duplicates: tuple[Duplicate, ...]
-    excluded: dict[str, int] = dataclasses.field(default_factory=dict)
-    flags: dict[str, int] = dataclasses.field(default_factory=dict)
+    histogram: tuple[tuple[int, int, int], ...]  # label, recognized (2: unknown), drawings
+    beyond_limit: int  # drawings over max_per_category
+    duplicates: tuple[DuplicateKey, ...]
+    excluded: dict[str, int]  # filtered drawings, by flag
+    flags: dict[str, int]  # written drawings, by flag
 
     def save(self, path: Path) -> None:
-        """Write the outcome; with it the shard is done."""
+        """Write the result, with which the shard is done."""
         with atomic_write(path) as file:
             file.write(json.dumps(dataclasses.asdict(self)).encode())
 
     @classmethod
-    def load(cls, path: Path) -> "Built":
+    def load(cls, path: Path) -> "MergeResult":
         """Read what `save` wrote."""
         document: dict[str, Any] = json.loads(path.read_bytes())
         entry = document["entry"]
         files = tuple(FileEntry(**file) for file in entry["files"])
-        return cls(
-            entry=ShardEntry(**{**entry, "files": files}),
-            histogram=tuple(tuple(row) for row in document["histogram"]),
-            beyond_limit=document["beyond_limit"],
-            duplicates=tuple(Duplicate(**entry) for entry in document["duplicates"]),
-            excluded=document["excluded"],
-            flags=document["flags"],
-        )
+        document["entry"] = ShardEntry(**{**entry, "files": files})
+        document["histogram"] = tuple(tuple(cell) for cell in document["histogram"])
+        document["duplicates"] = tuple(DuplicateKey(**each) for each in document["duplicates"])
+        return cls(**document)
 
 
-def build_shard(
-    shard: Shard,
-    *,
-    runs: Sequence[RunFile],
-    categories: tuple[str, ...],
-    options: PrepareOptions,
-    limits: npt.NDArray[np.uint64] | None,
-    folder: Path,
-    out: Path,
-    filters: Filters | None = None,
-    duplicates: DuplicateIds | None = None,
-) -> int:
-    """Merge, render and write a shard; when that is done already, do nothing."""
-    check_visible(folder)
-    outcome = folder / f"{shard.stem}.json"
-    if outcome.exists():
-        built = Built.load(outcome)
-        sent = outcome.with_suffix(".sent").exists()
-        if sent or all((out / file.name).exists() for file in built.entry.files):
-            return built.entry.rows
-    merge = _Merge.of(shard, runs, categories, times=options.keep_strokes)
-    within = merge.within(limits, options.salt)
-    rows = within[np.argsort(merge.order[within], kind="stable")]
-    again = np.zeros(len(rows), np.bool_)
-    again[1:] = merge.order[rows[1:]] == merge.order[rows[:-1]]
-    twins = merge.duplicates(rows, again)
-    rows = rows[~again]
+def merge_shard(job: MergeJob, shard: Shard) -> int:
+    """Merge, render and write a shard, unless that is done; return its number of rows."""
+    workdir, options = job.workdir, job.options
+    check_visible(workdir.merge)
+    result_path = workdir.shard_result(shard.stem)
+    if result_path.exists():
+        # without its files the shard is not done: they may have been deleted in the store
+        result = MergeResult.load(result_path)
+        uploaded = workdir.shard_uploaded(shard.stem).exists()
+        if uploaded or all((workdir.out / file.name).exists() for file in result.entry.files):
+            return result.entry.rows
+
+    drawings = _load(job, shard)
+    sampled = drawings.sampled(job.sampling_limits, options.salt)
+
+    # a stable sort keeps drawings with one key_id in the order of the sources, on any machine
+    rows = sampled[np.argsort(drawings.order[sampled], kind="stable")]
+    repeated = np.zeros(len(rows), np.bool_)
+    repeated[1:] = drawings.order[rows[1:]] == drawings.order[rows[:-1]]
+    duplicates = drawings.duplicates(rows, repeated)
+    rows = rows[~repeated]
+
     flags: npt.NDArray[np.uint8] | None = None
     excluded: dict[str, int] = {}
-    if duplicates is not None:
-        flags = merge.flags(rows, duplicates)
-        keep, excluded = (filters or Filters()).keep_unflagged(flags)
+    if job.duplicates is not None:
+        flags = drawings.flags(rows, job.duplicates)
+        keep, excluded = job.filters.keep_unflagged(flags)
         rows, flags = rows[keep], flags[keep]
-    files = _write(merge, rows, shard.stem, categories, options, out, flags)
-    built = Built(
+
+    files = _write(job, shard, drawings, rows, flags)
+    result = MergeResult(
         entry=ShardEntry(SPLITS[shard.split], shard.index, len(rows), files),
-        histogram=merge.histogram(rows),
-        beyond_limit=len(merge.order) - len(within),
-        duplicates=twins,
+        histogram=drawings.histogram(rows),
+        beyond_limit=len(drawings.order) - len(sampled),
+        duplicates=duplicates,
         excluded=excluded,
         flags=_count_flags(flags),
     )
-    built.save(outcome)
+    result.save(result_path)
     return len(rows)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Merge:
-    """The slices of all runs that make a shard, one behind the other."""
+class _Drawings:
+    """The drawings of a shard, those of one spill file after those of another."""
 
     order: npt.NDArray[np.uint64]
     label: npt.NDArray[np.int64]
     source: npt.NDArray[np.int64]
     offset: npt.NDArray[np.int64]
-    kind: npt.NDArray[np.int64]
-    place: npt.NDArray[np.int64]  # of a row among those of its kind
     quality: npt.NDArray[np.uint8]
-    pixels: tuple[DrawingBatch | npt.NDArray[np.uint8], ...]  # by kind
     metadata: pa.Table
+    # strokes of different types and bitmaps cannot be in one array, so each type has its own
+    contents: tuple[DrawingBatch | npt.NDArray[np.uint8], ...]
+    content: npt.NDArray[np.int64]  # number of the content that holds a drawing
+    content_row: npt.NDArray[np.int64]  # its row there
 
-    @classmethod
-    def of(
-        cls,
-        shard: Shard,
-        runs: Sequence[RunFile],
-        categories: tuple[str, ...],
-        *,
-        times: bool,
-    ) -> "_Merge":
-        label_of = {name: label for label, name in enumerate(categories)}
-        slices: list[tuple[int, pa.Table]] = []
-        for run in runs:
-            with open_run(run.path) as opened:
-                table = opened.rows_in_order(shard.split, *shard.range)
-                if not times and "t" in table.column_names:
-                    table = table.drop_columns("t")  # nothing is drawn with them
-                if table.num_rows:
-                    slices.append((run.source, _copied(table)))
-        tables = [table for _, table in slices]
-        names = [_kind(table) for table in tables]
-        kinds = sorted(set(names))
-        counts = np.array([table.num_rows for table in tables], np.int64)
-        kind = np.repeat([kinds.index(name) for name in names], counts).astype(np.int64)
-        place = np.zeros(len(kind), np.int64)
-        for index in range(len(kinds)):
-            place[kind == index] = np.arange(np.count_nonzero(kind == index))
-        columns = ("key_id", "countrycode", "timestamp", "recognized")
-        return cls(
-            order=_joined([column(table, "order") for table in tables], np.uint64),
-            label=_joined([_labels(table, label_of) for table in tables], np.int64),
-            source=np.repeat([source for source, _ in slices], counts).astype(np.int64),
-            offset=_joined([column(table, "offset") for table in tables], np.int64),
-            kind=kind,
-            place=place,
-            quality=_joined([_quality(table) for table in tables], np.uint8),
-            pixels=tuple(
-                _pixels([table for table, own in zip(tables, names, strict=True) if own == name])
-                for name in kinds
-            ),
-            metadata=pa.concat_tables(
-                [_METADATA.empty_table(), *(_plain(table.select(columns)) for table in tables)]
-            ),
-        )
-
-    def within(self, limits: npt.NDArray[np.uint64] | None, salt: str) -> npt.NDArray[np.int64]:
+    def sampled(self, limits: npt.NDArray[np.uint64] | None, salt: str) -> npt.NDArray[np.int64]:
+        """Return the rows that `max_per_category` keeps."""
         if limits is None:
             return np.arange(len(self.order))
-        lot = sampling_hash(column(self.metadata, "key_id"), salt)
-        return np.flatnonzero(lot <= limits[self.label])
+        hashes = sampling_hash(column(self.metadata, "key_id"), salt)
+        return np.flatnonzero(hashes <= limits[self.label])
 
     def duplicates(
-        self, rows: npt.NDArray[np.int64], again: npt.NDArray[np.bool_]
-    ) -> tuple[Duplicate, ...]:
-        if not again.any():
+        self, rows: npt.NDArray[np.int64], repeated: npt.NDArray[np.bool_]
+    ) -> tuple[DuplicateKey, ...]:
+        """Return the rows that repeat the key_id of the row before, each with the first of them."""
+        if not repeated.any():
             return ()
+
         key_id = column(self.metadata, "key_id")
-        first = np.maximum.accumulate(np.where(again, 0, np.arange(len(rows))))
+        first = np.maximum.accumulate(np.where(repeated, 0, np.arange(len(rows))))
         return tuple(
-            Duplicate(
+            DuplicateKey(
                 int(self.source[row]),
                 int(self.offset[row]),
                 int(key_id[row]),
                 int(self.source[original]),
                 int(self.offset[original]),
             )
-            for row, original in zip(rows[again], rows[first[again]], strict=True)
+            for row, original in zip(rows[repeated], rows[first[repeated]], strict=True)
         )
 
     def flags(self, rows: npt.NDArray[np.int64], duplicates: DuplicateIds) -> npt.NDArray[np.uint8]:
-        own: npt.NDArray[np.uint8] = self.quality[rows]
-        return own | duplicates.flags(column(self.metadata, "key_id")[rows])
+        """Return the quality flags of rows: those of the extract stage, and duplicates."""
+        quality: npt.NDArray[np.uint8] = self.quality[rows]
+        return quality | duplicates.flags(column(self.metadata, "key_id")[rows])
 
     def histogram(self, rows: npt.NDArray[np.int64]) -> tuple[tuple[int, int, int], ...]:
+        """Count rows by label and by whether they were recognized; see `MergeResult`."""
         recognized = self.metadata.column("recognized").cast(pa.int8()).fill_null(2).to_numpy()
-        pairs = self.label[rows] * 3 + recognized[rows]
-        values, counts = np.unique(pairs, return_counts=True)
+        cells, counts = np.unique(self.label[rows] * 3 + recognized[rows], return_counts=True)
         return tuple(
-            (int(value) // 3, int(value) % 3, int(count))
-            for value, count in zip(values, counts, strict=True)
+            (int(cell) // 3, int(cell) % 3, int(count))
+            for cell, count in zip(cells, counts, strict=True)
         )
 
     def images(
         self, rows: npt.NDArray[np.int64], style: RasterStyle
     ) -> Iterator[npt.NDArray[np.uint8]]:
-        stretch = max(1, _STRETCH_BYTES // style.side**2)
-        for start in range(0, len(rows), stretch):
-            chosen = rows[start : start + stretch]
+        """Render rows, some at a time: memory does not grow with the side."""
+        step = max(1, _RENDER_BYTES // style.side**2)
+        for start in range(0, len(rows), step):
+            chosen = rows[start : start + step]
             images = np.zeros((len(chosen), style.side, style.side), np.uint8)
-            for kind, pixels in enumerate(self.pixels):
-                own = self.kind[chosen] == kind
-                place = self.place[chosen[own]]
-                if isinstance(pixels, DrawingBatch):
-                    images[own] = rasterize(pixels.take(place), style)
+            for number, content in enumerate(self.contents):
+                here = self.content[chosen] == number
+                content_rows = self.content_row[chosen[here]]
+                if isinstance(content, DrawingBatch):
+                    images[here] = rasterize(content.take(content_rows), style)
                 else:
-                    images[own] = pixels[place].reshape(-1, style.side, style.side)
+                    images[here] = content[content_rows].reshape(-1, style.side, style.side)
             yield images
 
 
+def _load(job: MergeJob, shard: Shard) -> _Drawings:
+    """Read the slice of each spill file that belongs to a shard."""
+    labels = {name: label for label, name in enumerate(job.label_names)}
+    tables: list[pa.Table] = []
+    sources: list[int] = []
+    for spill_path in job.spill_files:
+        with open_spill_file(spill_path.path) as spill_file:
+            table = spill_file.slice_(shard.split, *shard.hash_range)
+            if not job.options.keep_strokes and "t" in table.column_names:
+                table = table.drop_columns("t")  # not needed to render
+            if table.num_rows:
+                tables.append(_copy(table))
+                sources.append(spill_path.source)
+
+    # tables with the same types of strokes are concatenated, in the order of the spill files
+    types = [_content_type(table) for table in tables]
+    distinct_types = sorted(set(types))
+    counts = np.array([table.num_rows for table in tables], np.int64)
+    content = np.repeat([distinct_types.index(each) for each in types], counts).astype(np.int64)
+    content_row = np.zeros(len(content), np.int64)
+    for number in range(len(distinct_types)):
+        content_row[content == number] = np.arange(np.count_nonzero(content == number))
+
+    metadata = [table.select(_METADATA.names).replace_schema_metadata() for table in tables]
+    return _Drawings(
+        order=_concatenate([column(table, "order") for table in tables], np.uint64),
+        label=_concatenate([word_labels(table, labels) for table in tables], np.int64),
+        source=np.repeat(sources, counts).astype(np.int64),
+        offset=_concatenate([column(table, "offset") for table in tables], np.int64),
+        quality=_concatenate([_quality(table) for table in tables], np.uint8),
+        metadata=pa.concat_tables(
+            [_METADATA.empty_table(), *(table.cast(_METADATA) for table in metadata)]
+        ),
+        contents=tuple(
+            _concatenate_content(
+                [table for table, each in zip(tables, types, strict=True) if each == content_type]
+            )
+            for content_type in distinct_types
+        ),
+        content=content,
+        content_row=content_row,
+    )
+
+
 def _write(
-    merge: _Merge,
+    job: MergeJob,
+    shard: Shard,
+    drawings: _Drawings,
     rows: npt.NDArray[np.int64],
-    stem: str,
-    categories: tuple[str, ...],
-    options: PrepareOptions,
-    out: Path,
     flags: npt.NDArray[np.uint8] | None,
 ) -> tuple[FileEntry, ...]:
-    labels = merge.label[rows]
+    """Render rows and write them as the files of a shard."""
+    options, out = job.options, job.workdir.out
+    labels = drawings.label[rows]
     words = pa.DictionaryArray.from_arrays(
-        pa.array(labels.astype(np.int32)), pa.array(categories, pa.string())
+        pa.array(labels.astype(np.int32)), pa.array(job.label_names, pa.string())
     )
-    metadata = merge.metadata.take(pa.array(rows)).add_column(1, "word", words.cast(pa.string()))
+    metadata = drawings.metadata.take(pa.array(rows))
+    metadata = metadata.add_column(1, "word", words.cast(pa.string()))
     if flags is not None:
         metadata = metadata.append_column("quality", pa.array(flags))
+
     if options.keep_strokes:
-        drawings = [pixels for pixels in merge.pixels if isinstance(pixels, DrawingBatch)]
-        if drawings:
-            table = drawings[0].take(merge.place[rows]).to_arrow()
+        # there are no bitmaps, which the plan refuses; a shard without drawings has no content
+        batches = [content for content in drawings.contents if isinstance(content, DrawingBatch)]
+        if len(batches) > 1:
+            raise UsageError(
+                "strokes should be kept, and the sources hold both raw and simplified drawings, "
+                "which one table cannot hold: prepare them separately"
+            )
+        if batches:
+            table = batches[0].take(drawings.content_row[rows]).to_arrow()
             for name in ("x", "y", "t"):
                 if name in table.column_names:
                     metadata = metadata.append_column(name, table.column(name))
-    images = merge.images(rows, options.style)
+
+    images = drawings.images(rows, options.style)
     if options.format == "parquet":
-        return write_parquet_shard(out, stem, images, labels, metadata, categories)
-    return write_npy_shard(out, stem, images, options.style.side, labels, metadata)
+        return write_parquet_shard(out, shard.stem, images, labels, metadata, job.label_names)
+    return write_npy_shard(out, shard.stem, images, options.style.side, labels, metadata)
 
 
 _METADATA = pa.schema(
@@ -298,23 +316,28 @@ _METADATA = pa.schema(
 )
 
 
-def _copied(table: pa.Table) -> pa.Table:
-    """Copy a slice, so that its run can be closed: pages of a map count as memory until then."""
+def _copy(table: pa.Table) -> pa.Table:
+    """Copy a slice of a mapped file, so that the file can be closed.
+
+    The pages of a map count as memory of the process as long as it is open.
+    """
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
     return pa.ipc.open_stream(sink.getvalue()).read_all()
 
 
-def _kind(table: pa.Table) -> str:
+def _content_type(table: pa.Table) -> str:
     if "image" in table.column_names:
         return "image"
     return f"{table.schema.field('x').type} {'t' in table.column_names}"
 
 
-def _pixels(tables: list[pa.Table]) -> DrawingBatch | npt.NDArray[np.uint8]:
+def _concatenate_content(tables: list[pa.Table]) -> DrawingBatch | npt.NDArray[np.uint8]:
+    """Join strokes as a batch, or bitmaps as rows of pixels."""
     if "image" not in tables[0].column_names:
         return DrawingBatch.concat(DrawingBatch.from_arrow(table) for table in tables)
+
     chunks = [chunk for table in tables for chunk in table.column("image").chunks]
     return np.concatenate(
         [
@@ -324,16 +347,6 @@ def _pixels(tables: list[pa.Table]) -> DrawingBatch | npt.NDArray[np.uint8]:
             for chunk in chunks
         ]
     )
-
-
-def _labels(table: pa.Table, label_of: dict[str, int]) -> npt.NDArray[np.int64]:
-    words = table.column("word").combine_chunks()
-    if isinstance(words, pa.ChunkedArray):
-        words = words.chunk(0)
-    # a word that only filtered drawings have is in the vocabulary and not among the labels
-    labels = np.array([label_of.get(word, -1) for word in words.dictionary.to_pylist()], np.int64)
-    codes: npt.NDArray[np.int32] = words.indices.to_numpy()
-    return labels[codes]
 
 
 def _quality(table: pa.Table) -> npt.NDArray[np.uint8]:
@@ -349,9 +362,6 @@ def _count_flags(flags: npt.NDArray[np.uint8] | None) -> dict[str, int]:
     return {name: int(np.count_nonzero(flags & bit)) for name, bit in QUALITY_FLAGS.items()}
 
 
-def _plain(table: pa.Table) -> pa.Table:
-    return table.replace_schema_metadata().cast(_METADATA)
-
-
-def _joined(arrays: list[npt.NDArray[Any]], dtype: type[np.generic]) -> npt.NDArray[Any]:
+def _concatenate(arrays: list[npt.NDArray[Any]], dtype: type[np.generic]) -> npt.NDArray[Any]:
+    """Concatenate arrays, of which there may be none."""
     return np.concatenate([np.zeros(0, dtype), *arrays])

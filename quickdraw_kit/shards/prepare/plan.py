@@ -1,4 +1,4 @@
-"""What `prepare` would do: its sources, its units, and about how much disk it takes."""
+"""The plan of `prepare`: its sources, their chunks, and about how much disk space it takes."""
 
 import dataclasses
 import functools
@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from quickdraw_kit import __version__
+from quickdraw_kit.acquire.cache_entry import get_data_home
 from quickdraw_kit.acquire.catalog import Variant
 from quickdraw_kit.acquire.download import DownloadOptions
-from quickdraw_kit.acquire.download import download as fetch
+from quickdraw_kit.acquire.download import download as run_download
 from quickdraw_kit.acquire.progress import DownloadProgress
 from quickdraw_kit.acquire.remote_sources import resolve_url
 from quickdraw_kit.acquire.results import DownloadedFile
@@ -19,87 +20,109 @@ from quickdraw_kit.acquire.sources import Source, resolve_sources
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.shards.filters import Filters
 from quickdraw_kit.shards.options import PrepareOptions
-from quickdraw_kit.shards.prepare.chunks import Chunk, split_into_chunks
+from quickdraw_kit.shards.prepare.chunks import CHUNK_BYTES, Chunk, split_into_chunks
 from quickdraw_kit.storage.files import open_decompressed
+from quickdraw_kit.storage.urls import parse_location
 
 __all__ = ["Plan", "Progress", "ProgressCallback", "plan_prepare"]
 
-_LOOK = 256 << 10
-# bytes of a drawing, on the average of the official files
+_SAMPLE_BYTES = 256 << 10  # of a file, to estimate how long its lines are
+# bytes per drawing, averages of the official files
 _BINARY_DRAWING, _STROKE3_DRAWING, _SIMPLIFIED_DRAWING, _RAW_DRAWING = 110, 130, 460, 3860
 _GZIP_RATIO = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What `prepare` would do.
+    """What `prepare` would read and write.
 
     Parameters
     ----------
-    out : Path
-        Folder of the data set.
+    out : Path or str
+        Folder or URL of the data set.
     sources : tuple of Source
-        What is read.
-    units : tuple of Chunk
-        How it is cut.
-    selection : Filters
-        The filters.
-    layout : PrepareOptions
-        Form, style and splits.
+        The files to read.
+    chunks : tuple of Chunk
+        The ranges in which they are read.
+    filters : Filters
+        Which drawings to keep.
+    options : PrepareOptions
+        Format, style and splits of the shards.
     drawings : int
-        About how many drawings there are, from the first lines of each source.
+        About how many drawings the sources hold.
     scratch_bytes, output_bytes : int
-        About how much disk the run takes beside the result, and the result.
+        About how much disk space the run needs for scratch files and for the shards.
+    chunk_bytes : int
+        Largest chunk.
     download : DownloadOptions, optional
-        How sources are had that are fetched in the course of the run.
+        How missing sources are downloaded.
+
+    Examples
+    --------
+    >>> from quickdraw_kit import generate_drawings, plan_prepare, write_ndjson
+    >>> write_ndjson(generate_drawings(["line"], 20), "line.ndjson")
+    >>> plan = plan_prepare(["line.ndjson"], "shards")
+    >>> [source.name for source in plan.sources], plan.to_fetch
+    (['line.ndjson'], 0)
     """
 
-    out: Path
+    out: Path | str
     sources: tuple[Source, ...]
-    units: tuple[Chunk, ...]
+    chunks: tuple[Chunk, ...]
     filters: Filters
     options: PrepareOptions
     drawings: int
     scratch_bytes: int
     output_bytes: int
+    chunk_bytes: int = CHUNK_BYTES
     download: DownloadOptions | None = None
 
     @property
     def to_fetch(self) -> int:
-        """Bytes of the sources that are not here yet."""
+        """Bytes to download."""
         return sum(s.size for s in self.sources if s.remote and s.remote.state == "planned")
 
     def describe(self) -> dict[str, Any]:
-        """Return what must be the same for a run to go on where another one stopped."""
+        """Return what must be equal for one run to continue where another one has stopped."""
         return {
             "library_version": __version__,
             "filters": dataclasses.asdict(self.filters),
             "options": dataclasses.asdict(self.options),
+            "chunk_bytes": self.chunk_bytes,
             "sources": [
                 {
-                    "name": s.name,
-                    "path": str(s.path),
-                    "bytes": s.size,
-                    "mtime_ns": s.mtime_ns,
-                    "version": s.remote and s.remote.version,
+                    "name": source.name,
+                    "path": str(source.path),
+                    "bytes": source.size,
+                    "mtime_ns": source.mtime_ns,
+                    "version": source.remote and source.remote.version,
                 }
-                for s in self.sources
+                for source in self.sources
             ],
         }
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is.
+    """How far a run of `prepare` is.
 
     Parameters
     ----------
-    stage : {"fetch", "read", "write"}
-        Download, first pass or second pass; the first two go on side by side.
+    stage : {"download", "extract", "merge"}
+        The first two run side by side.
     done, total : int
-        Bytes of the sources in the first two, drawings in the last.
+        Bytes of the sources, and drawings in the merge stage.
     drawings : int
-        Drawings read or written in this pass so far.
+        Drawings that were read or written in this stage so far.
+
+    Examples
+    --------
+    >>> from quickdraw_kit import generate_drawings, prepare, write_ndjson
+    >>> write_ndjson(generate_drawings(["line"], 20), "line.ndjson")
+    >>> steps = []
+    >>> manifest = prepare(["line.ndjson"], "shards", progress=steps.append)
+    >>> steps[-1]
+    Progress(stage='merge', done=20, total=20, drawings=20)
     """
 
     stage: str
@@ -120,106 +143,111 @@ def plan_prepare(
     data_home: Path | None = None,
     variant: Variant = "simplified",
     download: DownloadOptions | None = None,
+    chunk_bytes: int = CHUNK_BYTES,
 ) -> Plan:
-    """Find the sources and estimate what `prepare` would read and write, writing nothing.
+    """Find the sources and estimate what `prepare` would read and write; nothing is written.
 
     Parameters
     ----------
-    sources : iterable of str or path-like
-        Files, folders, globs, addresses of these, or categories, see `resolve_sources`.
-    out : str or path-like
-        Folder of the data set.
-    selection : Filters, optional
-        The filters; by default everything is kept.
-    layout : PrepareOptions, optional
-        Form, style and splits.
-    home : Path, optional
-        Folder of downloaded data, for categories.
-    kind : {"simplified", "raw", "binary", "numpy_bitmap", "sketchrnn"}
-        Form of the categories' files.
-    download : DownloadOptions, optional
-        How to fetch categories that are not there; by default they must be there.
+    sources, out, filters, options, data_home, variant, download, chunk_bytes
+        As in `prepare`.
 
     Returns
     -------
     Plan
-        For `prepare` and for people.
+        The plan.
 
     Raises
     ------
     UsageError, DataError
-        As `resolve_sources`.
+        As in `resolve_sources`.
     DownloadError
-        If a file is not to be had.
+        If a file to download does not exist, or its server does not answer.
+
+    Examples
+    --------
+    >>> from quickdraw_kit import generate_drawings, plan_prepare, write_ndjson
+    >>> write_ndjson(generate_drawings(["line"], 1000), "line.ndjson")
+    >>> 900 < plan_prepare(["line.ndjson"], "shards").drawings < 1100
+    True
     """
+    if chunk_bytes < 1:
+        raise UsageError(f"chunk_bytes is {chunk_bytes}, expected at least 1")
     filters = Filters() if filters is None else filters
     options = PrepareOptions() if options is None else options
 
+    data_home = get_data_home(data_home)
     look = None
     if download is not None:
-        look = functools.partial(_look, download=download, variant=variant, data_home=data_home)
+        look = functools.partial(
+            _plan_download, download=download, variant=variant, data_home=data_home
+        )
     retry_policy = None if download is None else download.retry_policy
     look_at = functools.partial(resolve_url, retry_policy=retry_policy)
-    found = resolve_sources(
+    resolved = resolve_sources(
         sources, data_home=data_home, variant=variant, look=look, look_at=look_at
     )
-    if options.keep_strokes and any(source.format in ("bitmaps", "idx") for source in found):
-        raise UsageError("strokes are asked for, and some sources are bitmaps, which have none")
-    drawings = sum(_estimate_drawings(source) for source in found)
+    if options.keep_strokes and any(source.format in ("bitmaps", "idx") for source in resolved):
+        raise UsageError(
+            "strokes should be kept, and some sources are bitmaps, which have no strokes"
+        )
+
+    drawings = sum(_estimate_drawings(source) for source in resolved)
     if filters.max_per_category is not None and filters.categories is not None:
         drawings = min(drawings, filters.max_per_category * len(filters.categories))
-    size = sum(source.size for source in found)
-    row = options.style.side**2 if options.format == "npy" else options.style.side**2 // 2 + 100
+    source_bytes = sum(source.size for source in resolved)
+    # in Parquet a bitmap is a PNG, of about half the size
+    pixels = options.style.side**2
+    row_bytes = (pixels if options.format == "npy" else pixels // 2 + 100) + 40
     return Plan(
-        out=Path(out),
-        sources=tuple(found),
-        units=tuple(split_into_chunks(found)),
+        out=parse_location(out),
+        sources=tuple(resolved),
+        chunks=tuple(split_into_chunks(resolved, chunk_bytes)),
         filters=filters,
         options=options,
         drawings=drawings,
-        scratch_bytes=size // 2 + 100 * drawings,
-        output_bytes=drawings * (row + 40) + (size // 3 if options.keep_strokes else 0),
+        scratch_bytes=source_bytes // 2 + 100 * drawings,
+        output_bytes=drawings * row_bytes + (source_bytes // 3 if options.keep_strokes else 0),
+        chunk_bytes=chunk_bytes,
         download=download,
     )
 
 
-def _look(
-    categories: Sequence[str],
-    *,
-    download: DownloadOptions,
-    variant: Variant,
-    data_home: Path | None,
+def _plan_download(
+    categories: Sequence[str], *, download: DownloadOptions, variant: Variant, data_home: Path
 ) -> Sequence[DownloadedFile]:
-    def tell(step: DownloadProgress) -> None:
+    """Return where the files of categories are or will be, and their sizes."""
+
+    def report_wait(step: DownloadProgress) -> None:
         if download.on_wait is not None and step.state == "waiting":
             download.on_wait(f"{step.name}: {step.note}")
 
-    report = fetch(
+    report = run_download(
         categories,
         variant=variant,
         data_home=data_home,
         mirror=download.mirror,
         dry_run=True,
-        progress=tell,
+        progress=report_wait,
         retry_policy=download.retry_policy,
     )
     return [dataclasses.replace(file, stays=download.keep) for file in report.files]
 
 
 def _estimate_drawings(source: Source) -> int:
-    unpacked = source.size * (1 if source.compression is None else _GZIP_RATIO)
+    size = source.size * (1 if source.compression is None else _GZIP_RATIO)
     match source.format:
         case "binary":
-            return unpacked // _BINARY_DRAWING
+            return size // _BINARY_DRAWING
         case "bitmaps" | "idx":
-            return unpacked // (28 * 28)
+            return size // (28 * 28)
         case "stroke3":
-            return unpacked // _STROKE3_DRAWING
+            return size // _STROKE3_DRAWING
         case "ndjson" | "csv" if source.remote is not None:
             raw = source.path.parent.name == "raw"
-            return unpacked // (_RAW_DRAWING if raw else _SIMPLIFIED_DRAWING)
+            return size // (_RAW_DRAWING if raw else _SIMPLIFIED_DRAWING)
         case "ndjson" | "csv":
             with open_decompressed(source.path) as file:
-                head = file.read(_LOOK)
+                head = file.read(_SAMPLE_BYTES)
             lines = head.count(b"\n")
-            return max(unpacked * lines // max(len(head), 1), 1)
+            return max(size * lines // max(len(head), 1), 1)

@@ -1,164 +1,302 @@
-"""Who may write into a folder: one run at a time, and never over what it did not write itself."""
+"""The hidden folder of an unfinished run: its file names, its lock, what is resumed and cleared.
+
+Everything that a run needs to be resumed is here; nothing else in the package names these files::
+
+    out/.prepare/
+        lock                             held by the one run that writes into `out`
+        plan.json                        the plan, which a run must share to resume this one
+        sources/                         downloads that are not kept
+        extract/00000.json               result of a chunk: exists when the chunk is done
+        extract/00000-000.arrow          spill file of a chunk
+        extract/00000-000.prints.npy     fingerprints of a chunk, when duplicates are flagged
+        extract/source-00000.sha256      checksum of a source
+        extract/source-00000.version     version of a downloaded source
+        extract/source-00000.rejects     rejected lines of a downloaded source that was removed
+        extract/duplicates-0000.npy      duplicates in a range of fingerprints
+        extract/duplicates.npy           all duplicates
+        extract/split-ids.npy, split-of-ids.npy    the list of a split by key_ids
+        merge/train-00000-of-00002.json      result of a shard: exists when the shard is done
+        merge/train-00000-of-00002.uploaded  exists when the shard is in the store
+"""
 
 import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from quickdraw_kit.acquire.sources import Source
 from quickdraw_kit.errors import QuickdrawError, UsageError, format_count
 from quickdraw_kit.shards.manifest import MANIFEST_NAME, Manifest, SourceEntry, load_manifest
+from quickdraw_kit.shards.prepare.chunks import Chunk
 from quickdraw_kit.shards.prepare.plan import Plan
 from quickdraw_kit.storage.files import atomic_write
 from quickdraw_kit.storage.hashing import sha256_file
 
-__all__ = ["check_same", "claim", "drop", "finished_here", "is_begun", "is_ours"]
+__all__ = ["FolderOutput", "WorkDir", "check_same", "is_output_file"]
 
-_WORK, _LOCK, _NOTE = ".prepare", "lock", "plan.json"
-_OURS = re.compile(
+_NAME, _LOCK, _PLAN = ".prepare", "lock", "plan.json"
+_OUTPUT_FILE = re.compile(
     r"(train|validation|test)-\d{5}-of-\d{5}\.(images\.npy|labels\.npy|meta\.parquet|parquet)"
     r"|histogram\.(csv|parquet)|rejects\.ndjson|manifest\.json|\..*\.partial"
 )
 
 
-@contextmanager
-def claim(
-    plan: Plan, finished: Callable[[], Manifest | None], *, overwrite: bool
-) -> Iterator[Path | Manifest]:
-    """Take the output folder for a run, and clear the work folder when the block has succeeded."""
-    work = plan.out / _WORK
-    if plan.out.exists() and not plan.out.is_dir():
-        raise UsageError(f"{plan.out} is a file, expected a folder")
-    if not work.exists() and (there := finished()) is not None:
-        yield there  # where perhaps nothing can be written
-        return
-    with _locked(work):
-        there = finished()
-        if there is None:
-            _take_up(plan, work, overwrite)
-            _check_space(plan)
-        yield work if there is None else there
-        _clear(work)
+@dataclass(frozen=True, slots=True)
+class WorkDir:
+    """The work folder of the run that writes into the folder `out`."""
 
+    out: Path
 
-@contextmanager
-def _locked(work: Path) -> Iterator[None]:
-    """Hold the lock of a work folder; if nothing else is left in the folder, it goes.
+    # methods that name a file return its path, whether it exists or not
 
-    It goes before the lock is let go: whoever comes afterwards begins with a folder of their own.
-    """
-    from filelock import FileLock, Timeout
+    @property
+    def path(self) -> Path:
+        """The folder itself."""
+        return self.out / _NAME
 
-    lock = FileLock(work / _LOCK)
-    while not lock.is_locked:
-        work.mkdir(parents=True, exist_ok=True)
+    @property
+    def sources(self) -> Path:
+        """Folder of downloads that are not kept."""
+        return self.path / "sources"
+
+    @property
+    def extract(self) -> Path:
+        """Folder of the extract stage."""
+        return self.path / "extract"
+
+    @property
+    def merge(self) -> Path:
+        """Folder of the merge stage."""
+        return self.path / "merge"
+
+    @property
+    def plan(self) -> Path:
+        """The plan of the unfinished run."""
+        return self.path / _PLAN
+
+    def chunk_result(self, chunk: Chunk) -> Path:
+        """Return the result of a chunk."""
+        return self.extract / f"{chunk.number:05d}.json"
+
+    def spill_file(self, chunk: Chunk, number: int) -> Path:
+        """Return a spill file of a chunk, which may have several."""
+        return self.extract / f"{chunk.number:05d}-{number:03d}.arrow"
+
+    def fingerprints(self, chunk: Chunk, number: int) -> Path:
+        """Return the fingerprints of drawings of a chunk."""
+        return self.extract / f"{chunk.number:05d}-{number:03d}.prints.npy"
+
+    def source_checksum(self, source: int) -> Path:
+        """Return the checksum of a source."""
+        return self.extract / f"source-{source:05d}.sha256"
+
+    def source_version(self, source: int) -> Path:
+        """Return the note which version of a downloaded source was read."""
+        return self.extract / f"source-{source:05d}.version"
+
+    def source_rejects(self, source: int) -> Path:
+        """Return the lines for ``rejects.ndjson`` of a source that is not kept."""
+        return self.extract / f"source-{source:05d}.rejects"
+
+    def duplicates(self, part: int | None = None) -> Path:
+        """Return the duplicates in one range of fingerprints, or all of them."""
+        return self.extract / ("duplicates.npy" if part is None else f"duplicates-{part:04d}.npy")
+
+    def shard_result(self, stem: str) -> Path:
+        """Return the result of a shard."""
+        return self.merge / f"{stem}.json"
+
+    def shard_uploaded(self, stem: str) -> Path:
+        """Return the empty file that marks a shard as uploaded."""
+        return self.merge / f"{stem}.uploaded"
+
+    def uploaded_shards(self) -> list[str]:
+        """Return the stems of the shards that are marked as uploaded."""
+        return [path.stem for path in self.merge.glob("*.uploaded")]
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the lock, and remove the work folder at the end if nothing but the lock is in it.
+
+        Raises
+        ------
+        QuickdrawError
+            If another run holds the lock.
+        """
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.path / _LOCK)
+        while not lock.is_locked:
+            self.path.mkdir(parents=True, exist_ok=True)
+            try:
+                lock.acquire(timeout=0)
+            except FileNotFoundError:
+                continue  # a run that has just ended removed the folder
+            except Timeout:
+                raise QuickdrawError(
+                    f"another run is writing into {self.out}: wait until it has ended"
+                ) from None
+
         try:
-            lock.acquire(timeout=0)
-        except FileNotFoundError:
-            continue  # a run that has just ended removed the folder
-        except Timeout:
+            yield
+        finally:
+            # unlink before release: a run that comes after the release creates a lock of its own,
+            # and must not lock a file that is about to be removed
+            if [path.name for path in self.path.iterdir()] == [_LOCK]:
+                with suppress(PermissionError):  # Windows cannot remove an open file
+                    (self.path / _LOCK).unlink()
+            lock.release()
+            with suppress(OSError):  # not empty: unfinished work, or the next run is here
+                self.path.rmdir()
+
+    def resume_or_clear(self, plan: Plan, *, overwrite: bool) -> None:
+        """Keep what an interrupted run of the same plan has done, or start with an empty folder.
+
+        Raises
+        ------
+        UsageError
+            If the unfinished run has another plan, unless `overwrite` is true.
+        """
+        planned = json.loads(json.dumps(plan.describe()))  # with lists for tuples, as it is read
+        if self.plan.exists() and not overwrite:
+            self._check_same_plan(planned)
+            _remove_files(self.out, lambda name: name.endswith(".partial"))
+        else:
+            # the manifest first: without it, what is left does not look like a data set. The plan
+            # next: without it, nobody resumes from a folder that is half cleared.
+            (self.out / MANIFEST_NAME).unlink(missing_ok=True)
+            self.plan.unlink(missing_ok=True)
+            _remove_files(self.out, is_output_file)
+            for folder in (self.extract, self.merge, self.sources):
+                shutil.rmtree(folder, ignore_errors=True)
+            with atomic_write(self.plan) as file:
+                file.write(json.dumps(planned).encode())
+
+        self.extract.mkdir(exist_ok=True)
+        self.merge.mkdir(exist_ok=True)
+
+    def _check_same_plan(self, planned: dict[str, object]) -> None:
+        unfinished = json.loads(self.plan.read_bytes())
+        differ = sorted(key for key in planned if unfinished.get(key) != planned[key])
+        if differ:
+            raise UsageError(
+                f"{self.out} holds an unfinished run that differs in its {' and '.join(differ)}. "
+                "Finish it with the same command as before, discard it with overwrite "
+                "(--overwrite), or name another folder."
+            )
+
+    def check_space(self, plan: Plan, *, output_bytes: int) -> None:
+        """Raise when the disk cannot hold the scratch files and `output_bytes` of shards."""
+        free = shutil.disk_usage(self.out).free
+        needed = plan.scratch_bytes + output_bytes
+        if needed > free:
+            from rich.filesize import decimal
+
             raise QuickdrawError(
-                f"another run is writing into {work.parent}: wait for it to end"
-            ) from None
-    try:
-        yield
-    finally:
-        if [path.name for path in work.iterdir()] == [_LOCK]:
-            with suppress(PermissionError):  # where an open file cannot be removed
-                (work / _LOCK).unlink()
-        lock.release()
-        with suppress(OSError):  # not empty: unfinished work, or another run by now
-            work.rmdir()
+                f"the disk of {self.out} has {decimal(free)} free, and about {plan.drawings:,} "
+                f"drawings take {decimal(needed)}: {decimal(output_bytes)} of shards and "
+                f"{decimal(plan.scratch_bytes)} of scratch files. Free some space, or set "
+                "max_per_category."
+            )
 
+    def clear(self) -> None:
+        """Remove everything but the lock, the plan last: a run that is killed here is resumed."""
+        for path in self.path.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name not in (_LOCK, _PLAN):
+                path.unlink()
+        self.plan.unlink(missing_ok=True)
 
-def _take_up(plan: Plan, work: Path, overwrite: bool) -> None:
-    """Prepare the work folder for the run: keep what an interrupted one has done, or clear it."""
-    wanted = json.loads(json.dumps(plan.describe()))
-    note = work / _NOTE
-    if note.exists() and not overwrite:
-        left = json.loads(note.read_bytes())
-        if left == wanted:
-            _remove(plan.out, lambda name: name.endswith(".partial"))
+    def remove_with_output(self) -> None:
+        """Remove the output folder with every file in it, unless a run holds the lock."""
+        if not self.out.exists():
             return
-        differ = sorted(key for key in wanted if left.get(key) != wanted[key])
-        raise UsageError(
-            f"{plan.out} holds an unfinished run that differs in its {' and '.join(differ)}. "
-            "Run that one again to finish it, drop it with overwrite (--overwrite), or name "
-            "another folder."
-        )
-    (plan.out / MANIFEST_NAME).unlink(missing_ok=True)  # first: no half a data set looks whole
-    _remove(plan.out, is_ours)
-    for folder in (work / "units", work / "shards", work / "sources"):
-        shutil.rmtree(folder, ignore_errors=True)
-    with atomic_write(note) as file:
-        file.write(json.dumps(wanted).encode())
+
+        with suppress(QuickdrawError), self.lock():
+            _remove_files(self.out, lambda name: True)
+            self.clear()
+        with suppress(OSError):  # not empty: a run has started in it
+            self.out.rmdir()
 
 
-def _clear(work: Path) -> None:
-    """Remove the work, the note of the plan last: with it a run that is killed here is taken up."""
-    for path in work.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path.name not in (_LOCK, _NOTE):
-            path.unlink()
-    (work / _NOTE).unlink(missing_ok=True)
+@dataclass(frozen=True, slots=True)
+class FolderOutput:
+    """A folder of this machine as output; `StoreOutput` has the same methods."""
+
+    folder: Path
+
+    @property
+    def workdir(self) -> WorkDir:
+        """Where the run keeps its state."""
+        return WorkDir(self.folder)
+
+    @property
+    def keeps_shards(self) -> bool:
+        """Whether the shards stay on the disk of the work folder."""
+        return True
+
+    def find_finished(self, plan: Plan, *, overwrite: bool) -> Manifest | None:
+        """Return the manifest when the planned data set is here already.
+
+        Raises
+        ------
+        UsageError
+            If the folder holds other files, or another data set and `overwrite` is false.
+        """
+        if not self.folder.exists():
+            return None
+        if not self.folder.is_dir():
+            raise UsageError(f"{self.folder} is a file, expected a folder")
+
+        # a folder without a manifest and without a work folder was not written by `prepare`,
+        # whatever its files are called
+        names = sorted({path.name for path in self.folder.iterdir()})
+        foreign = [name for name in names if name != _NAME and not is_output_file(name)]
+        if foreign or (names and not {_NAME, MANIFEST_NAME} & set(names)):
+            raise UsageError(
+                f"{self.folder} is not empty: it holds {', '.join((foreign or names)[:5])}. Name a "
+                "new folder, or empty this one."
+            )
+        if overwrite or MANIFEST_NAME not in names:
+            return None
+
+        manifest = load_manifest(self.folder)
+        check_same(manifest, plan, str(self.folder))
+        return manifest
+
+    def start(self, *, overwrite: bool) -> None:
+        """Do nothing: the lock has shown that the folder can be written."""
+
+    def uploader(self) -> AbstractContextManager[None]:
+        """Return a context without an uploader."""
+        return nullcontext()
+
+    def publish(self, manifest: Manifest) -> None:
+        """Write the manifest, with which the data set is complete."""
+        manifest.save(self.folder)
+
+    def remove_staging(self) -> None:
+        """Do nothing: the shards were built where they stay."""
 
 
-def _remove(out: Path, chosen: Callable[[str], bool]) -> None:
-    for path in out.iterdir():
-        if path.is_file() and chosen(path.name):
-            path.unlink()
+def is_output_file(name: str) -> bool:
+    """Return whether a file of this name is one that `prepare` writes."""
+    return _OUTPUT_FILE.fullmatch(name) is not None
 
 
-def finished_here(plan: Plan, *, overwrite: bool) -> Manifest | None:
-    """Tell whether the output folder may be written to, or holds the planned data set already."""
-    if not plan.out.exists():
-        return None
-    names = sorted({path.name for path in plan.out.iterdir()})
-    strangers = [name for name in names if name != _WORK and not is_ours(name)]
-    if strangers or (names and not {_WORK, MANIFEST_NAME} & set(names)):
-        raise UsageError(
-            f"{plan.out} is not empty: it holds {', '.join((strangers or names)[:5])}. Name a new "
-            "folder, or empty this one."
-        )
-    if overwrite or MANIFEST_NAME not in names:
-        return None
-    manifest = load_manifest(plan.out)
-    check_same(manifest, plan, str(plan.out))
-    return manifest
-
-
-def is_ours(name: str) -> bool:
-    """Tell whether a file of this name is one that `prepare` writes."""
-    return _OURS.fullmatch(name) is not None
-
-
-def is_begun(out: Path) -> bool:
-    """Tell whether a run has begun in a folder and not ended."""
-    return (out / _WORK / _NOTE).exists()
-
-
-def drop(out: Path) -> None:
-    """Remove a folder of shards that were sent elsewhere, unless a run is at work in it."""
-    if not out.exists():
-        return
-    with suppress(QuickdrawError), _locked(out / _WORK):
-        _remove(out, lambda name: True)
-        _clear(out / _WORK)
-    with suppress(OSError):  # not empty: a run has begun in it
-        out.rmdir()
-
-
-def check_same(manifest: Manifest, plan: Plan, place: str) -> None:
-    """Raise when a data set is not the one that is planned."""
+def check_same(manifest: Manifest, plan: Plan, location: str) -> None:
+    """Raise UsageError when a data set is not the planned one."""
 
     def is_same(entry: SourceEntry, source: Source) -> bool:
         if (entry.name, entry.bytes) != (source.name, source.size):
             return False
-        gone = source.remote is not None and not source.path.exists()  # it was not kept
-        return gone or entry.sha256 == sha256_file(source.path)
+        # a source that is not on this machine is not downloaded to compare checksums
+        not_kept = source.remote is not None and not source.path.exists()
+        return not_kept or entry.sha256 == sha256_file(source.path)
 
     same = (
         (manifest.options, manifest.filters) == (plan.options, plan.filters)
@@ -167,21 +305,14 @@ def check_same(manifest: Manifest, plan: Plan, place: str) -> None:
     )
     if not same:
         raise UsageError(
-            f"{place} holds another data set already "
+            f"{location} holds another data set already "
             f"({format_count(sum(manifest.rows.values()), 'drawing')}, "
             f"{format_count(len(manifest.categories), 'category', 'categories')}). Replace it with "
-            "overwrite (--overwrite), or name another place."
+            "overwrite (--overwrite), or name another location."
         )
 
 
-def _check_space(plan: Plan) -> None:
-    from rich.filesize import decimal
-
-    free = shutil.disk_usage(plan.out).free
-    needed = plan.scratch_bytes + plan.output_bytes
-    if needed > free:
-        raise QuickdrawError(
-            f"the disk of {plan.out} has {decimal(free)} free, and about {plan.drawings} "
-            f"drawings take {decimal(needed)}: {decimal(plan.output_bytes)} of shards and "
-            f"{decimal(plan.scratch_bytes)} of scratch. Make room, or set a limit."
-        )
+def _remove_files(folder: Path, predicate: Callable[[str], bool]) -> None:
+    for path in folder.iterdir():
+        if path.is_file() and predicate(path.name):
+            path.unlink()
