@@ -27,13 +27,13 @@ from pathlib import Path
 
 ALL = 50_426_266
 STAGES = {
-    "parse": ("portions.py", "read_unit"),
-    "sort and set down": ("runs.py", "write_run"),
-    "merge runs": ("build.py", "of"),
+    "parse": ("record_batches.py", "read_chunk"),
+    "sort and spill": ("spill.py", "write_spill_file"),
+    "merge": ("merge.py", "_load"),
     "gather": ("batch.py", "take"),
     "render": ("render.py", "rasterize"),
-    "checksums of sources": ("files.py", "sha256_file"),
-    "write and hash shards": ("forms.py", "write"),
+    "checksums of sources": ("hashing.py", "sha256_file"),
+    "write and hash shards": ("writers.py", "write"),
     "metadata": ("core.py", "write_table"),
 }
 
@@ -112,8 +112,8 @@ def measure(sources: Path, out: Path, workers: int) -> dict[str, float]:
     return {
         "drawings": manifest.counts.written,
         "seconds": seconds,
-        "first pass": marks["write"] - start,
-        "second pass": start + seconds - marks["write"],
+        "extract": marks["merge"] - start,
+        "merge": start + seconds - marks["merge"],
         "rate": manifest.counts.written / seconds,
         "peak MB": memory.peak / 1e6,
     }
@@ -167,7 +167,7 @@ def main() -> None:
             result = measure(sources, folder / "out", arguments.workers)
             print(
                 f"{drawings:>9,} drawings, {arguments.workers} workers: {result['seconds']:6.1f} s "
-                f"({result['first pass']:.1f} read, {result['second pass']:.1f} write), "
+                f"({result['extract']:.1f} extract, {result['merge']:.1f} merge), "
                 f"{result['rate']:>8,.0f} drawings/s, peak {result['peak MB']:.0f} MB a worker; "
                 f"{ALL:,} would take {ALL / result['rate'] / 60:.1f} min",
                 flush=True,
