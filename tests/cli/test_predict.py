@@ -52,7 +52,7 @@ def test_a_bad_input_does_not_hide_the_others(cli, folder):
     assert ran.code == 1
     assert ran.out.startswith("drawn.png")
     assert "white.png: the picture is empty" in ran.err
-    assert "text.png is of no form that is read: expected a PNG" in ran.err
+    assert "text.png has an unsupported format: expected a PNG" in ran.err
     ran = cli("predict", folder / "model", *names, "--json")
     assert ran.code == 1
     assert [("error" in row) for row in json.loads(ran.out)] == [False, True, True]
@@ -63,7 +63,7 @@ def test_an_empty_bitmap_does_not_hide_the_others(cli, folder):
     np.save(folder / "bitmaps.npy", np.concatenate([bitmaps[:1], 0 * bitmaps[:1], bitmaps[1:]]))
     ran = cli("predict", folder / "model", folder / "bitmaps.npy")
     assert (ran.code, ran.err) == (
-        1, "quickdraw-kit: bitmaps.npy: bitmap 2 is empty, all of one grey\n",
+        1, "quickdraw-kit: bitmaps.npy: bitmap 2 is empty: all its pixels are equal\n",
     )  # fmt: skip
     assert [line.split()[0] for line in ran.out.splitlines()] == ["bitmaps.npy:1", "bitmaps.npy:3"]
 

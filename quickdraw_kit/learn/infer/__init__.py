@@ -1,1 +1,1 @@
-"""Predictions for drawings from any source."""
+"""Inference: inputs of any format, and the predictions of a model for them."""

@@ -1,14 +1,14 @@
-"""What people bring to a model: files, streams, pixels and strokes, made what it was trained on.
+"""Inputs for a model: files, streams, pixels and strokes, converted to what it was trained on.
 
-A model answers well about bitmaps that look like its training set, and badly about all others. So
-strokes go through the simplification and the renderer that made the training set, and pictures are
-traced to strokes first. Only a bitmap that has the model's size already is taken as it is.
+A model is accurate on bitmaps that look like its training set, and on no others. So strokes go
+through the simplification and the renderer that made the training set, and pictures are traced to
+strokes first. Only a bitmap that already has the model's size is taken as it is.
 """
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -20,178 +20,266 @@ from quickdraw_kit.formats.bitmaps import read_bitmaps
 from quickdraw_kit.formats.ndjson.files import iter_ndjson
 from quickdraw_kit.formats.npy_header import parse_npy
 from quickdraw_kit.formats.svg import is_svg, read_svg
-from quickdraw_kit.learn.infer.input_batches import (
-    Part,
-    Picture,
-    Reject,
-    ensure_simplified,
-    raise_error,
-    trace,
-)
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.raster.style import RasterStyle
-from quickdraw_kit.strokes.batch import DrawingBatch
+from quickdraw_kit.strokes.batch import Drawing, DrawingBatch
+from quickdraw_kit.strokes.simplify import simplify
+from quickdraw_kit.trace.image import trace_image
 from quickdraw_kit.trace.image_file import MAX_BYTES, is_picture, read_picture
 
-__all__ = ["Input", "check_input", "read_input"]
+__all__ = [
+    "Input",
+    "InputBatch",
+    "OnError",
+    "Pixels",
+    "check_input",
+    "ensure_simplified",
+    "read_input",
+    "trace_bitmaps",
+]
 
-Input: TypeAlias = str | os.PathLike[str] | bytes | DrawingBatch | Picture
-"""A file (``-`` is standard input), what is in it, drawings, or pixels."""
+Pixels: TypeAlias = npt.NDArray[np.uint8]
+Input: TypeAlias = str | os.PathLike[str] | bytes | DrawingBatch | Pixels
+"""A file (``-`` is standard input), its content, drawings, or pixels."""
+OnError: TypeAlias = Callable[[DataError], None]
+"""Called with the error of a drawing that is left out."""
 
-_BATCH = 512  # drawings of a part
-_NPY = b"\x93NUMPY"
-_HEAD = 1024
-_PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")  # gzip, zstd
+_BATCH_ROWS = 512
+_NPY_MAGIC = b"\x93NUMPY"
+_HEAD_BYTES = 1024  # enough to detect every format
+_COMPRESSED_MAGIC = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")  # gzip, zstd
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InputBatch:
+    """At most 512 drawings of one input, as a model takes them."""
+
+    sources: list[str]  # where each comes from, such as cats.ndjson:3, counted from 1
+    images: Pixels  # shape (n, side, side), rendered in the style of the training set
+    strokes: DrawingBatch | None  # the same, simplified; None for bitmaps
+    originals: Sequence[Pixels | Drawing]  # what was given
 
 
 def check_input(path: str | os.PathLike[str]) -> None:
-    """Refuse a path where there is no file to read."""
+    """Raise `UsageError` unless a path is a file, or ``-`` for standard input."""
     if Path(path).is_dir():
         raise UsageError(f"{path} is a folder: give the files in it")
     if str(path) != "-" and not Path(path).exists():
         raise UsageError(f"{path} does not exist: give a file, or - for standard input")
 
 
-def read_input(source: Input, style: RasterStyle, on_error: Reject | None = None) -> Iterator[Part]:
-    """Read an input, told by its content, in parts of a bounded size."""
-    reject = on_error or raise_error
+def read_input(
+    source: Input, style: RasterStyle, on_error: OnError | None = None
+) -> Iterator[InputBatch]:
+    """Read an input in batches of bounded size; files are detected by their content.
+
+    `on_error` is called for a drawing with nothing to recognize; by default its error is raised.
+    """
+    reader = _Reader(style, on_error or raise_error)
     if isinstance(source, DrawingBatch):
-        cuts = range(0, len(source), _BATCH)
-        return _of_strokes((source[cut : cut + _BATCH] for cut in cuts), "drawing", style, reject)
+        starts = range(0, len(source), _BATCH_ROWS)
+        batches = (source[start : start + _BATCH_ROWS] for start in starts)
+        return reader.read_strokes(batches, "drawing")
     if isinstance(source, np.ndarray):
-        return _of_array(source, "array", style, reject)
+        return reader.read_array(source, "array")
     if isinstance(source, bytes):
-        return _of_bytes(source, "bytes", style, reject)
+        return reader.read_bytes(source, "bytes")
     if str(source) == "-":
-        return _of_stdin(style, reject)
-    return _of_path(Path(source), style, reject)
+        return reader.read_stdin()
+    return reader.read_path(Path(source))
 
 
-def _of_path(path: Path, style: RasterStyle, reject: Reject) -> Iterator[Part]:
-    check_input(path)
-    with path.open("rb") as file:
-        head = file.read(_HEAD)
-    if head.startswith(_NPY) and path.stat().st_size > MAX_BYTES:
-        return _of_array(read_bitmaps(path), path.name, style, reject)
-    if _is_whole(head):
+def trace_bitmaps(batch: InputBatch, on_error: OnError | None = None) -> InputBatch | None:
+    """Trace the bitmaps of a batch, for a model that takes strokes; None if none has ink."""
+    traced = [
+        (row, strokes)
+        for row, (name, image) in enumerate(zip(batch.sources, batch.images, strict=True))
+        if (strokes := _trace(image, name, on_error or raise_error)) is not None
+    ]
+    if not traced:
+        return None
+    rows = [row for row, _ in traced]
+    return InputBatch(
+        [batch.sources[row] for row in rows],
+        batch.images[rows],
+        DrawingBatch.concat([strokes for _, strokes in traced]),
+        [batch.originals[row] for row in rows],
+    )
+
+
+def ensure_simplified(batch: DrawingBatch) -> DrawingBatch:
+    """Simplify the drawings that are not simplified yet, whatever their scale; order is kept."""
+    empty = np.flatnonzero(batch.point_counts == 0)
+    if len(empty):
+        raise DataError(f"drawing {empty[0]} has no points: there is nothing to recognize")
+    if batch.x.dtype != np.uint8:
+        return simplify(batch)
+    fills_frame = _fills_frame(batch)
+    if fills_frame.all():
+        return batch
+
+    # simplify refuses uint8, which stands for simplified drawings
+    wide = replace(batch, x=batch.x.astype(np.int16), y=batch.y.astype(np.int16))
+    drawings = DrawingBatch.concat([batch.filter(fills_frame), simplify(wide.filter(~fills_frame))])
+    order = np.concatenate([np.flatnonzero(fills_frame), np.flatnonzero(~fills_frame)])
+    return drawings.take(np.argsort(order))
+
+
+def raise_error(error: DataError) -> None:
+    """Raise an error; the default of `on_error`."""
+    raise error
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads inputs for one style; a method per type of input, and each yields batches."""
+
+    style: RasterStyle
+    on_error: OnError
+
+    def read_path(self, path: Path) -> Iterator[InputBatch]:
+        check_input(path)
         with path.open("rb") as file:
-            return _of_bytes(file.read(MAX_BYTES + 1), path.name, style, reject)
-    _check_lines(head, path.name)
-    return _of_strokes(iter_ndjson(path, batch_size=_BATCH), path.name, style, reject)
+            head = file.read(_HEAD_BYTES)
+
+        # large arrays are mapped and ndjson is streamed; all other files are read whole
+        if head.startswith(_NPY_MAGIC) and path.stat().st_size > MAX_BYTES:
+            return self.read_array(read_bitmaps(path), path.name)
+        if _is_read_whole(head):
+            with path.open("rb") as file:
+                return self.read_bytes(file.read(MAX_BYTES + 1), path.name)
+        _check_ndjson(head, path.name)
+        return self.read_strokes(iter_ndjson(path, batch_size=_BATCH_ROWS), path.name)
+
+    def read_stdin(self) -> Iterator[InputBatch]:
+        file: Any = sys.stdin.buffer
+        head = file.peek(_HEAD_BYTES)  # a pipe cannot be rewound
+        if _is_read_whole(head):
+            return self.read_bytes(file.read(MAX_BYTES + 1), "stdin")
+        _check_ndjson(head, "stdin")
+        return self.read_strokes(iter_ndjson(file, batch_size=_BATCH_ROWS), "stdin")
+
+    def read_bytes(self, data: bytes, name: str) -> Iterator[InputBatch]:
+        head = data[:_HEAD_BYTES]
+        try:
+            if is_picture(head):
+                return self.read_pictures([read_picture(data)], [name])
+            if is_svg(head):
+                return self.read_strokes([read_svg(data)], name, single=True)
+        except DataError as error:
+            raise DataError(f"{name}: {error}") from error
+        if head.startswith(_NPY_MAGIC):
+            if len(data) > MAX_BYTES:
+                raise DataError(
+                    f"{name} has more than {MAX_BYTES} bytes: give the file by its path"
+                )
+            return self.read_array(parse_npy(data, name), name)
+        _check_ndjson(head, name)
+        return self.read_strokes(iter_ndjson(data, batch_size=_BATCH_ROWS), name)
+
+    def read_array(self, array: npt.NDArray[Any], name: str) -> Iterator[InputBatch]:
+        """Read bitmaps of any size, or a picture, whichever the shape says."""
+        side = self.style.side
+        if array.dtype != np.uint8 or array.ndim not in (2, 3) or 0 in array.shape:
+            raise DataError(
+                f"{name} is {array.dtype} {array.shape}, expected uint8: bitmaps of shape "
+                f"(n, {side * side}) or (n, height, width), or a picture"
+            )
+        if array.ndim == 2 and array.shape[1] == side * side:
+            array = array.reshape(-1, side, side)  # flat, as in the official files
+        elif array.ndim == 2 or array.shape[2] in (3, 4):
+            return self.read_pictures([array], [name])
+        if array.shape[1:] != (side, side):
+            return self.read_pictures(array, [f"{name}:{row + 1}" for row in range(len(array))])
+        return self.read_bitmaps(array, name)
+
+    def read_strokes(
+        self, batches: Iterable[DrawingBatch], name: str, *, single: bool = False
+    ) -> Iterator[InputBatch]:
+        """Simplify and render drawings; `single` is a drawing that needs no number."""
+        count = 0
+        for batch in batches:
+            names = [name] if single else [f"{name}:{count + i + 1}" for i in range(len(batch))]
+            count += len(batch)
+
+            # left out first: an empty drawing must not make the others of its batch fail
+            has_points = batch.point_counts > 0
+            for row in np.flatnonzero(~has_points):
+                self.on_error(DataError(f"{names[row]}: the drawing has no points"))
+            if not has_points.any():
+                continue
+            if not has_points.all():
+                batch = batch.filter(has_points)
+                names = [names[row] for row in np.flatnonzero(has_points)]
+
+            try:
+                strokes = ensure_simplified(batch)
+            except DataError as error:
+                raise DataError(f"{name}: {error}") from error
+            images = rasterize(strokes, self.style)
+            yield InputBatch(names, images, strokes, batch)  # type: ignore[arg-type]
+        if count == 0:
+            raise DataError(f"{name} is empty: it has no drawings")
+
+    def read_bitmaps(self, bitmaps: Pixels, name: str) -> Iterator[InputBatch]:
+        """Take bitmaps of the model's size as they are, white on black; invert the others."""
+        for start in range(0, len(bitmaps), _BATCH_ROWS):
+            given = np.array(bitmaps[start : start + _BATCH_ROWS])
+            blank = np.ptp(given, axis=(1, 2)) == 0
+            for row in np.flatnonzero(blank):
+                message = f"{name}: bitmap {start + row + 1} is empty: all its pixels are equal"
+                self.on_error(DataError(message))
+            if blank.all():
+                continue
+
+            # the border of a drawing is mostly paper
+            border = np.concatenate(
+                [given[:, 0], given[:, -1], given[:, :, 0], given[:, :, -1]], axis=1
+            )
+            black_on_white = np.median(border, axis=1) > 127
+            images = np.where(black_on_white[:, None, None], 255 - given, given)
+            rows = np.flatnonzero(~blank)
+            names = [f"{name}:{start + row + 1}" for row in rows]
+            yield InputBatch(names, images[rows], None, list(given[rows]))
+
+    def read_pictures(self, pictures: Iterable[Pixels], names: list[str]) -> Iterator[InputBatch]:
+        """Trace and render pictures, but for those that are bitmaps of the model's size."""
+        for name, picture in zip(names, pictures, strict=True):
+            if picture.shape == (self.style.side, self.style.side):
+                for batch in self.read_bitmaps(picture[None], name):
+                    yield replace(batch, sources=[name])  # a single one needs no number
+                continue
+            strokes = _trace(picture, name, self.on_error)
+            if strokes is not None:
+                yield InputBatch([name], rasterize(strokes, self.style), strokes, [picture])
 
 
-def _of_stdin(style: RasterStyle, reject: Reject) -> Iterator[Part]:
-    file: Any = sys.stdin.buffer
-    head = file.peek(_HEAD)
-    if _is_whole(head):
-        return _of_bytes(file.read(MAX_BYTES + 1), "stdin", style, reject)
-    _check_lines(head, "stdin")
-    return _of_strokes(iter_ndjson(file, batch_size=_BATCH), "stdin", style, reject)
+def _is_read_whole(head: bytes) -> bool:
+    return is_picture(head) or is_svg(head) or head.startswith(_NPY_MAGIC)
 
 
-def _is_whole(head: bytes) -> bool:
-    """Tell whether a file is of a form that is read at once and not line by line."""
-    return is_picture(head) or is_svg(head) or head.startswith(_NPY)
-
-
-def _check_lines(head: bytes, name: str) -> None:
-    """Refuse what cannot be ndjson, which is what is left when nothing else fits."""
-    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    if start not in (b"", b"{") and not head.startswith(_PACKED):
+def _check_ndjson(head: bytes, name: str) -> None:
+    """Raise `DataError` for what cannot be ndjson, the last format that is tried."""
+    first = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    if first not in (b"", b"{") and not head.startswith(_COMPRESSED_MAGIC):
         raise DataError(
-            f"{name} is of no form that is read: expected a PNG, JPEG, WebP, BMP or GIF picture, "
+            f"{name} has an unsupported format: expected a PNG, JPEG, WebP, BMP or GIF picture, "
             "SVG, .npy, or ndjson"
         )
 
 
-def _of_bytes(data: bytes, name: str, style: RasterStyle, reject: Reject) -> Iterator[Part]:
+def _trace(picture: Pixels, name: str, on_error: OnError) -> DrawingBatch | None:
+    """Trace a picture to a simplified drawing; None, after `on_error`, if it has no ink."""
     try:
-        if is_picture(data[:_HEAD]):
-            picture = read_picture(data)
-            return _of_pictures([picture], [name], style, reject)
-        if is_svg(data[:_HEAD]):
-            return _of_strokes([read_svg(data)], name, style, reject, alone=True)
+        return ensure_simplified(trace_image(picture))
     except DataError as error:
-        raise DataError(f"{name}: {error}") from error
-    if data.startswith(_NPY):
-        if len(data) > MAX_BYTES:
-            raise DataError(f"{name} has more than {MAX_BYTES} bytes: give the file by its path")
-        return _of_array(parse_npy(data, name), name, style, reject)
-    _check_lines(data[:_HEAD], name)
-    return _of_strokes(iter_ndjson(data, batch_size=_BATCH), name, style, reject)
+        on_error(DataError(f"{name}: {error}"))
+        return None
 
 
-def _of_array(
-    array: npt.NDArray[Any], name: str, style: RasterStyle, reject: Reject
-) -> Iterator[Part]:
-    side = style.side
-    if array.dtype != np.uint8 or array.ndim not in (2, 3) or 0 in array.shape:
-        raise DataError(
-            f"{name} is {array.dtype} {array.shape}, expected uint8: bitmaps of shape "
-            f"(n, {side * side}) or (n, height, width), or a picture"
-        )
-    if array.ndim == 2 and array.shape[1] == side * side:
-        array = array.reshape(-1, side, side)
-    elif array.ndim == 2 or array.shape[2] in (3, 4):
-        return _of_pictures([array], [name], style, reject)
-    if array.shape[1:] != (side, side):
-        names = [f"{name}:{row + 1}" for row in range(len(array))]
-        return _of_pictures(array, names, style, reject)
-    return _of_bitmaps(array, name, style, reject)
-
-
-def _of_strokes(
-    batches: Iterable[DrawingBatch],
-    name: str,
-    style: RasterStyle,
-    reject: Reject,
-    *,
-    alone: bool = False,
-) -> Iterator[Part]:
-    row = 0
-    for batch in batches:
-        names = [name] if alone else [f"{name}:{row + i + 1}" for i in range(len(batch))]
-        row += len(batch)
-        drawn = batch.point_counts > 0
-        for place in np.flatnonzero(~drawn):
-            reject(DataError(f"{names[place]}: the drawing has no point"))
-        if not drawn.any():
-            continue
-        batch = batch if drawn.all() else batch.filter(drawn)
-        try:
-            strokes = ensure_simplified(batch)
-        except DataError as error:
-            raise DataError(f"{name}: {error}") from error
-        names = [names[place] for place in np.flatnonzero(drawn)]
-        yield Part(names, rasterize(strokes, style), strokes, batch)  # type: ignore[arg-type]
-    if row == 0:
-        raise DataError(f"{name} is empty: it has no drawing")
-
-
-def _of_bitmaps(bitmaps: Picture, name: str, style: RasterStyle, reject: Reject) -> Iterator[Part]:
-    """Take bitmaps as they are, white on black; those that are black on white are turned."""
-    for start in range(0, len(bitmaps), _BATCH):
-        part = np.array(bitmaps[start : start + _BATCH])
-        ring = np.concatenate([part[:, 0], part[:, -1], part[:, :, 0], part[:, :, -1]], axis=1)
-        turned = np.median(ring, axis=1) > 127
-        images = np.where(turned[:, None, None], 255 - part, part)
-        blank = np.ptp(part, axis=(1, 2)) == 0
-        for row in np.flatnonzero(blank):
-            reject(DataError(f"{name}: bitmap {start + row + 1} is empty, all of one grey"))
-        if not blank.all():
-            rows = np.flatnonzero(~blank)
-            names = [f"{name}:{start + row + 1}" for row in rows]
-            yield Part(names, images[rows], None, list(part[rows]))
-
-
-def _of_pictures(
-    pictures: Iterable[Picture], names: list[str], style: RasterStyle, reject: Reject
-) -> Iterator[Part]:
-    for name, picture in zip(names, pictures, strict=True):
-        if picture.shape == (style.side, style.side):
-            for part in _of_bitmaps(picture[None], name, style, reject):
-                yield replace(part, sources=[name])
-            continue
-        strokes = trace(picture, name, reject)
-        if strokes is not None:
-            yield Part([name], rasterize(strokes, style), strokes, [picture])
+def _fills_frame(batch: DrawingBatch) -> npt.NDArray[np.bool_]:
+    """Return which drawings are from 0 to 255 as simplified ones are; dots are at 0."""
+    starts = batch.point_offsets[:-1]
+    low = np.maximum(np.minimum.reduceat(batch.x, starts), np.minimum.reduceat(batch.y, starts))
+    high = np.maximum(np.maximum.reduceat(batch.x, starts), np.maximum.reduceat(batch.y, starts))
+    return np.asarray((low == 0) & ((high == 255) | (high == 0)))

@@ -1,4 +1,4 @@
-"""`predict`: what a model takes a drawing for, whatever form the drawing comes in."""
+"""`predict`: which labels a model assigns to drawings, whatever format they come in."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -8,8 +8,14 @@ from typing import cast
 import numpy as np
 
 from quickdraw_kit.errors import DataError, UsageError
-from quickdraw_kit.learn.infer.input_batches import Part, Picture, Reject, traced
-from quickdraw_kit.learn.infer.inputs import Input, read_input
+from quickdraw_kit.learn.infer.inputs import (
+    Input,
+    InputBatch,
+    OnError,
+    Pixels,
+    read_input,
+    trace_bitmaps,
+)
 from quickdraw_kit.learn.models.model import Model
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.strokes.batch import Drawing, DrawingBatch
@@ -19,49 +25,53 @@ __all__ = ["Prediction", "iter_predict", "model_style", "predict"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
-    """What a model takes a drawing for.
+    """The most probable labels of a drawing.
 
     Parameters
     ----------
     source : str
-        Where the drawing comes from, such as ``cat.png`` or ``cats.ndjson:3``, from 1.
+        Where the drawing comes from, such as ``cat.png`` or ``cats.ndjson:3``, counted from 1.
     labels : tuple of str
-        The most probable ones, the best first.
+        The most probable labels, the best first.
     probabilities : tuple of float
-        Of these labels.
+        Probabilities of these labels.
     image : ndarray of uint8, shape (side, side)
-        What the model sees; if it reads strokes, these strokes rendered.
+        The bitmap that the model gets; for a model that takes strokes, these strokes rendered.
     original : ndarray of uint8, shape (h, w) or (h, w, channels), or Drawing
-        What was given: a picture or strokes.
+        What was given: pixels or strokes.
 
     Examples
     --------
-    >>> seen = np.zeros((28, 28), np.uint8)
-    >>> Prediction("cat.png", ("cat", "dog"), (0.9, 0.06), seen, seen).labels[0]
-    'cat'
+    >>> from quickdraw_kit import Model, generate_drawings, predict
+    >>> model = Model.new("tiny-cnn", ("star", "sun"))
+    >>> prediction = predict(model, generate_drawings(("star",), 1))[0]
+    >>> prediction.source, prediction.image.shape
+    ('drawing:1', (28, 28))
+    >>> sorted(prediction.labels)
+    ['star', 'sun']
     """
 
     source: str
     labels: tuple[str, ...]
     probabilities: tuple[float, ...]
-    image: Picture
-    original: Picture | Drawing
+    image: Pixels
+    original: Pixels | Drawing
 
 
 def predict(model: Model, inputs: Input | Iterable[Input], k: int = 3) -> list[Prediction]:
-    """Say what drawings are.
+    """Predict the labels of drawings.
 
     Parameters
     ----------
     model : Model
-        Of images or of strokes.
+        Such as `open_model` returns; it takes images or strokes.
     inputs : path, bytes, DrawingBatch or ndarray, or an iterable of them
-        Files and bytes are told apart by their content: ndjson, raw or simplified; ``.npy``; PNG,
-        JPEG, WebP, BMP or GIF pictures; SVG. A path ``-`` is standard input. Arrays are uint8:
-        bitmaps, shape (n, side * side) or (n, side, side), or a picture, shape (h, w), (h, w, 3) or
-        (h, w, 4).
+        Files and bytes are detected by their content: ndjson, raw or simplified; ``.npy``; PNG,
+        JPEG, WebP, BMP or GIF pictures; SVG. The path ``-`` is standard input. Arrays are uint8:
+        bitmaps of shape (n, side * side) or (n, side, side), or a picture of shape (h, w),
+        (h, w, 3) or (h, w, 4).
     k : int
-        How many labels to name.
+        Number of labels in a prediction.
 
     Returns
     -------
@@ -71,19 +81,25 @@ def predict(model: Model, inputs: Input | Iterable[Input], k: int = 3) -> list[P
     Raises
     ------
     UsageError
-        If `k` is below 1, or a library is missing that reads such an input.
+        If `k` is below 1, a path is not a file, or a package is missing that reads the format.
     DataError
-        If an input is damaged, empty or of no such form.
+        If an input is damaged, empty or has an unsupported format.
     OSError
         If a file cannot be read.
 
+    See Also
+    --------
+    iter_predict : The same in constant memory.
+
     Examples
     --------
+    >>> import numpy as np
+    >>> from quickdraw_kit import Model, predict
     >>> model = Model.new("tiny-cnn", ("cat", "dog"))
     >>> picture = np.full((200, 300), 255, np.uint8)
     >>> picture[90:100, 40:260] = 0
-    >>> answer, = predict(model, picture)
-    >>> answer.image.shape, len(answer.labels)
+    >>> [prediction] = predict(model, picture)
+    >>> prediction.image.shape, len(prediction.labels)
     ((28, 28), 2)
     """
     return list(iter_predict(model, inputs, k))
@@ -94,17 +110,17 @@ def iter_predict(
     inputs: Input | Iterable[Input],
     k: int = 3,
     *,
-    on_error: Reject | None = None,
+    on_error: OnError | None = None,
 ) -> Iterator[Prediction]:
-    """Say what drawings are, one after the other, in constant memory.
+    """Predict the labels of drawings one after the other, in constant memory.
 
     Parameters
     ----------
     model, inputs, k
         As for `predict`.
     on_error : callable, optional
-        Called with the error of a drawing that has nothing to recognise, such as an empty bitmap
-        among others, which is left out; by default it is raised.
+        Called with the `DataError` of a drawing with nothing to recognize, such as an empty bitmap
+        in a file of many; the drawing is left out. By default the error is raised.
 
     Yields
     ------
@@ -114,42 +130,58 @@ def iter_predict(
     Raises
     ------
     UsageError, DataError, OSError
-        As `predict`, when the input's turn comes.
+        As `predict`, when the input is reached.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from quickdraw_kit import Model, iter_predict
+    >>> model = Model.new("tiny-cnn", ("cat", "dog"))
+    >>> bitmaps = np.zeros((2, 28, 28), np.uint8)
+    >>> bitmaps[1, 14, 4:24] = 255
+    >>> for prediction in iter_predict(model, bitmaps, on_error=print):
+    ...     print(prediction.source)
+    array: bitmap 1 is empty: all its pixels are equal
+    array:2
     """
     if k < 1:
         raise UsageError(f"k is {k}, expected at least 1")
     style = model_style(model)
-    single = isinstance(inputs, str | os.PathLike | bytes | DrawingBatch | np.ndarray)
-    sources = cast("Iterable[Input]", [inputs] if single else inputs)
-    for source in sources:
-        for part in read_input(source, style, on_error):
-            bitmaps = model.input_type == "strokes" and part.strokes is None
-            taken = traced(part, on_error) if bitmaps else part
-            if taken is not None:
-                yield from _answers(model, taken, k)
+    is_single = isinstance(inputs, str | os.PathLike | bytes | DrawingBatch | np.ndarray)
+    for source in cast("Iterable[Input]", [inputs] if is_single else inputs):
+        for batch in read_input(source, style, on_error):
+            if model.input_type == "strokes" and batch.strokes is None:
+                traced = trace_bitmaps(batch, on_error)
+                if traced is None:
+                    continue
+                batch = traced
+            yield from _predict_batch(model, batch, k)
 
 
 def model_style(model: Model) -> RasterStyle:
-    """Return the style in which a model's drawings are rendered."""
-    told = model.metadata.get("raster_style") or {"side": model.side}
+    """Return the style in which the drawings of a model's training set were rendered."""
+    saved = model.metadata.get("raster_style") or {"side": model.side}
     try:
-        style = RasterStyle(**told)
+        style = RasterStyle(**saved)
     except (TypeError, UsageError) as error:
-        raise DataError(f"the model's raster style is {told!r}: {error}") from error
+        raise DataError(f"the model has an invalid raster style {saved!r}: {error}") from error
     if style.side != model.side and model.input_type == "images":
-        raise DataError(f"the model reads {model.side} pixels, but its style has {style.side}")
+        raise DataError(
+            f"the model takes images of side {model.side}, but its raster style has side "
+            f"{style.side}"
+        )
     return style
 
 
-def _answers(model: Model, part: Part, k: int) -> Iterator[Prediction]:
-    strokes = part.strokes if model.input_type == "strokes" else None
-    chances = model.probabilities(part.images if strokes is None else strokes)
-    best = np.argsort(-chances, axis=1, kind="stable")[:, :k]
-    for row, source in enumerate(part.sources):
+def _predict_batch(model: Model, batch: InputBatch, k: int) -> Iterator[Prediction]:
+    strokes = batch.strokes if model.input_type == "strokes" else None
+    probabilities = model.probabilities(batch.images if strokes is None else strokes)
+    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
+    for row, source in enumerate(batch.sources):
         yield Prediction(
             source=source,
             labels=tuple(model.label_names[label] for label in best[row]),
-            probabilities=tuple(chances[row, best[row]].tolist()),
-            image=part.images[row],
-            original=part.originals[row],
+            probabilities=tuple(probabilities[row, best[row]].tolist()),
+            image=batch.images[row],
+            original=batch.originals[row],
         )
