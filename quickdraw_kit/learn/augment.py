@@ -1,7 +1,7 @@
-"""Augmentation of whole batches, where they are: one affine map for each image or drawing.
+"""Augmentation of whole batches, on their device: one affine map for each image or drawing.
 
-Shift, rotation, scale, shear and mirroring are one matrix, so an image is sampled once, however
-many of them are asked for, and strokes are moved by the same kind of map without sampling at all.
+Translation, rotation, scale, shear and flip are one matrix. So an image is sampled once, whatever
+is asked for, and the points of a drawing are mapped without sampling.
 """
 
 import math
@@ -14,64 +14,67 @@ from torch.nn.functional import affine_grid, grid_sample
 from quickdraw_kit.learn.config import TrainConfig
 from quickdraw_kit.learn.data.sequences import PackedStrokes, transform_strokes
 
-__all__ = ["Augmentation", "mirrors"]
+__all__ = ["Augmentation", "flippable_labels"]
 
-# characters that are themselves in a mirror; a label of more than one character is a thing
+# Characters whose mirror image is the same character. A label of one character is that character;
+# a longer label names a thing, which may be drawn either way round.
 _SYMMETRIC = frozenset("08AHIMOTUVWXYilovwx")
 
 
-def mirrors(label_names: tuple[str, ...]) -> tuple[bool, ...]:
-    """Tell of which labels a mirror image is another picture of the same."""
+def flippable_labels(label_names: tuple[str, ...]) -> tuple[bool, ...]:
+    """Return, for each label, whether its images may be mirrored."""
     return tuple(len(name) != 1 or name in _SYMMETRIC for name in label_names)
 
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """Random affine maps, drawn from the random numbers of the device."""
+    """Random affine maps, drawn from the random numbers of the device; see `TrainConfig`."""
 
     translate: float = 0.0
     rotate: float = 0.0
     scale: float = 0.0
     shear: float = 0.0
-    flips: tuple[bool, ...] = ()
+    flippable: tuple[bool, ...] = ()  # for each label; empty: flip nothing
 
     @classmethod
-    def of(cls, config: TrainConfig, label_names: tuple[str, ...]) -> "Augmentation":
-        """Return what a configuration asks for."""
-        flips = mirrors(label_names) if config.horizontal_flip else ()
-        return cls(config.translate, config.rotate, config.scale, config.shear, flips)
+    def from_config(cls, config: TrainConfig, label_names: tuple[str, ...]) -> "Augmentation":
+        """Return the augmentation that a configuration asks for."""
+        flippable = flippable_labels(label_names) if config.horizontal_flip else ()
+        return cls(config.translate, config.rotate, config.scale, config.shear, flippable)
 
     def __bool__(self) -> bool:
-        return any((self.translate, self.rotate, self.scale, self.shear, *self.flips))
+        return any((self.translate, self.rotate, self.scale, self.shear, *self.flippable))
 
     def __call__(self, inputs: Any, labels: torch.Tensor) -> Any:
-        """Augment a batch of images or of strokes."""
+        """Augment a batch: images of shape (n, 1, side, side), or `PackedStrokes`."""
         if not self:
             return inputs
+        matrices = self.draw_matrices(labels)
         if isinstance(inputs, PackedStrokes):
-            return transform_strokes(inputs, self.maps(labels))
-        return self.images(inputs, labels)
+            return transform_strokes(inputs, matrices)
+        grid = affine_grid(matrices, list(inputs.shape), align_corners=False)
+        return grid_sample(inputs, grid, align_corners=False)  # what comes from outside is paper
 
-    def maps(self, labels: torch.Tensor) -> torch.Tensor:
-        """Draw a map for each label."""
+    def draw_matrices(self, labels: torch.Tensor) -> torch.Tensor:
+        """Draw an affine matrix for each label, shape (n, 2, 3), in a frame from -1 to 1."""
         count, device = len(labels), labels.device
+
+        # always seven numbers, whatever is switched on: one setting does not move the others' draws
         draws = torch.rand(7, count, device=device)
         spread = draws[:6] * 2 - 1
         angle = spread[0] * math.radians(self.rotate)
-        lean = torch.tan(spread[1] * math.radians(self.shear))
-        size = torch.exp(spread[2] * math.log1p(self.scale))
-        mirror = torch.ones(count, device=device)
-        if self.flips:
-            allowed = torch.tensor(self.flips, device=device)[labels]
-            mirror = torch.where(allowed & (draws[6] < 0.5), -mirror, mirror)
+        shear = torch.tan(spread[1] * math.radians(self.shear))
+        size = torch.exp(spread[2] * math.log1p(self.scale))  # as often half as double
+        sign = torch.ones(count, device=device)
+        if self.flippable:
+            allowed = torch.tensor(self.flippable, device=device)[labels]
+            sign = torch.where(allowed & (draws[6] < 0.5), -sign, sign)
+
+        # rotation x shear x flip, then the shift
         cos, sin = torch.cos(angle) * size, torch.sin(angle) * size
+        shift_x, shift_y = spread[3] * (2 * self.translate), spread[4] * (2 * self.translate)
         rows = (
-            torch.stack((cos * mirror, cos * lean - sin, spread[3] * (2 * self.translate)), dim=1),
-            torch.stack((sin * mirror, sin * lean + cos, spread[4] * (2 * self.translate)), dim=1),
+            torch.stack((cos * sign, cos * shear - sin, shift_x), dim=1),
+            torch.stack((sin * sign, sin * shear + cos, shift_y), dim=1),
         )
         return torch.stack(rows, dim=1)
-
-    def images(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Sample each image under a map of its own; what comes from outside is paper."""
-        grid = affine_grid(self.maps(labels), list(images.shape), align_corners=False)
-        return grid_sample(images, grid, align_corners=False)

@@ -1,8 +1,9 @@
-"""A training run between two steps, in one file that is there whole or not at all.
+"""Checkpoints: the state of a training run between two steps, in one file, written atomically.
 
-Tensors and a JSON text in the safetensors format: nothing in it can run. The schedule and the
-random numbers of a step are functions of the seed and the step's number (see `schedule` and
-`train`), so the number is all the state they have.
+Tensors and a JSON text in the safetensors format, so loading one cannot run code. The learning rate
+and the random numbers of a step are functions of the seed and the number of the step (see
+`quickdraw_kit.learn.schedule` and `quickdraw_kit.learn.state`), so the number is all that is saved
+of them.
 """
 
 import json
@@ -28,14 +29,14 @@ def save_checkpoint(
     tensors: Mapping[str, Mapping[str, torch.Tensor]],
     state: Mapping[str, Any],
 ) -> None:
-    """Write a checkpoint."""
+    """Write groups of named tensors, and a state that JSON can hold."""
     flat = {
-        f"{group}/{name}": value.detach().cpu().contiguous()
+        # a copy each: two names may share memory, which safetensors does not accept
+        f"{group}/{name}": value.detach().cpu().contiguous().clone()
         for group, named in tensors.items()
         for name, value in named.items()
     }
-    # two names may share their memory, which the format refuses
-    flat = {name: value.clone() for name, value in flat.items()}
+    # the groups are listed because an empty one has no tensor that could name it
     text = json.dumps({"format": _FORMAT, "groups": list(tensors), "state": dict(state)})
     with atomic_write(path) as file:
         file.write(safetensors.torch.save(flat, metadata={_KEY: text}))
@@ -44,42 +45,50 @@ def save_checkpoint(
 def load_checkpoint(
     path: str | os.PathLike[str],
 ) -> tuple[dict[str, dict[str, torch.Tensor]], dict[str, Any]]:
-    """Read a checkpoint."""
+    """Read the tensors and the state of a checkpoint; a damaged file is a `DataError`."""
     path = Path(path)
-    expected = "expected a checkpoint of this version of quickdraw_kit; remove it to start over"
-    with path.open("rb"):  # an OSError with the name, where safetensors would give none
+    with path.open("rb"):  # an OSError that names the file, which safetensors' does not
         pass
     try:
         with safe_open(path, framework="pt") as file:
-            told = parse_json((file.metadata() or {})[_KEY])
+            header = parse_json((file.metadata() or {})[_KEY])
             flat = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if told["format"] != _FORMAT:
-            raise ValueError(f"format {told['format']}")
-        tensors: dict[str, dict[str, torch.Tensor]] = {group: {} for group in told["groups"]}
-        for full, value in flat.items():
-            group, _, name = full.partition("/")
+        if header["format"] != _FORMAT:
+            raise ValueError(f"its format is {header['format']}, not {_FORMAT}")
+
+        tensors: dict[str, dict[str, torch.Tensor]] = {group: {} for group in header["groups"]}
+        for full_name, value in flat.items():
+            group, _, name = full_name.partition("/")
             tensors[group][name] = value
-        return tensors, dict(told["state"])
+        return tensors, dict(header["state"])
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path} cannot be continued from ({error}): {expected}") from error
+        raise DataError(
+            f"{path} is not a checkpoint of this version of quickdraw_kit ({error}): "
+            "remove it to start over"
+        ) from error
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    """Name the tensors of an optimizer's state."""
+    """Return the tensors of an optimizer's state, such as ``0.exp_avg``."""
     state = optimizer.state_dict()["state"]
-    return {f"{number}.{name}": value for number, s in state.items() for name, value in s.items()}
+    return {
+        f"{index}.{name}": value for index, named in state.items() for name, value in named.items()
+    }
 
 
 def restore_optimizer(
     optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]
 ) -> None:
-    """Give an optimizer the state that `optimizer_tensors` took from one of the same parameters."""
+    """Load what `optimizer_tensors` returned for an optimizer of the same parameters."""
     parameters = [weights for group in optimizer.param_groups for weights in group["params"]]
     state: dict[int, dict[str, torch.Tensor]] = {}
-    for full, value in tensors.items():
-        number, _, name = full.partition(".")
-        weights = parameters[int(number)]
-        if value.shape == weights.shape:  # in the memory format of the weights
+    for full_name, value in tensors.items():
+        index, _, name = full_name.partition(".")
+        weights = parameters[int(index)]
+        # A file has no memory format. With another one than the weights', AdamW would take other
+        # kernels and round differently: the run would not end with the same bits.
+        if value.shape == weights.shape:
             value = torch.empty_like(weights, requires_grad=False).copy_(value)
-        state.setdefault(int(number), {})[name] = value
+        state.setdefault(int(index), {})[name] = value
+
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})

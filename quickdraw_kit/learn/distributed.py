@@ -1,10 +1,10 @@
-"""Several processes that train one network: started by ``torchrun``, or one alone.
+"""Several processes that train one network: started by ``torchrun``, or a single one.
 
-Each process takes its part of every batch, and reads no other rows; the gradients of all are added
-before the step. So a step of n processes is the step that one would have made with the whole batch,
-but for rounding, for batch normalisation (each process normalises with its own rows) and for what
-is drawn at random; and after it all have the same weights, to the bit. Everything travels as one
-vector, for these networks are small: there is nothing to overlap.
+Each process takes its share of the rows of every batch, and reads no others; gradients are summed
+over all processes before the step. So a step of n processes is the step that one process would make
+with the whole batch, except for rounding, batch normalization (each process normalizes with its own
+rows) and random draws. After the step, all processes have the same weights, to the bit. Tensors
+travel as one vector: these networks are too small to overlap communication with computation.
 """
 
 import os
@@ -17,80 +17,95 @@ import torch.distributed as dist
 
 from quickdraw_kit.errors import QuickdrawError, UsageError
 
-__all__ = ["Team", "join_team"]
+__all__ = ["ProcessGroup", "join_process_group"]
 
 
 @dataclass(frozen=True, slots=True)
-class Team:
-    """The processes of a run, seen from one of them."""
+class ProcessGroup:
+    """The processes of a training run, seen from one of them."""
 
     rank: int = 0
-    size: int = 1
+    world_size: int = 1
 
     @property
-    def leads(self) -> bool:
-        """Whether this process measures, writes and reports."""
+    def is_rank_zero(self) -> bool:
+        """Whether this process evaluates, writes and reports."""
         return self.rank == 0
 
-    def add(self, tensors: Sequence[torch.Tensor]) -> None:
-        """Replace tensors by their sums over all processes."""
-        if self.size > 1 and tensors:
-            vector = torch.cat([tensor.reshape(-1) for tensor in tensors])
-            with self._together():
+    def all_reduce(self, tensors: Sequence[torch.Tensor]) -> None:
+        """Replace tensors, in place, by their sums over all processes."""
+        if self.world_size > 1 and tensors:
+            vector = _flatten(tensors)
+            with self._translate_errors():
                 dist.all_reduce(vector)
-            self._spread(vector, tensors)
+            _unflatten(vector, tensors)
 
-    def follow(self, tensors: Sequence[torch.Tensor]) -> None:
-        """Replace tensors by those of the leader."""
-        if self.size > 1 and tensors:
-            vector = torch.cat([tensor.reshape(-1) for tensor in tensors])
-            with self._together():
+    def broadcast(self, tensors: Sequence[torch.Tensor]) -> None:
+        """Replace tensors, in place, by those of rank 0."""
+        if self.world_size > 1 and tensors:
+            vector = _flatten(tensors)
+            with self._translate_errors():
                 dist.broadcast(vector, 0)
-            self._spread(vector, tensors)
+            _unflatten(vector, tensors)
 
-    def wait(self) -> None:
-        """Wait until all processes are here."""
-        if self.size > 1:
-            with self._together():
+    def barrier(self) -> None:
+        """Wait for all processes."""
+        if self.world_size > 1:
+            with self._translate_errors():
                 dist.barrier()
 
     @contextmanager
-    def _together(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
-        except RuntimeError as error:  # the only kind that gloo and NCCL raise
+        except RuntimeError as error:  # gloo and NCCL raise no more specific type
             reason = str(error).partition(". ")[0]
             raise QuickdrawError(
-                f"process {self.rank} of {self.size} lost another one, which may have said why "
-                f"({reason}). The same command again goes on from the checkpoint."
+                f"process {self.rank} of {self.world_size} lost the connection to another process "
+                f"({reason}); look for an earlier error of that process. Run the same command "
+                "again to resume from the checkpoint."
             ) from error
-
-    @staticmethod
-    def _spread(vector: torch.Tensor, tensors: Sequence[torch.Tensor]) -> None:
-        start = 0
-        for tensor in tensors:
-            part = vector[start : start + tensor.numel()]
-            tensor.copy_(part.view(tensor.shape))
-            start += tensor.numel()
 
 
 @contextmanager
-def join_team(device: str) -> Iterator[tuple[Team, str]]:
-    """Join the processes that ``torchrun`` has started; a process of its own is a team of one."""
+def join_process_group(device: str) -> Iterator[tuple[ProcessGroup, str]]:
+    """Join the processes that ``torchrun`` started; yield the group and the device of this one.
+
+    Without ``torchrun``, the group is this process alone. A group that the caller has initialized
+    is used, and left as it is.
+    """
     joined = dist.is_available() and dist.is_initialized()
     if not joined and int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield Team(), device
+        yield ProcessGroup(), device
         return
-    kind = device.partition(":")[0]
-    if kind not in ("cpu", "cuda"):
-        raise UsageError(f"device {device!r} works in one process only: use cpu or cuda")
-    if kind == "cuda" and device == "cuda":
+
+    device_type = device.partition(":")[0]
+    if device_type not in ("cpu", "cuda"):
+        raise UsageError(
+            f"device {device!r} does not support more than one process: use cpu or cuda"
+        )
+    if device == "cuda":  # one GPU for each process of a machine
         device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
         torch.cuda.set_device(device)
+
     if not joined:
-        dist.init_process_group("nccl" if kind == "cuda" else "gloo")
+        dist.init_process_group("nccl" if device_type == "cuda" else "gloo")
     try:
-        yield Team(dist.get_rank(), dist.get_world_size()), device
+        yield ProcessGroup(dist.get_rank(), dist.get_world_size()), device
     finally:
         if not joined:
             dist.destroy_process_group()
+
+
+def _flatten(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
+    return torch.cat([tensor.reshape(-1) for tensor in tensors])
+
+
+def _unflatten(vector: torch.Tensor, tensors: Sequence[torch.Tensor]) -> None:
+    # `torch.nn.utils.vector_to_parameters` would make the tensors views of the vector, which loses
+    # their memory format; values are copied instead
+    start = 0
+    for tensor in tensors:
+        values = vector[start : start + tensor.numel()]
+        tensor.copy_(values.view(tensor.shape))
+        start += tensor.numel()

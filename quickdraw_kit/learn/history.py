@@ -1,4 +1,4 @@
-"""How a training run went, epoch by epoch: as lines of JSON, and for TensorBoard."""
+"""The history of a training run: metrics of each epoch, as lines of JSON and for TensorBoard."""
 
 import importlib.util
 import json
@@ -13,35 +13,36 @@ from quickdraw_kit.storage.files import atomic_write, parse_json
 __all__ = [
     "EpochMetrics",
     "check_tensorboard",
-    "chosen_epoch",
-    "is_over",
+    "is_complete",
     "read_history",
-    "write_events",
+    "selected_epoch",
     "write_history",
+    "write_tensorboard",
 ]
 
-_FILE = "metrics.jsonl"
+_HISTORY_NAME = "metrics.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
 class EpochMetrics:
-    """How an epoch went.
+    """Metrics of an epoch.
 
     Parameters
     ----------
     epoch : int
-        From 1.
+        Counted from 1.
     train_loss, train_accuracy : float
-        Means over the steps, while the weights were changing, on augmented images.
+        Means over the rows, measured while the weights were changing, on augmented images.
     validation_loss, validation_accuracy : float or None
-        After the epoch; None without a validation split.
+        Measured after the epoch. None without a validation split.
     learning_rate : float
-        At its end.
+        Of the last step.
     seconds : float
-        How long it took, validation included.
+        Duration, including validation.
 
     Examples
     --------
+    >>> from quickdraw_kit import EpochMetrics
     >>> EpochMetrics(1, 0.7, 0.5, None, None, 0.003, 2.0).train_accuracy
     0.5
     """
@@ -54,61 +55,78 @@ class EpochMetrics:
     learning_rate: float
     seconds: float
 
-    def measures(self) -> dict[str, Any]:
-        """Return all of it but how long it took, which differs from run to run."""
+    def without_seconds(self) -> dict[str, Any]:
+        """Return everything but the duration, which differs between equal runs.
+
+        Returns
+        -------
+        dict of str to int, float or None
+
+        Examples
+        --------
+        >>> from quickdraw_kit import EpochMetrics
+        >>> metrics = EpochMetrics(1, 0.7, 0.5, None, None, 0.003, 2.0).without_seconds()
+        >>> "seconds" in metrics
+        False
+        """
         return {name: value for name, value in asdict(self).items() if name != "seconds"}
 
 
-def chosen_epoch(history: Sequence[EpochMetrics], early_stopping_patience: int | None) -> int:
-    """Return the place in a history of the epoch whose weights are taken."""
+def selected_epoch(history: Sequence[EpochMetrics], early_stopping_patience: int | None) -> int:
+    """Return the index, in a history, of the epoch whose weights the model has."""
     if early_stopping_patience is None:
         return len(history) - 1
     losses = [row.validation_loss for row in history if row.validation_loss is not None]
     return losses.index(min(losses))
 
 
-def is_over(
+def is_complete(
     history: Sequence[EpochMetrics], epochs: int, early_stopping_patience: int | None
 ) -> bool:
-    """Tell whether a run with such a history has made its last epoch."""
-    if not history or early_stopping_patience is None or len(history) >= epochs:
-        return len(history) >= epochs
-    return (
-        len(history) - 1 - chosen_epoch(history, early_stopping_patience) >= early_stopping_patience
-    )
+    """Return whether a training run with this history has made its last epoch."""
+    if len(history) >= epochs:
+        return True
+    if not history or early_stopping_patience is None:
+        return False
+    best = selected_epoch(history, early_stopping_patience)
+    return len(history) - 1 - best >= early_stopping_patience
 
 
 def write_history(folder: Path, history: Sequence[EpochMetrics]) -> None:
-    """Write ``metrics.jsonl``, a line for each epoch, whole or not at all."""
-    with atomic_write(folder / _FILE) as file:
+    """Write ``metrics.jsonl``, one line for each epoch, atomically."""
+    with atomic_write(folder / _HISTORY_NAME) as file:
         for metrics in history:
             file.write(json.dumps(asdict(metrics)).encode() + b"\n")
 
 
 def read_history(folder: Path) -> list[EpochMetrics]:
-    """Read ``metrics.jsonl``."""
-    path = folder / _FILE
+    """Read ``metrics.jsonl``; without the file, the history is empty."""
+    path = folder / _HISTORY_NAME
     if not path.exists():
         return []
     try:
         return [EpochMetrics(**parse_json(line)) for line in path.read_bytes().splitlines()]
     except (TypeError, ValueError) as error:
-        raise DataError(f"{path} is no history of a training ({error}): remove it") from error
+        raise DataError(
+            f"{path} is not the history of a training run ({error}): remove it"
+        ) from error
 
 
 def check_tensorboard() -> None:
-    """Refuse to start where TensorBoard is not installed."""
+    """Raise `UsageError` if TensorBoard is not installed."""
     if importlib.util.find_spec("tensorboard") is None:
-        raise UsageError("tensorboard is not here: run: pip install 'quickdraw-kit[tensorboard]'")
+        raise UsageError(
+            "tensorboard is not installed: run: pip install 'quickdraw-kit[tensorboard]'"
+        )
 
 
-def write_events(folder: Path, metrics: EpochMetrics) -> None:
-    """Add an epoch to the events that TensorBoard reads."""
+def write_tensorboard(folder: Path, metrics: EpochMetrics) -> None:
+    """Append the metrics of an epoch to TensorBoard's event files."""
     from torch.utils.tensorboard import SummaryWriter
 
     values = asdict(metrics)
     epoch = values.pop("epoch")
     with SummaryWriter(str(folder)) as writer:
         for name, value in values.items():
-            if value is not None:  # train_loss becomes train/loss: one figure for each kind
+            if value is not None:  # train_loss becomes train/loss: TensorBoard groups by prefix
                 writer.add_scalar(name.replace("_", "/", 1), value, epoch)

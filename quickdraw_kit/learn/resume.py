@@ -1,7 +1,11 @@
-"""What an earlier run has left in a folder: a finished model, a run to go on with, or another's.
+"""Whether a training run is resumed, is finished already, or starts; and when it is refused.
 
-A run is known by what its weights depend on: the settings and the data. Nobody's work is replaced
-by that of another run unless it is asked for.
+A run is known by its fingerprint: the settings and the data that its weights depend on. What is in
+its folder decides:
+
+- a checkpoint with the same fingerprint is resumed;
+- a model with the same fingerprint, and a complete history, is finished;
+- a checkpoint or a model with another fingerprint is never replaced without `overwrite`.
 """
 
 import json
@@ -16,51 +20,55 @@ import torch
 from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.learn.checkpoint import load_checkpoint
 from quickdraw_kit.learn.config import TrainConfig
-from quickdraw_kit.learn.history import EpochMetrics, chosen_epoch, is_over, read_history
+from quickdraw_kit.learn.history import EpochMetrics, is_complete, read_history, selected_epoch
 from quickdraw_kit.learn.models.model import Model, load_model
 
-__all__ = ["CHECKPOINT", "MODEL", "Finished", "Unfinished", "find_earlier"]
+__all__ = ["CHECKPOINT_NAME", "MODEL_NAME", "FinishedRun", "UnfinishedRun", "find_previous_run"]
 
-CHECKPOINT, MODEL = "checkpoint.safetensors", "model.safetensors"
-"""Names of the files of a run in its folder."""
+CHECKPOINT_NAME, MODEL_NAME = "checkpoint.safetensors", "model.safetensors"
 
-_LONGEST = 16  # characters of a value in a message: a checksum is known by fewer
-_ADVICE = "Pass overwrite (--overwrite) to replace it, or name another folder."
+_ADVICE = "Pass overwrite (--overwrite) to replace it, or choose another folder."
+_MAX_VALUE_LENGTH = 16  # characters in a message: enough of a checksum to recognize it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Finished:
-    """The same run, which has ended."""
+class FinishedRun:
+    """A run with the same fingerprint that has ended."""
 
     model: Model
     history: tuple[EpochMetrics, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Unfinished:
-    """The same run, which was interrupted."""
+class UnfinishedRun:
+    """A run with the same fingerprint that was interrupted, as `load_checkpoint` returns it."""
 
     tensors: Mapping[str, Mapping[str, torch.Tensor]]
     state: Mapping[str, Any]
 
 
-def find_earlier(
+def find_previous_run(
     out: str | os.PathLike[str],
     config: TrainConfig,
-    identity: Mapping[str, Any],
+    fingerprint: Mapping[str, Any],
     *,
     resume: bool | None = None,
     overwrite: bool = False,
-) -> Finished | Unfinished | None:
-    """Look for what an earlier run has left."""
+) -> FinishedRun | UnfinishedRun | None:
+    """Return what a run left in its folder; None to start from the first step.
+
+    `UsageError` and `DataError` say why a run is refused; nothing in the folder is changed.
+    """
     folder = Path(out)
     try:
-        if (folder / CHECKPOINT).exists():
-            return _unfinished(folder, identity, resume, overwrite)
+        # A checkpoint goes before a model: each epoch writes both, and only the end of a run
+        # removes the checkpoint.
+        if (folder / CHECKPOINT_NAME).exists():
+            return _check_checkpoint(folder, fingerprint, resume, overwrite)
         if resume:
-            raise UsageError(f"there is no unfinished run in {folder}: {CHECKPOINT}")
-        if (folder / MODEL).exists():
-            return _finished(folder, config, identity, resume, overwrite)
+            raise UsageError(f"there is no unfinished run in {folder}: expected {CHECKPOINT_NAME}")
+        if (folder / MODEL_NAME).exists():
+            return _check_model(folder, config, fingerprint, resume, overwrite)
     except DataError as error:
         if resume:
             raise
@@ -69,68 +77,75 @@ def find_earlier(
     return None
 
 
-def _unfinished(
-    folder: Path, identity: Mapping[str, Any], resume: bool | None, overwrite: bool
-) -> Unfinished | None:
-    tensors, state = load_checkpoint(folder / CHECKPOINT)
-    changes = _changes(state["identity"], identity)
-    if not changes:
-        return None if resume is False else Unfinished(tensors, state)
+def _check_checkpoint(
+    folder: Path, fingerprint: Mapping[str, Any], resume: bool | None, overwrite: bool
+) -> UnfinishedRun | None:
+    path = folder / CHECKPOINT_NAME
+    tensors, state = load_checkpoint(path)
+    differences = _differences(state["fingerprint"], fingerprint)
+    if not differences:
+        return None if resume is False else UnfinishedRun(tensors, state)
+
     if resume:
-        raise UsageError(f"{folder / CHECKPOINT} is of another run: {changes}")
+        raise UsageError(f"{path} belongs to another run: {differences}")
     if not overwrite:
         raise UsageError(
-            f"{folder} holds another run, which is unfinished: {changes}. Run that one again to "
-            f"finish it. {_ADVICE}"
+            f"{folder} contains another run, which is unfinished: {differences}. Start that run "
+            f"again to finish it. {_ADVICE}"
         )
     return None
 
 
-def _finished(
+def _check_model(
     folder: Path,
     config: TrainConfig,
-    identity: Mapping[str, Any],
+    fingerprint: Mapping[str, Any],
     resume: bool | None,
     overwrite: bool,
-) -> Finished | None:
-    model = load_model(folder / MODEL)
-    told = model.metadata.get("config")
-    if isinstance(told, Mapping):
-        theirs = {
-            **told,
-            **{name: model.metadata.get(name) for name in ("precision", "data_sha256")},
-        }
-        # on which device it came to be is not told in a model
-        changes = _changes(theirs, {k: v for k, v in identity.items() if k != "device"})
-    else:
-        changes = "it does not say how it was trained"
-    if changes:
+) -> FinishedRun | None:
+    model = load_model(folder / MODEL_NAME)
+    differences = _model_differences(model, fingerprint)
+    if differences:
         if not overwrite:
-            raise UsageError(f"{folder / MODEL} is another model: {changes}. {_ADVICE}")
+            raise UsageError(f"{folder / MODEL_NAME} is another model: {differences}. {_ADVICE}")
         return None
     if resume is False:
         return None
+
+    # A run that started over may have been killed after it wrote its first model and before it
+    # wrote its history: then the history is that of the run before, and its metrics differ.
     history = read_history(folder)
-    if not is_over(history, config.epochs, config.early_stopping_patience):
+    if not is_complete(history, config.epochs, config.early_stopping_patience):
         return None
-    # a run that began anew may have been killed after its first model, with the history still old
-    row = history[chosen_epoch(history, config.early_stopping_patience)].measures()
-    if json.dumps(row) != json.dumps(model.metadata.get("metrics")):
+    selected = history[selected_epoch(history, config.early_stopping_patience)]
+    metrics = json.dumps(selected.without_seconds())  # as text, NaN equals NaN
+    if metrics != json.dumps(model.metadata.get("metrics")):
         return None
-    return Finished(model, tuple(history))
+    return FinishedRun(model, tuple(history))
 
 
-def _changes(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
+def _model_differences(model: Model, fingerprint: Mapping[str, Any]) -> str:
+    """Compare a model with a fingerprint; a model does not record the device."""
+    config = model.metadata.get("config")
+    if not isinstance(config, Mapping):
+        return "it does not record how it was trained"
+    recorded = {name: model.metadata.get(name) for name in ("precision", "data_sha256")}
+    expected = {name: value for name, value in fingerprint.items() if name != "device"}
+    return _differences({**config, **recorded}, expected)
+
+
+def _differences(previous: Mapping[str, Any], current: Mapping[str, Any]) -> str:
+    """Return what differs, for a message; empty if nothing does."""
     return ", ".join(
-        f"{name} was {_said(theirs.get(name))} and is {_said(ours[name])}"
-        for name in sorted(ours)
-        if theirs.get(name) != ours[name]
+        f"{name} was {_format(previous.get(name))} and is {_format(current[name])}"
+        for name in sorted(current)
+        if previous.get(name) != current[name]
     )
 
 
-def _said(value: Any) -> str:
+def _format(value: Any) -> str:
     if value is None:
         return "unset"
     if isinstance(value, bool):
         return "on" if value else "off"
-    return str(value)[:_LONGEST]
+    return str(value)[:_MAX_VALUE_LENGTH]

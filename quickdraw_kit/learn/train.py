@@ -1,15 +1,16 @@
 """`train`: a network learns a data set.
 
-One loop: whole batches read ahead from the disk, turned into numbers and augmented on the device, a
-step of AdamW, and after every epoch a line of metrics, the model and a checkpoint on disk. The
-weights are a function of the configuration and the data: the same on the same machine with as many
-threads, whether or not the run was killed on the way and continued.
+One loop: whole batches are read ahead from the disk, converted and augmented on the device, and
+used for a step of AdamW. After every epoch, metrics, the model and a checkpoint are written. The
+weights are a function of the configuration and the data: the same on the same machine with the same
+number of threads, whether or not the run was killed and resumed.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,43 +18,49 @@ import torch
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.learn.checkpoint import save_checkpoint
 from quickdraw_kit.learn.config import TrainConfig
-from quickdraw_kit.learn.data.dataset import Dataset
+from quickdraw_kit.learn.data.dataset import Dataset, Labels
 from quickdraw_kit.learn.data.fingerprint import fingerprint
 from quickdraw_kit.learn.data.splits import Splits, open_splits
 from quickdraw_kit.learn.device import resolve_device, torch_settings
-from quickdraw_kit.learn.distributed import Team, join_team
+from quickdraw_kit.learn.distributed import ProcessGroup, join_process_group
 from quickdraw_kit.learn.evaluate import evaluate
 from quickdraw_kit.learn.history import (
     EpochMetrics,
     check_tensorboard,
-    chosen_epoch,
-    is_over,
-    write_events,
+    is_complete,
+    selected_epoch,
     write_history,
+    write_tensorboard,
 )
 from quickdraw_kit.learn.models.model import Model, save_model
 from quickdraw_kit.learn.models.networks import count_parameters
-from quickdraw_kit.learn.resume import CHECKPOINT, MODEL, Finished, Unfinished, find_earlier
-from quickdraw_kit.learn.state import Training
+from quickdraw_kit.learn.resume import (
+    CHECKPOINT_NAME,
+    MODEL_NAME,
+    FinishedRun,
+    UnfinishedRun,
+    find_previous_run,
+)
+from quickdraw_kit.learn.state import TrainState
 
 __all__ = ["EpochMetrics", "TrainConfig", "TrainResult", "train"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainResult:
-    """A trained model and the way there.
+    """A trained model and the history of its training.
 
     Parameters
     ----------
     model : Model
-        With the weights of the last epoch, which the schedule makes the best one; with early
-        stopping, of the epoch with the lowest validation loss.
+        With the weights of the last epoch; with early stopping, those of the epoch with the lowest
+        validation loss.
     history : tuple of EpochMetrics
         One for each epoch.
-    resumed : int
-        How many steps of it a run before this one had made.
-    found : bool
-        Whether all of it was there already, so that there was nothing to do.
+    resumed_from_step : int
+        Number of steps that an earlier, interrupted call made; 0 if there was none.
+    was_finished : bool
+        Whether the run was finished already, so that nothing was trained.
 
     See Also
     --------
@@ -62,8 +69,8 @@ class TrainResult:
 
     model: Model
     history: tuple[EpochMetrics, ...]
-    resumed: int = 0
-    found: bool = False
+    resumed_from_step: int = 0
+    was_finished: bool = False
 
 
 def train(
@@ -75,277 +82,325 @@ def train(
     resume: bool | None = None,
     overwrite: bool = False,
 ) -> TrainResult:
-    """Train a network; under ``torchrun``, together with the other processes.
+    """Train a network; under ``torchrun``, with all its processes.
 
     Parameters
     ----------
     config : TrainConfig
-        What and how.
+        What to train, on which data, and how.
     splits : mapping of str to Dataset, optional
-        ``train`` and, if there is one, ``validation``; by default those of ``config.data``.
+        ``train`` and, optionally, ``validation``. By default those of ``config.data``.
     on_epoch : callable, optional
-        Called with the metrics of each epoch, in the process that leads.
+        Called with the metrics of each epoch, in the process of rank 0.
     on_step : callable, optional
-        Called there after each step with the epoch, how many of its steps are done and how many it
-        has. It does not wait for the device, so a step may be done a moment later.
+        Called after each step with the epoch, the number of its steps that are done and the number
+        of all its steps, in the process of rank 0. It does not wait for the device, which may still
+        be computing the step.
     resume : bool, optional
-        True continues the unfinished run in ``config.out`` and fails if there is none of this
-        configuration and data; False starts over; by default it is continued if there is one, and
-        a finished one of this configuration and data is returned as it is.
+        True resumes the unfinished run in ``config.out``, and raises if there is none with this
+        configuration and data. False starts over. By default an unfinished run is resumed, and the
+        model of a finished run with this configuration and data is returned.
     overwrite : bool
-        Replace the model, or the unfinished run, of another configuration or other data that is in
+        Replace the model, or the unfinished run, of another configuration or other data in
         ``config.out``.
 
     Returns
     -------
     TrainResult
-        The model and its history; those of a run that was never interrupted.
+        The model and its history, as of a run that was never interrupted.
 
     Raises
     ------
     UsageError
-        If there is no data, no such network or device, nothing to continue, or another run in
+        If there is no data, network or device of that name, nothing to resume, or another run in
         ``config.out``.
     DataError
-        If the data set is not finished, its images do not fit, or what is in ``config.out`` cannot
-        be read.
+        If the data set is not complete, its images do not fit, or a file in ``config.out`` is
+        damaged.
     QuickdrawError
-        If another process of the run is gone.
+        If another process of the run has ended.
 
     Notes
     -----
-    A run that was interrupted, in an epoch or between two, goes on with the batches that the whole
-    run would have seen, each drawing once an epoch, however many processes there are then. As many
-    as before end with the same weights to the bit, on a CPU; another number sums in another order
-    and draws other augmentations, see `quickdraw_kit.learn.distributed`.
+    A run that was interrupted resumes with the batches that the whole run would have seen: each
+    drawing once per epoch, whatever the number of processes. On a CPU, the same number of processes
+    ends with the same weights, to the bit. Another number sums in another order and draws other
+    augmentations.
 
     Examples
     --------
-    >>> from quickdraw_kit.learn.data.dataset import ArrayDataset
-    >>> images = np.zeros((64, 28, 28), np.uint8)
-    >>> images[32:, 14:] = 255
-    >>> dataset = ArrayDataset(images, np.repeat([0, 1], 32), ("blank", "half"))
-    >>> result = train(TrainConfig(network="tiny-cnn", epochs=4, batch_size=8), {"train": dataset})
-    >>> [row.epoch for row in result.history], result.history[-1].train_accuracy
-    ([1, 2, 3, 4], 1.0)
+    >>> from quickdraw_kit import TrainConfig, train, write_sample
+    >>> paths = write_sample("drawings", drawings=120, categories=["ladder", "sun"])
+    >>> config = TrainConfig(data="drawings", out="model", network="tiny-cnn", epochs=3)
+    >>> result = train(config)
+    >>> [row.epoch for row in result.history]
+    [1, 2, 3]
+    >>> result.model.label_names
+    ('ladder', 'sun')
+    >>> train(config).was_finished
+    True
     """
-    if splits is None:
-        splits = open_splits(config)
+    splits = open_splits(config) if splits is None else splits
+    _check(config, splits)
+
+    device = resolve_device(config.device)
+    with (
+        join_process_group(device) as (group, device),
+        torch_settings(config.seed, config.threads, device),
+    ):
+        run = _TrainingRun(config, splits, group, device)
+        if finished := run.resume(resume, overwrite):
+            return finished
+        while not run.is_complete:
+            run.train_epoch(on_step)
+            run.save(epoch_ended=True)
+            # last, so that a caller who stops the run here finds the epoch on the disk
+            if on_epoch is not None and group.is_rank_zero:
+                on_epoch(run.history[-1])
+        return run.finish()
+
+
+def _check(config: TrainConfig, splits: Mapping[str, Dataset]) -> None:
+    """Raise for what would fail only after an epoch."""
     if len(splits["train"]) == 0:
         raise UsageError("the training split is empty: prepare more drawings")
     if config.early_stopping_patience is not None and not splits.get("validation"):
-        raise UsageError("patience watches the validation loss: there is no validation split")
+        raise UsageError(
+            "early_stopping_patience needs a validation loss, and there is no validation split"
+        )
     if config.tensorboard:
         check_tensorboard()
-    with (
-        join_team(resolve_device(config.device)) as (team, device),
-        torch_settings(config.seed, config.threads, device),
-    ):
-        data = splits["train"]
-        model = Model.new(
-            config.network, tuple(data.label_names), side=data.side, dropout=config.dropout
-        )
-        model.network.to(device)
-        run = _Run(config, splits, model, team)
-        return run.take_up(resume, overwrite) or run.go(on_epoch, on_step)
 
 
-class _Run:
-    """A run between two steps: the training, the metrics so far, and where it stands."""
+class _TrainingRun:
+    """A training run between two steps: the training state, and the metrics so far."""
 
     def __init__(
         self,
         config: TrainConfig,
         splits: Mapping[str, Dataset],
-        model: Model,
-        team: Team,
+        group: ProcessGroup,
+        device: str,
     ) -> None:
-        self.config, self.team = config, team
+        self.config, self.group = config, group
         self.data, self.validation = splits["train"], splits.get("validation")
-        self.per_epoch = -(-len(self.data) // config.batch_size)
-        counts = np.bincount(self.data.labels, minlength=len(model.label_names))
-        self.training = Training(config, model, config.epochs * self.per_epoch, counts, team)
+        self.steps_per_epoch = -(-len(self.data) // config.batch_size)
+
+        names = tuple(self.data.label_names)
+        model = Model.new(config.network, names, side=self.data.side, dropout=config.dropout)
+        model.network.to(device)
+        counts = np.bincount(self.data.labels, minlength=len(names))
+        steps = config.epochs * self.steps_per_epoch
+        self.state = TrainState(config, model, steps, counts, group)
+
         self.history: list[EpochMetrics] = []
-        self.best: dict[str, torch.Tensor] = {}
-        self.tally = torch.zeros(2, self.per_epoch, device=self.training.device)
-        self.spent = 0.0  # seconds of the epoch that a run before this one has taken
-        self.resumed = 0
+        self.best_weights: dict[str, torch.Tensor] = {}  # with early stopping only
+        self.resumed_from_step = 0
+
+        # Of the epoch in progress: loss and correct predictions, summed over the rows of each step.
+        # They stay on the device, because reading them would wait for it after each step.
+        self.step_sums = torch.zeros(2, self.steps_per_epoch, device=self.state.device)
+        self.epoch_seconds = 0.0  # until the last checkpoint
+
         if isinstance(splits, Splits):
-            self.metadata = splits.metadata
+            self.data_metadata = splits.metadata
         else:
-            self.metadata = {"data": None, "data_sha256": fingerprint(self.data)}
-        # what must agree for a run to be continued
-        self.identity = {
+            self.data_metadata = {"data": None, "data_sha256": fingerprint(self.data)}
+        # what has to be equal for a run to be resumed
+        self.fingerprint = {
             **config.fingerprint(),
-            "precision": self.training.precision,
-            "device": self.training.device.type,
-            "data_sha256": self.metadata["data_sha256"],
+            "precision": self.state.precision,
+            "device": self.state.device.type,
+            "data_sha256": self.data_metadata["data_sha256"],
         }
 
-    def go(
-        self,
-        on_epoch: Callable[[EpochMetrics], None] | None,
-        on_step: Callable[[int, int, int], None] | None,
-    ) -> TrainResult:
-        """Train from where the run stands to the end."""
-        while not is_over(self.history, self.config.epochs, self.config.early_stopping_patience):
-            metrics = self._epoch(len(self.history) + 1, on_step)
-            self.history.append(metrics)
-            self._keep_best()
-            self.tally.zero_()
-            self.spent = 0.0
-            self._save(model=True)
-            if on_epoch is not None and self.team.leads:
-                on_epoch(metrics)
-        model = self._finish()
-        return TrainResult(model, tuple(self.history), self.resumed)
+    @property
+    def is_complete(self) -> bool:
+        """Whether all epochs are done, or training stops early."""
+        config = self.config
+        return is_complete(self.history, config.epochs, config.early_stopping_patience)
 
-    def take_up(self, resume: bool | None, overwrite: bool) -> TrainResult | None:
-        """Go on from the checkpoint of this run, if there is one, or return what is finished."""
-        out, earlier = self.config.out, None
-        if out is not None:
-            earlier = find_earlier(
-                out, self.config, self.identity, resume=resume, overwrite=overwrite
+    def resume(self, resume: bool | None, overwrite: bool) -> TrainResult | None:
+        """Continue from the checkpoint of this run, if there is one, or return what is finished."""
+        previous = None
+        if self.config.out is not None:
+            previous = find_previous_run(
+                self.config.out, self.config, self.fingerprint, resume=resume, overwrite=overwrite
             )
         elif resume:
-            raise UsageError("there is no run to continue without a folder: give out")
-        if isinstance(earlier, Unfinished):
-            self._restore(earlier)
-        found = isinstance(earlier, Finished)
-        ours = -1.0 if found else float(self.training.step)
-        theirs = torch.tensor([ours], device=self.training.device)
-        self.team.follow([theirs])
-        if float(theirs) != ours:
-            raise UsageError(
-                f"process {self.team.rank} sees another {out} than process 0: "
-                "give a folder that all machines share"
-            )
-        if not isinstance(earlier, Finished):
+            raise UsageError("there is no run to resume without a folder: pass out")
+
+        if isinstance(previous, UnfinishedRun):
+            self._restore(previous)
+        finished = isinstance(previous, FinishedRun)
+        self._check_same_step(-1 if finished else self.state.step)
+
+        if not isinstance(previous, FinishedRun):
             return None
-        earlier.model.network.to(self.training.device)
-        steps = len(earlier.history) * self.per_epoch
-        return TrainResult(earlier.model, earlier.history, steps, found=True)
+        previous.model.network.to(self.state.device)
+        steps = len(previous.history) * self.steps_per_epoch
+        return TrainResult(previous.model, previous.history, steps, was_finished=True)
 
-    def _restore(self, earlier: Unfinished) -> None:
-        tensors, state = earlier.tensors, earlier.state
-        self.training.restore(tensors, state["step"])
-        if self.team.leads:
-            self.tally.copy_(tensors["metrics"]["tally"])
-        self.best = dict(tensors["best"])
-        self.history = [EpochMetrics(**row) for row in state["history"]]
-        self.spent, self.resumed = state["spent"], state["step"]
+    def train_epoch(self, on_step: Callable[[int, int, int], None] | None) -> None:
+        """Make the remaining steps of an epoch, evaluate, and append to the history."""
+        start = time.perf_counter() - self.epoch_seconds
+        epoch = len(self.history) + 1
+        for step_in_epoch, inputs, labels in self._batches(epoch):
+            rows_before = step_in_epoch * self.config.batch_size
+            batch_size = min(self.config.batch_size, len(self.data) - rows_before)
+            self.step_sums[:, step_in_epoch] = self.state.train_step(inputs, labels, batch_size)
+            if on_step is not None and self.group.is_rank_zero:
+                on_step(epoch, step_in_epoch + 1, self.steps_per_epoch)
 
-    def _epoch(self, epoch: int, on_step: Callable[[int, int, int], None] | None) -> EpochMetrics:
-        """Pass over the rest of the training split, and measure."""
-        config, training = self.config, self.training
-        start = time.perf_counter() - self.spent
-        order = int(np.random.SeedSequence([config.seed, epoch]).generate_state(1)[0])
-        done = training.step - (epoch - 1) * self.per_epoch
-        batches = self.data.batches(
-            config.batch_size,
-            shuffle=True,
-            seed=order,
-            skip=done,
-            rank=self.team.rank,
-            world_size=self.team.size,
-        )
-        for number, (inputs, labels) in enumerate(batches, done):
-            size = min(config.batch_size, len(self.data) - number * config.batch_size)
-            self.tally[:, number] = training.learn(inputs, labels, size)
-            if on_step is not None and self.team.leads:
-                on_step(epoch, number + 1, self.per_epoch)
-            every = config.checkpoint_steps
-            if every and training.step % every == 0 and number + 1 < self.per_epoch:
-                self.spent = time.perf_counter() - start
-                self._gather_tally()
-                self._save(model=False)
-        self._gather_tally()
-        self.team.follow([self.tally])
-        sums = self.tally.cpu().double().sum(dim=1) / len(self.data)
-        loss, accuracy = self._measure()
-        return EpochMetrics(
-            epoch=epoch,
-            train_loss=float(sums[0]),
-            train_accuracy=float(sums[1]),
-            validation_loss=loss,
-            validation_accuracy=accuracy,
-            learning_rate=training.learning_rate,
-            seconds=time.perf_counter() - start,
+            # after the last step of an epoch, the checkpoint comes with the metrics and the model
+            every = self.config.checkpoint_steps
+            last = step_in_epoch + 1 == self.steps_per_epoch
+            if every and self.state.step % every == 0 and not last:
+                self.epoch_seconds = time.perf_counter() - start
+                self._reduce_step_sums()
+                self.save(epoch_ended=False)
+
+        self._reduce_step_sums()
+        self.group.broadcast([self.step_sums])
+        means = self.step_sums.cpu().double().sum(dim=1) / len(self.data)
+        validation_loss, validation_accuracy = self._evaluate()
+        self.history.append(
+            EpochMetrics(
+                epoch=epoch,
+                train_loss=float(means[0]),
+                train_accuracy=float(means[1]),
+                validation_loss=validation_loss,
+                validation_accuracy=validation_accuracy,
+                learning_rate=self.state.learning_rate,
+                seconds=time.perf_counter() - start,
+            )
         )
 
-    def _gather_tally(self) -> None:
-        """Put what all processes have counted into the tally of the leader."""
-        self.team.add([self.tally])
-        if not self.team.leads:
-            self.tally.zero_()
+        self._keep_best_weights()
+        self.step_sums.zero_()
+        self.epoch_seconds = 0.0
 
-    def _measure(self) -> tuple[float | None, float | None]:
-        """Return loss and accuracy in validation: the leader measures, the others listen."""
-        model = self.training.settle()
-        if not self.validation:
-            return None, None
-        found = torch.zeros(2, dtype=torch.float64)
-        if self.team.leads:
-            result = evaluate(model, self.validation)
-            found = torch.tensor([result.loss, result.top1], dtype=torch.float64)
-        if self.team.size > 1:
-            found = found.to(self.training.device)
-            self.team.follow([found])
-        return float(found[0]), float(found[1])
-
-    def _keep_best(self) -> None:
-        early_stopping_patience = self.config.early_stopping_patience
-        if (
-            early_stopping_patience is not None
-            and chosen_epoch(self.history, early_stopping_patience) == len(self.history) - 1
-        ):
-            state = self.training.model.network.state_dict()
-            self.best = {name: value.clone() for name, value in state.items()}
-
-    def _finish(self) -> Model:
-        model = self.training.settle()
-        if self.best:
-            model.network.load_state_dict(self.best)
-        row = self.history[chosen_epoch(self.history, self.config.early_stopping_patience)]
-        model = self._described(model, row)
-        if self.config.out is not None and self.team.leads:
-            folder = Path(self.config.out)
-            save_model(model, folder / MODEL)
-            (folder / CHECKPOINT).unlink(missing_ok=True)
-        self.team.wait()
-        return model
-
-    def _described(self, model: Model, row: EpochMetrics) -> Model:
-        """Say in the model how it came to be; nothing that differs from run to run."""
-        return replace(
-            model,
-            metadata={
-                **self.metadata,
-                "normalisation": {"mean": 0.0, "scale": 255.0}
-                if model.input_type == "images"
-                else None,
-                "metrics": row.measures(),
-                "config": self.config.fingerprint(),
-                "precision": self.training.precision,
-                "parameters": count_parameters(model.network),
-            },
-        )
-
-    def _save(self, *, model: bool) -> None:
-        if self.config.out is None or not self.team.leads:
+    def save(self, *, epoch_ended: bool) -> None:
+        """Write a checkpoint and, after an epoch, the model and the metrics."""
+        if self.config.out is None or not self.group.is_rank_zero:
             return
         folder = Path(self.config.out)
         folder.mkdir(parents=True, exist_ok=True)
-        if model:
-            save_model(self._described(self.training.model, self.history[-1]), folder / MODEL)
+
+        # The checkpoint is last: if the process is killed before it, the epoch is trained again
+        # from the one before, and writes the same files.
+        if epoch_ended:
+            model = self._with_metadata(self.state.model, self.history[-1])
+            save_model(model, folder / MODEL_NAME)
             write_history(folder, self.history)
             if self.config.tensorboard:
-                write_events(folder / "tensorboard", self.history[-1])
-        tensors = {**self.training.tensors(), "best": self.best, "metrics": {"tally": self.tally}}
-        state = {
-            "identity": self.identity,
-            "step": self.training.step,
-            "spent": self.spent,
+                write_tensorboard(folder / "tensorboard", self.history[-1])
+        tensors = {
+            **self.state.state_dict(),
+            "best_weights": self.best_weights,
+            "metrics": {"step_sums": self.step_sums},
+        }
+        progress = {
+            "fingerprint": self.fingerprint,
+            "step": self.state.step,
+            "epoch_seconds": self.epoch_seconds,
             "history": [asdict(metrics) for metrics in self.history],
         }
-        save_checkpoint(folder / CHECKPOINT, tensors, state)
+        save_checkpoint(folder / CHECKPOINT_NAME, tensors, progress)
+
+    def finish(self) -> TrainResult:
+        """Write the final model, and remove the checkpoint."""
+        model = self.state.sync()
+        if self.best_weights:
+            model.network.load_state_dict(self.best_weights)
+        selected = selected_epoch(self.history, self.config.early_stopping_patience)
+        model = self._with_metadata(model, self.history[selected])
+
+        # in this order: a folder with neither would not be known as this run's
+        if self.config.out is not None and self.group.is_rank_zero:
+            folder = Path(self.config.out)
+            save_model(model, folder / MODEL_NAME)
+            (folder / CHECKPOINT_NAME).unlink(missing_ok=True)
+        self.group.barrier()  # no process returns before the model is written
+        return TrainResult(model, tuple(self.history), self.resumed_from_step)
+
+    def _restore(self, previous: UnfinishedRun) -> None:
+        tensors, progress = previous.tensors, previous.state
+        self.state.load_state_dict(tensors, progress["step"])
+        # the saved sums are those of all processes: they would count once for each of them
+        if self.group.is_rank_zero:
+            self.step_sums.copy_(tensors["metrics"]["step_sums"])
+        self.best_weights = dict(tensors["best_weights"])
+        self.history = [EpochMetrics(**row) for row in progress["history"]]
+        self.epoch_seconds = progress["epoch_seconds"]
+        self.resumed_from_step = progress["step"]
+
+    def _check_same_step(self, step: int) -> None:
+        """Raise if a process would start from another step than rank 0: they would never meet."""
+        of_rank_zero = torch.tensor([float(step)], device=self.state.device)
+        self.group.broadcast([of_rank_zero])
+        if float(of_rank_zero) != step:
+            raise UsageError(
+                f"process {self.group.rank} does not have the files of process 0 in "
+                f"{self.config.out}: use a folder that all machines share"
+            )
+
+    def _batches(self, epoch: int) -> Iterator[tuple[int, Any, Labels]]:
+        """Yield the number in the epoch, the inputs and the labels of the steps that are left."""
+        done = self.state.step - (epoch - 1) * self.steps_per_epoch
+        # the order of an epoch depends on seed and epoch only, so that it can be resumed anywhere
+        seed = int(np.random.SeedSequence([self.config.seed, epoch]).generate_state(1)[0])
+        batches = self.data.batches(
+            self.config.batch_size,
+            shuffle=True,
+            seed=seed,
+            skip=done,
+            rank=self.group.rank,
+            world_size=self.group.world_size,
+        )
+        for step_in_epoch, (inputs, labels) in enumerate(batches, done):
+            yield step_in_epoch, inputs, labels
+
+    def _reduce_step_sums(self) -> None:
+        """Move the sums of all processes to rank 0; the others start from zero again."""
+        self.group.all_reduce([self.step_sums])
+        if not self.group.is_rank_zero:
+            self.step_sums.zero_()
+
+    def _evaluate(self) -> tuple[float | None, float | None]:
+        """Return validation loss and accuracy: rank 0 measures, and broadcasts them."""
+        model = self.state.sync()
+        if not self.validation:
+            return None, None
+        measured = torch.zeros(2, dtype=torch.float64)
+        if self.group.is_rank_zero:
+            evaluation = evaluate(model, self.validation)
+            measured = torch.tensor([evaluation.loss, evaluation.top1], dtype=torch.float64)
+        if self.group.world_size > 1:  # only then on the device: MPS has no float64
+            measured = measured.to(self.state.device)
+            self.group.broadcast([measured])
+        return float(measured[0]), float(measured[1])
+
+    def _keep_best_weights(self) -> None:
+        """Copy the weights, with early stopping, if this epoch is the best so far."""
+        early_stopping_patience = self.config.early_stopping_patience
+        if early_stopping_patience is None:
+            return
+        if selected_epoch(self.history, early_stopping_patience) == len(self.history) - 1:
+            state = self.state.model.network.state_dict()
+            self.best_weights = {name: value.clone() for name, value in state.items()}
+
+    def _with_metadata(self, model: Model, metrics: EpochMetrics) -> Model:
+        """Record in the model how it was trained; nothing that differs between equal runs."""
+        images = model.input_type == "images"
+        return replace(
+            model,
+            metadata={
+                **self.data_metadata,
+                "normalization": {"mean": 0.0, "scale": 255.0} if images else None,
+                "metrics": metrics.without_seconds(),
+                "config": self.config.fingerprint(),
+                "precision": self.state.precision,
+                "parameters": count_parameters(model.network),
+            },
+        )

@@ -1,4 +1,4 @@
-"""A network as a graph: what feeds what, with the sums that a list of layers does not show."""
+"""A network as a graph of layers, with the additions that a list of layers does not show."""
 
 import operator
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from quickdraw_kit.learn.models.summary import Layer, describe_network
 
 __all__ = ["Graph", "Node", "network_graph"]
 
-# what is drawn of the plain functions and methods in a network, and which arguments are its inputs
+# the functions that become nodes, with the positions of the arguments that are their inputs
 _FUNCTIONS: dict[Any, tuple[str, tuple[int, ...]]] = {
     operator.add: ("+", (0, 1)),
     operator.iadd: ("+", (0, 1)),
@@ -24,34 +24,34 @@ _FUNCTIONS: dict[Any, tuple[str, tuple[int, ...]]] = {
     relu: ("ReLU", (0,)),
     torch.relu: ("ReLU", (0,)),
 }
-_SCATTERED = {"mean": "mean of the points", "amax": "maximum of the points"}
+_REDUCTIONS = {"mean": "mean of the points", "amax": "maximum of the points"}
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A step of a network."""
+    """An input, a layer or an operation of a network."""
 
     kind: str
-    shape: tuple[int, ...]
+    shape: tuple[int, ...]  # of the output; empty where it is that of the inputs
     parameters: int
-    inputs: tuple[int, ...]
+    inputs: tuple[int, ...]  # indices of earlier nodes
 
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """A network, drawn or to be drawn."""
+    """The nodes of a network, in the order in which they run."""
 
     name: str
     nodes: tuple[Node, ...]
 
     @property
     def parameters(self) -> int:
-        """Parameters of all nodes."""
+        """Number of parameters of all nodes."""
         return sum(node.parameters for node in self.nodes)
 
 
 def network_graph(name: str, classes: int, *, side: int = 28) -> Graph:
-    """Trace a network."""
+    """Trace a network with `torch.fx`, and keep the operations that a figure shows."""
     layers = {layer.name: layer for layer in describe_network(name, classes, side=side)}
     with torch.device("meta"):
         network = build_network(name, classes, side=side)
@@ -61,57 +61,64 @@ def network_graph(name: str, classes: int, *, side: int = 28) -> Graph:
         if name in STROKE_NETWORKS
         else Node("image", (1, side, side), 0, ())
     )
+
     nodes: list[Node] = []
-    places: dict[fx.Node, tuple[int, ...]] = {}  # the nodes that an operation stands for
-    for step in traced.nodes:
-        kind, sources, under = _drawn(step)
-        inputs = tuple(dict.fromkeys(place for each in sources for place in places.get(each, ())))
-        if step.op == "placeholder":
+    indices: dict[fx.Node, tuple[int, ...]] = {}  # of the nodes that give an operation its values
+    for operation in traced.nodes:
+        kind, sources, module_name = _describe(operation)
+        inputs = tuple(
+            dict.fromkeys(index for source in sources for index in indices.get(source, ()))
+        )
+        if operation.op == "placeholder":
             node = first
-        elif step.op == "call_module":
-            node = _of_layers(kind, network.get_submodule(under), under, layers, inputs)
+        elif operation.op == "call_module":
+            node = _layer_node(network.get_submodule(module_name), module_name, layers, inputs)
         elif kind:
             node = Node(kind, (), 0, inputs)
-        else:  # slices, shapes and such pass on what they were given
-            places[step] = inputs
+        else:  # slices, shapes and the like are not shown: their inputs take their place
+            indices[operation] = inputs
             continue
-        places[step] = (len(nodes),)
+        indices[operation] = (len(nodes),)
         nodes.append(node)
     return Graph(name, tuple(nodes))
 
 
 class _Tracer(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        # one node for a block, whose slices and paddings nobody wants to see
         return isinstance(m, StrokeBlock) or super().is_leaf_module(m, module_qualified_name)
 
 
-def _drawn(step: fx.Node) -> tuple[str, list[fx.Node], str]:
-    """Return what a step is called, if it is drawn, what feeds it, and the module that it calls."""
-    if step.op == "call_module":
-        return "", list(_nodes(step.args[:1])), str(step.target)
-    if step.op == "call_function" and step.target in _FUNCTIONS:
-        kind, places = _FUNCTIONS[step.target]
-        return kind, list(_nodes([step.args[place] for place in places])), ""
-    if step.op == "call_method" and step.target == "scatter_reduce":
-        how = str(step.args[4])  # of (zeros, dimension, index, points, how)
-        return _SCATTERED.get(how, how), list(_nodes(step.args[3:4])), ""
-    return "", list(_nodes(step.args)), ""
+def _describe(operation: fx.Node) -> tuple[str, list[fx.Node], str]:
+    """Return the kind of a node, empty if it has none; its inputs; the name of its module."""
+    if operation.op == "call_module":
+        return "", list(_find_nodes(operation.args[:1])), str(operation.target)
+    if operation.op == "call_function" and operation.target in _FUNCTIONS:
+        kind, positions = _FUNCTIONS[operation.target]
+        return kind, list(_find_nodes([operation.args[position] for position in positions])), ""
+    if operation.op == "call_method" and operation.target == "scatter_reduce":
+        # arguments are (zeros, dimension, index, points, reduction)
+        reduction = str(operation.args[4])
+        sources = list(_find_nodes(operation.args[3:4]))
+        return _REDUCTIONS.get(reduction, reduction), sources, ""
+    return "", list(_find_nodes(operation.args)), ""
 
 
-def _nodes(values: Any) -> Iterator[fx.Node]:
+def _find_nodes(values: Any) -> Iterator[fx.Node]:
     for value in values:
         if isinstance(value, fx.Node):
             yield value
         elif isinstance(value, list | tuple):
-            yield from _nodes(value)
+            yield from _find_nodes(value)
 
 
-def _of_layers(
-    kind: str, module: nn.Module, name: str, layers: dict[str, Layer], inputs: tuple[int, ...]
+def _layer_node(
+    module: nn.Module, name: str, layers: dict[str, Layer], inputs: tuple[int, ...]
 ) -> Node:
     if name in layers:
         layer = layers[name]
         return Node(layer.kind, layer.shape, layer.parameters, inputs)
-    inner = [layer for where, layer in layers.items() if where.startswith(f"{name}.")]
+    # a block: its layers are in the table one by one
+    inner = [layer for inner_name, layer in layers.items() if inner_name.startswith(f"{name}.")]
     kind = f"{type(module).__name__}, {getattr(module, 'dilation', 0)} apart"
     return Node(kind, inner[-1].shape, sum(layer.parameters for layer in inner), inputs)

@@ -1,7 +1,7 @@
-"""A network with the names of its labels, and the one file that holds both.
+"""A model: a network with its label names and metadata, in one file.
 
-The file is in the safetensors format: tensors and a text, nothing that could run. Architecture and
-label names are in the text, so that a model cannot be separated from its labels.
+The file is in the safetensors format: tensors and a JSON text, so loading one cannot run code.
+Architecture and label names are in the text, so a model cannot be separated from its labels.
 """
 
 import json
@@ -32,25 +32,27 @@ _KEY = "quickdraw_kit"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
-    """A network that knows what its outputs are called.
+    """A network with its label names and metadata.
 
     Parameters
     ----------
     network : torch.nn.Module
-        Maps float (n, 1, side, side), ink 1 and paper 0, or strokes that `pack_strokes` packed, to
+        Maps images, float32 (n, 1, side, side) with ink 1 and paper 0, or packed strokes, to
         logits (n, classes).
     architecture : str
-        Its name in `NETWORKS`.
+        Name of the network in `NETWORKS`.
     label_names : tuple of str
         Names of the outputs.
     side : int
         Side of the images, in pixels.
-    about : mapping of str to anything that JSON can hold
-        How it came to be, as `train` fills it: ``raster_style``, ``normalisation``, ``metrics``,
-        ``config`` and ``data_sha256``, the checksum of the manifest of what it was trained on.
+    metadata : mapping of str to anything that JSON can hold
+        How the model was trained. `train` records ``raster_style``, ``normalization``,
+        ``metrics``, ``config`` and ``data_sha256``, the checksum of the data.
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from quickdraw_kit import Model
     >>> model = Model.new("tiny-cnn", ("cat", "dog"))
     >>> model.probabilities(np.zeros((3, 28, 28), np.uint8)).shape
     (3, 2)
@@ -79,21 +81,33 @@ class Model:
         architecture : str
             One of `NETWORKS`.
         label_names : tuple of str
-            At least two, no two alike.
+            At least two, all different.
         side : int
             Side of the images, in pixels.
-        about : mapping, optional
-            How it came to be.
+        metadata : mapping, optional
+            How the model was trained.
         dropout : float, optional
-            In training, in networks that have it; by default as the network says.
+            Dropout rate in training, in networks that have dropout layers; by default that of the
+            network.
+
+        Returns
+        -------
+        Model
 
         Raises
         ------
         UsageError
-            As `build_network`, or if a name stands there twice.
+            As `build_network`, or if a label name is repeated.
+
+        Examples
+        --------
+        >>> from quickdraw_kit import Model
+        >>> Model.new("mnist-cnn", tuple("0123456789")).input_type
+        'images'
         """
         if len(set(label_names)) < len(label_names):
-            raise UsageError("a label name stands there twice: every label needs its own")
+            repeated = next(name for name in label_names if label_names.count(name) > 1)
+            raise UsageError(f"label name {repeated!r} is repeated, expected different names")
         network = build_network(architecture, len(label_names), side=side, dropout=dropout)
         return cls(network, architecture, label_names, side, dict(metadata or {}))
 
@@ -103,23 +117,30 @@ class Model:
         return "strokes" if self.architecture in STROKE_NETWORKS else "images"
 
     def inputs(self, batch: Images | DrawingBatch) -> Any:
-        """Turn a batch into what the network takes, on the device where its weights are.
+        """Convert a batch to the inputs of the network, on the device of its weights.
 
         Parameters
         ----------
         batch : ndarray of uint8, shape (n, side, side), or DrawingBatch
-            What the network reads. Images are copied, for they may be a view of a memory map;
-            they travel as bytes and become numbers from 0 to 1 on the device.
+            Images or drawings, as `input_type` says.
 
         Returns
         -------
         torch.Tensor of float32, shape (n, 1, side, side), or PackedStrokes
-            Images, or strokes as `pack_strokes` makes them.
+            Images with values from 0 to 1, or the points of the drawings.
 
         Raises
         ------
         DataError
-            If the network reads the other kind, or the images have another size.
+            If the batch has the other input type, or the images have another size.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from quickdraw_kit import Model
+        >>> model = Model.new("tiny-cnn", ("cat", "dog"))
+        >>> model.inputs(np.full((3, 28, 28), 255, np.uint8)).max().item()
+        1.0
         """
         device = next(self.network.parameters()).device
         if isinstance(batch, DrawingBatch):
@@ -127,22 +148,24 @@ class Model:
                 raise DataError(f"{self.architecture} reads images, not strokes: rasterize them")
             return pack_strokes(batch, device)
         if self.input_type == "strokes":
-            raise DataError(f"{self.architecture} reads strokes, not images: give a DrawingBatch")
+            raise DataError(f"{self.architecture} reads strokes, not images: pass a DrawingBatch")
         if batch.dtype != np.uint8 or batch.shape[1:] != (self.side, self.side):
             raise DataError(
                 f"images are {batch.dtype} {batch.shape}, expected uint8 "
                 f"(n, {self.side}, {self.side}), as the model was trained on"
             )
+        # copied, because the images may be a view of a read-only memory map; converted on the
+        # device, because bytes travel four times as fast as float32
         images = torch.from_numpy(np.array(batch)).to(device, non_blocking=True)
         return images.unsqueeze(1).float().div_(255.0)
 
     def logits(self, batch: Images | DrawingBatch) -> torch.Tensor:
-        """Run the network on a batch, on the device where its weights are.
+        """Run the network on a batch, on the device of its weights, with gradients.
 
         Parameters
         ----------
         batch : ndarray of uint8, shape (n, side, side), or DrawingBatch
-            What the network reads.
+            Images or drawings, as `input_type` says.
 
         Returns
         -------
@@ -152,6 +175,14 @@ class Model:
         ------
         DataError
             As `inputs`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from quickdraw_kit import Model
+        >>> model = Model.new("tiny-cnn", ("cat", "dog"))
+        >>> model.logits(np.zeros((3, 28, 28), np.uint8)).shape
+        torch.Size([3, 2])
         """
         logits: torch.Tensor = self.network(self.inputs(batch))
         return logits
@@ -159,12 +190,12 @@ class Model:
     def probabilities(
         self, batch: Images | DrawingBatch, *, batch_size: int = 512
     ) -> npt.NDArray[np.float32]:
-        """Say how likely each label is for each image or drawing.
+        """Compute the probability of each label for each image or drawing.
 
         Parameters
         ----------
         batch : ndarray of uint8, shape (n, side, side), or DrawingBatch
-            What the network reads; of images, ink is bright and paper is 0.
+            Images, with bright ink on paper of 0, or drawings, as `input_type` says.
         batch_size : int
             Rows that are on the device at once.
 
@@ -177,23 +208,31 @@ class Model:
         ------
         DataError
             As `inputs`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from quickdraw_kit import Model
+        >>> model = Model.new("tiny-cnn", ("cat", "dog"))
+        >>> model.probabilities(np.zeros((3, 28, 28), np.uint8)).sum(axis=1).round(3).tolist()
+        [1.0, 1.0, 1.0]
         """
         self.network.eval()
-        parts = [np.zeros((0, len(self.label_names)), np.float32)]
+        results = [np.zeros((0, len(self.label_names)), np.float32)]  # for a batch without rows
         with torch.inference_mode():
             for start in range(0, len(batch), batch_size):
                 logits = self.logits(batch[start : start + batch_size])
-                parts.append(torch.softmax(logits, dim=1).cpu().numpy())
-        return np.concatenate(parts)
+                results.append(torch.softmax(logits, dim=1).cpu().numpy())
+        return np.concatenate(results)
 
 
 def save_model(model: Model, path: str | os.PathLike[str]) -> None:
-    """Write a model, labels included, whole or not at all.
+    """Write a model, with its label names, atomically.
 
     Parameters
     ----------
     model : Model
-        What to write.
+        The model.
     path : path-like
         Such as ``model.safetensors``.
 
@@ -204,9 +243,9 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
 
     Examples
     --------
-    >>> path = getfixture("tmp_path") / "model.safetensors"
-    >>> save_model(Model.new("tiny-cnn", ("cat", "dog")), path)
-    >>> load_model(path).label_names
+    >>> from quickdraw_kit import Model, load_model, save_model
+    >>> save_model(Model.new("tiny-cnn", ("cat", "dog")), "model.safetensors")
+    >>> load_model("model.safetensors").label_names
     ('cat', 'dog')
     """
     with atomic_write(path) as file:
@@ -214,13 +253,13 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
 
 
 def dump_model(model: Model) -> bytes:
-    """Return what `save_model` writes: equal bytes for equal models."""
+    """Return the bytes that `save_model` writes; they are equal for equal models."""
     text = json.dumps(
         {
             "architecture": model.architecture,
             "label_names": model.label_names,
             "side": model.side,
-            "about": dict(model.metadata),
+            "metadata": dict(model.metadata),
         }
     )
     tensors = {name: value.contiguous() for name, value in model.network.state_dict().items()}
@@ -233,12 +272,12 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     Parameters
     ----------
     path : path-like
-        The file. Pickled models (``.pt``, ``.pth``) are refused: they can run any code.
+        The file. Pickled models (``.pt``, ``.pth``) are not supported: loading one runs its code.
 
     Returns
     -------
     Model
-        On the processor, ready to predict.
+        On the CPU, in evaluation mode.
 
     Raises
     ------
@@ -246,39 +285,50 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         If the file is not such a model, or its weights do not fit its architecture.
     OSError
         If it cannot be read.
+
+    Examples
+    --------
+    >>> from quickdraw_kit import Model, load_model, save_model
+    >>> save_model(Model.new("tiny-cnn", ("cat", "dog")), "model.safetensors")
+    >>> load_model("model.safetensors").architecture
+    'tiny-cnn'
     """
     path = Path(path)
     expected = "expected a model.safetensors that quickdraw_kit wrote"
-    with path.open("rb"):  # an OSError with the name, where safetensors would give none
+    with path.open("rb"):  # an OSError that names the file, which safetensors' does not
         pass
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = (file.metadata() or {}).get(_KEY)
+            text = (file.metadata() or {}).get(_KEY)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise DataError(f"{path} is not a safetensors file ({error}): {expected}") from error
-    if metadata is None:
+    if text is None:
         raise DataError(f"{path} has no label names: {expected}")
+
     try:
-        fields = parse_json(metadata)
-        names = fields["label_names"]
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise TypeError("label_names are not a list of texts")
-        told = fields.get("about", {})
-        if not isinstance(told, dict):
-            raise TypeError("about is not a table")
-        with torch.device("meta"):  # shapes are compared before anything is allocated
-            model = Model.new(
-                fields["architecture"],
-                tuple(names),
-                side=fields["side"],
-                metadata=told,
-            )
+        model = _from_header(parse_json(text))
         for name, value in model.network.state_dict().items():
             if name in tensors and tensors[name].dtype != value.dtype:
                 raise ValueError(f"{name} is {tensors[name].dtype}, expected {value.dtype}")
         model.network.load_state_dict(tensors, assign=True)
     except (KeyError, TypeError, ValueError, RuntimeError, UsageError) as error:
-        raise DataError(f"{path} does not fit together ({error}): {expected}") from error
+        raise DataError(f"{path} is not a valid model ({error}): {expected}") from error
     model.network.eval()
     return model
+
+
+def _from_header(header: Any) -> Model:
+    """Build the model that a header describes, on the meta device: without any memory."""
+    names, metadata = header["label_names"], header.get("metadata", {})
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise TypeError("label_names is not a list of strings")
+    if not isinstance(metadata, dict):
+        raise TypeError("metadata is not an object")
+
+    # A header can ask for a network of any size. On the meta device, shapes are compared with those
+    # in the file before anything is allocated.
+    with torch.device("meta"):
+        return Model.new(
+            header["architecture"], tuple(names), side=header["side"], metadata=metadata
+        )

@@ -1,10 +1,10 @@
-"""The networks, by name; the counts of their parameters are part of the contract.
+"""The networks, by name; their numbers of parameters are part of the contract.
 
 `mnist-cnn` and `quickdraw-cnn` are the layouts that courses and papers on these data sets use, so
-that results can be compared. `mnist-tiny` and `quickdraw-resnet` do better with less: small
-kernels, batch normalisation, and an average over the last map in place of a wide dense layer, which
-is where the layouts above have most of their parameters. `stroke-cnn` reads points in place of
-pixels. `tiny-cnn` learns the bundled sample in seconds on one core.
+that results can be compared. `mnist-tiny` and `quickdraw-resnet` are more accurate with fewer
+parameters: small kernels, batch normalization, and an average over the last feature map instead of
+a wide linear layer, where the layouts above have most of their parameters. `stroke-cnn` reads
+points instead of pixels. `tiny-cnn` learns the bundled sample in seconds on one core.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ __all__ = [
 
 
 def _mnist_cnn(classes: int, side: int) -> nn.Sequential:
-    small = ((side - 4) // 2 - 4) // 2
+    final_side = ((side - 4) // 2 - 4) // 2  # two convolutions without padding, two poolings
     return nn.Sequential(
         nn.Conv2d(1, 8, 5),
         nn.ReLU(),
@@ -36,7 +36,7 @@ def _mnist_cnn(classes: int, side: int) -> nn.Sequential:
         nn.ReLU(),
         nn.MaxPool2d(2),
         nn.Flatten(),
-        nn.Linear(16 * small * small, 128),
+        nn.Linear(16 * final_side * final_side, 128),
         nn.ReLU(),
         nn.Dropout(0.5),
         nn.Linear(128, classes),
@@ -44,7 +44,7 @@ def _mnist_cnn(classes: int, side: int) -> nn.Sequential:
 
 
 def _quickdraw_cnn(classes: int, side: int) -> nn.Sequential:
-    small = side // 8
+    final_side = side // 8
     return nn.Sequential(
         nn.Conv2d(1, 32, 5, padding=2),
         nn.ReLU(),
@@ -56,14 +56,14 @@ def _quickdraw_cnn(classes: int, side: int) -> nn.Sequential:
         nn.ReLU(),
         nn.MaxPool2d(2),
         nn.Flatten(),
-        nn.Linear(64 * small * small, 512),
+        nn.Linear(64 * final_side * final_side, 512),
         nn.ReLU(),
         nn.Linear(512, classes),
     )
 
 
 def _tiny_cnn(classes: int, side: int) -> nn.Sequential:
-    small = side // 8
+    final_side = side // 8
     return nn.Sequential(
         nn.Conv2d(1, 8, 3, padding=1, bias=False),
         nn.BatchNorm2d(8),
@@ -78,28 +78,28 @@ def _tiny_cnn(classes: int, side: int) -> nn.Sequential:
         nn.ReLU(),
         nn.MaxPool2d(2),
         nn.Flatten(),
-        nn.Linear(32 * small * small, classes),
+        nn.Linear(32 * final_side * final_side, classes),
     )
 
 
 class Residual(nn.Module):
-    """A 3 x 3 convolution whose result is added to what it was given."""
+    """A residual block of one 3 x 3 convolution."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.convolution = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.normalisation = nn.BatchNorm2d(channels)
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(channels)
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Return maps of the same shape."""
-        return relu(images + self.normalisation(self.convolution(images)))
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Return feature maps of the same shape."""
+        return relu(features + self.norm(self.conv(features)))
 
 
-def _convolution(before: int, after: int) -> list[nn.Module]:
-    """Return a 3 x 3 convolution with batch normalisation."""
+def _convolution(in_channels: int, out_channels: int) -> list[nn.Module]:
+    """Return a 3 x 3 convolution with batch normalization and ReLU."""
     return [
-        nn.Conv2d(before, after, 3, padding=1, bias=False),
-        nn.BatchNorm2d(after),
+        nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
+        nn.BatchNorm2d(out_channels),
         nn.ReLU(),
     ]
 
@@ -121,7 +121,7 @@ def _mnist_tiny(classes: int, side: int) -> nn.Sequential:
 
 def _quickdraw_resnet(classes: int, side: int) -> nn.Sequential:
     return nn.Sequential(
-        *_convolution(1, 16),  # maps of the full size are most of the time: few of them
+        *_convolution(1, 16),  # few: at full size, channels cost most of the time
         nn.MaxPool2d(2),
         *_convolution(16, 64),
         Residual(64),
@@ -149,50 +149,53 @@ NETWORKS: dict[str, Callable[[int, int], nn.Module]] = {
     "tiny-cnn": _tiny_cnn,
 }
 STROKE_NETWORKS = frozenset({"stroke-cnn"})
-"""Those that read strokes; the others read images."""
+"""Networks that read strokes; the others read images."""
 
 
 def check_network(name: str) -> None:
-    """Refuse the name of a network that does not exist."""
+    """Raise `UsageError` for an unknown network."""
     if name not in NETWORKS:
-        raise UsageError(f"no network {name!r}, expected one of {', '.join(NETWORKS)}")
+        raise UsageError(f"there is no network {name!r}, expected one of {', '.join(NETWORKS)}")
 
 
 def build_network(
     name: str, classes: int, *, side: int = 28, dropout: float | None = None
 ) -> nn.Module:
-    """Build a network with random weights that maps a batch to (n, classes).
+    """Build a network with random weights.
 
     Parameters
     ----------
     name : str
         One of `NETWORKS`.
     classes : int
-        How many labels there are.
+        Number of labels.
     side : int
-        Side of the images, at least 16 pixels; networks that read strokes do not care.
+        Side of the images, at least 16 pixels. Networks that read strokes do not use it.
     dropout : float, optional
-        Share that its dropout layers drop; by default as the network says.
+        Dropout rate of its dropout layers; by default that of the network.
 
     Returns
     -------
     torch.nn.Module
-        On the processor, in training mode.
+        On the CPU, in training mode. It maps a batch to logits of shape (n, classes).
 
     Raises
     ------
     UsageError
-        If there is no such network, or a number is too small.
+        If there is no network of that name, or a number is too small.
 
     Examples
     --------
-    >>> count_parameters(build_network("mnist-cnn", 10))
+    >>> from quickdraw_kit import build_network
+    >>> network = build_network("mnist-cnn", 10)
+    >>> sum(weights.numel() for weights in network.parameters())
     37610
     """
     check_network(name)
     if classes < 2 or side < 16:
         raise UsageError(
-            f"{classes} classes of {side} x {side} pixels: expected at least 2 of at least 16 x 16"
+            f"a network cannot have {classes} classes of {side} x {side} pixels: expected at least "
+            "2 classes of at least 16 x 16 pixels"
         )
     network = NETWORKS[name](classes, side)
     for module in network.modules():
@@ -202,5 +205,5 @@ def build_network(
 
 
 def count_parameters(network: nn.Module) -> int:
-    """Count the trainable parameters of a network."""
+    """Return the number of trainable parameters of a network."""
     return sum(weights.numel() for weights in network.parameters() if weights.requires_grad)

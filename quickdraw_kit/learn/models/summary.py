@@ -1,4 +1,4 @@
-"""What a network is made of, layer by layer, for tables and drawings of it."""
+"""The layers of a network, one by one, for tables and figures."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,35 +16,33 @@ __all__ = ["Layer", "describe_network"]
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A layer of a network, as a table shows it."""
+    """A layer of a network."""
 
-    name: str
-    kind: str
-    shape: tuple[int, ...]
+    name: str  # as in the state dict
+    kind: str  # such as "Conv2d 1 -> 8, 5 x 5"
+    shape: tuple[int, ...]  # of the output, without the batch dimension
     parameters: int
 
 
 def describe_network(name: str, classes: int, *, side: int = 28) -> tuple[Layer, ...]:
-    """List the layers of a network, in the order in which they run."""
+    """Return the layers of a network, in the order in which they run."""
     network = build_network(name, classes, side=side).eval()
     layers: list[Layer] = []
 
-    def note(name: str) -> Callable[..., None]:
-        def see(module: nn.Module, _: object, result: object) -> None:
-            shape = tuple(result.shape[1:]) if isinstance(result, torch.Tensor) else ()
-            layers.append(Layer(name, _kind(module), shape, count_parameters(module)))
+    def recorder(layer_name: str) -> Callable[..., None]:
+        def record(module: nn.Module, _: object, output: object) -> None:
+            shape = tuple(output.shape[1:]) if isinstance(output, torch.Tensor) else ()
+            layers.append(Layer(layer_name, _kind(module), shape, count_parameters(module)))
 
-        return see
+        return record
 
-    handles = [
-        module.register_forward_hook(note(where))
-        for where, module in network.named_modules()
-        if not list(module.children())
-    ]
+    # Shapes are known only when the network runs. Only layers without layers inside are listed, so
+    # that no parameter counts twice.
+    for layer_name, module in network.named_modules():
+        if not list(module.children()):
+            module.register_forward_hook(recorder(layer_name))
     with torch.inference_mode():
         network(_example(name, side))
-    for handle in handles:
-        handle.remove()
     return tuple(layers)
 
 
