@@ -31,8 +31,8 @@ from torch.utils.data import DataLoader, Dataset
 from quickdraw_kit.learn.config import TrainConfig
 from quickdraw_kit.learn.data.dataset import ArrayDataset
 from quickdraw_kit.learn.data.splits import open_splits
+from quickdraw_kit.learn.device import resolve_precision
 from quickdraw_kit.learn.models.networks import build_network
-from quickdraw_kit.learn.state import resolve_precision
 from quickdraw_kit.learn.train import train
 
 GOAL = 0.99

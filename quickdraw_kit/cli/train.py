@@ -268,18 +268,18 @@ def _train(config: Any, resume: bool | None, overwrite: bool, as_json: bool) -> 
         print_json(
             {
                 "out": str(config.out),
-                "resumed_from_step": result.resumed,
+                "resumed_from_step": result.resumed_from_step,
                 "about": result.model.metadata,
                 "history": history,
             }
         )
         return
     file = Path(config.out) / "model.safetensors"
-    if result.found:
+    if result.was_finished:
         typer.echo(f"{file} is done already, with these settings and this data")
         return
-    if result.resumed:
-        typer.echo(f"continued after step {result.resumed:,} of an earlier run")
+    if result.resumed_from_step:
+        typer.echo(f"continued after step {result.resumed_from_step:,} of an earlier run")
     typer.echo(f"wrote {file}")
 
 

@@ -27,7 +27,7 @@ __all__ = ["FORMATS", "export_model", "model_config", "open_model"]
 FORMATS = {"safetensors": "model.safetensors", "onnx": "model.onnx", "pt2": "model.pt2"}
 """What a model can be exported to, and the names of the files."""
 
-_KNOWN = ("raster_style", "normalisation", "metrics", "data", "data_sha256", "config")
+_KNOWN = ("raster_style", "normalization", "metrics", "data", "data_sha256", "config")
 
 
 def export_model(

@@ -122,9 +122,7 @@ class TrainState:
         restore_optimizer(self._optimizer, state["optimizer"])
         self.step = step
 
-    def _backward(
-        self, inputs: Any, labels: Labels, batch_size: int, sums: torch.Tensor
-    ) -> None:
+    def _backward(self, inputs: Any, labels: Labels, batch_size: int, sums: torch.Tensor) -> None:
         """Compute gradients, and write the sums of `train_step`."""
         # copied, because labels may be a view of a read-only memory map
         target = torch.from_numpy(np.array(labels)).to(self.device, non_blocking=True)

@@ -388,7 +388,7 @@ def _safetensors(folder: Path, each: int) -> Target:
         load_model(path).probabilities(np.zeros((1, 28, 28), np.uint8))
 
     words = _words("""
-        "architecture":" "side": "label_names":[" "about":{ mnist-cnn mnist-tiny quickdraw-cnn
+        "architecture":" "side": "label_names":[" "metadata":{ mnist-cnn mnist-tiny quickdraw-cnn
         quickdraw-resnet stroke-cnn null true -1 1e999 NaN "dtype":"F64" "dtype":"BF16" "shape":[
         "data_offsets":[
     """)

@@ -1,4 +1,4 @@
-"""Data to learn from: generated drawings, rendered."""
+"""A data set for training: generated drawings, rendered."""
 
 import numpy as np
 import pytest

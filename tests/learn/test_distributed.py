@@ -1,4 +1,4 @@
-"""Two processes train what one would: the same rows, the same steps, equal weights in both."""
+"""Two processes train as one would: the same rows, the same steps, equal weights in both."""
 
 import json
 import socket
@@ -15,7 +15,7 @@ import torch
 
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.learn.data.splits import open_splits
-from quickdraw_kit.learn.distributed import join_team
+from quickdraw_kit.learn.distributed import join_process_group
 from quickdraw_kit.learn.models.model import load_model
 from quickdraw_kit.learn.train import TrainConfig
 
@@ -51,12 +51,12 @@ def results(folder: Path, rank: int | str):
 
 
 @pytest.mark.slow
-def test_two_processes_do_what_one_does(shards, tmp_path):
+def test_two_processes_train_as_one_does(shards, tmp_path):
     config = TrainConfig(
         data=str(shards),
         network="mnist-cnn",
         epochs=2,
-        batch_size=37,  # the last batch has another number of rows, and one process fewer of them
+        batch_size=37,  # the last batch is smaller, and one process has fewer rows of it
         dropout=0.0,
         precision="float32",
         threads=1,
@@ -78,7 +78,7 @@ def test_with_everything_that_differs_between_processes(shards, tmp_path):
     config = TrainConfig(
         data=str(shards),
         out=str(tmp_path / "model"),
-        network="tiny-cnn",  # batch normalisation sees other rows in each
+        network="tiny-cnn",  # batch normalization sees other rows in each process
         epochs=2,
         batch_size=32,
         translate=0.1,
@@ -96,19 +96,19 @@ def test_with_everything_that_differs_between_processes(shards, tmp_path):
     assert not (tmp_path / "model/checkpoint.safetensors").exists()
     run(replace(config, out=None), tmp_path)
     assert not torch.equal(first["0.weight"], results(tmp_path, "alone")[0]["0.weight"])
-    # finished: both return it, and neither makes a step; another run is refused by both
+    # finished: both return it, neither makes a step, and both refuse another run
     steps = seen(tmp_path)
     run(config, tmp_path, 2)
     assert (results(tmp_path, 0)[1], results(tmp_path, 1)[1], seen(tmp_path)) == (
         losses, losses, steps,
     )  # fmt: skip
-    with pytest.raises(subprocess.CalledProcessError) as refused:
+    with pytest.raises(subprocess.CalledProcessError) as error:
         run(replace(config, seed=1), tmp_path, 2)
-    assert refused.value.stderr.count(b"is another model: seed was 0 and is 1") >= 1
+    assert error.value.stderr.count(b"is another model: seed was 0 and is 1") >= 1
 
 
 @pytest.mark.slow
-def test_two_processes_that_were_killed_go_on(shards, tmp_path):
+def test_two_processes_that_were_killed_resume(shards, tmp_path):
     config = TrainConfig(
         data=str(shards),
         out=str(tmp_path / "model"),
@@ -136,7 +136,7 @@ def test_two_processes_that_were_killed_go_on(shards, tmp_path):
 
 
 def seen(folder: Path) -> dict[int, list[str]]:
-    """Return the rows of each step, as the last run that made it saw them, of all processes."""
+    """Return the rows that all processes saw in each step."""
     steps: dict[int, list[str]] = {}
     for path in folder.glob("*.seen"):
         for line in path.read_text().splitlines():
@@ -146,8 +146,8 @@ def seen(folder: Path) -> dict[int, list[str]]:
 
 
 @pytest.mark.slow
-def test_a_run_goes_on_with_any_number_of_processes(shards, tmp_path):
-    """Killed in the second epoch with one process, in the third with two; three end it."""
+def test_a_run_resumes_with_any_number_of_processes(shards, tmp_path):
+    """One process is killed in the second epoch, two in the third; three finish."""
     config = TrainConfig(
         data=str(shards),
         out=str(tmp_path / "model"),
@@ -165,21 +165,21 @@ def test_a_run_goes_on_with_any_number_of_processes(shards, tmp_path):
     expected = seen(whole)
     train = open_splits(config)["train"]
     per_epoch = -(-len(train) // 32)
-    stories = {}
+    seen_by = {}
     for processes, stop in ((1, per_epoch + 4), (2, 2 * per_epoch + 5), (3, 0)):
-        part = tmp_path / str(processes)
-        part.mkdir()
+        folder = tmp_path / str(processes)
+        folder.mkdir()
         if stop:
             with pytest.raises(subprocess.CalledProcessError):
-                run(config, part, processes, kill_at=stop)
+                run(config, folder, processes, kill_at=stop)
         else:
-            run(config, part, processes)
-        stories[processes] = seen(part)
-    assert min(stories[2]) == (per_epoch + 4) // 3 * 3  # a checkpoint, not the beginning
-    assert min(stories[3]) == (2 * per_epoch + 5) // 3 * 3
-    for story in stories.values():
-        assert all(story[step] == expected[step] for step in story)
-    assert set().union(*stories.values()) == set(expected)
+            run(config, folder, processes)
+        seen_by[processes] = seen(folder)
+    assert min(seen_by[2]) == (per_epoch + 4) // 3 * 3  # from a checkpoint, not from the start
+    assert min(seen_by[3]) == (2 * per_epoch + 5) // 3 * 3
+    for steps in seen_by.values():
+        assert all(steps[step] == expected[step] for step in steps)
+    assert set().union(*seen_by.values()) == set(expected)
     for epoch in range(4):
         rows = [row for step in range(per_epoch) for row in expected[epoch * per_epoch + step]]
         assert len(rows) == len(train)
@@ -189,7 +189,15 @@ def test_a_run_goes_on_with_any_number_of_processes(shards, tmp_path):
         torch.testing.assert_close(value, alone[name], rtol=1e-3, atol=1e-4)
 
 
-def test_a_device_that_cannot_talk_is_refused(monkeypatch):
+def test_one_process_is_a_group_of_its_own():
+    with join_process_group("cpu") as (group, device):
+        assert (group.rank, group.world_size, group.is_rank_zero, device) == (0, 1, True, "cpu")
+
+
+def test_a_device_without_collectives_is_refused(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(UsageError, match="works in one process only"), join_team("mps"):
+    with (
+        pytest.raises(UsageError, match="does not support more than one process"),
+        join_process_group("mps"),
+    ):
         pass

@@ -23,7 +23,7 @@ def model():
     torch.manual_seed(0)
     metadata = {
         "raster_style": {"side": 28, "line_diameter": 16.0, "padding": 16.0},
-        "normalisation": {"mean": 0.0, "scale": 255.0},
+        "normalization": {"mean": 0.0, "scale": 255.0},
         "metrics": {"validation_accuracy": 0.5},
         "data": "three drawings",
         "data_sha256": "ab" * 32,
@@ -64,7 +64,7 @@ def test_config_says_what_one_has_to_know(model, folder):
     assert config["architecture"] == "tiny-cnn"
     assert config["label_names"] == list(NAMES)
     assert (config["side"], config["input_type"], config["parameters"]) == (28, "images", 6_811)
-    for name in ("raster_style", "normalisation", "metrics", "data_sha256"):
+    for name in ("raster_style", "normalization", "metrics", "data_sha256"):
         assert config[name] == model.metadata[name]
     for name in FORMATS.values():
         assert config["files"][name]["sha256"] == sha256_file(folder / name)

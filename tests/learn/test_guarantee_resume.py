@@ -1,4 +1,4 @@
-"""A run that was killed, wherever it was, ends with the weights of one that was not."""
+"""A run that was killed at any point ends with the weights of one that was not, to the bit."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from quickdraw_kit.learn.data.dataset import ArrayDataset
 from quickdraw_kit.learn.models.model import load_model
 from quickdraw_kit.learn.train import TrainConfig, train
 
-# everything that has a state, or draws at random
+# everything that has a state, or draws random numbers
 FULL = TrainConfig(
     network="mnist-cnn",
     epochs=4,
@@ -47,7 +47,7 @@ class KilledError(Exception):
 
 
 class Fragile(ArrayDataset):
-    """Fails when so many batches have been taken from it."""
+    """Fails after `left[0]` batches."""
 
     def batches(self, batch_size, **options):
         for batch in super().batches(batch_size, **options):
@@ -64,7 +64,7 @@ def weights(model):
     return {name: value.numpy() for name, value in model.network.state_dict().items()}
 
 
-def story(result):
+def metrics_of(result):
     return [{k: v for k, v in asdict(row).items() if k != "seconds"} for row in result.history]
 
 
@@ -72,7 +72,7 @@ def assert_same(one, other):
     ours, theirs = weights(one.model), weights(other.model)
     for name in ours:
         np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
-    assert story(one) == story(other)
+    assert metrics_of(one) == metrics_of(other)
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def test_killed_again_and_again(name, splits, whole, tmp_path):
         except KilledError:
             assert (tmp_path / "checkpoint.safetensors").exists()
     assert attempts > 1
-    assert result.resumed > 0
+    assert result.resumed_from_step > 0
     assert_same(result, whole[name])
     assert not (tmp_path / "checkpoint.safetensors").exists()
     saved = load_model(tmp_path / "model.safetensors")
@@ -149,47 +149,49 @@ def unfinished(splits, tmp_path):
     return config
 
 
-def test_only_what_is_left_is_done(unfinished, splits, whole):
+def test_only_the_remaining_steps_are_made(unfinished, splits, whole):
     seen = []
     result = train(unfinished, splits, on_epoch=seen.append)
     assert [row.epoch for row in seen] == [3]
-    assert result.resumed == 2 * -(-len(splits["train"]) // 32)
+    assert result.resumed_from_step == 2 * -(-len(splits["train"]) // 32)
     assert_same(result, whole["plain"])
 
 
-def test_one_may_start_over(unfinished, splits, whole):
+def test_resume_false_starts_over(unfinished, splits, whole):
     result = train(unfinished, splits, resume=False)
-    assert result.resumed == 0
+    assert result.resumed_from_step == 0
     assert_same(result, whole["plain"])
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"learning_rate": 1e-3}, {"epochs": 4}])
-def test_another_run_is_not_continued(unfinished, splits, change):
+def test_another_run_is_refused(unfinished, splits, change):
     other = replace(unfinished, **change)
     name = next(iter(change))
-    with pytest.raises(UsageError, match=f"is of another run: {name} was"):
+    with pytest.raises(UsageError, match=f"belongs to another run: {name} was"):
         train(other, splits, resume=True)
     for resume in (None, False):
-        with pytest.raises(UsageError, match=f"another run, which is unfinished: {name} was"):
+        with pytest.raises(
+            UsageError, match=f"contains another run, which is unfinished: {name} was"
+        ):
             train(other, splits, resume=resume)
-    assert train(unfinished, splits).resumed > 0  # it is still there
-    assert train(other, splits, overwrite=True).resumed == 0
+    assert train(unfinished, splits).resumed_from_step > 0  # the checkpoint was kept
+    assert train(other, splits, overwrite=True).resumed_from_step == 0
 
 
-def test_overwrite_still_continues_the_same_run(unfinished, splits, whole):
+def test_overwrite_resumes_the_same_run(unfinished, splits, whole):
     result = train(unfinished, splits, overwrite=True)
-    assert result.resumed > 0
+    assert result.resumed_from_step > 0
     assert_same(result, whole["plain"])
 
 
 def test_other_data_is_another_run(unfinished, splits):
     part = splits["train"]
-    fewer = ArrayDataset(part.images[:-1], part.labels[:-1], part.label_names)
+    smaller = ArrayDataset(part.images[:-1], part.labels[:-1], part.label_names)
     with pytest.raises(UsageError, match="data_sha256 was"):
-        train(unfinished, {**splits, "train": fewer}, resume=True)
+        train(unfinished, {**splits, "train": smaller}, resume=True)
 
 
-def test_nothing_to_continue(splits, tmp_path):
+def test_nothing_to_resume(splits, tmp_path):
     with pytest.raises(UsageError, match="no unfinished run"):
         train(replace(CONFIGS["plain"], out=tmp_path), splits, resume=True)
 
@@ -199,4 +201,4 @@ def test_a_damaged_checkpoint_is_refused(unfinished, splits):
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(DataError, match="remove it to start over"):
         train(unfinished, splits)
-    assert train(unfinished, splits, overwrite=True).resumed == 0
+    assert train(unfinished, splits, overwrite=True).resumed_from_step == 0

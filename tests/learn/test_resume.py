@@ -1,4 +1,4 @@
-"""A folder that holds a run is that run's: it is returned, continued or refused, never replaced."""
+"""A run in a folder is returned, resumed or refused, but never replaced without `overwrite`."""
 
 from dataclasses import asdict, replace
 
@@ -12,8 +12,8 @@ from quickdraw_kit.learn.models.model import Model, save_model
 from quickdraw_kit.learn.train import TrainConfig, train
 
 
-def nobody(*_):
-    raise AssertionError("the run is done: nothing is to be trained")
+def fail(*_):
+    raise AssertionError("the run is finished: nothing has to be trained")
 
 
 def contents(folder):
@@ -22,7 +22,7 @@ def contents(folder):
 
 @pytest.fixture
 def small(splits):
-    """A tenth of the drawings, and nothing to compare with."""
+    """A tenth of the drawings."""
     part = splits["train"]
     return {
         name: ArrayDataset(part.images[rows], part.labels[rows], part.label_names)
@@ -43,55 +43,55 @@ def test_a_finished_run_is_returned_as_it_is(config, small, change):
     config = replace(config, **change)
     first = train(config, small)
     before = contents(config.out)
-    again = train(config, small, on_epoch=nobody)
-    assert (first.found, again.found) == (False, True)
+    again = train(config, small, on_epoch=fail)
+    assert (first.was_finished, again.was_finished) == (False, True)
     assert again.history == first.history
-    assert again.resumed == len(again.history) * -(-len(small["train"]) // 32)
+    assert again.resumed_from_step == len(again.history) * -(-len(small["train"]) // 32)
     images = small["validation"].images
     assert (again.model.probabilities(images) == first.model.probabilities(images)).all()
     assert contents(config.out) == before
 
 
-def test_overwrite_leaves_the_same_run_and_resume_false_starts_it_over(config, small):
+def test_overwrite_keeps_the_same_run_and_resume_false_starts_over(config, small):
     train(config, small)
     before = contents(config.out)["model.safetensors"]
-    assert train(config, small, on_epoch=nobody, overwrite=True).found
+    assert train(config, small, on_epoch=fail, overwrite=True).was_finished
     again = train(config, small, resume=False)
-    assert not again.found
+    assert not again.was_finished
     assert contents(config.out)["model.safetensors"] == before
     with pytest.raises(UsageError, match="no unfinished run"):
         train(config, small, resume=True)
 
 
-def test_another_run_is_refused_and_nothing_is_touched(config, small):
+def test_another_run_is_refused_and_nothing_is_changed(config, small):
     train(config, small)
     before = contents(config.out)
     part = small["train"]
     darker = ArrayDataset(part.images // 2, part.labels, part.label_names)
-    for other, data, named in (
+    for other, data, difference in (
         (replace(config, seed=1), small, "seed was 0 and is 1"),
         (config, {**small, "train": darker}, "data_sha256 was"),
     ):
         for resume in (None, False):
-            with pytest.raises(UsageError, match=f"is another model: {named}.*--overwrite"):
+            with pytest.raises(UsageError, match=f"is another model: {difference}.*--overwrite"):
                 train(other, data, resume=resume)
     assert contents(config.out) == before
     result = train(replace(config, seed=1), small, overwrite=True)
     assert result.model.metadata["config"]["seed"] == 1
 
 
-def test_a_model_of_another_making_is_refused(config, small):
+def test_other_models_are_refused(config, small):
     save_model(Model.new("tiny-cnn", ("cat", "dog")), config.out / "model.safetensors")
-    with pytest.raises(UsageError, match="it does not say how it was trained"):
+    with pytest.raises(UsageError, match="it does not record how it was trained"):
         train(config, small)
     (config.out / "model.safetensors").write_bytes(b"weights")
     with pytest.raises(DataError, match=r"is not a safetensors file.*--overwrite"):
         train(config, small)
-    assert not train(config, small, overwrite=True).found
+    assert not train(config, small, overwrite=True).was_finished
 
 
-def test_a_first_model_with_the_history_of_the_run_before_is_not_finished(config, small):
-    """Killed between two commits of the first epoch: the history is still the old one."""
+def test_a_first_model_with_the_history_of_another_run_is_not_finished(config, small):
+    """Killed after the first model was written, and before the history was."""
     train(replace(config, seed=1), small)
     old = (config.out / "metrics.jsonl").read_bytes()
 
@@ -103,18 +103,18 @@ def test_a_first_model_with_the_history_of_the_run_before_is_not_finished(config
     (config.out / "metrics.jsonl").write_bytes(old)
     (config.out / "checkpoint.safetensors").unlink()
     result = train(config, small)
-    assert (result.found, result.resumed) == (False, 0)
+    assert (result.was_finished, result.resumed_from_step) == (False, 0)
     (config.out / "metrics.jsonl").write_bytes(b"{}\n")
-    with pytest.raises(DataError, match="is no history of a training"):
+    with pytest.raises(DataError, match="is not the history of a training run"):
         train(config, small)
 
 
-def test_a_run_without_a_folder_cannot_be_continued(config, small):
-    with pytest.raises(UsageError, match="give out"):
+def test_a_run_without_a_folder_cannot_be_resumed(config, small):
+    with pytest.raises(UsageError, match="pass out"):
         train(replace(config, out=None), small, resume=True)
 
 
-def test_a_loss_that_is_no_number_is_found_again(config, small, monkeypatch):
+def test_a_finished_run_with_a_loss_of_nan_is_returned(config, small, monkeypatch):
     measure = module.evaluate
 
     def diverged(model, dataset):
@@ -124,5 +124,5 @@ def test_a_loss_that_is_no_number_is_found_again(config, small, monkeypatch):
     monkeypatch.setattr(module, "evaluate", diverged)
     train(config, small)
     again = train(config, small)
-    assert again.found
+    assert again.was_finished
     assert np.isnan(asdict(again.history[-1])["validation_loss"])

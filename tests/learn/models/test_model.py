@@ -1,4 +1,4 @@
-"""A model keeps its labels, survives the disk to the bit, and is never a pickle."""
+"""A model keeps its labels, is the same after a round trip to the bit, and is never a pickle."""
 
 import json
 import os
@@ -23,7 +23,7 @@ def images():
 
 
 @pytest.mark.parametrize("architecture", NETWORKS)
-def test_survives_the_disk(tmp_path, images, architecture):
+def test_round_trip(tmp_path, images, architecture):
     model = Model.new(architecture, NAMES)
     if model.input_type == "strokes":
         images = generate_drawings(["star"], 5, raw=False)
@@ -49,8 +49,8 @@ def test_probabilities_do_not_depend_on_the_batch(images):
     assert model.probabilities(images[:0]).shape == (0, 3)
 
 
-def test_read_only_images_are_fine(images):
-    images.flags.writeable = False  # as those of a memory map
+def test_read_only_images_are_accepted(images):
+    images.flags.writeable = False  # as in a memory map
     assert Model.new("tiny-cnn", NAMES).probabilities(images).shape == (5, 3)
 
 
@@ -70,15 +70,15 @@ class Trap:
         return os.mkdir, (str(self.folder),)
 
 
-@pytest.mark.parametrize("save", [torch.save, lambda what, path: path.write_bytes(dumps(what))])
-def test_a_pickle_is_refused_and_not_run(tmp_path, save):
+@pytest.mark.parametrize("save", [torch.save, lambda value, path: path.write_bytes(dumps(value))])
+def test_pickles_are_refused_and_not_run(tmp_path, save):
     path, sprung = tmp_path / "model.pt", tmp_path / "sprung"
     save(Trap(sprung), path)
     with pytest.raises(DataError, match="not a safetensors file"):
         load_model(path)
     assert not sprung.exists()
     torch.load(path, weights_only=False) if save is torch.save else loads(path.read_bytes())
-    assert sprung.exists(), "the trap works"
+    assert sprung.exists(), "the pickle was not a trap"
 
 
 def header_of(path):
@@ -104,19 +104,19 @@ def metadata(**changes):
     ("change", "message"),
     [
         (lambda header: header.pop("__metadata__"), "has no label names"),
-        (lambda header: header["__metadata__"].update(quickdraw_kit="{"), "does not fit together"),
+        (lambda header: header["__metadata__"].update(quickdraw_kit="{"), "is not a valid model"),
         (lambda header: header["__metadata__"].update(quickdraw_kit="{}"), "'label_names'"),
         (metadata(label_names=["a", "b", "c", "d"]), "size mismatch"),
-        (metadata(label_names="abc"), "not a list of texts"),
-        (metadata(label_names=[1, 2, 3]), "not a list of texts"),
-        (metadata(label_names=["cat", "dog", "cat"]), "twice"),
+        (metadata(label_names="abc"), "not a list of strings"),
+        (metadata(label_names=[1, 2, 3]), "not a list of strings"),
+        (metadata(label_names=["cat", "dog", "cat"]), "label name 'cat' is repeated"),
         (metadata(side=1 << 20), "size mismatch"),
-        (metadata(side="28"), "does not fit together"),
-        (metadata(metadata=[1]), "about is not a table"),
-        (metadata(architecture="transformer"), "no network 'transformer'"),
+        (metadata(side="28"), "is not a valid model"),
+        (metadata(metadata=[1]), "metadata is not an object"),
+        (metadata(architecture="transformer"), "there is no network 'transformer'"),
     ],
 )
-def test_what_does_not_fit_is_refused(tmp_path, change, message):
+def test_invalid_headers_are_refused(tmp_path, change, message):
     path = tmp_path / "model.safetensors"
     save_model(Model.new("tiny-cnn", NAMES), path)
     header, body = header_of(path)
@@ -126,12 +126,12 @@ def test_what_does_not_fit_is_refused(tmp_path, change, message):
         load_model(path)
 
 
-def test_two_labels_of_one_name_are_refused_before_training():
-    with pytest.raises(UsageError, match="every label needs its own"):
+def test_repeated_label_names_are_refused():
+    with pytest.raises(UsageError, match="expected different names"):
         Model.new("tiny-cnn", ("cat", "dog", "cat"))
 
 
-def test_weights_of_another_type_are_refused(tmp_path):
+def test_weights_of_another_dtype_are_refused(tmp_path):
     model = Model.new("tiny-cnn", NAMES)
     model.network.double()
     save_model(model, tmp_path / "model.safetensors")
@@ -139,7 +139,7 @@ def test_weights_of_another_type_are_refused(tmp_path):
         load_model(tmp_path / "model.safetensors")
 
 
-def test_files_cut_off_or_missing(tmp_path):
+def test_truncated_and_missing_files(tmp_path):
     path = tmp_path / "model.safetensors"
     save_model(Model.new("tiny-cnn", NAMES), path)
     path.write_bytes(path.read_bytes()[:-1])
@@ -149,7 +149,7 @@ def test_files_cut_off_or_missing(tmp_path):
         load_model(tmp_path / "nothing.safetensors")
 
 
-def test_what_a_model_is_about_goes_with_it(tmp_path):
+def test_metadata_is_saved_with_the_model(tmp_path):
     metadata = {
         "raster_style": {"side": 28},
         "metrics": {"validation_loss": 0.25},
@@ -160,7 +160,7 @@ def test_what_a_model_is_about_goes_with_it(tmp_path):
     assert load_model(tmp_path / "model.safetensors").metadata == metadata
 
 
-def test_each_network_reads_its_own_kind(images):
+def test_each_network_has_one_input_type(images):
     drawings = generate_drawings(["star"], 2, raw=False)
     with pytest.raises(DataError, match="reads images, not strokes"):
         Model.new("tiny-cnn", NAMES).logits(drawings)

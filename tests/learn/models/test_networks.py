@@ -1,4 +1,4 @@
-"""The named networks have the layouts and the counts they are known for."""
+"""The networks have the layouts and numbers of parameters that they are known for."""
 
 import pytest
 import torch
@@ -13,21 +13,20 @@ from quickdraw_kit.learn.models.networks import (
 
 
 @pytest.mark.parametrize(
-    ("name", "classes", "parts"),
+    ("name", "classes", "layers"),
     [
         ("mnist-cnn", 10, [208, 3_216, 32_896, 1_290]),
         ("quickdraw-cnn", 345, [832, 9_248, 18_496, 295_424, 176_985]),
     ],
 )
-def test_counts_of_parameters(name, classes, parts):
+def test_numbers_of_parameters(name, classes, layers):
     network = build_network(name, classes)
-    layers = [count_parameters(layer) for layer in network if count_parameters(layer)]
-    assert layers == parts
-    assert count_parameters(network) == sum(parts) == {10: 37_610, 345: 500_985}[classes]
+    assert [count_parameters(layer) for layer in network if count_parameters(layer)] == layers
+    assert count_parameters(network) == sum(layers) == {10: 37_610, 345: 500_985}[classes]
 
 
 @pytest.mark.parametrize(
-    ("name", "classes", "most"),
+    ("name", "classes", "maximum"),
     [
         ("tiny-cnn", 12, 30_000),
         ("mnist-tiny", 10, 8_000),
@@ -35,8 +34,8 @@ def test_counts_of_parameters(name, classes, parts):
         ("stroke-cnn", 345, 500_000),
     ],
 )
-def test_small_ones_are_small(name, classes, most):
-    assert count_parameters(build_network(name, classes)) < most
+def test_small_networks_are_small(name, classes, maximum):
+    assert count_parameters(build_network(name, classes)) < maximum
 
 
 @pytest.mark.parametrize("side", [16, 28, 33, 64])
@@ -49,16 +48,16 @@ def test_images_in_logits_out(name, side):
 @pytest.mark.parametrize(
     ("name", "classes", "side", "message"),
     [
-        ("resnet", 10, 28, "no network 'resnet', expected one of mnist-cnn"),
+        ("resnet", 10, 28, "there is no network 'resnet', expected one of mnist-cnn"),
         ("tiny-cnn", 1, 28, "1 classes"),
         ("tiny-cnn", 10, 8, "8 x 8 pixels"),
     ],
 )
-def test_wrong_usage(name, classes, side, message):
+def test_invalid_arguments(name, classes, side, message):
     with pytest.raises(UsageError, match=message):
         build_network(name, classes, side=side)
 
 
-def test_dropout_is_what_was_asked_for():
+def test_the_dropout_rate_can_be_changed():
     layers = list(build_network("mnist-cnn", 10, dropout=0.25).modules())
     assert [m.p for m in layers if isinstance(m, torch.nn.Dropout)] == [0.25]

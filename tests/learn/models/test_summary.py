@@ -1,4 +1,4 @@
-"""`describe_network`: the table of a network leaves nothing out."""
+"""`describe_network` lists every layer of a network once."""
 
 import pytest
 
@@ -7,14 +7,14 @@ from quickdraw_kit.learn.models.summary import describe_network
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_layers_add_up(name):
+def test_parameters_add_up(name):
     layers = describe_network(name, 12)
     assert sum(layer.parameters for layer in layers) == count_parameters(build_network(name, 12))
     assert layers[-1].shape == (12,)
     assert len({layer.name for layer in layers}) == len(layers)
 
 
-def test_the_layout_of_the_course():
+def test_the_layout_of_mnist_cnn():
     layers = [layer for layer in describe_network("mnist-cnn", 10) if layer.parameters]
     assert [layer.kind for layer in layers] == [
         "Conv2d 1 -> 8, 5 x 5",
