@@ -66,12 +66,10 @@ from .formats.bitmaps import (
     read_bitmaps as read_bitmaps,
 )
 from .formats.bitmaps import (
-    read_idx as read_idx,
-)
-from .formats.bitmaps import (
     write_bitmaps as write_bitmaps,
 )
 from .formats.gif import write_gif as write_gif
+from .formats.idx import read_idx as read_idx
 from .formats.kaggle import (
     iter_kaggle_csv as iter_kaggle_csv,
 )
@@ -103,7 +101,7 @@ from .formats.stroke3 import (
     write_stroke3 as write_stroke3,
 )
 from .formats.svg import read_svg as read_svg
-from .formats.svg_writer import write_svg as write_svg
+from .formats.svg import write_svg as write_svg
 from .learn.config import TrainConfig as TrainConfig
 from .learn.data.dataset import ArrayDataset as ArrayDataset
 from .learn.data.splits import (

@@ -104,7 +104,7 @@ def test_raw_drawings_stay_raw_where_they_can(raw, tmp_path):
 @pytest.mark.parametrize("name", ["cat.bin", "cat.npz"])
 def test_raw_drawings_need_to_be_simplified_for_whole_coordinates(raw, tmp_path, name):
     before = sorted(tmp_path.iterdir())
-    with pytest.raises(UsageError, match=r"raw\.ndjson holds real-valued .* \(simplify=True"):
+    with pytest.raises(UsageError, match=r"raw\.ndjson has real-valued .* \(simplify=True"):
         convert(raw, tmp_path / name, allow_loss=True)
     assert sorted(tmp_path.iterdir()) == before
 
@@ -113,7 +113,7 @@ def test_raw_drawings_need_to_be_simplified_for_whole_coordinates(raw, tmp_path,
 def test_movements_that_leave_the_frame_need_to_be_simplified(tmp_path, name):
     moves = DrawingBatch.from_strokes([[([0, -19], [0, 300])]], words=["cat"], dtype="int16")
     write_stroke3(moves, tmp_path / "cat.npz")
-    with pytest.raises(UsageError, match=r"cat\.npz holds coordinates from -19 to 300.*simplify="):
+    with pytest.raises(UsageError, match=r"cat\.npz has coordinates from -19 to 300.*simplify="):
         convert(tmp_path / "cat.npz", tmp_path / name)
     convert(tmp_path / "cat.npz", tmp_path / "same.npz")
     assert read(tmp_path / "same.npz").equals(read(tmp_path / "cat.npz"))
@@ -198,7 +198,7 @@ def test_bad_lines_are_errors_or_counted(tmp_path, name):
 @pytest.mark.parametrize("name", ["out.ndjson", "cat.bin", "cat.npz", "cat.arrow", "cat.npy"])
 def test_a_source_of_bad_lines_only_makes_no_target(write_lines, tmp_path, name):
     source = write_lines("a.ndjson", [b"bad\n", b"worse\n"])
-    with pytest.raises(DataError, match=r"a\.ndjson holds no drawing, but 2 bad lines"):
+    with pytest.raises(DataError, match=r"a\.ndjson has no valid drawing, only 2 invalid lines"):
         convert(source, tmp_path / name, on_reject=lambda reject: None)
     assert [path.name for path in tmp_path.iterdir()] == ["a.ndjson"]
 
@@ -212,12 +212,12 @@ def test_what_is_not_known_does_not_become_no(simple, tmp_path):
     assert not read(tmp_path / "out.ndjson").recognized.any()
     for name in ("cat.bin", "cat.parquet"):
         done = convert(tmp_path / "cat.npz", tmp_path / name)
-        assert done.notes == ("recognized is false throughout, for it is not known",)
+        assert done.notes == ("recognized is false for all drawings, because it is not known",)
 
 
 def test_what_was_rounded_is_said(raw, tmp_path):
     done = convert(raw, tmp_path / "b.parquet")
-    assert done.notes == ("coordinates of 2 drawings held as float32, off by 3e-05 at most",)
+    assert done.notes == ("coordinates of 2 drawings were rounded to float32, by at most 3e-05",)
     assert convert(tmp_path / "b.parquet", tmp_path / "c.ndjson").notes == ()
     assert convert(raw, tmp_path / "d.ndjson", simplify=True).notes == ()
 
@@ -318,15 +318,15 @@ def test_a_word_can_be_given(simple, tmp_path):
 @pytest.mark.parametrize(
     ("source", "target", "reason"),
     [
-        ("cat.ndjson", "cat.txt", "no suffix of a form that is written"),
-        ("cat.ndjson", "cat", "no suffix of a form that is written"),
-        ("cat.ndjson", "cat.csv", "no suffix of a form that is written"),
-        ("cat.ndjson", "cat.npz.gz", r"drop \.gz"),
-        ("cat.ndjson", "cat.svg.zst", r"drop \.zst"),
+        ("cat.ndjson", "cat.txt", "does not have the suffix of a format that can be written"),
+        ("cat.ndjson", "cat", "does not have the suffix of a format that can be written"),
+        ("cat.ndjson", "cat.csv", "does not have the suffix of a format that can be written"),
+        ("cat.ndjson", "cat.npz.gz", r"remove \.gz"),
+        ("cat.ndjson", "cat.svg.zst", r"remove \.zst"),
         ("cat.ndjson", "cat.ndjson", "both source and target"),
         ("bitmaps.npy", "cat.ndjson", "no strokes can be read"),
-        ("noise", "cat.ndjson", "of no form that holds strokes"),
-        ("empty", "cat.ndjson", "of no form that holds strokes"),
+        ("noise", "cat.ndjson", "does not have a supported format"),
+        ("empty", "cat.ndjson", "does not have a supported format"),
         ("packed.parquet", "cat.ndjson", "is compressed: decompress it"),
     ],
 )

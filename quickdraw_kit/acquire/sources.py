@@ -1,34 +1,33 @@
 """Turn what a person names (files, folders, globs, categories) into a list of sources."""
 
 import glob
+import hashlib
 import os
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, TypeAlias
+
+import numpy as np
 
 from quickdraw_kit.acquire.catalog import Variant, remote_files
 from quickdraw_kit.acquire.results import DownloadedFile
 from quickdraw_kit.categories import check_categories
 from quickdraw_kit.errors import DataError, UsageError
+from quickdraw_kit.formats.file_names import COMPRESSION_SUFFIXES, label_from_filename
+from quickdraw_kit.formats.format import Format, ReadOptions
+from quickdraw_kit.formats.ndjson.scanner import OnReject
+from quickdraw_kit.formats.record_batch import RecordBatch
+from quickdraw_kit.formats.registry import find_format, format_from_name, list_suffixes
 from quickdraw_kit.storage.files import detect_compression
+from quickdraw_kit.storage.hashing import sha256_file
 from quickdraw_kit.storage.urls import parse_location, redact
+from quickdraw_kit.strokes.normalize import normalize
 
-__all__ = ["Source", "SourceFormat", "label_from_filename", "resolve_sources"]
+__all__ = ["Source", "resolve_sources"]
 
-SourceFormat: TypeAlias = Literal["ndjson", "csv", "binary", "stroke3", "bitmaps", "idx"]
-
-_FORMATS: dict[str, SourceFormat] = {
-    ".ndjson": "ndjson",
-    ".jsonl": "ndjson",
-    ".csv": "csv",
-    ".bin": "binary",
-    ".npz": "stroke3",
-    ".npy": "bitmaps",
-}
-_COMPRESSED = {".gz": "gzip", ".zst": "zstd"}
 _FINISHED = ("manifest.json", "histogram.csv")  # of shards, which come later
-_OFFICIAL_PREFIXES = ("full_simplified_", "full_raw_", "full_binary_", "full_numpy_bitmap_")
+_SHARD_FILE = re.compile(r"(train|validation|test)-\d{5}-of-\d{5}\.")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -41,9 +40,8 @@ class Source:
         Shortest path that tells the sources of one run apart; the same on every machine.
     path : Path
         Where it is; for one that is named by an address, the address as a path.
-    form : {"ndjson", "csv", "binary", "stroke3", "bitmaps", "idx"}
-        Official ndjson, Kaggle's CSV, official .bin, Sketch-RNN's .npz, official bitmaps (.npy), or
-        IDX images as of MNIST.
+    format : Format
+        Its file format.
     size : int
         Bytes on disk.
     mtime_ns : int
@@ -64,7 +62,7 @@ class Source:
 
     name: str
     path: Path
-    format: SourceFormat
+    format: Format
     size: int
     mtime_ns: int
     compression: str | None
@@ -72,7 +70,7 @@ class Source:
 
     @property
     def word(self) -> str:
-        """The category that the file's name gives, for forms that do not name it inside."""
+        """The category that the file is named after, for formats that do not hold it."""
         named = self if self.remote is None else self.remote  # it may pass through under another
         return label_from_filename(named.path)
 
@@ -85,24 +83,76 @@ class Source:
             If it is gone, or its size or time has changed.
         """
         try:
-            now = self.path.stat()
+            size, mtime_ns = _size_and_mtime(self.path)
         except OSError as error:
             raise DataError(f"{self.path} was there when the run began and is gone") from error
-        if (now.st_size, now.st_mtime_ns) != (self.size, self.mtime_ns):
-            sizes = f"{self.size} bytes when the run began, {now.st_size} now"
-            what = sizes if now.st_size != self.size else "its time is another"
+        if (size, mtime_ns) != (self.size, self.mtime_ns):
+            sizes = f"{self.size} bytes when the run began, {size} now"
+            what = sizes if size != self.size else "its modification time is different"
             raise DataError(
                 f"{self.path} changed while it was read: {what}. Start again when nothing writes "
                 "to it."
             )
 
+    def sha256(self) -> str:
+        """Return the checksum of the file; of a folder, that of a list of its files."""
+        if not self.path.is_dir():
+            return sha256_file(self.path)
+        files = sorted(child for child in self.path.rglob("*") if child.is_file())
+        lines = (f"{sha256_file(f)}  {f.relative_to(self.path).as_posix()}\n" for f in files)
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
 
-def label_from_filename(path: Path) -> str:
-    """Return the category that a file's name gives."""
-    stem = _bare(path).stem.removesuffix(".full")  # as Sketch-RNN's larger files end
-    for prefix in _OFFICIAL_PREFIXES:
-        stem = stem.removeprefix(prefix)
-    return stem
+    def read_record_batches(
+        self,
+        start: int = 0,
+        stop: int | None = None,
+        *,
+        raw: bool | None = None,
+        on_reject: OnReject | None = None,
+    ) -> Iterator[RecordBatch]:
+        """Read a chunk of the source, or all of it.
+
+        Drawings in a scale of their own are normalized, so that all batches can be rendered.
+
+        Parameters
+        ----------
+        start, stop : int
+            Range of bytes. Only files of a splittable format that are not compressed have parts;
+            of others the whole file is read.
+        raw : bool, optional
+            Whether the drawings of ndjson are raw. By default the first drawing decides; readers of
+            one chunk must be told.
+        on_reject : callable, optional
+            Called with each line that is not a valid drawing and is skipped. By default the first
+            such line is an error.
+
+        Yields
+        ------
+        RecordBatch
+            Drawings with their positions in the source.
+
+        Raises
+        ------
+        MalformedLineError
+            If a line is not a valid drawing and `on_reject` is not given.
+        DataError, OSError
+            If the file is damaged or cannot be read.
+        """
+        if not self.is_splittable:
+            start, stop = 0, None
+        options = ReadOptions(start, stop, self.word, raw, on_reject)
+        for records in self.format.read(self.path, options):
+            batch = records.batch
+            # uint8 is in the frame already; raw drawings keep their coordinates beside the bitmaps
+            if batch.x.dtype == np.uint8 or (batch.is_float and batch.t is not None):
+                yield records
+            else:
+                yield replace(records, batch=normalize(batch))
+
+    @property
+    def is_splittable(self) -> bool:
+        """Whether chunks of the file can be read alone."""
+        return self.format.splittable and self.compression is None
 
 
 def resolve_sources(
@@ -183,18 +233,20 @@ def resolve_sources(
 def _expand(path: Path) -> list[Path] | None:
     """Return the files that are meant; None when it can only be a category."""
     if path.is_dir():
-        if all((path / name).exists() for name in _FINISHED):
-            raise UsageError(
-                f"{path} is a finished data set of shards, and no drawings to read: name the "
-                "files that it was made of. What it holds says: quickdraw-kit histogram"
-            )
-        files = [child for child in sorted(path.iterdir()) if _format(child) and child.is_file()]
+        if _is_data_set(path):
+            raise UsageError(_finished(path))
+        if find_format(path) is not None:  # the folder is one source
+            return [path]
+        files = [
+            child
+            for child in sorted(path.iterdir())
+            if _is_readable(format_from_name(child)) and child.is_file()
+        ]
         if not files:
             inner = sorted(child.name for child in path.iterdir() if child.is_dir())[:5]
             hint = f"; it has the folders {', '.join(inner)}: name one" if inner else ""
             raise DataError(
-                f"{path} holds no .ndjson, .csv, .bin, .npz, .npy or IDX file, also not with .gz "
-                f"or .zst{hint}"
+                f"{path} does not contain files of a supported format ({_supported()}){hint}"
             )
         return files
     if path.exists():
@@ -202,13 +254,29 @@ def _expand(path: Path) -> list[Path] | None:
     if glob.has_magic(str(path)):
         # Path.glob would refuse an absolute pattern
         matches = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207
-        files = [match for match in matches if match.is_file() and _format(match)]
+        files = [
+            match for match in matches if match.is_file() and _is_readable(format_from_name(match))
+        ]
         if not files:
             raise UsageError(f"no readable file matches {path}")
         return files
     if path.parent != Path() or path.suffix:
         raise UsageError(f"{path} does not exist")
     return None
+
+
+def _is_data_set(folder: Path) -> bool:
+    return all((folder / name).exists() for name in _FINISHED)
+
+
+def _finished(path: Path) -> str:
+    what = (
+        "is a finished data set of shards" if path.is_dir() else "is a shard of a finished data set"
+    )
+    return (
+        f"{path} {what}, not drawings to prepare: name the files that it was made from. To see what "
+        "it contains, run: quickdraw-kit histogram"
+    )
 
 
 def _there(
@@ -218,12 +286,11 @@ def _there(
     if look_at is None:
         raise UsageError(f"{redact(url)} is no file here, and only prepare reads from elsewhere")
     files = list(look_at(url))
-    readable = [file for file in files if _format(file.path)]
+    readable = [file for file in files if _is_readable(format_from_name(file.path))]
     if not readable:
         raise DataError(
-            f"{redact(url)} is of no known form, nor holds a file that is: found {len(files)}, the "
-            f"first is {files[0].path.name}; expected .ndjson, .jsonl, .csv, .bin, .npz or .npy, "
-            "as it is or with .gz or .zst"
+            f"{redact(url)} is not a file of a supported format and does not contain one: found "
+            f"{len(files)}, the first is {files[0].path.name}; expected {_supported()}"
         )
     return readable
 
@@ -242,38 +309,52 @@ def _downloaded(categories: Sequence[str], variant: Variant, data_home: Path | N
     return paths
 
 
-def _bare(path: Path) -> Path:
-    return path.with_suffix("") if path.suffix in _COMPRESSED else path
+def _is_readable(format: Format | None) -> bool:
+    """Whether a format is one of sources: pictures are not, they show one drawing each."""
+    return format is not None and format.can_read and not format.is_picture
 
 
-def _format(path: Path) -> SourceFormat | None:
-    bare = _bare(path)
-    if bare.name.endswith(("-images-idx3-ubyte", "-images.idx3-ubyte")):
-        return "idx"
-    return _FORMATS.get(bare.suffix)
+def _supported() -> str:
+    return f"{list_suffixes(_is_readable)}, with or without .gz or .zst"
 
 
 def _source(path: Path, name: str, remote: DownloadedFile | None) -> Source:
-    format = _format(path)
-    if format is None:
-        raise DataError(
-            f"{path} is of no known form: expected .ndjson, .jsonl, .csv, .bin, .npz, .npy "
-            "or *-images-idx3-ubyte, as it is or with .gz or .zst"
-        )
+    format = find_format(path) if remote is None else format_from_name(path)
+    if format is None or not _is_readable(format):
+        raise DataError(f"{path} does not have a supported format: expected {_supported()}")
     if remote is not None:
         if remote.size is None:
             raise DataError(
                 f"{redact(remote.url)}: the server does not tell its size, so that it cannot be "
                 "planned for. Download it first."
             )
-        if format == "idx":
+        if format.name == "idx":
             raise UsageError(
                 f"{redact(remote.url)}: IDX images are read together with their labels. Run: "
                 "quickdraw-kit download mnist, with --mirror for another place"
             )
-        return Source(name, path, format, remote.size, 0, _COMPRESSED.get(path.suffix), remote)
-    status = path.stat()
-    return Source(name, path, format, status.st_size, status.st_mtime_ns, detect_compression(path))
+        compression = COMPRESSION_SUFFIXES.get(path.suffix)
+        size, mtime_ns = remote.size, 0
+    else:
+        if _SHARD_FILE.match(path.name) and _is_data_set(path.parent):
+            raise UsageError(_finished(path))
+        compression = None if path.is_dir() else detect_compression(path)
+        size, mtime_ns = _size_and_mtime(path)
+    if compression is not None and not format.compressible:
+        raise DataError(
+            f"{path} is compressed: decompress it, {format.name} is not read compressed"
+        )
+    return Source(name, path, format, size, mtime_ns, compression, remote)
+
+
+def _size_and_mtime(path: Path) -> tuple[int, int]:
+    """Return bytes and time of the last change, of a folder those of the files in it."""
+    files = [child for child in path.rglob("*") if child.is_file()] if path.is_dir() else [path]
+    statuses = [file.stat() for file in files]
+    return (
+        sum(status.st_size for status in statuses),
+        max((status.st_mtime_ns for status in statuses), default=0),
+    )
 
 
 def _shortest_names(paths: list[Path]) -> list[str]:

@@ -275,7 +275,7 @@ def _show_plan(plan: "Plan", out: str, as_json: bool, there: bool) -> None:
     files = [
         {
             "name": source.name,
-            "format": source.format,
+            "format": source.format.name,
             "bytes": source.size,
             "download": source.remote is not None and source.remote.state == "planned",
         }

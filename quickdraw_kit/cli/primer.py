@@ -164,7 +164,8 @@ def _image(seen: str, row: int, *, side: int, exact: bool = False) -> Any:
 
     path = Path(seen)
     if path.exists() and (path.suffix == ".npy" or "idx3" in path.name):
-        from quickdraw_kit.formats.bitmaps import read_bitmaps, read_idx
+        from quickdraw_kit.formats.bitmaps import read_bitmaps
+        from quickdraw_kit.formats.idx import read_idx
 
         images = read_bitmaps(path) if path.suffix == ".npy" else read_idx(path)
         if row >= len(images):

@@ -23,13 +23,19 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from quickdraw_kit.acquire.sources import label_from_filename
 from quickdraw_kit.errors import DataError
-from quickdraw_kit.formats.binary_kernels import BLOCK, HEADER, measure, pack, unpack
-from quickdraw_kit.storage.files import atomic_write, detect_compression, open_decompressed
+from quickdraw_kit.formats.file_names import label_from_filename
+from quickdraw_kit.formats.format import ALL_FIELDS, Format, ReadOptions, WriteOptions
+from quickdraw_kit.formats.record_batch import RecordBatch
+from quickdraw_kit.storage.files import (
+    atomic_write,
+    compressed_writer,
+    detect_compression,
+    open_decompressed,
+)
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-__all__ = ["iter_binary", "pack_binary", "read_binary", "write_binary"]
+__all__ = ["BINARY", "iter_binary", "pack_binary", "read_binary", "write_binary"]
 
 _CHUNK = 1 << 22
 _ALIGNED = 64  # bytes; of the columns, as Arrow likes it
@@ -75,6 +81,8 @@ def read_binary(path: str | os.PathLike[str], *, word: str | None = None) -> Dra
     >>> path.stat().st_size, read_binary(path)[0].word
     (23, 'line')
     """
+    from quickdraw_kit.formats.binary_kernels import unpack
+
     path = Path(path)
     held: Counts = (0, 0, 0)
     capacity, columns = held, _room(held)
@@ -123,6 +131,8 @@ def iter_binary(
     >>> [len(batch) for batch in iter_binary(path, chunk_bytes=50)]
     [2, 2, 1]
     """
+    from quickdraw_kit.formats.binary_kernels import unpack
+
     word = word or label_from_filename(Path(path))
     for buffer, counts, _ in _chunks(Path(path), chunk_bytes):
         columns = _room(counts)
@@ -168,6 +178,8 @@ def write_binary(batch: DrawingBatch, path: str | os.PathLike[str]) -> None:
 
 def pack_binary(batch: DrawingBatch) -> memoryview:
     """Return drawings in the form of the official ``.bin``."""
+    from quickdraw_kit.formats.binary_kernels import HEADER, pack
+
     if batch.is_float:
         raise DataError("a .bin takes whole coordinates in 0 to 255: simplify the drawings first")
     if batch.x.dtype != np.uint8:
@@ -218,6 +230,8 @@ def _seconds(timestamp: npt.NDArray[np.datetime64]) -> npt.NDArray[np.uint32]:
 
 def _chunks(path: Path, size: int) -> Iterator[tuple[Bytes, Counts, float]]:
     """Yield whole drawings, their counts, and by how much all so far may grow until the end."""
+    from quickdraw_kit.formats.binary_kernels import BLOCK, measure
+
     buffer = np.empty(size + BLOCK, np.uint8)
     held = number = offset = 0  # bytes in the buffer; the place of its first drawing
     plain = path.is_file() and detect_compression(path) is None
@@ -246,6 +260,8 @@ def _chunks(path: Path, size: int) -> Iterator[tuple[Bytes, Counts, float]]:
 
 def _room(counts: Counts, columns: Columns = (), held: Counts = (0, 0, 0)) -> Columns:
     """Return columns with room for so many drawings, strokes and points, and what others hold."""
+    from quickdraw_kit.formats.binary_kernels import BLOCK
+
     drawings, strokes, points = counts
     shapes: list[tuple[npt.DTypeLike, tuple[int, ...], int]] = [
         (np.uint64, (drawings,), held[0]),  # key_id
@@ -297,6 +313,8 @@ def _batch(columns: Columns, counts: Counts, word: str) -> DrawingBatch:
 
 def _explain(rest: Bytes, *, damaged: bool, ended: bool) -> str:
     """Say why the bytes that are left are no drawing."""
+    from quickdraw_kit.formats.binary_kernels import HEADER
+
     if damaged:
         country, recognized = rest[8:10].tobytes(), rest[10]
         return (
@@ -319,3 +337,29 @@ def _explain(rest: Bytes, *, damaged: bool, ended: bool) -> str:
         f"the file ends {len(rest)} bytes into it, and up to {what} it takes {need}. "
         "The file is cut off: fetch it again."
     )
+
+
+def _read(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
+    first = 0
+    for batch in iter_binary(path, word=options.word):
+        yield RecordBatch(batch, np.arange(first, first + len(batch)))
+        first += len(batch)
+
+
+def _write(batches: Iterator[DrawingBatch], path: Path, options: WriteOptions) -> None:
+    with atomic_write(path) as file, compressed_writer(file, path) as out:
+        for batch in batches:
+            out.write(pack_binary(batch))
+
+
+BINARY = Format(
+    name="binary",
+    suffixes=(".bin",),
+    compressible=True,
+    position="drawing",
+    bytes_per_drawing=110,
+    fields=ALL_FIELDS - {"word", "fractional_seconds", "point_times"},
+    coordinates="frame",
+    read=_read,
+    write=_write,
+)

@@ -1,4 +1,4 @@
-"""Files of bitmaps: the official ``.npy``, and IDX as of MNIST.
+"""The official bitmaps: a ``.npy`` per category.
 
 Row i of an official ``<category>.npy`` is line i of the simplified ``<category>.ndjson``, and
 drawing i of ``<category>.bin``; the bitmaps themselves name neither. `join_bitmaps` gives each row
@@ -7,30 +7,30 @@ its metadata back, and renders drawings to prove that the two files are of one m
 
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from quickdraw_kit.errors import DataError
 from quickdraw_kit.formats.binary import read_binary
+from quickdraw_kit.formats.file_names import label_from_filename
+from quickdraw_kit.formats.format import Format, ReadOptions, WriteOptions
 from quickdraw_kit.formats.ndjson.files import read_ndjson
 from quickdraw_kit.formats.npy_header import parse_header
-from quickdraw_kit.raster.render import rasterize
+from quickdraw_kit.formats.record_batch import RecordBatch
 from quickdraw_kit.raster.style import RasterStyle
-from quickdraw_kit.storage.files import atomic_write, detect_compression, open_decompressed
+from quickdraw_kit.storage.files import atomic_write, detect_compression
 from quickdraw_kit.strokes.batch import DrawingBatch
+from quickdraw_kit.strokes.key_ids import row_key_ids
 from quickdraw_kit.strokes.normalize import normalize
 
-__all__ = ["join_bitmaps", "read_bitmaps", "read_idx", "write_bitmaps"]
+__all__ = ["BITMAPS", "join_bitmaps", "read_bitmaps", "write_bitmaps"]
 
 _HEAD = 4096
-_STEP = 1 << 20
-_HARMLESS = 1 << 26  # bytes that an IDX file may unpack to, however small it is
-_DENSEST = 100  # times that a larger one may be of its packed size; MNIST's is 5
-_IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
 def read_bitmaps(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
@@ -107,6 +107,8 @@ def write_bitmaps(
     >>> read_bitmaps(path).shape
     (1, 784)
     """
+    from quickdraw_kit.raster.render import rasterize
+
     style = style or RasterStyle()
     drawings = 0
     with atomic_write(path) as file:
@@ -157,63 +159,50 @@ def join_bitmaps(
     return batch
 
 
-def read_idx(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
-    """Read an IDX file: images or labels of MNIST, Fashion-MNIST, EMNIST and their like.
-
-    Parameters
-    ----------
-    path : str or path-like
-        The file, as it is or compressed with gzip or zstd.
-
-    Returns
-    -------
-    ndarray
-        Of the type and shape that the file declares: uint8 (N, 28, 28) for images, uint8 (N,) for
-        labels. Read-only.
-
-    Raises
-    ------
-    DataError
-        If it is no IDX file, or holds another number of bytes than it declares; no more is read,
-        and nothing is allocated for a promise.
-    OSError
-        If the file cannot be read.
-
-    Examples
-    --------
-    >>> path = getfixture("tmp_path") / "labels-idx1-ubyte"
-    >>> _ = path.write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 3, 5, 0, 4]))
-    >>> read_idx(path)
-    array([5, 0, 4], dtype=uint8)
-    """
-    path = Path(path)
-    with open_decompressed(path) as file:
-        magic = file.read(4)
-        if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _IDX_TYPES or not magic[3]:
-            raise DataError(f"{path} is no IDX file: it begins with {magic!r}")
-        lengths = file.read(4 * magic[3])
-        shape = tuple(np.frombuffer(lengths[: len(lengths) // 4 * 4], ">u4").tolist())
-        dtype = np.dtype(_IDX_TYPES[magic[2]])
-        size, stored = math.prod(shape) * dtype.itemsize, path.stat().st_size
-        packed = detect_compression(path) is not None
-        if len(shape) != magic[3] or len(lengths) != 4 * magic[3]:
-            raise DataError(f"{path} ends within its header. It is cut off: fetch it again.")
-        if size > (max(_HARMLESS, _DENSEST * stored) if packed else stored):
-            raise DataError(
-                f"{path} declares {shape}, {size} bytes, more than its {stored} bytes can hold"
-            )
-        content = bytearray()
-        while part := file.read(min(_STEP, size + 1 - len(content))):
-            content += part
-    if len(content) != size:
-        found = f"holds {len(content)}" if len(content) < size else "goes on behind them"
-        raise DataError(f"{path} declares {shape}, {size} bytes, but {found}. Fetch it again.")
-    return np.frombuffer(bytes(content), dtype).reshape(shape)
-
-
 def _side(shape: tuple[int, ...]) -> int:
     """Return the side of square bitmaps; 0 when they are not."""
     if len(shape) == 3 and shape[1] == shape[2]:
         return shape[1]
     side = math.isqrt(shape[1]) if len(shape) == 2 else 0
     return side if len(shape) == 2 and side * side == shape[1] else 0
+
+
+def _read(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
+    images = read_bitmaps(path)
+    size = path.stat().st_size
+    header, row_bytes = size - images.nbytes, images.shape[1]
+    stop = size if options.stop is None else options.stop
+    # A row is in the chunk in which its first byte is, as a line of ndjson is.
+    first, last = (
+        min(max(-(-(byte - header) // row_bytes), 0), len(images)) for byte in (options.start, stop)
+    )
+    with path.open("rb") as file:  # not from the map: a file that is cut off is an error
+        file.seek(header + first * row_bytes)
+        rows = np.fromfile(file, np.uint8, (last - first) * row_bytes)
+    if len(rows) < (last - first) * row_bytes:
+        raise DataError(
+            f"{path} was cut off while it was read: expected rows {first} to {last}, found only "
+            f"{len(rows) // row_bytes} of them"
+        )
+    side = math.isqrt(row_bytes)
+    word = options.word or label_from_filename(path)
+    batch = DrawingBatch.from_strokes([[]] * (last - first), words=[word] * (last - first))
+    batch = replace(batch, key_id=row_key_ids(f"numpy_bitmap/{word}", first, last), words=(word,))
+    yield RecordBatch(batch, np.arange(first, last), images=rows.reshape(-1, side, side))
+
+
+def _write(batches: Iterator[DrawingBatch], path: Path, options: WriteOptions) -> None:
+    write_bitmaps(batches, path, options.style)
+
+
+BITMAPS = Format(
+    name="bitmaps",
+    suffixes=(".npy",),
+    magic=b"\x93NUMPY",
+    splittable=True,
+    bytes_per_drawing=28 * 28,
+    fields=frozenset(),
+    has_strokes=False,
+    read=_read,
+    write=_write,
+)

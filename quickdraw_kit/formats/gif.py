@@ -3,20 +3,23 @@
 import itertools
 import math
 import os
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.formats.svg_writer import LINE_DIAMETER, framed, placement
+from quickdraw_kit.formats.format import Format, WriteOptions
+from quickdraw_kit.formats.svg import LINE_DIAMETER, framed, placement
 from quickdraw_kit.storage.files import atomic_write
 from quickdraw_kit.strokes.batch import Drawing, DrawingBatch
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw
 
-__all__ = ["drawing_times", "write_gif"]
+__all__ = ["GIF", "drawing_times", "write_gif"]
 
 _STEP = 50  # milliseconds a frame; the browsers slow down what is much faster
 _REST = 1500  # milliseconds that the finished drawing stays
@@ -142,3 +145,10 @@ def _draw(
         pen.line([a, b], fill=0, width=round(width))
     for x, y in points:
         pen.ellipse([x - width / 2, y - width / 2, x + width / 2, y + width / 2], fill=0)
+
+
+def _write(batches: Iterator[DrawingBatch], path: Path, options: WriteOptions) -> None:
+    write_gif(next(batches), path)
+
+
+GIF = Format(name="gif", suffixes=(".gif",), is_picture=True, write=_write)

@@ -10,17 +10,20 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
 from quickdraw_kit.errors import DataError, MalformedLineError
+from quickdraw_kit.formats.format import Format, ReadOptions
 from quickdraw_kit.formats.ndjson.chunks import MAX_LINE_BYTES, LineChunk, iter_chunks
 from quickdraw_kit.formats.ndjson.scanner import OnReject, ParsedChunk, Reject, scan_chunks
+from quickdraw_kit.formats.record_batch import RecordBatch
 from quickdraw_kit.storage.files import open_decompressed
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-__all__ = ["iter_kaggle_csv", "read_kaggle_csv", "scan_csv"]
+__all__ = ["CSV", "iter_kaggle_csv", "read_kaggle_csv", "scan_csv"]
 
 _COLUMNS = ("countrycode", "drawing", "key_id", "recognized", "timestamp", "word")  # in any order
 _FIELD = re.compile(rb'(?:"([^"]*(?:""[^"]*)*)"|([^",]*))(,|$)')
@@ -229,3 +232,28 @@ def _fields(row: bytes) -> list[bytes] | None:
         fields.append(plain if quoted is None else quoted.replace(b'""', b'"'))
         at, more = match.end(), bool(comma)
     return fields
+
+
+def _read(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
+    with open_decompressed(path) as file:
+        for scan in scan_csv(file, source_name=str(path), on_reject=options.on_reject):
+            if len(scan.batch):
+                yield RecordBatch(scan.batch, scan.offset)
+
+
+def _sniff(head: bytes) -> bool:
+    return b"drawing" in head.partition(b"\n")[0].rstrip(b"\r").split(b",")
+
+
+CSV = Format(
+    name="csv",
+    suffixes=(".csv",),
+    sniff=_sniff,
+    compressible=True,
+    position="line",
+    header_lines=1,
+    decimal_text=True,
+    bytes_per_drawing=460,
+    bytes_per_raw_drawing=3860,
+    read=_read,
+)

@@ -1,51 +1,48 @@
-"""What is lost when drawings go from one form to another, and what a form makes up."""
+"""What is lost when drawings go from one format to another."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
+from quickdraw_kit.formats.format import ALL_FIELDS, Format
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-__all__ = ["Rounding", "knows_recognized", "lossy_fields", "misfit"]
+__all__ = ["Rounding", "describe_misfit", "lossy_fields"]
 
-_TEXTS = ("ndjson", "csv")  # these may give a coordinate more digits than float32 holds
-_EXACT = 2.0**24  # float32 holds the whole numbers below
-_STROKES_ALONE = ("stroke3", "quickdraw414k")
+_EXACT = 2.0**24  # float32 represents all whole numbers below
 
 
 class Rounding:
-    """Counts the drawings whose coordinates are those of a text to the precision of float32."""
+    """Counts the drawings whose coordinates were text and were rounded to float32."""
 
-    def __init__(self, format: str) -> None:
-        self._possible = format in _TEXTS
+    def __init__(self, format: Format) -> None:
+        self._possible = format.decimal_text
         self.drawings = 0
-        self.most = 0.0
-        """No coordinate is farther from that of the text."""
+        self.max_error = 0.0  # upper bound of the difference between a coordinate and its text
 
     def add(self, batch: DrawingBatch) -> None:
-        """Look at more drawings."""
+        """Count the drawings of a batch."""
         if not (self._possible and batch.is_float):
             return
-        both = np.abs(np.stack([batch.x, batch.y]))
-        odd = (both % 1 != 0) | (both >= _EXACT)
-        if not odd.any():
+        magnitudes = np.abs(np.stack([batch.x, batch.y]))
+        rounded = (magnitudes % 1 != 0) | (magnitudes >= _EXACT)
+        if not rounded.any():
             return
-        points = np.flatnonzero(odd.any(axis=0))
+
+        points = np.flatnonzero(rounded.any(axis=0))
         ends = batch.stroke_offsets[batch.drawing_offsets]
         self.drawings += len(np.unique(np.searchsorted(ends, points, side="right")))
-        self.most = max(self.most, float(np.spacing(both[odd].max())) / 2)
+        # a text between two floats is at most half their distance from the nearer one
+        self.max_error = max(self.max_error, float(np.spacing(magnitudes[rounded].max())) / 2)
 
 
-def knows_recognized(format: str) -> bool:
-    """Tell whether a form says of a drawing if it was recognized."""
-    return format not in _STROKES_ALONE
-
-
-def misfit(batch: DrawingBatch, format: str) -> str | None:
-    """Say which coordinates a form does not take: what was found, and what is expected."""
-    in_frame = format == "binary" or (format == "ndjson" and batch.t is None)
+def describe_misfit(batch: DrawingBatch, format: Format) -> str | None:
+    """Describe coordinates that a format cannot hold, and what it can; None if all fit."""
+    in_frame = format.coordinates == "frame" or (
+        format.coordinates == "frame unless timed" and batch.t is None
+    )
     expected = "whole ones from 0 to 255" if in_frame else "whole ones"
-    if batch.is_float and (in_frame or format == "stroke3"):
+    if batch.is_float and (in_frame or format.coordinates == "whole"):
         return f"real-valued coordinates, expected {expected}"
     if in_frame and batch.x.size:
         low, high = min(batch.x.min(), batch.y.min()), max(batch.x.max(), batch.y.max())
@@ -54,22 +51,33 @@ def misfit(batch: DrawingBatch, format: str) -> str | None:
     return None
 
 
-def lossy_fields(batch: DrawingBatch, format: str, name: str) -> Iterator[str]:
-    """Say what some drawings have and a form has not."""
-    if format not in ("binary", "stroke3"):
+def lossy_fields(batch: DrawingBatch, format: Format, label: str) -> Iterator[str]:
+    """Describe the fields of some drawings that a format does not hold.
+
+    `label` is the category that the target file is named after: a format without words implies it.
+    """
+    if format.fields == ALL_FIELDS:
         return
-    if batch.t is not None:
-        yield "the times of the points"
     known = batch.timestamp[~np.isnat(batch.timestamp)]
-    if format == "binary":
-        if (known != known.astype("datetime64[s]")).any():
-            yield "the fractions of a second of the timestamps"
-        if {batch.words[code] for code in np.unique(batch.word_code)} - {name}:
-            yield f"the words (the file's name would give {name!r})"
-    else:
-        if (batch.countrycode != b"").any():
-            yield "the countries"
-        if known.size:
-            yield "the timestamps"
-        if batch.recognized.any():
-            yield "whether the drawings were recognized"
+    seconds = known.astype("datetime64[s]")
+    present = {
+        "word": {batch.words[code] for code in np.unique(batch.word_code)} - {label},
+        "point_times": batch.t is not None,
+        "countrycode": (batch.countrycode != b"").any(),
+        "timestamp": known.size,
+        "fractional_seconds": "timestamp" in format.fields and (known != seconds).any(),
+        "recognized": batch.recognized.any(),
+    }
+    for field, is_present in present.items():
+        if is_present and field not in format.fields:
+            yield _DESCRIPTIONS[field].format(label=label)
+
+
+_DESCRIPTIONS = {
+    "word": "the words (the file's name would give {label!r})",
+    "point_times": "the times of the points",
+    "countrycode": "the countries",
+    "timestamp": "the timestamps",
+    "fractional_seconds": "the fractions of a second of the timestamps",
+    "recognized": "whether the drawings were recognized",
+}

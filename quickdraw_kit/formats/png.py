@@ -1,16 +1,19 @@
 """A drawing as PNG, rendered as the bitmaps are, in black on white."""
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from quickdraw_kit.formats.svg_writer import LINE_DIAMETER, framed
+from quickdraw_kit.formats.format import Format, WriteOptions
+from quickdraw_kit.formats.svg import LINE_DIAMETER, framed
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.storage.files import atomic_write
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-__all__ = ["picture", "write_png"]
+__all__ = ["PNG", "picture", "write_png"]
 
 
 def picture(
@@ -60,3 +63,10 @@ def write_png(
     image = Image.fromarray(picture(batch, index, side=side, line_diameter=line_diameter))
     with atomic_write(path) as file:
         image.save(file, "PNG", optimize=True)
+
+
+def _write(batches: Iterator[DrawingBatch], path: Path, options: WriteOptions) -> None:
+    write_png(next(batches), path)
+
+
+PNG = Format(name="png", suffixes=(".png",), is_picture=True, write=_write)

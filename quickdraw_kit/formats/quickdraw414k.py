@@ -23,13 +23,15 @@ import numpy.typing as npt
 
 from quickdraw_kit.categories import CATEGORIES
 from quickdraw_kit.errors import DataError, UsageError
+from quickdraw_kit.formats.format import Format, ReadOptions
 from quickdraw_kit.formats.npy_header import parse_header, parse_npy
 from quickdraw_kit.formats.object_arrays import parse_object_array
+from quickdraw_kit.formats.record_batch import RecordBatch
 from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.strokes.columns import lengths_to_offsets
 from quickdraw_kit.strokes.key_ids import row_key_ids
 
-__all__ = ["QUICKDRAW414K_SPLITS", "iter_quickdraw414k"]
+__all__ = ["QUICKDRAW414K", "QUICKDRAW414K_SPLITS", "iter_quickdraw414k"]
 
 QUICKDRAW414K_SPLITS = ("train", "val", "test")
 
@@ -78,17 +80,26 @@ def iter_quickdraw414k(
     """
     if split is not None and split not in QUICKDRAW414K_SPLITS:
         raise UsageError(f"there is no split {split!r}, expected train, val or test")
-    root = Path(folder)
-    if (root / "coordinate_files").is_dir():
-        root = root / "coordinate_files"
+    for _, batch in _iter_categories(Path(folder), split):
+        yield batch
+
+
+def _root(folder: Path) -> Path:
+    inner = folder / "coordinate_files"
+    return inner if inner.is_dir() else folder
+
+
+def _iter_categories(folder: Path, split: str | None) -> Iterator[tuple[str, DrawingBatch]]:
+    """Yield the name of the split and the drawings of each category of each split."""
+    root = _root(folder)
     wanted = QUICKDRAW414K_SPLITS if split is None else (split,)
-    there = [name for name in wanted if (root / name).is_dir()]
-    if not there:
+    present = [name for name in wanted if (root / name).is_dir()]
+    if not present:
         raise DataError(f"{root} has no folder {' or '.join(wanted)} of coordinate files")
-    for name in there:
+    for name in present:
         for category in sorted(child for child in (root / name).iterdir() if child.is_dir()):
             if files := sorted(category.glob("*.npy")):
-                yield _read_category(files, name, category.name)
+                yield name, _read_category(files, name, category.name)
 
 
 def _read_category(files: list[Path], split: str, name: str) -> DrawingBatch:
@@ -138,3 +149,30 @@ def _read_rows(path: Path) -> npt.NDArray[Any]:
     if ((places != np.rint(places)) | (np.abs(places) > 0x7FFF)).any():
         raise DataError(f"{path} has coordinates that are no whole numbers of 16 bits")
     return rows[:points]
+
+
+def _read(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
+    first = 0
+    for name, batch in _iter_categories(path, None):
+        split = np.full(len(batch), QUICKDRAW414K_SPLITS.index(name), np.uint8)
+        yield RecordBatch(batch, np.arange(first, first + len(batch)), split=split)
+        first += len(batch)
+
+
+def _sniff_folder(folder: Path) -> bool:
+    root = _root(folder)
+    if root != folder:
+        return True
+    splits = (root / name for name in QUICKDRAW414K_SPLITS)
+    return any(any(split.glob("*/*.npy")) for split in splits if split.is_dir())
+
+
+QUICKDRAW414K = Format(
+    name="quickdraw414k",
+    sniff_folder=_sniff_folder,
+    position="drawing",
+    bytes_per_drawing=3328,
+    fields=frozenset({"word"}),
+    has_splits=True,
+    read=_read,
+)

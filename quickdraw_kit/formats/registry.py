@@ -1,108 +1,170 @@
-"""Read drawings from any form that holds strokes, told by the file's name or by its content."""
+"""All file formats, and the ways to find the one of a file.
+
+`FORMATS` is what every command asks: which files of a folder are sources, how large a chunk may be,
+what `convert` can write, what a message
+lists. A new format is a module that declares a `Format`, and a line here.
+"""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal, TypeAlias
 
-from quickdraw_kit.errors import DataError, UsageError
+from quickdraw_kit.errors import UsageError
+from quickdraw_kit.formats.binary import BINARY
+from quickdraw_kit.formats.bitmaps import BITMAPS
+from quickdraw_kit.formats.file_names import strip_compression
+from quickdraw_kit.formats.format import Format, ReadOptions
+from quickdraw_kit.formats.gif import GIF
+from quickdraw_kit.formats.idx import IDX
+from quickdraw_kit.formats.kaggle import CSV
+from quickdraw_kit.formats.ndjson.format import NDJSON
 from quickdraw_kit.formats.ndjson.scanner import OnReject
+from quickdraw_kit.formats.png import PNG
+from quickdraw_kit.formats.quickdraw414k import QUICKDRAW414K
+from quickdraw_kit.formats.record_batch import rebatch
+from quickdraw_kit.formats.stroke3 import STROKE3
+from quickdraw_kit.formats.svg import SVG
+from quickdraw_kit.formats.tables import ARROW, PARQUET
 from quickdraw_kit.storage.files import detect_compression, open_decompressed
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-__all__ = ["FormatName", "detect_format", "iter_drawings"]
-
-FormatName: TypeAlias = Literal[
-    "ndjson", "binary", "stroke3", "csv", "quickdraw414k", "parquet", "arrow"
+__all__ = [
+    "FORMATS",
+    "detect_format",
+    "find_format",
+    "format_from_name",
+    "iter_drawings",
+    "list_suffixes",
+    "register_format",
 ]
 
-_SUFFIXES: dict[str, FormatName] = {
-    ".ndjson": "ndjson",
-    ".jsonl": "ndjson",
-    ".bin": "binary",
-    ".npz": "stroke3",
-    ".csv": "csv",
-    ".parquet": "parquet",
-    ".arrow": "arrow",
-}
-_MAGIC: dict[bytes, FormatName] = {
-    b"PK\x03\x04": "stroke3",
-    b"PAR1": "parquet",
-    b"ARRO": "arrow",
-}
-_STREAMS = ("ndjson", "binary", "csv")  # these may be compressed with gzip or zstd
-_ROWS = 1 << 16
+FORMATS: dict[str, Format] = {}
+"""Formats by name, in the order in which content is compared with them."""
+
+_HEAD_BYTES = 4096
+_BOM = b"\xef\xbb\xbf"
 
 
-def detect_format(path: str | os.PathLike[str]) -> FormatName:
-    """Tell in which form a file holds drawings.
+def register_format(format: Format) -> None:
+    """Add a format to `FORMATS`."""
+    taken = {suffix for other in FORMATS.values() for suffix in other.suffixes}
+    if format.name in FORMATS or taken.intersection(format.suffixes):
+        raise UsageError(
+            f"the format {format.name} {list(format.suffixes)} has the name or a suffix of another"
+        )
+    FORMATS[format.name] = format
+
+
+for _format in (
+    NDJSON,
+    CSV,
+    BINARY,
+    STROKE3,
+    PARQUET,
+    ARROW,
+    QUICKDRAW414K,
+    BITMAPS,
+    IDX,
+    SVG,
+    PNG,
+    GIF,
+):
+    register_format(_format)
+
+
+def format_from_name(path: Path) -> Format | None:
+    """Return the format that a file's name ends in, with or without .gz or .zst."""
+    name = strip_compression(path).name
+    return next((f for f in FORMATS.values() if name.endswith(f.suffixes)), None)
+
+
+def find_format(path: Path) -> Format | None:
+    """Return the format of a file or folder by its name, or else by its content."""
+    if str(path) == "-":
+        return FORMATS["ndjson"]
+    if path.is_dir():
+        return next(
+            (f for f in FORMATS.values() if f.sniff_folder is not None and f.sniff_folder(path)),
+            None,
+        )
+    return format_from_name(path) or _sniff(path)
+
+
+def list_suffixes(accepts: Callable[[Format], bool]) -> str:
+    """List the suffixes of some formats, for messages and help."""
+    suffixes = [suffix for f in FORMATS.values() if accepts(f) for suffix in f.suffixes]
+    return ", ".join(suffix if suffix.startswith(".") else f"*{suffix}" for suffix in suffixes)
+
+
+def _holds_strokes(format: Format) -> bool:
+    return format.can_read and format.has_strokes
+
+
+def detect_format(path: str | os.PathLike[str]) -> str:
+    """Return the name of the format in which a file holds drawings.
 
     Parameters
     ----------
     path : str or path-like
-        A file whose suffix says it (``.gz`` and ``.zst`` are looked through), or whose first bytes
-        do; a folder, for QuickDraw-414k; ``-`` for ndjson from standard input.
+        A file, whose name is looked at first (``.gz`` and ``.zst`` are ignored) and then its first
+        bytes; a folder, for QuickDraw-414k; ``-`` for ndjson from standard input.
 
     Returns
     -------
-    {"ndjson", "binary", "stroke3", "csv", "quickdraw414k", "parquet", "arrow"}
-        The form.
+    str
+        ``"ndjson"``, ``"csv"``, ``"binary"``, ``"stroke3"``, ``"parquet"``, ``"arrow"``,
+        ``"quickdraw414k"`` or ``"svg"``.
 
     Raises
     ------
     UsageError
-        If neither name nor content tells, if it holds bitmaps, or if it is compressed and of a
-        form that cannot be read from a stream.
+        If neither name nor content is that of a format with strokes, or if the file is compressed
+        and its format cannot be read from a stream.
     OSError
         If the file cannot be read.
 
     Examples
     --------
-    >>> path = getfixture("tmp_path") / "drawings.txt"
-    >>> _ = path.write_text('{"word":"cat"}')
-    >>> detect_format(path), detect_format("-")
+    >>> from quickdraw_kit import detect_format, generate_drawings, write_ndjson
+    >>> write_ndjson(generate_drawings("cat", 1), "drawings.txt")
+    >>> detect_format("drawings.txt"), detect_format("-")
     ('ndjson', 'ndjson')
     """
-    path = Path(path)
-    if str(path) == "-":
-        return "ndjson"
-    if path.is_dir():
-        return "quickdraw414k"
-    packed = detect_compression(path) is not None
-    name = path.with_suffix("") if path.suffix in (".gz", ".zst") else path
-    format = _SUFFIXES.get(name.suffix) or _sniff(path)
-    if packed and format not in _STREAMS:
-        raise UsageError(
-            f"{path} is compressed: decompress it, {format} cannot be read from a stream"
-        )
-    return format
+    return _drawing_format(Path(path)).name
 
 
 def iter_drawings(
-    path: str | os.PathLike[str], *, word: str | None = None, on_reject: OnReject | None = None
+    path: str | os.PathLike[str],
+    *,
+    word: str | None = None,
+    batch_size: int | None = None,
+    on_reject: OnReject | None = None,
 ) -> Iterator[DrawingBatch]:
-    """Read drawings of any form in batches.
+    """Read drawings of any format in batches.
 
     Parameters
     ----------
     path : str or path-like
         As for `detect_format`.
     word : str, optional
-        Category of the drawings of a ``.bin`` or an official ``.npz``; by default the one that the
-        file's name gives.
+        Category of the drawings of a format that does not hold it (``.bin``, official ``.npz``); by
+        default the one that the file is named after.
+    batch_size : int, optional
+        Drawings per batch; the last batch may have fewer. By default as many as the format's reader
+        yields.
     on_reject : callable, optional
-        Called with each line of ndjson, or row of CSV, that is no drawing and is left out. By
-        default the first such line is an error.
+        Called with each line of ndjson, or row of CSV, that is not a valid drawing and is skipped.
+        By default the first such line is an error.
 
     Yields
     ------
     DrawingBatch
-        In constant memory, but for ``.npz``, which is read whole.
+        The next drawings. Memory is constant, except for ``.npz``, which is read as a whole.
 
     Raises
     ------
     MalformedLineError
-        If a line is no drawing and there is no `on_reject`.
+        If a line is not a valid drawing and `on_reject` is not given.
     DataError
         If the file is damaged.
     UsageError, OSError
@@ -110,67 +172,44 @@ def iter_drawings(
 
     Examples
     --------
-    >>> from quickdraw_kit.formats.binary import write_binary
-    >>> path = getfixture("tmp_path") / "line.bin"
-    >>> write_binary(DrawingBatch.from_strokes([[([0, 9], [0, 9])]] * 3, words=["line"] * 3), path)
-    >>> [len(batch) for batch in iter_drawings(path)]
+    >>> from quickdraw_kit import generate_drawings, iter_drawings, write_binary
+    >>> write_binary(generate_drawings("cat", 3, raw=False), "cat.bin")
+    >>> [len(batch) for batch in iter_drawings("cat.bin")]
     [3]
     """
-    match detect_format(path):
-        case "ndjson":
-            from quickdraw_kit.formats.ndjson.files import iter_ndjson
-
-            return iter_ndjson(path, on_reject=on_reject)
-        case "csv":
-            from quickdraw_kit.formats.kaggle import iter_kaggle_csv
-
-            return iter_kaggle_csv(path, on_reject=on_reject)
-        case "binary":
-            from quickdraw_kit.formats.binary import iter_binary
-
-            return iter_binary(path, word=word)
-        case "stroke3":
-            from quickdraw_kit.formats.stroke3 import read_stroke3
-
-            return iter([read_stroke3(path, word=word)])
-        case "quickdraw414k":
-            from quickdraw_kit.formats.quickdraw414k import iter_quickdraw414k
-
-            return iter_quickdraw414k(path)
-        case "parquet" | "arrow" as format:
-            return _iter_tables(Path(path), format)
+    path = Path(path)
+    format = _drawing_format(path)
+    records = format.read(path, ReadOptions(word=word, on_reject=on_reject))
+    batches = (record_batch.batch for record_batch in records)
+    size = batch_size or format.batch_size
+    return batches if size is None else rebatch(batches, size)
 
 
-def _sniff(path: Path) -> FormatName:
+def _drawing_format(path: Path) -> Format:
+    """Return the format of a file that holds strokes, or raise."""
+    format = find_format(path)
+    if format is None:
+        raise UsageError(
+            f"{path} does not have a supported format: expected "
+            f"{list_suffixes(_holds_strokes)}, the content of such a file, or a folder of "
+            "QuickDraw-414k"
+        )
+    if not _holds_strokes(format):
+        raise UsageError(f"{path} holds {format.name}, from which no strokes can be read")
+    is_file = path.is_file()
+    if is_file and not format.compressible and detect_compression(path) is not None:
+        raise UsageError(
+            f"{path} is compressed: decompress it, {format.name} is not read compressed"
+        )
+    return format
+
+
+def _sniff(path: Path) -> Format | None:
     with open_decompressed(path) as file:
-        head = file.read(4096).removeprefix(b"\xef\xbb\xbf")
-    if format := _MAGIC.get(head[:4]):
-        return format
-    if head.lstrip()[:1] == b"{":
-        return "ndjson"
-    if b"drawing" in head.partition(b"\n")[0].rstrip(b"\r").split(b","):
-        return "csv"
-    if head[:6] == b"\x93NUMPY":
-        raise UsageError(f"{path} holds bitmaps, from which no strokes can be read")
-    raise UsageError(
-        f"{path} is of no form that holds strokes: expected {', '.join(_SUFFIXES)}, or content "
-        "that tells"
-    )
-
-
-def _iter_tables(path: Path, format: str) -> Iterator[DrawingBatch]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        if format == "parquet":
-            with pq.ParquetFile(path) as table:
-                for rows in table.iter_batches(_ROWS):
-                    yield DrawingBatch.from_arrow(pa.Table.from_batches([rows]))
-        else:
-            with path.open("rb") as file, pa.ipc.open_file(file) as reader:
-                for number in range(reader.num_record_batches):
-                    rows = reader.get_batch(number)
-                    yield DrawingBatch.from_arrow(pa.Table.from_batches([rows]))
-    except pa.ArrowInvalid as error:
-        raise DataError(f"{path} is no whole {format} file: {error}") from error
+        head = file.read(_HEAD_BYTES).removeprefix(_BOM)
+    for format in FORMATS.values():
+        if format.magic is not None and head.startswith(format.magic):
+            return format
+        if format.sniff is not None and format.sniff(head):
+            return format
+    return None

@@ -18,7 +18,7 @@ place in either form.
 import os
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -26,16 +26,25 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from quickdraw_kit.acquire.sources import label_from_filename
 from quickdraw_kit.errors import DataError, UsageError
+from quickdraw_kit.formats.file_names import label_from_filename
+from quickdraw_kit.formats.format import Format, ReadOptions, WriteOptions
 from quickdraw_kit.formats.npy_header import parse_header, parse_npy
 from quickdraw_kit.formats.object_arrays import parse_object_array
+from quickdraw_kit.formats.record_batch import RecordBatch
 from quickdraw_kit.storage.files import atomic_write
 from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.strokes.columns import lengths_to_offsets
 from quickdraw_kit.strokes.key_ids import row_key_ids
 
-__all__ = ["STROKE3_SPLITS", "from_stroke3", "read_stroke3", "to_stroke3", "write_stroke3"]
+__all__ = [
+    "STROKE3",
+    "STROKE3_SPLITS",
+    "from_stroke3",
+    "read_stroke3",
+    "to_stroke3",
+    "write_stroke3",
+]
 
 STROKE3_SPLITS = ("train", "valid", "test")
 
@@ -92,7 +101,12 @@ def read_stroke3(
     """
     if split is not None and split not in STROKE3_SPLITS:
         raise UsageError(f"there is no split {split!r}, expected train, valid or test")
-    path = Path(path)
+    batches = _read_splits(Path(path), word, split)
+    return DrawingBatch.concat(batches.values())
+
+
+def _read_splits(path: Path, word: str | None, split: str | None) -> dict[str, DrawingBatch]:
+    """Return the drawings of one split, or of all splits in the file."""
     word = word or label_from_filename(path).removesuffix(".full")
     try:
         with path.open("rb") as file, zipfile.ZipFile(file) as archive:
@@ -103,9 +117,7 @@ def read_stroke3(
                     f"{path} has {sorted(names)[:8]}, expected {split or 'train, valid or test'}"
                 )
             chosen = there if split is None else [split]
-            return DrawingBatch.concat(
-                [_read_split(archive, path, name, word, names) for name in chosen]
-            )
+            return {name: _read_split(archive, path, name, word, names) for name in chosen}
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError,
             UnicodeDecodeError) as error:  # fmt: skip
         raise DataError(f"{path} is no whole .npz: {error}. Fetch it again.") from error
@@ -287,3 +299,29 @@ def _check(rows: Rows, offsets: Rows, key_id: Rows, codes: Rows, words: Rows, wh
     )
     if not fits:
         raise DataError(f"{where}: rows, offsets, key_id and words do not fit together")
+
+
+def _read(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
+    splits = _read_splits(path, options.word, None)
+    batch = DrawingBatch.concat(splits.values())
+    codes = [STROKE3_SPLITS.index(name) for name in splits]
+    split = np.repeat(np.array(codes, np.uint8), [len(part) for part in splits.values()])
+    yield RecordBatch(batch, np.arange(len(batch)), split=split)
+
+
+def _write(batches: Iterator[DrawingBatch], path: Path, options: WriteOptions) -> None:
+    write_stroke3(DrawingBatch.concat(batches), path)
+
+
+STROKE3 = Format(
+    name="stroke3",
+    suffixes=(".npz",),
+    magic=b"PK\x03\x04",
+    position="drawing",
+    bytes_per_drawing=130,
+    fields=frozenset({"word"}),
+    has_splits=True,
+    coordinates="whole",
+    read=_read,
+    write=_write,
+)

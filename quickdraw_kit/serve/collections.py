@@ -12,7 +12,6 @@ import numpy.typing as npt
 from quickdraw_kit.acquire.sources import resolve_sources
 from quickdraw_kit.categories import label_order
 from quickdraw_kit.errors import DataError, UsageError
-from quickdraw_kit.formats.ndjson.files import iter_ndjson
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.shards.hashes import SPLITS
 from quickdraw_kit.shards.manifest import MANIFEST_NAME
@@ -215,14 +214,16 @@ class _Lines:
 def _read(path: Path) -> DrawingBatch:
     parts: list[DrawingBatch] = []
     for source in resolve_sources([path]):
-        if source.format != "ndjson":
+        if not source.format.has_strokes:
             continue
-        for batch in iter_ndjson(source.path):
-            parts.append(batch)
+        for records in source.read_record_batches():
+            parts.append(records.batch)
             if sum(map(len, parts)) >= _MOST_DRAWINGS:
                 return DrawingBatch.concat(parts)[:_MOST_DRAWINGS]
     if not parts:
-        raise DataError(f"{path} holds no drawings: expected shards or .ndjson files")
+        raise DataError(
+            f"{path} holds no drawings: expected shards or files with drawings, such as .ndjson"
+        )
     return DrawingBatch.concat(parts)
 
 

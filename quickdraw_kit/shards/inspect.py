@@ -11,11 +11,9 @@ import numpy.typing as npt
 
 from quickdraw_kit.acquire.sources import Source, resolve_sources
 from quickdraw_kit.categories import label_order
-from quickdraw_kit.formats.lossy import knows_recognized
-from quickdraw_kit.formats.ndjson.files import Reject, detect_variant
+from quickdraw_kit.formats.ndjson.files import Reject
+from quickdraw_kit.formats.record_batch import RecordBatch
 from quickdraw_kit.raster.render import rasterize
-from quickdraw_kit.shards.prepare.chunks import Chunk
-from quickdraw_kit.shards.prepare.record_batches import RecordBatch, read_chunk
 from quickdraw_kit.shards.quality import (
     QUALITY_FLAGS,
     Fingerprints,
@@ -126,7 +124,8 @@ def inspect(
     Examples
     --------
     >>> from quickdraw_kit.strokes.batch import DrawingBatch
-    >>> from quickdraw_kit.formats.ndjson.files import write_ndjson
+    >>> from quickdraw_kit.formats.ndjson.files import Reject
+    from quickdraw_kit.formats.record_batch import RecordBatch
     >>> path = getfixture("tmp_path") / "line.ndjson"
     >>> write_ndjson(DrawingBatch.from_strokes([[([0, 9], [0, 9])]], words=["line"]), path)
     >>> found = inspect([path])
@@ -150,14 +149,13 @@ def inspect(
 
     done = 0
     for file in files:
-        kind = detect_variant(file.path) if file.format == "ndjson" else file.format
+        kind = file.format.variant_of(file.path)
         if kind not in found.formats:
             found.formats.append(kind)
-        unit = Chunk(0, 0, 0, file.size)
-        for records in read_chunk(file, unit, raw=kind == "raw", on_reject=refuse):
+        for records in file.read_record_batches(raw=kind == "raw", on_reject=refuse):
             batch = records.batch
             found.drawings += len(batch)
-            if records.images is None and knows_recognized(file.format):
+            if "recognized" in file.format.fields:
                 found.recognized_known += len(batch)
                 found.recognized += int(np.count_nonzero(batch.recognized))
             _count(words, np.array(batch.words)[batch.word_code])
@@ -187,9 +185,8 @@ def _portions(files: Iterable[Source]) -> Iterator[tuple[int, RecordBatch]]:
     """Yield the bytes of the files that are done, and the drawings; bad lines are passed over."""
     done = 0
     for file in files:
-        raw = file.format == "ndjson" and detect_variant(file.path) == "raw"
-        unit = Chunk(0, 0, 0, file.size)
-        for records in read_chunk(file, unit, raw=raw, on_reject=lambda reject: None):
+        raw = file.format.variant_of(file.path) == "raw"
+        for records in file.read_record_batches(raw=raw, on_reject=lambda reject: None):
             yield done, records
         done += file.size
 
@@ -274,7 +271,8 @@ def inspect_quality(
     Examples
     --------
     >>> from quickdraw_kit.strokes.batch import DrawingBatch
-    >>> from quickdraw_kit.formats.ndjson.files import write_ndjson
+    >>> from quickdraw_kit.formats.ndjson.files import Reject
+    from quickdraw_kit.formats.record_batch import RecordBatch
     >>> path = getfixture("tmp_path") / "line.ndjson"
     >>> write_ndjson(DrawingBatch.from_strokes([[([9], [9])]], words=["line"]), path)
     >>> counts, _, flags = inspect_quality([path])

@@ -56,7 +56,7 @@ def write_refused(out: Sink, source: Source, bad: Iterable[RejectEntry]) -> None
     lines = sorted(bad, key=lambda line: line.offset)
     if not lines:
         return
-    if source.format not in ("ndjson", "csv"):
+    if source.format.position != "line":
         for line in lines:
             _write_head(out, source, line, row=line.offset + 1)
             out.write(b"}\n")

@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from quickdraw_kit.acquire.sources import Source
 from quickdraw_kit.errors import DataError, UsageError
+from quickdraw_kit.formats.record_batch import RecordBatch
 from quickdraw_kit.shards.hashes import SPLITS, split_by_hash
 from quickdraw_kit.shards.options import PrepareOptions
-from quickdraw_kit.shards.prepare.record_batches import RecordBatch
 from quickdraw_kit.storage.files import atomic_write, open_decompressed, parse_json
 from quickdraw_kit.storage.hashing import sha256_file
 
@@ -87,8 +87,8 @@ def _by_hash(
     source: Source, records: RecordBatch, options: PrepareOptions
 ) -> npt.NDArray[np.uint8]:
     fractions = options.fractions
-    if source.format == "idx":  # MNIST has a test set of its own
-        if source.word.startswith(("t10k", "test")):
+    if source.format.split_from_name is not None:  # MNIST has a test set of its own
+        if source.format.split_from_name(source.word) == "test":
             return np.full(len(records.batch), SPLITS.index("test"), np.uint8)
         rest = 1 - fractions["test"]
         if rest == 0:
@@ -98,7 +98,9 @@ def _by_hash(
 
 
 def _by_position(source: Source, records: RecordBatch) -> npt.NDArray[np.uint8]:
-    if source.format == "idx":
+    if records.split is not None:  # the very split of the papers
+        return records.split
+    if source.format.split_from_name is not None:
         raise UsageError(f"{source.path} is no file of one category: split it by a hash")
     codes = np.unique(records.batch.word_code)
     if len(codes) > 1:
@@ -107,13 +109,11 @@ def _by_position(source: Source, records: RecordBatch) -> npt.NDArray[np.uint8]:
             f"{source.path} holds several categories ({names}), and positions are those in the "
             "file of one: give a file for each, or split by a hash"
         )
-    if records.split is not None:  # the very split of the papers
-        return records.split
     ends = _SKETCH_RNN
-    if source.format in ("ndjson", "csv"):
-        header = int(source.format == "csv")
+    if source.format.position == "line":
+        header = source.format.header_lines
         ends = _line_starts(source, tuple(end + header for end in _SKETCH_RNN))
-    split = np.searchsorted(np.array(ends, np.int64), records.offset, side="right")
+    split = np.searchsorted(np.array(ends, np.int64), records.position, side="right")
     return np.where(split < len(SPLITS), split, NO_SPLIT).astype(np.uint8)
 
 

@@ -11,9 +11,10 @@ from quickdraw_kit.errors import DataError, UsageError
 
 @pytest.fixture
 def folder(tmp_path):
-    for name in ("cat.ndjson", "dog.ndjson.gz", "ant.bin", "notes.txt"):
+    for name in ("cat.ndjson", "dog.ndjson.gz", "ant.bin"):
         data = gzip.compress(b"{}") if name.endswith(".gz") else b"{}"
         (tmp_path / name).write_bytes(data)
+    (tmp_path / "notes.txt").write_bytes(b"Buy milk")
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "cat.ndjson").write_bytes(b"{}")
     return tmp_path
@@ -21,7 +22,7 @@ def folder(tmp_path):
 
 def test_a_folder_gives_its_readable_files_and_not_its_subfolders(folder):
     found = resolve_sources([folder])
-    assert [(s.name, s.format, s.compression) for s in found] == [
+    assert [(s.name, s.format.name, s.compression) for s in found] == [
         ("ant.bin", "binary", None),
         ("cat.ndjson", "ndjson", None),
         ("dog.ndjson.gz", "ndjson", "gzip"),
@@ -61,12 +62,12 @@ def test_a_category_is_its_downloaded_file(folder):
         ("nowhere/cat.ndjson", UsageError, "does not exist"),
         ("s3://bucket/cat.ndjson", UsageError, "only prepare reads from elsewhere"),
         ("s3://bucket/*.ndjson", UsageError, "only prepare reads from elsewhere"),
-        ("notes.txt", DataError, "no known form"),
+        ("notes.txt", DataError, "does not have a supported format"),
         ("*.csv", UsageError, "no readable file matches"),
         ("wheel/", UsageError, "wheel/ does not exist"),
         (r"nowhere\cat", UsageError, "does not exist"),
         ("shards", UsageError, "shards is a finished data set"),
-        ("empty", DataError, "holds no .*it has the folders inner"),
+        ("empty", DataError, "does not contain files of a supported .*it has the folders inner"),
     ],
 )
 def test_what_cannot_be_read_is_named(folder, monkeypatch, spec, error, message):

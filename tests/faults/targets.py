@@ -241,7 +241,7 @@ def _movements(path: Path) -> None:
 
 
 def _idx(folder: Path, each: int) -> Target:
-    from quickdraw_kit.formats.bitmaps import read_idx
+    from quickdraw_kit.formats.idx import read_idx
 
     seeds = [
         bytes([0, 0, kind, len(shape)])

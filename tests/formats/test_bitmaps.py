@@ -1,29 +1,15 @@
 import gzip
-import struct
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from quickdraw_kit.errors import DataError, MalformedLineError
 from quickdraw_kit.formats.binary import write_binary
-from quickdraw_kit.formats.bitmaps import join_bitmaps, read_bitmaps, read_idx
+from quickdraw_kit.formats.bitmaps import join_bitmaps, read_bitmaps
 from quickdraw_kit.formats.ndjson.files import read_ndjson, write_ndjson
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.strokes.batch import DrawingBatch
-
-IDX_CODES = {"u1": 8, "i1": 9, ">i2": 11, ">i4": 12, ">f4": 13, ">f8": 14}
-
-
-def idx(array, code=8):
-    return (
-        bytes([0, 0, code, array.ndim])
-        + struct.pack(f">{array.ndim}I", *array.shape)
-        + (array.tobytes())
-    )
 
 
 @pytest.fixture
@@ -132,48 +118,3 @@ def test_real_bitmaps_join_the_lines_that_made_them(real_data, category):
     shifted = replace(batch, x=batch.x[::-1].copy())
     with pytest.raises(DataError, match="is not row"):
         join_bitmaps(bitmaps[:25], shifted)
-
-
-@given(
-    st.sampled_from(sorted(IDX_CODES)).flatmap(
-        lambda dtype: hnp.arrays(dtype, hnp.array_shapes(max_dims=3, min_side=0))
-    )
-)
-def test_idx_files_of_any_type_are_read(tmp_path_factory, array):
-    path = tmp_path_factory.mktemp("idx") / "data"
-    path.write_bytes(idx(array, IDX_CODES[array.dtype.str.lstrip("|")]))
-    found = read_idx(path)
-    np.testing.assert_array_equal(found, array)
-    assert (found.dtype, found.shape) == (array.dtype, array.shape)
-
-
-def test_mnist_is_read(real_data):
-    images = read_idx(real_data / "mnist" / "t10k-images-idx3-ubyte.gz")
-    labels = read_idx(real_data / "mnist" / "t10k-labels-idx1-ubyte.gz")
-    assert (images.shape, images.dtype) == ((10000, 28, 28), np.uint8)
-    assert np.bincount(labels).tolist() == [
-        980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009,
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_idx_files_of_another_size_are_refused(write, pack):
-    whole = idx(np.zeros((3, 4, 4), np.uint8))
-    for cut in (0, 3, 9, 16, len(whole) - 1):
-        with pytest.raises(DataError, match="data"):
-            read_idx(write(pack(whole[:cut]), "data"))
-    with pytest.raises(DataError, match="goes on behind them"):
-        read_idx(write(pack(whole + b"x"), "data"))
-
-
-@pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_a_promise_of_terabytes_allocates_nothing(write, pack):
-    header = bytes([0, 0, 8, 3]) + struct.pack(">3I", 2**32 - 1, 2**32 - 1, 2**32 - 1)
-    with pytest.raises(DataError, match=r"more than its .* bytes can hold"):
-        read_idx(write(pack(header + bytes(100)), "data"))
-
-
-@pytest.mark.parametrize("magic", [b"\0\0\7\1", b"\0\0\x08\0", b"\x93NUM", b"\0\1\x08\1"])
-def test_what_is_no_idx_file_is_refused(write, magic):
-    with pytest.raises(DataError, match="is no IDX file"):
-        read_idx(write(magic + bytes(100), "data"))

@@ -44,9 +44,9 @@ def test_the_name_tells_or_else_the_content(tmp_path, name, content, format):
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("cat", b"", "of no form that holds strokes"),
+        ("cat", b"", "does not have a supported format"),
         ("cat.npy", b"\x93NUMPY\x01\x00", "holds bitmaps"),
-        ("cat", b"word,timestamp\n", "of no form"),
+        ("cat", b"word,timestamp\n", "does not have a supported format"),
         ("cat.npz", gzip.compress(b"PK\x03\x04"), "decompress it, stroke3"),
     ],
 )

@@ -6,7 +6,7 @@ import torch
 from safetensors.numpy import save_file
 
 from quickdraw_kit.errors import DataError, UsageError
-from quickdraw_kit.formats.bitmaps import read_idx
+from quickdraw_kit.formats.idx import read_idx
 from quickdraw_kit.learn.data.dataset import ArrayDataset
 from quickdraw_kit.learn.models.model import Model, save_model
 from quickdraw_kit.learn.train import TrainConfig, train

@@ -93,21 +93,21 @@ def test_a_line_of_200_megabytes_is_refused_whole(tmp_path, write_lines):
 
 def test_a_folder_without_files_is_an_error(tmp_path):
     (tmp_path / "in").mkdir()
-    with pytest.raises(DataError, match=r"holds no \.ndjson"):
+    with pytest.raises(DataError, match=r"does not contain files of a supported format \(\.ndjson"):
         prepare([tmp_path / "in"], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_a_source_that_changes_while_it_is_read_fails_the_run(tmp_path, write_lines, monkeypatch):
     path = write_lines("in/cat.ndjson", GOOD)
-    from quickdraw_kit.shards.prepare import extract as collect
+    from quickdraw_kit.acquire.sources import Source
 
-    def read_chunk(*arguments, **options):
+    def read_and_change(*arguments, **options):
         path.write_bytes(b"".join(GOOD[:5]))
         return original(*arguments, **options)
 
-    original = collect.read_chunk
-    monkeypatch.setattr(collect, "read_chunk", read_chunk)
+    original = Source.read_record_batches
+    monkeypatch.setattr(Source, "read_record_batches", read_and_change)
     with pytest.raises(DataError, match="changed while it was read"):
         prepare([tmp_path / "in"], tmp_path / "out")
     assert not (tmp_path / "out" / "manifest.json").exists()

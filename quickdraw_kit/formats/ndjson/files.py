@@ -19,6 +19,7 @@ from quickdraw_kit.formats.ndjson.chunks import MAX_LINE_BYTES, iter_chunks
 from quickdraw_kit.formats.ndjson.line_parser import LineError, parse_line
 from quickdraw_kit.formats.ndjson.scanner import OnReject, ParsedChunk, Reject, scan_chunks
 from quickdraw_kit.formats.ndjson.writer import encode_lines
+from quickdraw_kit.formats.record_batch import rebatch
 from quickdraw_kit.storage.files import atomic_write, compressed_writer, open_decompressed
 from quickdraw_kit.strokes.batch import DrawingBatch
 
@@ -126,20 +127,10 @@ def iter_ndjson(
     """
     if batch_size < 1:
         raise UsageError(f"batch_size is {batch_size}, expected at least 1")
-    held: list[DrawingBatch] = []
-    missing = batch_size
     with _opened(source) as (file, name):
         blocks = iter_chunks(file, max_line_bytes=max_line_bytes)
-        for scan in scan_chunks(blocks, raw=None, name=name, on_reject=on_reject):
-            batch = scan.batch
-            while len(batch) >= missing:
-                yield DrawingBatch.concat([*held, batch[:missing]])
-                batch, held, missing = batch[missing:], [], batch_size
-            if len(batch):
-                held.append(batch)
-                missing -= len(batch)
-    if held:
-        yield DrawingBatch.concat(held)
+        chunks = scan_chunks(blocks, raw=None, name=name, on_reject=on_reject)
+        yield from rebatch((chunk.batch for chunk in chunks), batch_size)
 
 
 def scan_range(
@@ -170,7 +161,7 @@ def scan_range(
 def scan_stream(
     file: BinaryIO,
     *,
-    raw: bool,
+    raw: bool | None,
     source_name: str | None = None,
     on_reject: OnReject | None = None,
     max_line_bytes: int = MAX_LINE_BYTES,

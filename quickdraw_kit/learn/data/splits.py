@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from quickdraw_kit.categories import label_order
 from quickdraw_kit.errors import DataError, UsageError
-from quickdraw_kit.formats.bitmaps import read_bitmaps, read_idx
+from quickdraw_kit.formats.bitmaps import read_bitmaps
+from quickdraw_kit.formats.idx import read_idx
 from quickdraw_kit.learn.config import TrainConfig
 from quickdraw_kit.learn.data.dataset import ArrayDataset, BitmapDataset, Dataset, Images, Labels
 from quickdraw_kit.learn.data.fingerprint import hash_rows

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from quickdraw_kit.acquire.sources import Source
 from quickdraw_kit.errors import DataError
 from quickdraw_kit.shards.manifest import Counts, SourceEntry
 from quickdraw_kit.shards.prepare.extract import ExtractResult
@@ -49,7 +48,7 @@ class Rejects:
         sources = self._plan.sources
         for duplicate in (each for result in merged for each in result.duplicates):
             first = sources[duplicate.first_source]
-            position = _describe_position(first, duplicate.first_offset)
+            position = first.format.describe_position(duplicate.first_offset)
             reason = f"key_id {duplicate.key_id} was there before: {first.name}, {position}"
             entry = RejectEntry(duplicate.offset, "duplicate", reason)
             self._by_source[duplicate.source].append(entry)
@@ -76,7 +75,7 @@ class Rejects:
         raise DataError(
             f"{rejected} of {self._read} drawings were rejected ({rejected / self._read:.2%}), more "
             f"than max_reject_rate (--max-reject-rate) allows ({max_reject_rate:.2%}). The first: "
-            f"{source.name}, {_describe_position(source, first.offset)}: {first.reason}. All are "
+            f"{source.name}, {source.format.describe_position(first.offset)}: {first.reason}. All are "
             f"in {path}. If they can be left out, run again with a larger max_reject_rate; "
             "finished work is kept."
         )
@@ -97,11 +96,6 @@ class Rejects:
             else:
                 sources[number] = self._scheduler.download_again(number)
         return write_rejects(self._workdir.out, sources, self._by_source, saved)
-
-
-def _describe_position(source: Source, position: int) -> str:
-    unit = "byte" if source.format in ("ndjson", "csv") else "row"
-    return f"{unit} {position}"
 
 
 def reconcile(
@@ -143,6 +137,6 @@ def source_entries(
     for chunk, result in zip(plan.chunks, extracted, strict=True):
         read[chunk.source] += result.read
     return tuple(
-        SourceEntry(source.name, source.format, source.size, checksums[number], read[number])
+        SourceEntry(source.name, source.format.name, source.size, checksums[number], read[number])
         for number, source in enumerate(plan.sources)
     )

@@ -19,6 +19,7 @@ from quickdraw_kit.categories import CATEGORIES, nearest_categories
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.executors import check_visible
 from quickdraw_kit.formats.ndjson.files import Reject
+from quickdraw_kit.formats.record_batch import RecordBatch
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.shards.filters import Filters
@@ -26,14 +27,12 @@ from quickdraw_kit.shards.hashes import SPLITS, sampling_hash
 from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.prepare.chunks import Chunk
 from quickdraw_kit.shards.prepare.duplicates import save_fingerprints
-from quickdraw_kit.shards.prepare.record_batches import RecordBatch, read_chunk
 from quickdraw_kit.shards.prepare.spill import distinct_rank, write_spill_file
 from quickdraw_kit.shards.prepare.workdir import WorkDir
 from quickdraw_kit.shards.quality import fingerprints, quality_flags
 from quickdraw_kit.shards.rejects import RejectEntry
 from quickdraw_kit.shards.splits import NO_SPLIT, assign_splits
 from quickdraw_kit.storage.files import atomic_write
-from quickdraw_kit.storage.hashing import sha256_file
 
 __all__ = ["ChecksumTask", "ChunkTask", "ExtractResult", "run_task"]
 
@@ -95,7 +94,7 @@ def run_task(
 
     path = workdir.source_checksum(task.number)
     if not path.exists():
-        checksum = sha256_file(task.source.path)
+        checksum = task.source.sha256()
         # the chunks were checked too: what was read is what the checksum is of
         task.source.check_unchanged()
         with atomic_write(path, sync=False) as file:
@@ -113,7 +112,9 @@ def _extract_chunk(
     source = task.source
     source.check_unchanged()
     extraction = _Extraction(filters, options, workdir, task)
-    batches = read_chunk(source, task.chunk, raw=task.raw, on_reject=extraction.reject)
+    batches = source.read_record_batches(
+        task.chunk.start, task.chunk.stop, raw=task.raw, on_reject=extraction.reject
+    )
     for records in batches:
         extraction.add(records)
     extraction.spill()
@@ -237,7 +238,7 @@ class _Extraction:
         reasons = {code: _why_unknown(batch.words[code]) for code in np.flatnonzero(unknown)}
         for row in np.flatnonzero(rejected):
             reason = reasons[batch.word_code[row]]
-            self.rejects.append(RejectEntry(int(records.offset[row]), "unknown word", reason))
+            self.rejects.append(RejectEntry(int(records.position[row]), "unknown word", reason))
         return records.filter(~rejected)
 
     def _count_filtered(self, name: str, kept: npt.NDArray[np.bool_]) -> None:

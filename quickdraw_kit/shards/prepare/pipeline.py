@@ -267,7 +267,8 @@ def _choose_labels(plan: Plan, extracted: Sequence[ExtractResult]) -> tuple[str,
 def _check_one_word_per_source(plan: Plan, extracted: Sequence[ExtractResult]) -> None:
     words: dict[int, set[str]] = {}
     for chunk, result in zip(plan.chunks, extracted, strict=True):
-        words.setdefault(chunk.source, set()).update(result.words)
+        if not plan.sources[chunk.source].format.has_splits:
+            words.setdefault(chunk.source, set()).update(result.words)
     mixed = next((source for source, found in words.items() if len(found) > 1), None)
     if mixed is not None:
         raise UsageError(

@@ -27,8 +27,6 @@ from quickdraw_kit.storage.urls import parse_location
 __all__ = ["Plan", "Progress", "ProgressCallback", "plan_prepare"]
 
 _SAMPLE_BYTES = 256 << 10  # of a file, to estimate how long its lines are
-# bytes per drawing, averages of the official files
-_BINARY_DRAWING, _STROKE3_DRAWING, _SIMPLIFIED_DRAWING, _RAW_DRAWING = 110, 130, 460, 3860
 _GZIP_RATIO = 4
 
 
@@ -187,7 +185,7 @@ def plan_prepare(
     resolved = resolve_sources(
         sources, data_home=data_home, variant=variant, look=look, look_at=look_at
     )
-    if options.keep_strokes and any(source.format in ("bitmaps", "idx") for source in resolved):
+    if options.keep_strokes and any(not source.format.has_strokes for source in resolved):
         raise UsageError(
             "strokes should be kept, and some sources are bitmaps, which have no strokes"
         )
@@ -236,18 +234,12 @@ def _plan_download(
 
 def _estimate_drawings(source: Source) -> int:
     size = source.size * (1 if source.compression is None else _GZIP_RATIO)
-    match source.format:
-        case "binary":
-            return size // _BINARY_DRAWING
-        case "bitmaps" | "idx":
-            return size // (28 * 28)
-        case "stroke3":
-            return size // _STROKE3_DRAWING
-        case "ndjson" | "csv" if source.remote is not None:
-            raw = source.path.parent.name == "raw"
-            return size // (_RAW_DRAWING if raw else _SIMPLIFIED_DRAWING)
-        case "ndjson" | "csv":
-            with open_decompressed(source.path) as file:
-                head = file.read(_SAMPLE_BYTES)
-            lines = head.count(b"\n")
-            return max(size * lines // max(len(head), 1), 1)
+    format = source.format
+    if format.position == "line" and source.remote is None:
+        with open_decompressed(source.path) as file:
+            head = file.read(_SAMPLE_BYTES)
+        lines = head.count(b"\n")
+        return max(size * lines // max(len(head), 1), 1)
+    if source.path.parent.name == "raw" and format.bytes_per_raw_drawing is not None:
+        return size // format.bytes_per_raw_drawing
+    return size // format.bytes_per_drawing

@@ -27,7 +27,6 @@ from quickdraw_kit.executors import (
     max_workers,
     translate_broken_pool,
 )
-from quickdraw_kit.formats.ndjson.files import detect_variant
 from quickdraw_kit.shards.prepare.chunks import Chunk
 from quickdraw_kit.shards.prepare.extract import ChecksumTask, ChunkTask, ExtractResult, run_task
 from quickdraw_kit.shards.prepare.plan import Plan, Progress, ProgressCallback
@@ -214,7 +213,7 @@ class ExtractScheduler:
 
     def _add_tasks(self, number: int) -> None:
         source, chunks = self.sources[number], self._chunks[number]
-        raw = source.format == "ndjson" and detect_variant(source.path) == "raw"
+        raw = source.format.variant_of(source.path) == "raw"
         self._chunks_left[number] = len(chunks)
         self._tasks.extend(ChunkTask(source, chunk, raw) for chunk in chunks)
 

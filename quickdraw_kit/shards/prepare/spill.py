@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from quickdraw_kit.formats.record_batch import RecordBatch
 from quickdraw_kit.shards.hashes import SPLITS, order_hash
-from quickdraw_kit.shards.prepare.record_batches import RecordBatch
 from quickdraw_kit.storage.files import atomic_write
 from quickdraw_kit.strokes.columns import Int64Array, lengths_to_offsets
 
@@ -79,7 +79,7 @@ def write_spill_file(
         unknown = pa.nulls(len(rows), pa.bool_())
         table = table.set_column(_METADATA.index("recognized"), "recognized", unknown)
     table = table.append_column("order", pa.array(order[rows]))
-    table = table.append_column("offset", pa.array(records.offset[rows]))
+    table = table.append_column("offset", pa.array(records.position[rows]))
     if flags is not None:
         table = table.append_column("quality", pa.array(flags[rows]))
     if records.images is not None:

@@ -33,7 +33,6 @@ from quickdraw_kit.shards.manifest import MANIFEST_NAME, Manifest, SourceEntry, 
 from quickdraw_kit.shards.prepare.chunks import Chunk
 from quickdraw_kit.shards.prepare.plan import Plan
 from quickdraw_kit.storage.files import atomic_write
-from quickdraw_kit.storage.hashing import sha256_file
 
 __all__ = ["FolderOutput", "WorkDir", "check_same", "is_output_file"]
 
@@ -296,7 +295,7 @@ def check_same(manifest: Manifest, plan: Plan, location: str) -> None:
             return False
         # a source that is not on this machine is not downloaded to compare checksums
         not_kept = source.remote is not None and not source.path.exists()
-        return not_kept or entry.sha256 == sha256_file(source.path)
+        return not_kept or entry.sha256 == source.sha256()
 
     same = (
         (manifest.options, manifest.filters) == (plan.options, plan.filters)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.formats.ndjson.files import write_ndjson
-from quickdraw_kit.formats.svg_writer import write_svg
+from quickdraw_kit.formats.svg import write_svg
 from quickdraw_kit.learn.infer.inputs import ensure_simplified, read_input
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.raster.style import RasterStyle

@@ -9,13 +9,12 @@ import pytest
 
 from quickdraw_kit.acquire.sources import resolve_sources
 from quickdraw_kit.errors import DataError
+from quickdraw_kit.formats import bitmaps
 from quickdraw_kit.formats.bitmaps import read_bitmaps
 from quickdraw_kit.formats.stroke3 import read_stroke3, write_stroke3
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.shards.manifest import load_manifest
 from quickdraw_kit.shards.options import PrepareOptions, SplitRule
-from quickdraw_kit.shards.prepare import record_batches as record_batches
-from quickdraw_kit.shards.prepare.chunks import Chunk
 from quickdraw_kit.shards.prepare.pipeline import prepare
 from quickdraw_kit.shards.verify import verify
 from quickdraw_kit.strokes.batch import DrawingBatch
@@ -137,7 +136,6 @@ def test_bitmaps_that_are_cut_off_while_they_are_read_are_an_error(tmp_path, mon
         os.truncate(path, 4096 * 100)
         return images
 
-    monkeypatch.setattr(record_batches, "read_bitmaps", cut_off)
-    unit = Chunk(0, 0, 0, source.size)
-    with pytest.raises(DataError, match="rows 0 to 50000 expected, 522 of them there"):
-        list(record_batches.read_chunk(source, unit, raw=False, on_reject=print))
+    monkeypatch.setattr(bitmaps, "read_bitmaps", cut_off)
+    with pytest.raises(DataError, match="expected rows 0 to 50000, found only 522 of them"):
+        list(source.read_record_batches())

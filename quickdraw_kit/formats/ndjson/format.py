@@ -1,0 +1,64 @@
+"""The registry entry of ndjson."""
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+
+from quickdraw_kit.formats.format import Format, ReadOptions, WriteOptions
+from quickdraw_kit.formats.ndjson.files import detect_variant, scan_range, scan_stream
+from quickdraw_kit.formats.ndjson.writer import encode_lines
+from quickdraw_kit.formats.record_batch import RecordBatch
+from quickdraw_kit.storage.files import atomic_write, compressed_writer, open_decompressed
+from quickdraw_kit.strokes.batch import DrawingBatch
+
+__all__ = ["NDJSON"]
+
+
+def _read(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
+    if options.stop is not None:
+        # a chunk must not decide alone whether its lines are raw: another one might differ
+        scans = scan_range(
+            path, options.start, options.stop, raw=bool(options.raw), on_reject=options.on_reject
+        )
+        for scan in scans:
+            yield RecordBatch(scan.batch, scan.offset)
+        return
+
+    is_stdin = str(path) == "-"
+    file = open_decompressed(path)
+    with nullcontext() if is_stdin else file:
+        name = "<stdin>" if is_stdin else str(path)
+        for scan in scan_stream(
+            file, raw=options.raw, source_name=name, on_reject=options.on_reject
+        ):
+            yield RecordBatch(scan.batch, scan.offset)
+
+
+def _sniff(head: bytes) -> bool:
+    return head.lstrip()[:1] == b"{"
+
+
+def _write(batches: Iterator[DrawingBatch], path: Path, options: WriteOptions) -> None:
+    with atomic_write(path) as file, compressed_writer(file, path) as out:
+        for batch in batches:
+            for lines in encode_lines(batch, recognized=options.knows_recognized):
+                out.write(lines)
+
+
+NDJSON = Format(
+    name="ndjson",
+    suffixes=(".ndjson", ".jsonl"),
+    sniff=_sniff,
+    sniff_variant=detect_variant,
+    compressible=True,
+    splittable=True,
+    position="line",
+    batch_size=1 << 16,
+    bytes_per_drawing=460,
+    bytes_per_raw_drawing=3860,
+    coordinates="frame unless timed",
+    holds_unknown=True,
+    decimal_text=True,
+    read=_read,
+    write=_write,
+)

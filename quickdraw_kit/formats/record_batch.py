@@ -1,0 +1,66 @@
+"""What readers yield: a batch of drawings with the position of each in its source."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from quickdraw_kit.strokes.batch import DrawingBatch
+
+__all__ = ["RecordBatch", "rebatch"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecordBatch:
+    """Drawings in the order of their source."""
+
+    batch: DrawingBatch
+    position: npt.NDArray[np.int64]  # see `quickdraw_kit.formats.format.Position`
+    images: npt.NDArray[np.uint8] | None = None  # of formats without strokes
+    split: npt.NDArray[np.uint8] | None = None  # of formats with predefined splits
+
+    @property
+    def nbytes(self) -> int:
+        """About the bytes in memory: points, pixels and 48 bytes of metadata per drawing."""
+        points = self.batch.x.nbytes * (2 if self.batch.t is None else 3) + 48 * len(self.batch)
+        return points + (0 if self.images is None else self.images.nbytes)
+
+    @classmethod
+    def concat(cls, record_batches: Sequence["RecordBatch"]) -> "RecordBatch":
+        """Concatenate record batches of one source."""
+        if len(record_batches) == 1:
+            return record_batches[0]
+
+        images = [records.images for records in record_batches if records.images is not None]
+        splits = [records.split for records in record_batches if records.split is not None]
+        return cls(
+            DrawingBatch.concat(records.batch for records in record_batches),
+            np.concatenate([records.position for records in record_batches]),
+            np.concatenate(images) if images else None,
+            np.concatenate(splits) if splits else None,
+        )
+
+    def filter(self, mask: npt.NDArray[np.bool_]) -> "RecordBatch":
+        """Return the drawings for which a mask is true."""
+        if mask.all():
+            return self
+
+        images = None if self.images is None else self.images[mask]
+        split = None if self.split is None else self.split[mask]
+        return RecordBatch(self.batch.filter(mask), self.position[mask], images, split)
+
+
+def rebatch(batches: Iterable[DrawingBatch], batch_size: int) -> Iterator[DrawingBatch]:
+    """Yield the same drawings in batches of `batch_size`; only the last may have fewer."""
+    pending: list[DrawingBatch] = []
+    missing = batch_size
+    for batch in batches:
+        while len(batch) >= missing:
+            yield DrawingBatch.concat([*pending, batch[:missing]])
+            batch, pending, missing = batch[missing:], [], batch_size
+        if len(batch):
+            pending.append(batch)
+            missing -= len(batch)
+    if pending:
+        yield DrawingBatch.concat(pending)

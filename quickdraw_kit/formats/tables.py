@@ -1,0 +1,102 @@
+"""Parquet and Arrow files: a row per drawing, in the columns of `DrawingBatch.to_arrow`."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from quickdraw_kit.errors import DataError
+from quickdraw_kit.formats.format import Format, ReadOptions, WriteOptions
+from quickdraw_kit.formats.record_batch import RecordBatch
+from quickdraw_kit.storage.files import atomic_write
+from quickdraw_kit.strokes.batch import DrawingBatch
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["ARROW", "PARQUET"]
+
+_BATCH_ROWS = 1 << 16
+
+
+def _read_parquet(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
+    import pyarrow.parquet as pq
+
+    def read() -> "Iterator[pa.RecordBatch]":
+        with pq.ParquetFile(path) as file:
+            yield from file.iter_batches(_BATCH_ROWS)
+
+    return _to_record_batches(path, "Parquet", read())
+
+
+def _read_arrow(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
+    import pyarrow as pa
+
+    def read() -> "Iterator[pa.RecordBatch]":
+        with path.open("rb") as file, pa.ipc.open_file(file) as reader:
+            for number in range(reader.num_record_batches):
+                yield reader.get_batch(number)
+
+    return _to_record_batches(path, "Arrow", read())
+
+
+def _to_record_batches(
+    path: Path, name: str, batches: "Iterable[pa.RecordBatch]"
+) -> Iterator[RecordBatch]:
+    import pyarrow as pa
+
+    first = 0
+    try:
+        for rows in batches:
+            batch = DrawingBatch.from_arrow(pa.Table.from_batches([rows]))
+            yield RecordBatch(batch, np.arange(first, first + len(batch)))
+            first += len(batch)
+    except pa.ArrowInvalid as error:
+        raise DataError(f"{path} is not a complete {name} file: {error}") from error
+
+
+def _write_parquet(batches: Iterator[DrawingBatch], path: Path, options: WriteOptions) -> None:
+    import pyarrow.parquet as pq
+
+    _write(batches, path, pq.ParquetWriter)
+
+
+def _write_arrow(batches: Iterator[DrawingBatch], path: Path, options: WriteOptions) -> None:
+    import pyarrow as pa
+
+    _write(batches, path, pa.ipc.new_file)
+
+
+def _write(batches: Iterator[DrawingBatch], path: Path, open_writer: Any) -> None:
+    import pyarrow as pa
+
+    writer: Any = None
+    with atomic_write(path) as file:
+        for batch in batches:
+            table = batch.to_arrow()
+            # A file has one dictionary, and batches have one each: write words as strings.
+            words = table["word"].cast(pa.string())
+            table = table.set_column(table.schema.get_field_index("word"), "word", words)
+            if writer is None:
+                writer = open_writer(file, table.schema)
+            writer.write_table(table)
+        writer.close()
+
+
+PARQUET = Format(
+    name="parquet",
+    suffixes=(".parquet",),
+    magic=b"PAR1",
+    bytes_per_drawing=250,
+    read=_read_parquet,
+    write=_write_parquet,
+)
+ARROW = Format(
+    name="arrow",
+    suffixes=(".arrow",),
+    magic=b"ARRO",
+    bytes_per_drawing=480,
+    read=_read_arrow,
+    write=_write_arrow,
+)
