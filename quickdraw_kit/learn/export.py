@@ -1,8 +1,8 @@
-"""`export_model`: a trained model as files that others can run, each with its labels inside.
+"""`export_model`: a trained model as files for other programs, each with its labels inside.
 
-``model.safetensors`` and ``config.json`` are for this library; ONNX and torch.export are for
-programs that have neither it nor its architectures. Those take the bitmaps as they are, uint8 from
-0 for paper to 255 for ink, so that nobody has to know the normalisation.
+``model.safetensors`` and ``config.json`` are for this library; ONNX and torch.export files are for
+programs that have neither it nor its architectures. They take bitmaps as they are, uint8 from 0 for
+paper to 255 for ink, so that nobody has to know the normalization.
 """
 
 import json
@@ -16,8 +16,8 @@ import numpy as np
 import torch
 
 from quickdraw_kit.errors import DataError, IntegrityError, UsageError
-from quickdraw_kit.learn.exporters import CONFIG, export_onnx, export_pt2
-from quickdraw_kit.learn.models.model import Model, dump_model, load_model, save_model
+from quickdraw_kit.learn.exporters import CONFIG_NAME, EXPORTERS
+from quickdraw_kit.learn.models.model import Model, dump_model, load_model
 from quickdraw_kit.learn.models.networks import count_parameters
 from quickdraw_kit.storage.files import atomic_write, parse_json
 from quickdraw_kit.storage.hashing import sha256_file
@@ -25,9 +25,9 @@ from quickdraw_kit.storage.hashing import sha256_file
 __all__ = ["FORMATS", "export_model", "model_config", "open_model"]
 
 FORMATS = {"safetensors": "model.safetensors", "onnx": "model.onnx", "pt2": "model.pt2"}
-"""What a model can be exported to, and the names of the files."""
+"""The formats of an export, and the names of the files."""
 
-_KNOWN = ("raster_style", "normalization", "metrics", "data", "data_sha256", "config")
+_METADATA = ("raster_style", "normalization", "metrics", "data", "data_sha256", "config")
 
 
 def export_model(
@@ -37,19 +37,19 @@ def export_model(
     formats: Iterable[str] | None = None,
     overwrite: bool = False,
 ) -> tuple[Path, ...]:
-    """Write a model as a folder that others can use.
+    """Write a model as a folder that other programs can use.
 
     Parameters
     ----------
     model : Model
-        What to write.
+        The model to export.
     out : path-like
-        The folder; made if need be.
-    forms : iterable of {"safetensors", "onnx", "pt2"}, optional
-        Which files to write; by default all, and of a model that reads strokes safetensors only.
-        ONNX and pt2 (torch.export) take ``images``, uint8 (batch, side, side), and give ``logits``,
-        float32 (batch, classes), for any batch. The labels are in all of them: in the header, in
-        ``metadata_props`` and in the extra file ``config.json``.
+        The folder; created if it does not exist.
+    formats : iterable of {"safetensors", "onnx", "pt2"}, optional
+        The files to write; by default all, and safetensors alone for a model that takes strokes.
+        ONNX and pt2 (torch.export) take ``images``, uint8 (batch, side, side), and return
+        ``logits``, float32 (batch, classes), for a batch of any size. All formats hold the label
+        names: in the header, in ``metadata_props`` and in the extra file ``config.json``.
     overwrite : bool
         Replace another model that is in the folder.
 
@@ -61,51 +61,55 @@ def export_model(
     Raises
     ------
     UsageError
-        If there is no such form, the model reads strokes, which only safetensors can hold, its
-        labels do not fit its outputs, the packages for ONNX are not installed, or the folder holds
-        another model.
+        If a format is unknown, the model takes strokes and the format is not safetensors, the
+        labels do not match the outputs of the network, the packages for ONNX are not installed, or
+        the folder has another model.
     IntegrityError
-        If onnxruntime gets other results than PyTorch.
+        If the results of onnxruntime differ from those of PyTorch; the file is not written.
     OSError
         If a file cannot be written.
 
+    See Also
+    --------
+    open_model : Read the folder again.
+
     Examples
     --------
-    >>> folder = getfixture("tmp_path")
-    >>> paths = export_model(Model.new("tiny-cnn", ("cat", "dog")), folder, formats=["safetensors"])
+    >>> from quickdraw_kit import Model, export_model, open_model
+    >>> model = Model.new("tiny-cnn", ("cat", "dog"))
+    >>> paths = export_model(model, "export", formats=["safetensors"])
     >>> [path.name for path in paths]
     ['model.safetensors', 'config.json']
-    >>> open_model(folder).label_names
+    >>> open_model("export").label_names
     ('cat', 'dog')
     """
     if formats is None:
         formats = FORMATS if model.input_type == "images" else ("safetensors",)
     chosen = tuple(dict.fromkeys(formats))
-    _check(model, chosen)
+    _check_exportable(model, chosen)
     folder, config = Path(out), model_config(model)
     if not overwrite:
         _check_folder(folder, model, config)
+
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for format in chosen:
-        path = folder / FORMATS[format]
-        if format == "safetensors":
-            save_model(model, path)
-        else:
-            data = export_onnx(model, config) if format == "onnx" else export_pt2(model, config)
-            with atomic_write(path) as file:
-                file.write(data)
-        paths.append(path)
+        data = EXPORTERS[format](model, config)
+        paths.append(folder / FORMATS[format])
+        with atomic_write(paths[-1]) as file:
+            file.write(data)
+
+    # last: its checksums are of files that are complete
     config["files"] = {
         path.name: {"bytes": path.stat().st_size, "sha256": sha256_file(path)} for path in paths
     }
-    with atomic_write(folder / CONFIG) as file:
+    with atomic_write(folder / CONFIG_NAME) as file:
         file.write(json.dumps(config, indent=2).encode("ascii"))
-    return (*paths, folder / CONFIG)
+    return (*paths, folder / CONFIG_NAME)
 
 
 def model_config(model: Model) -> dict[str, Any]:
-    """Return what one has to know of a model to use it, as JSON can hold it."""
+    """Return what a program must know of a model to use it, as JSON can hold it."""
     from quickdraw_kit import __version__
 
     return {
@@ -115,12 +119,12 @@ def model_config(model: Model) -> dict[str, Any]:
         "side": model.side,
         "input_type": model.input_type,
         "parameters": count_parameters(model.network),
-        **{name: model.metadata.get(name) for name in _KNOWN},
+        **{name: model.metadata.get(name) for name in _METADATA},
     }
 
 
 def open_model(path: str | os.PathLike[str]) -> Model:
-    """Read a model from a folder of `train` or of `export_model`, or from its file.
+    """Read a model from a folder of `train` or `export_model`, or from its file.
 
     Parameters
     ----------
@@ -130,27 +134,25 @@ def open_model(path: str | os.PathLike[str]) -> Model:
     Returns
     -------
     Model
-        On the processor, ready to predict.
+        On the CPU, ready to predict.
 
     Raises
     ------
     UsageError
         If there is no such folder or file.
     DataError
-        If it is a pickle, which can run any code and is never loaded, or no such model.
+        If it is not a model of this library. Pickles are never loaded: they can run any code.
     IntegrityError
-        If ``config.json`` beside it tells of another file.
+        If its checksum is not the one in the ``config.json`` beside it.
     OSError
         If it cannot be read.
 
     Examples
     --------
-    >>> path = getfixture("tmp_path") / "model.pt"
-    >>> torch.save({"weight": torch.ones(2)}, path)
-    >>> open_model(path)
-    Traceback (most recent call last):
-    ...
-    quickdraw_kit.errors.DataError: ...model.pt is a pickle, which can run any code: ...
+    >>> from quickdraw_kit import Model, open_model, save_model
+    >>> save_model(Model.new("tiny-cnn", ("cat", "dog")), "model.safetensors")
+    >>> open_model("model.safetensors").label_names
+    ('cat', 'dog')
     """
     path = Path(path)
     if not path.exists():
@@ -160,73 +162,84 @@ def open_model(path: str | os.PathLike[str]) -> Model:
     file = path / FORMATS["safetensors"] if path.is_dir() else path
     if path.is_dir() and not file.exists():
         raise DataError(f"{path} has no {file.name}: give the folder of a model")
+
+    # before anything parses the file: users try their .pt files here, whatever the name
     if _is_pickle(file):
         raise DataError(
             f"{file} is a pickle, which can run any code: it is not loaded. "
             "Expected a model.safetensors that quickdraw_kit wrote"
         )
-    beside = file.parent / CONFIG
-    if file.name == FORMATS["safetensors"] and beside.exists():
-        _check_file(file, beside)
+    config = file.parent / CONFIG_NAME
+    if file.name == FORMATS["safetensors"] and config.exists():
+        _check_checksum(file, config)
     return load_model(file)
 
 
-def _check(model: Model, formats: tuple[str, ...]) -> None:
+def _check_exportable(model: Model, formats: tuple[str, ...]) -> None:
     unknown = [format for format in formats if format not in FORMATS]
     if unknown or not formats:
-        raise UsageError(f"forms {', '.join(unknown)!r}: expected some of {', '.join(FORMATS)}")
-    if model.input_type == "strokes" and formats != ("safetensors",):
-        raise UsageError(
-            f"{model.architecture} reads strokes, which ONNX and torch.export files cannot take "
-            "in this version: export it as safetensors only"
-        )
-    if model.input_type == "images":
-        model.network.eval()
-        with torch.inference_mode():
-            outputs = model.logits(np.zeros((1, model.side, model.side), np.uint8)).shape[1]
-        if outputs != len(model.label_names):
-            raise UsageError(f"{len(model.label_names)} label names for {outputs} outputs")
+        raise UsageError(f"formats {', '.join(unknown)!r}: expected some of {', '.join(FORMATS)}")
+    if model.input_type == "strokes":
+        if formats != ("safetensors",):
+            raise UsageError(
+                f"{model.architecture} takes strokes, which ONNX and torch.export files do not "
+                "support: export it as safetensors only"
+            )
+        return
+
+    # a wrong label name would only be noticed by the user of the exported file
+    model.network.eval()
+    with torch.inference_mode():
+        outputs = model.logits(np.zeros((1, model.side, model.side), np.uint8)).shape[1]
+    if outputs != len(model.label_names):
+        raise UsageError(f"{len(model.label_names)} label names for {outputs} outputs")
 
 
 def _check_folder(folder: Path, model: Model, config: dict[str, Any]) -> None:
-    """Refuse a folder with the files of another model."""
-    file, beside = folder / FORMATS["safetensors"], folder / CONFIG
+    """Raise `UsageError` if a folder has the files of another model."""
+    file, config_file = folder / FORMATS["safetensors"], folder / CONFIG_NAME
     other = None
     if file.exists() and file.read_bytes() != dump_model(model):
         other = file
-    elif beside.exists():
-        told, ours = _told(beside), json.loads(json.dumps(config))
-        if any(told.get(name) != ours[name] for name in ours if name != "library_version"):
-            other = beside
+    elif config_file.exists():
+        saved = _read_config(config_file)
+        expected = json.loads(json.dumps(config))  # tuples are lists, as they are when read
+        if any(saved.get(key) != expected[key] for key in expected if key != "library_version"):
+            other = config_file
     if other is not None:
         raise UsageError(
-            f"{other} is of another model. Pass overwrite (--overwrite) to replace it, or name "
+            f"{other} is of another model. Pass overwrite (--overwrite) to replace it, or give "
             "another folder."
         )
 
 
-def _check_file(file: Path, config: Path) -> None:
+def _check_checksum(file: Path, config: Path) -> None:
     try:
-        told = parse_json(config.read_bytes())["files"][file.name]["sha256"]
-    except (ValueError, KeyError, TypeError):
-        return  # another program's
-    if told != sha256_file(file):
-        raise IntegrityError(f"{file} is not the file that {config} tells of: export it again")
+        expected = _read_config(config)["files"][file.name]["sha256"]
+    except (KeyError, TypeError):
+        return  # the config.json of another program
+    if expected != sha256_file(file):
+        raise IntegrityError(
+            f"the checksum of {file} is not the one in {config}: export the model again"
+        )
 
 
-def _told(config: Path) -> dict[str, Any]:
+def _read_config(path: Path) -> dict[str, Any]:
+    """Return the content of a ``config.json``; empty if it is not a JSON object."""
     try:
-        told = parse_json(config.read_bytes())
+        config = parse_json(path.read_bytes())
     except ValueError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return config if isinstance(config, dict) else {}
 
 
 def _is_pickle(path: Path) -> bool:
-    """Tell pickles, bare and in the archives of torch.save, by their content."""
+    """Return whether a file is a pickle, bare or in an archive of torch.save."""
     with path.open("rb") as file:
         head = file.read(9)
-    if head[:1] == b"\x80" and head[8:] != b"{":  # which is where a safetensors file has it
+
+    # a safetensors file can start with 0x80 too, the length of its header; "{" is at byte 8
+    if head[:1] == b"\x80" and head[8:] != b"{":
         return True
     if not head.startswith(b"PK"):
         return False

@@ -1,11 +1,15 @@
-"""A model of images as a program that runs without this library: ONNX and torch.export."""
+"""Exporters: a model as the bytes of a file, in safetensors, ONNX and torch.export.
+
+ONNX and torch.export files run without this library. Both are exported from the same program, which
+starts at uint8 bitmaps.
+"""
 
 import copy
 import io
 import json
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,30 +18,35 @@ import torch
 from torch import nn
 
 from quickdraw_kit.errors import IntegrityError, UsageError
-from quickdraw_kit.learn.models.model import Model
+from quickdraw_kit.learn.models.model import Model, dump_model
 
-__all__ = ["CONFIG", "export_onnx", "export_pt2"]
+__all__ = ["CONFIG_NAME", "EXPORTERS", "export_onnx", "export_pt2", "export_safetensors"]
 
-CONFIG = "config.json"
-"""Name of the file that tells of a model, also of the extra file within a program."""
+CONFIG_NAME = "config.json"
+"""Name of the file that describes a model, also of the extra file within a pt2 file."""
 
 _OPSET = 18
-_ROWS = 7  # bitmaps that ONNX and PyTorch must agree on
+_CHECKED_ROWS = (1, 7)  # batch sizes for which ONNX and PyTorch are compared
 _TOLERANCE = 1e-4  # of logits
 
 
+def export_safetensors(model: Model, config: dict[str, Any]) -> bytes:
+    """Return a model as `save_model` writes it; its metadata are those of the model itself."""
+    return dump_model(model)
+
+
 def export_onnx(model: Model, config: dict[str, Any]) -> bytes:
-    """Return a model as ONNX, held to PyTorch by onnxruntime."""
+    """Return a model of images as ONNX, after comparing onnxruntime with PyTorch."""
     try:
         import onnxruntime
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise UsageError(
-            f"{error.name} is not here: run: pip install 'quickdraw-kit[onnx]'"
+            f"{error.name} is not installed: run: pip install 'quickdraw-kit[onnx]'"
         ) from error
     with _quiet():
         program = torch.onnx.export(
-            _exported(model),
+            _export(model),
             dynamo=True,
             opset_version=_OPSET,
             input_names=["images"],
@@ -45,15 +54,19 @@ def export_onnx(model: Model, config: dict[str, Any]) -> bytes:
             verbose=False,
         )
     assert program is not None  # noqa: S101
+
+    # the exporter leaves notes on every node, with paths of this machine: equal models must give
+    # equal files
     proto = program.model_proto
-    for part in (*proto.graph.node, *proto.graph.value_info, *proto.graph.input):
-        del part.metadata_props[:]  # notes of the exporter about its own work
-    for part in (*proto.graph.output, *proto.graph.initializer, proto.graph):
-        del part.metadata_props[:]
-    del proto.metadata_props[:]
-    for name, value in (("label_names", config["label_names"]), ("config", config)):
-        proto.metadata_props.add(key=name, value=_json(value).decode("ascii"))
+    graph = proto.graph
+    for annotated in (
+        *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer, graph, proto
+    ):  # fmt: skip
+        del annotated.metadata_props[:]
+    for key, value in (("label_names", config["label_names"]), ("config", config)):
+        proto.metadata_props.add(key=key, value=json.dumps(value))
     proto.producer_name, proto.producer_version = "quickdraw_kit", config["library_version"]
+
     data: bytes = proto.SerializeToString()
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     _check_onnx(model, session)
@@ -61,17 +74,22 @@ def export_onnx(model: Model, config: dict[str, Any]) -> bytes:
 
 
 def export_pt2(model: Model, config: dict[str, Any]) -> bytes:
-    """Return a model as torch.export writes it."""
+    """Return a model of images as torch.export writes it, with ``config.json`` as extra file."""
     file = io.BytesIO()
     with _quiet():
-        torch.export.save(
-            _exported(model), file, extra_files={CONFIG: _json(config).decode("ascii")}
-        )
+        torch.export.save(_export(model), file, extra_files={CONFIG_NAME: json.dumps(config)})
     return file.getvalue()
 
 
+EXPORTERS: dict[str, Callable[[Model, dict[str, Any]], bytes]] = {
+    "safetensors": export_safetensors,
+    "onnx": export_onnx,
+    "pt2": export_pt2,
+}
+
+
 class _Bitmaps(nn.Module):
-    """The network, from bytes on: what is in the files that leave."""
+    """A network that takes uint8 bitmaps, shape (n, side, side)."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -82,42 +100,40 @@ class _Bitmaps(nn.Module):
         return logits
 
 
-def _exported(model: Model) -> torch.export.ExportedProgram:
+def _export(model: Model) -> torch.export.ExportedProgram:
+    """Trace a copy of the network, on the CPU in float32; the model itself is not changed."""
     network = copy.deepcopy(model.network).cpu().float().eval()
     example = torch.zeros(2, model.side, model.side, dtype=torch.uint8)
     with _quiet():
         program = torch.export.export(
             _Bitmaps(network), (example,), dynamic_shapes={"images": {0: torch.export.Dim("batch")}}
         )
-    for node in program.graph.nodes:  # where on this machine the code lies is nobody's business
-        node.meta.pop("stack_trace", None)
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)  # it has the paths of this machine
     return program
 
 
 def _check_onnx(model: Model, session: Any) -> None:
-    """Hold onnxruntime to PyTorch, for batches of one and of several."""
+    """Raise `IntegrityError` unless onnxruntime and PyTorch agree, for one bitmap and several."""
     rng = np.random.default_rng(0)
     model.network.eval()
-    for rows in (1, _ROWS):
+    for rows in _CHECKED_ROWS:
         images = rng.integers(0, 256, (rows, model.side, model.side), np.uint8)
         with torch.inference_mode():
             expected = model.logits(images).float().cpu().numpy()
-        (found,) = session.run(["logits"], {"images": images})
-        far = float(np.abs(found - expected).max())
-        if found.shape != expected.shape or not far <= _TOLERANCE * max(1, np.abs(expected).max()):
+        (logits,) = session.run(["logits"], {"images": images})
+        difference = float(np.abs(logits - expected).max())
+        tolerance = _TOLERANCE * max(1, np.abs(expected).max())
+        if logits.shape != expected.shape or not difference <= tolerance:  # not for NaN either
             raise IntegrityError(
-                f"onnxruntime and PyTorch differ by {far:g} in the logits of {rows} bitmaps: the "
-                "ONNX file is not written; export without it"
+                f"onnxruntime and PyTorch differ by {difference:g} in the logits of {rows} "
+                "bitmaps: the ONNX file is not written; export without it"
             )
-
-
-def _json(document: Any) -> bytes:
-    return json.dumps(document).encode("ascii")
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what PyTorch warns itself of, about its own code, from the user."""
+    """Hide the warnings of PyTorch about its own code."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""What leaves gives the answers that stay, and has its labels with it."""
+"""Exported files give the results of the model, and hold its labels."""
 
 import json
 import pickle
@@ -34,7 +34,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def folder(model, tmp_path_factory):
-    out = tmp_path_factory.mktemp("export") / "made" / "on the way"
+    out = tmp_path_factory.mktemp("export") / "new" / "folders"
     paths = export_model(model, out)
     assert [path.name for path in paths] == [*FORMATS.values(), "config.json"]
     assert {path.name for path in out.iterdir()} == {path.name for path in paths}
@@ -59,7 +59,7 @@ def onnx_session(path):
     return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
 
 
-def test_config_says_what_one_has_to_know(model, folder):
+def test_config_has_what_a_program_must_know(model, folder):
     config = json.loads((folder / "config.json").read_text("utf-8"))
     assert config["architecture"] == "tiny-cnn"
     assert config["label_names"] == list(NAMES)
@@ -71,28 +71,28 @@ def test_config_says_what_one_has_to_know(model, folder):
 
 
 @pytest.mark.parametrize("rows", [1, 2, 9])
-def test_onnx_answers_as_the_model_does(folder, images, logits, rows):
-    (found,) = onnx_session(folder / "model.onnx").run(None, {"images": images[:rows]})
-    np.testing.assert_allclose(found, logits[:rows], atol=1e-5)
+def test_onnx_gives_the_logits_of_the_model(folder, images, logits, rows):
+    (exported,) = onnx_session(folder / "model.onnx").run(None, {"images": images[:rows]})
+    np.testing.assert_allclose(exported, logits[:rows], atol=1e-5)
 
 
 def test_onnx_takes_bytes_and_any_batch(folder):
     session = onnx_session(folder / "model.onnx")
-    (taken,), (given,) = session.get_inputs(), session.get_outputs()
-    assert (taken.name, taken.type, taken.shape[1:]) == ("images", "tensor(uint8)", [28, 28])
-    assert isinstance(taken.shape[0], str)
-    assert (given.name, given.shape[1]) == ("logits", 3)
+    (input_,), (output,) = session.get_inputs(), session.get_outputs()
+    assert (input_.name, input_.type, input_.shape[1:]) == ("images", "tensor(uint8)", [28, 28])
+    assert isinstance(input_.shape[0], str)
+    assert (output.name, output.shape[1]) == ("logits", 3)
 
 
 @pytest.mark.parametrize("rows", [1, 9])
-def test_torch_export_answers_as_the_model_does(folder, images, logits, rows):
+def test_torch_export_gives_the_logits_of_the_model(folder, images, logits, rows):
     program = torch.export.load(folder / "model.pt2")
     with torch.inference_mode():
-        found = program.module()(torch.from_numpy(images[:rows])).numpy()
-    np.testing.assert_allclose(found, logits[:rows], atol=1e-6)
+        exported = program.module()(torch.from_numpy(images[:rows])).numpy()
+    np.testing.assert_allclose(exported, logits[:rows], atol=1e-6)
 
 
-def test_safetensors_answers_as_the_model_does(model, folder, images):
+def test_safetensors_gives_the_probabilities_of_the_model(model, folder, images):
     loaded = open_model(folder)
     assert loaded.metadata == model.metadata
     assert np.array_equal(loaded.probabilities(images), model.probabilities(images))
@@ -100,15 +100,15 @@ def test_safetensors_answers_as_the_model_does(model, folder, images):
 
 def test_labels_are_in_every_file(folder):
     assert open_model(folder / "model.safetensors").label_names == NAMES
-    told = onnx_session(folder / "model.onnx").get_modelmeta().custom_metadata_map
-    assert tuple(json.loads(told["label_names"])) == NAMES
+    metadata = onnx_session(folder / "model.onnx").get_modelmeta().custom_metadata_map
+    assert tuple(json.loads(metadata["label_names"])) == NAMES
     extra = {"config.json": ""}
     torch.export.load(folder / "model.pt2", extra_files=extra)
     assert tuple(json.loads(extra["config.json"])["label_names"]) == NAMES
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_labels_are_there_when_a_file_leaves_alone(model, tmp_path, format):
+def test_labels_are_in_a_file_that_is_exported_alone(model, tmp_path, format):
     export_model(model, tmp_path, formats=[format])
     assert {path.name for path in tmp_path.iterdir()} == {FORMATS[format], "config.json"}
     data = (tmp_path / FORMATS[format]).read_bytes()
@@ -119,59 +119,59 @@ def test_labels_are_there_when_a_file_leaves_alone(model, tmp_path, format):
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_model_does_not_leave_without_its_labels(model, tmp_path, format):
+def test_a_model_with_missing_labels_is_not_exported(model, tmp_path, format):
     for names in ((), NAMES[:2]):
-        bare = Model(model.network, model.architecture, names, model.side)
+        unlabeled = Model(model.network, model.architecture, names, model.side)
         with pytest.raises(UsageError, match=f"{len(names)} label names for 3 outputs"):
-            export_model(bare, tmp_path / "out", formats=[format])
+            export_model(unlabeled, tmp_path / "out", formats=[format])
     assert not (tmp_path / "out").exists()
 
 
-def test_files_tell_nothing_of_this_machine(folder):
-    here = export.__file__.rpartition("quickdraw_kit")[0].encode()
+def test_files_hold_no_paths_of_this_machine(folder):
+    source_folder = export.__file__.rpartition("quickdraw_kit")[0].encode()
     for path in folder.iterdir():
-        assert here not in path.read_bytes(), path
+        assert source_folder not in path.read_bytes(), path
 
 
-def test_same_model_same_onnx(model, folder, tmp_path):
+def test_equal_models_give_equal_onnx(model, folder, tmp_path):
     export_model(model, tmp_path, formats=["onnx", "safetensors"])
     for name in ("model.onnx", "model.safetensors"):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
 
 
-def test_the_model_stays_as_it_was(model):
+def test_exporting_does_not_change_the_model(model):
     assert next(model.network.parameters()).dtype == torch.float32
     assert model_config(model)["label_names"] == list(NAMES)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["mnist-cnn", "mnist-tiny", "quickdraw-cnn", "quickdraw-resnet"])
-def test_every_network_of_images_can_leave(name, tmp_path):
+def test_every_network_of_images_can_be_exported(name, tmp_path):
     torch.manual_seed(0)
-    export_model(Model.new(name, NAMES), tmp_path)  # which holds onnxruntime to PyTorch
+    export_model(Model.new(name, NAMES), tmp_path)  # which compares onnxruntime with PyTorch
     images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (3, 28, 28), np.uint8))
     model = open_model(tmp_path)
     with torch.inference_mode():
-        found = torch.export.load(tmp_path / "model.pt2").module()(images)
-        assert torch.allclose(found, model.logits(images.numpy()), atol=1e-5)
+        exported = torch.export.load(tmp_path / "model.pt2").module()(images)
+        assert torch.allclose(exported, model.logits(images.numpy()), atol=1e-5)
 
 
 def test_a_file_that_differs_is_not_written(model, tmp_path, monkeypatch):
-    class Off:
+    class WrongSession:
         def run(self, names, inputs):
             return [np.full((len(inputs["images"]), 3), 7, np.float32)]
 
     import onnxruntime
 
-    monkeypatch.setattr(onnxruntime, "InferenceSession", lambda *_, **__: Off())
+    monkeypatch.setattr(onnxruntime, "InferenceSession", lambda *_, **__: WrongSession())
     with pytest.raises(IntegrityError, match="onnxruntime and PyTorch differ"):
         export_model(model, tmp_path, formats=["onnx"])
     assert list(tmp_path.iterdir()) == []
 
 
-def test_networks_of_strokes_leave_as_safetensors(tmp_path):
+def test_networks_of_strokes_are_exported_as_safetensors(tmp_path):
     model = Model.new("stroke-cnn", NAMES)
-    with pytest.raises(UsageError, match="reads strokes"):
+    with pytest.raises(UsageError, match="takes strokes"):
         export_model(model, tmp_path, formats=["onnx"])
     paths = export_model(model, tmp_path)
     assert [path.name for path in paths] == ["model.safetensors", "config.json"]
@@ -182,7 +182,7 @@ def test_networks_of_strokes_leave_as_safetensors(tmp_path):
 @pytest.mark.parametrize("kept", ["model.safetensors", "config.json"])
 def test_another_model_is_not_replaced(model, tmp_path, kept):
     export_model(model, tmp_path, formats=["safetensors"])
-    export_model(model, tmp_path, formats=["safetensors"])  # its own earlier export
+    export_model(model, tmp_path, formats=["safetensors"])  # an earlier export of the same model
     for path in tmp_path.iterdir():
         if path.name != kept:
             path.unlink()
@@ -196,7 +196,7 @@ def test_another_model_is_not_replaced(model, tmp_path, kept):
 
 
 @pytest.mark.parametrize("formats", [[], ["onnx", "pickle"]])
-def test_other_forms(model, tmp_path, formats):
+def test_unknown_formats(model, tmp_path, formats):
     with pytest.raises(UsageError, match="expected some of safetensors, onnx, pt2"):
         export_model(model, tmp_path, formats=formats)
 
@@ -210,9 +210,9 @@ class Trap:
 def test_pickles_are_refused_by_their_content(tmp_path, protocol):
     path = tmp_path / "model.safetensors"
     path.write_bytes(pickle.dumps(Trap(), protocol))
-    for given in (path, tmp_path):
+    for argument in (path, tmp_path):
         with pytest.raises(DataError, match="is a pickle, which can run any code"):
-            open_model(given)
+            open_model(argument)
 
 
 def test_archives_of_torch_are_refused(tmp_path):
@@ -221,24 +221,24 @@ def test_archives_of_torch_are_refused(tmp_path):
         open_model(tmp_path / "model.pth")
 
 
-def test_headers_of_any_length_are_no_pickles(model, tmp_path):
+def test_a_header_of_any_length_is_not_taken_for_a_pickle(model, tmp_path):
     """The length of the header comes first; some begin as a pickle would."""
-    path, seen = tmp_path / "model.safetensors", set()
+    path, first_bytes = tmp_path / "model.safetensors", set()
     for number in range(40):
         save_model(Model(model.network, "tiny-cnn", (*NAMES[:2], "x" * (number * 8)), 28), path)
-        seen.add(path.read_bytes()[0])
+        first_bytes.add(path.read_bytes()[0])
         open_model(path)
-    assert 0x80 in seen
+    assert 0x80 in first_bytes
 
 
 def test_a_config_of_another_file_is_an_error(model, tmp_path):
     export_model(model, tmp_path, formats=["safetensors"])
     save_model(Model.new("tiny-cnn", NAMES), tmp_path / "model.safetensors")
-    with pytest.raises(IntegrityError, match=r"not the file that .*config\.json tells of"):
+    with pytest.raises(IntegrityError, match=r"checksum of .* is not the one in .*config\.json"):
         open_model(tmp_path)
 
 
-def test_folders_and_files_that_are_no_model(tmp_path):
+def test_folders_and_files_that_are_not_models(tmp_path):
     with pytest.raises(DataError, match=r"has no model\.safetensors"):
         open_model(tmp_path)
     with pytest.raises(UsageError, match="nowhere does not exist: give the folder of a model"):
@@ -258,4 +258,4 @@ def test_without_the_packages_for_onnx(tmp_path):
     run = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=False
     )
-    assert "onnxruntime is not here: run: pip install 'quickdraw-kit[onnx]'" in run.stderr
+    assert "onnxruntime is not installed: run: pip install 'quickdraw-kit[onnx]'" in run.stderr
