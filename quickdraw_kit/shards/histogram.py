@@ -2,34 +2,39 @@
 
 import csv
 import io
+import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from quickdraw_kit.errors import IntegrityError
+from quickdraw_kit.errors import DataError, IntegrityError
 from quickdraw_kit.shards.hashes import SPLITS
 from quickdraw_kit.storage.hashing import FileEntry, hashed_write
+from quickdraw_kit.storage.store import RetryingStore
+from quickdraw_kit.storage.urls import parse_location
 
-__all__ = ["HistogramRow", "read_histogram", "write_histogram"]
+__all__ = ["HISTOGRAM_NAME", "HistogramRow", "format_csv", "read_histogram", "write_histogram"]
 
-_RECOGNIZED = ("no", "yes", "unknown")
-_HEADER = ["category", "split", "recognized", "drawings"]
+HISTOGRAM_NAME = "histogram.csv"
+
+_RECOGNIZED = ("no", "yes", "unknown")  # by the code in the counts
+_HEADER = ("category", "split", "recognized", "drawings")
 
 
 @dataclass(frozen=True, slots=True)
 class HistogramRow:
-    """Drawings of a category in a split, by whether the game recognised them.
+    """The number of drawings of a category in a split, by whether the game recognized them.
 
     Parameters
     ----------
     category : str
-        The label's name.
+        The label name.
     split : {"train", "validation", "test"}
         The split.
     recognized : {"yes", "no", "unknown"}
         Unknown for bitmaps, which have no metadata.
     drawings : int
-        How many.
+        The number of drawings.
     """
 
     category: str
@@ -38,40 +43,13 @@ class HistogramRow:
     drawings: int
 
 
-def write_histogram(
-    folder: Path, categories: tuple[str, ...], counts: Iterable[tuple[str, int, int, int]]
-) -> tuple[FileEntry, FileEntry]:
-    """Write ``histogram.csv`` and ``histogram.parquet``."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    totals: dict[tuple[int, int, int], int] = {}
-    for split, label, recognized, drawings in counts:
-        cell = (label, SPLITS.index(split), recognized)
-        totals[cell] = totals.get(cell, 0) + drawings
-    rows = [
-        [categories[label], SPLITS[split], _RECOGNIZED[recognized], drawings]
-        for (label, split, recognized), drawings in sorted(totals.items())
-    ]
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([_HEADER, *rows])
-    with hashed_write(folder, "histogram.csv") as csv_file:
-        csv_file.write(text.getvalue().encode())
-    types = [pa.string(), pa.string(), pa.string(), pa.int64()]
-    columns = zip(*rows, strict=True) if rows else [[]] * len(types)
-    arrays = [pa.array(values, kind) for values, kind in zip(columns, types, strict=True)]
-    with hashed_write(folder, "histogram.parquet") as parquet_file:
-        pq.write_table(pa.table(arrays, names=_HEADER), parquet_file)
-    return csv_file.entry, parquet_file.entry
-
-
-def read_histogram(folder: Path) -> list[HistogramRow]:
-    """Read ``histogram.csv`` of a data set.
+def read_histogram(location: str | os.PathLike[str]) -> list[HistogramRow]:
+    """Read the histogram of a data set.
 
     Parameters
     ----------
-    folder : Path
-        Folder of the data set.
+    location : str or path-like
+        Folder of the data set, or a URL such as ``s3://bucket/shards``.
 
     Returns
     -------
@@ -80,24 +58,79 @@ def read_histogram(folder: Path) -> list[HistogramRow]:
 
     Raises
     ------
-    OSError
-        If it is not there.
+    DataError
+        If there is no histogram.
     IntegrityError
         If it is damaged.
+    QuickdrawError
+        If the store fails.
 
     Examples
     --------
-    >>> folder = getfixture("tmp_path")
-    >>> _ = write_histogram(folder, ("cat",), [("train", 0, 1, 3), ("train", 0, 1, 2)])
-    >>> read_histogram(folder)
-    [HistogramRow(category='cat', split='train', recognized='yes', drawings=5)]
+    >>> from quickdraw_kit import prepare, read_histogram, write_sample
+    >>> _ = write_sample("drawings", drawings=60, categories=["star"])
+    >>> _ = prepare(["drawings"], "shards", workers=1)
+    >>> sum(row.drawings for row in read_histogram("shards"))
+    60
     """
-    path = folder / "histogram.csv"
-    with path.open(encoding="utf-8", newline="") as file:
-        lines = csv.reader(file)
-        if next(lines, None) != _HEADER:
-            raise IntegrityError(f"{path} is damaged: expected the columns {', '.join(_HEADER)}")
-        try:
-            return [HistogramRow(c, split, known, int(n)) for c, split, known, n in lines]
-        except ValueError as error:
-            raise IntegrityError(f"{path} is damaged: {error}") from error
+    path, content = _read_csv(location)
+    try:
+        lines = csv.reader(io.StringIO(content.decode(), newline=""))
+        if next(lines, None) != list(_HEADER):
+            raise ValueError(f"expected the columns {', '.join(_HEADER)}")
+        return [
+            HistogramRow(category, split, recognized, int(drawings))
+            for category, split, recognized, drawings in lines
+        ]
+    except ValueError as error:
+        raise IntegrityError(f"{path} is damaged: {error}. Run: quickdraw-kit verify") from error
+
+
+def write_histogram(
+    folder: Path, categories: tuple[str, ...], counts: Iterable[tuple[str, int, int, int]]
+) -> tuple[FileEntry, FileEntry]:
+    """Write ``histogram.csv`` and ``histogram.parquet``.
+
+    Counts are split, label, whether recognized (0, 1, or 2 for unknown) and drawings; those of the
+    same cell are added.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    totals: dict[tuple[int, int, int], int] = {}
+    for split, label, recognized, drawings in counts:
+        cell = (label, SPLITS.index(split), recognized)
+        totals[cell] = totals.get(cell, 0) + drawings
+    rows = [
+        HistogramRow(categories[label], SPLITS[split], _RECOGNIZED[recognized], drawings)
+        for (label, split, recognized), drawings in sorted(totals.items())
+    ]
+
+    with hashed_write(folder, HISTOGRAM_NAME) as csv_file:
+        csv_file.write(format_csv(rows))
+
+    types = [pa.string(), pa.string(), pa.string(), pa.int64()]
+    columns = zip(*map(astuple, rows), strict=True) if rows else [[]] * len(types)
+    arrays = [pa.array(values, dtype) for values, dtype in zip(columns, types, strict=True)]
+    with hashed_write(folder, "histogram.parquet") as parquet_file:
+        pq.write_table(pa.table(arrays, names=list(_HEADER)), parquet_file)
+    return csv_file.entry, parquet_file.entry
+
+
+def format_csv(rows: Iterable[HistogramRow]) -> bytes:
+    """Return the content of ``histogram.csv``."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([_HEADER, *map(astuple, rows)])
+    return text.getvalue().encode()
+
+
+def _read_csv(location: str | os.PathLike[str]) -> tuple[str, bytes]:
+    """Return the path of the file, for messages, and its content."""
+    folder = parse_location(location)
+    if isinstance(folder, str):
+        store = RetryingStore(folder)
+        return f"{store}/{HISTOGRAM_NAME}", store.get(HISTOGRAM_NAME)
+    path = folder / HISTOGRAM_NAME
+    if not path.is_file():
+        raise DataError(f"{path} does not exist: {folder} is not a finished data set")
+    return str(path), path.read_bytes()

@@ -1,8 +1,8 @@
-"""The manifest: what a set of shards is, what went into it, and the checksum of each byte of it.
+"""The manifest: what a data set contains, what it was made of, and the checksum of every file.
 
-It is written last, by rename: without it the data set does not exist. It holds nothing that differs
-between two runs over the same data (no time, no worker count, no absolute path), and the digest of
-itself, so that a flipped byte is found in it as in any other file.
+It is written last, by rename: without it the data set does not exist. It contains nothing that
+differs between two runs over the same data (no time, no number of workers, no absolute path), and
+its own digest, so that a flipped bit is found in it as in any other file.
 """
 
 import dataclasses
@@ -10,16 +10,17 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeAlias
+
+import msgspec
 
 from quickdraw_kit.errors import DataError, IntegrityError, UsageError
-from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.shards.filters import Filters
 from quickdraw_kit.shards.hashes import SPLITS
-from quickdraw_kit.shards.options import PrepareOptions, SplitRule
+from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.storage.files import atomic_write, parse_json
 from quickdraw_kit.storage.hashing import FileEntry
 from quickdraw_kit.storage.store import RetryingStore
@@ -38,59 +39,61 @@ __all__ = [
 MANIFEST_NAME = "manifest.json"
 FORMAT_VERSION = 1
 
+_Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
+
 
 @dataclass(frozen=True, slots=True)
 class SourceEntry:
-    """A file that was read: name, form, bytes, sha256, and the lines or rows in it."""
+    """A source that was read."""
 
     name: str
     format: str
-    bytes: int
+    bytes: _Count
     sha256: str
-    read: int
+    read: _Count  # lines or rows in it
 
 
 @dataclass(frozen=True, slots=True)
 class ShardEntry:
-    """A shard: its split, its number in the split, its rows and its files."""
+    """A shard and its files."""
 
     split: str
-    index: int
-    rows: int
+    index: _Count  # within the split
+    rows: _Count
     files: tuple[FileEntry, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The totals, which reconcile: read = written + filtered + rejected."""
+    """Drawings by what happened to them; read = written + filtered + rejected."""
 
-    read: int
-    written: int
-    filtered: dict[str, int] = field(default_factory=dict)
-    rejected: dict[str, int] = field(default_factory=dict)
-    flags: dict[str, int] = field(default_factory=dict)
+    read: _Count
+    written: _Count
+    filtered: dict[str, int] = field(default_factory=dict)  # by filter
+    rejected: dict[str, int] = field(default_factory=dict)  # by kind of reject
+    flags: dict[str, int] = field(default_factory=dict)  # written drawings by quality flag
 
     @property
     def reconciles(self) -> bool:
-        """Whether nothing was lost."""
-        lost = self.read - self.written - sum(self.filtered.values()) - sum(self.rejected.values())
-        return lost == 0
+        """Whether every drawing that was read is accounted for."""
+        dropped = sum(self.filtered.values()) + sum(self.rejected.values())
+        return self.read == self.written + dropped
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a set of shards is.
+    """What a data set contains.
 
     Parameters
     ----------
     library_version : str
         Version of quickdraw_kit that wrote it.
     categories : tuple of str
-        Names in label order: label 0 is the first.
-    layout : PrepareOptions
-        Form, style, split shares, salt and size of the shards.
-    selection : Filters
-        The filters that were asked for.
+        Label names in label order: label 0 is the first.
+    options : PrepareOptions
+        Format, style, splits, salt and size of the shards.
+    filters : Filters
+        Which drawings were kept.
     sources : tuple of SourceEntry
         What was read.
     shards : tuple of ShardEntry
@@ -98,7 +101,19 @@ class Manifest:
     files : tuple of FileEntry
         The other files: histogram and rejects.
     counts : Counts
-        The totals.
+        Drawings read, written, filtered and rejected.
+
+    See Also
+    --------
+    load_manifest : Read the manifest of a data set.
+
+    Examples
+    --------
+    >>> from quickdraw_kit import prepare, write_sample
+    >>> _ = write_sample("drawings", drawings=60)
+    >>> manifest = prepare(["drawings"], "shards", workers=1)
+    >>> manifest.counts.read, manifest.counts.reconciles
+    (60, True)
     """
 
     library_version: str
@@ -112,31 +127,50 @@ class Manifest:
 
     @property
     def rows(self) -> dict[str, int]:
-        """Rows of each split, every split named."""
+        """Rows of each split, including splits without a row."""
         totals = dict.fromkeys(SPLITS, 0)
         for shard in self.shards:
             totals[shard.split] += shard.rows
         return totals
 
     def all_files(self) -> Iterator[FileEntry]:
-        """Yield every file that the manifest answers for."""
+        """Yield every file of the data set but the manifest itself.
+
+        Yields
+        ------
+        FileEntry
+            Files of the shards in order, then the others.
+
+        Examples
+        --------
+        >>> from quickdraw_kit import prepare, write_sample
+        >>> _ = write_sample("drawings", drawings=60)
+        >>> manifest = prepare(["drawings"], "shards", workers=1)
+        >>> next(manifest.all_files()).name
+        'train-00000-of-00001.images.npy'
+        """
         for shard in self.shards:
             yield from shard.files
         yield from self.files
 
     def dumps(self) -> str:
-        """Return the text of ``manifest.json``, with the digest of all the rest in it."""
+        """Return the text of ``manifest.json``, with its digest.
+
+        Returns
+        -------
+        str
+            JSON.
+        """
         document = {"format_version": FORMAT_VERSION, **dataclasses.asdict(self)}
-        digest = hashlib.sha256(_canonical(document)).hexdigest()
-        return _canonical({**document, "sha256": digest}).decode()
+        return _with_digest(document).decode()
 
     def save(self, folder: Path) -> None:
-        """Write ``manifest.json`` whole, by rename.
+        """Write ``manifest.json`` atomically.
 
         Parameters
         ----------
         folder : Path
-            The folder of the data set.
+            Folder of the data set, whose other files are complete.
         """
         with atomic_write(folder / MANIFEST_NAME) as file:
             file.write(self.dumps().encode())
@@ -148,7 +182,7 @@ def load_manifest(location: str | os.PathLike[str] | RetryingStore) -> Manifest:
     Parameters
     ----------
     location : str, path-like or RetryingStore
-        The folder of the data set, its URL, or its store.
+        Folder of the data set, a URL such as ``s3://bucket/shards``, or an open store.
 
     Returns
     -------
@@ -158,19 +192,21 @@ def load_manifest(location: str | os.PathLike[str] | RetryingStore) -> Manifest:
     Raises
     ------
     UsageError
-        If there is no such folder.
+        If the folder does not exist.
     DataError
-        If there is no manifest, or one of another format.
+        If there is no manifest, or it has another format version.
     IntegrityError
-        If the manifest is not the one that was written.
+        If the manifest is damaged.
+    QuickdrawError
+        If the store fails.
 
     Examples
     --------
     >>> from quickdraw_kit import load_manifest, prepare, write_sample
-    >>> _ = write_sample("drawings", drawings=20, categories=["line"])
+    >>> _ = write_sample("drawings", drawings=60)
     >>> _ = prepare(["drawings"], "shards", workers=1)
-    >>> load_manifest("shards").categories
-    ('line',)
+    >>> load_manifest("shards").rows
+    {'train': 50, 'validation': 5, 'test': 5}
     """
     if not isinstance(location, RetryingStore):
         folder = parse_location(location)
@@ -193,78 +229,59 @@ def _load_from_folder(folder: Path) -> Manifest:
 
 
 def parse_manifest(text: bytes, path: str = MANIFEST_NAME) -> Manifest:
-    """Check the text of a manifest."""
+    """Decode and check the text of a manifest; `path` names it in messages."""
     try:
         document = parse_json(text)
         version = document.pop("format_version")
         digest = document.pop("sha256")
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise IntegrityError(f"{path} is damaged: it is not a manifest ({error})") from error
+    # before the rest, which another version may have changed
     if version != FORMAT_VERSION:
         raise DataError(
             f"{path} has format version {version!r}, expected {FORMAT_VERSION}: "
             "it was written by another version of quickdraw_kit, or is damaged"
         )
+
     try:
-        manifest = _from_document(document)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        manifest = msgspec.convert(document, Manifest)
+        _check_shards(manifest.shards)
+        _check_files(manifest.all_files())
+        if msgspec.json.decode(msgspec.json.encode(manifest)) != document:
+            raise ValueError("it has fields that are not known")
+    except (ValueError, TypeError) as error:
         raise IntegrityError(f"{path} is damaged: {error}") from error
-    if manifest.dumps().encode() != text:
+
+    # last: where a value is wrong, the message above says which
+    if _with_digest({"format_version": version, **document}) != text:
         raise IntegrityError(
-            f"{path} is damaged: its digest {digest} does not fit what it says. "
+            f"{path} is damaged: its digest {digest} does not match its content. "
             "Prepare the data set again."
         )
     return manifest
 
 
-def _from_document(document: dict[str, Any]) -> Manifest:
-    return Manifest(
-        **{
-            **document,
-            "categories": tuple(document["categories"]),
-            "options": _options(document["options"]),
-            "filters": _filters(document["filters"]),
-            "sources": tuple(
-                SourceEntry(**_counted(entry, "bytes", "read")) for entry in document["sources"]
-            ),
-            "shards": tuple(
-                ShardEntry(**{**_counted(entry, "rows"), "files": _files(entry["files"])})
-                for entry in document["shards"]
-            ),
-            "files": _files(document["files"]),
-            "counts": Counts(**document["counts"]),
-        }
-    )
+def _check_shards(shards: Iterable[ShardEntry]) -> None:
+    for shard in shards:
+        if shard.split not in SPLITS:
+            raise ValueError(f"unknown split {shard.split!r}, expected one of {', '.join(SPLITS)}")
 
 
-def _options(entry: dict[str, Any]) -> PrepareOptions:
-    style, rule = RasterStyle(**entry["style"]), SplitRule(**entry["split_rule"])
-    return PrepareOptions(**{**entry, "style": style, "split_rule": rule})
-
-
-def _filters(entry: dict[str, Any]) -> Filters:
-    fields: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()
-    }
-    return Filters(**fields)
-
-
-def _files(entries: list[dict[str, Any]]) -> tuple[FileEntry, ...]:
-    """Check what becomes a path, on any platform: the names and the checksums."""
-    files = tuple(FileEntry(**_counted(entry, "bytes")) for entry in entries)
+def _check_files(files: Iterable[FileEntry]) -> None:
+    """Check names and checksums, which become parts of paths: none may leave a folder."""
     for file in files:
+        if file.bytes < 0:
+            raise ValueError(f"{file.name} has {file.bytes} bytes, expected at least 0")
         if not re.fullmatch(r"[^/\\:\0]+", file.name) or file.name in (".", "..", MANIFEST_NAME):
             raise ValueError(f"{file.name!r} is not the name of a file in the folder")
         if not re.fullmatch("[0-9a-f]{64}", file.sha256):
             raise ValueError(f"{file.sha256!r} is not the sha256 of a file, expected 64 digits")
-    return files
 
 
-def _counted(entry: dict[str, Any], *names: str) -> dict[str, Any]:
-    for name in names:
-        if type(entry[name]) is not int or entry[name] < 0:
-            raise ValueError(f"{name} is {entry[name]!r}, expected a whole number from 0 on")
-    return entry
+def _with_digest(document: dict[str, Any]) -> bytes:
+    """Return the canonical text of a document to which its digest is added."""
+    digest = hashlib.sha256(_canonical(document)).hexdigest()
+    return _canonical({**document, "sha256": digest})
 
 
 def _canonical(document: dict[str, Any]) -> bytes:

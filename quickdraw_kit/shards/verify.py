@@ -1,4 +1,4 @@
-"""`verify`: re-check every checksum and every count of a data set, and name what is wrong."""
+"""`verify`: check every checksum and every count of a data set, and name what is wrong."""
 
 import os
 import tempfile
@@ -11,14 +11,14 @@ from typing import Protocol
 import numpy as np
 
 from quickdraw_kit.errors import DataError, IntegrityError
-from quickdraw_kit.shards.histogram import read_histogram
+from quickdraw_kit.shards.histogram import HISTOGRAM_NAME, read_histogram
 from quickdraw_kit.shards.manifest import (
     MANIFEST_NAME,
     Manifest,
     ShardEntry,
     load_manifest,
 )
-from quickdraw_kit.shards.read.readers import all_labels
+from quickdraw_kit.shards.read.readers import read_labels
 from quickdraw_kit.storage.cache import LocalFiles
 from quickdraw_kit.storage.hashing import FileEntry, sha256_file
 from quickdraw_kit.storage.store import RetryingStore
@@ -26,24 +26,25 @@ from quickdraw_kit.storage.urls import parse_location
 
 __all__ = ["Verification", "verify"]
 
-_SHARDS = (".images.npy", ".labels.npy", ".meta.parquet", ".parquet")
+_SHARD_SUFFIXES = (".images.npy", ".labels.npy", ".meta.parquet", ".parquet")
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What `verify` found.
+    """The result of `verify`.
 
     Parameters
     ----------
     files, bytes : int
-        Files and bytes that were checked.
+        Files that were checked, with the manifest, and the bytes of all but the manifest.
     drawings : int
-        Drawings that the manifest promises.
+        Drawings in the data set, by its manifest.
     problems : tuple of str
-        What is wrong, each with the name of the file; empty when all is well.
+        What is wrong, each with the name of the file; empty if nothing is.
 
     Examples
     --------
+    >>> from quickdraw_kit import Verification
     >>> Verification(files=3, bytes=10, drawings=1, problems=()).ok
     True
     """
@@ -60,17 +61,17 @@ class Verification:
 
 
 def verify(
-    place: str | os.PathLike[str], *, progress: Callable[[int, int], None] | None = None
+    location: str | os.PathLike[str], *, progress: Callable[[int, int], None] | None = None
 ) -> Verification:
-    """Re-check a data set against its manifest.
+    """Check a data set against its manifest.
 
     Parameters
     ----------
-    place : str or path-like
-        Folder of the data set, or its address in a store such as ``s3://bucket/shards``, from which
-        a shard at a time is fetched.
+    location : str or path-like
+        Folder of the data set, or a URL such as ``s3://bucket/shards``, from which one shard at a
+        time is downloaded.
     progress : callable, optional
-        Called with the bytes checked so far and in all.
+        Called with the number of bytes checked so far and in total.
 
     Returns
     -------
@@ -79,27 +80,31 @@ def verify(
 
     Raises
     ------
+    UsageError
+        If the folder does not exist.
     DataError
-        If there is no manifest, or one of another format.
+        If there is no manifest, or it has another format version.
     QuickdrawError
         If the store fails.
 
     Examples
     --------
-    >>> verify(getfixture("tmp_path"))
-    Traceback (most recent call last):
-    ...
-    quickdraw_kit.errors.DataError: ...manifest.json does not exist: ...
+    >>> from quickdraw_kit import prepare, verify, write_sample
+    >>> _ = write_sample("drawings", drawings=60)
+    >>> _ = prepare(["drawings"], "shards", workers=1)
+    >>> result = verify("shards")
+    >>> result.ok, result.files, result.drawings
+    (True, 13, 60)
     """
-    where = parse_location(place)
-    if isinstance(where, Path):
-        return _verify(_Folder(where), progress)
+    folder = parse_location(location)
+    if isinstance(folder, Path):
+        return _verify(_FolderFiles(folder), progress)
     with tempfile.TemporaryDirectory() as scratch:
-        return _verify(_Stored(RetryingStore(where), Path(scratch)), progress)
+        return _verify(_StoreFiles(RetryingStore(folder), Path(scratch)), progress)
 
 
-class _Place(Protocol):
-    """Where a data set lies; files that were checked are in a folder until they are dropped."""
+class _Files(Protocol):
+    """The files of a data set; those that were checked are in `folder` until they are dropped."""
 
     @property
     def folder(self) -> Path: ...
@@ -113,45 +118,50 @@ class _Place(Protocol):
     def drop(self, files: Iterable[FileEntry]) -> None: ...
 
 
-def _verify(place: _Place, progress: Callable[[int, int], None] | None) -> Verification:
+def _verify(files: _Files, progress: Callable[[int, int], None] | None) -> Verification:
     try:
-        manifest = place.manifest()
-    except IntegrityError as error:
+        manifest = files.manifest()
+    except IntegrityError as error:  # nothing else can be checked
         return Verification(0, 0, 0, (str(error),))
-    files = list(manifest.all_files())
-    total, done = sum(file.bytes for file in files), 0
-    problems: list[str] = []
-    format_count: Counter[tuple[str, str]] = Counter()
 
-    def check(some: Collection[FileEntry]) -> bool:
+    entries = list(manifest.all_files())
+    total, done = sum(entry.bytes for entry in entries), 0
+    problems: list[str] = []
+    drawings: Counter[tuple[str, str]] = Counter()  # by category and split
+
+    def check(group: Collection[FileEntry]) -> bool:
         nonlocal done
         before = len(problems)
-        for file in some:
-            problems.extend(place.check(file))
-            done += file.bytes
+        for entry in group:
+            problems.extend(files.check(entry))
+            done += entry.bytes
             if progress is not None:
                 progress(done, total)
         return len(problems) == before
 
+    # shard by shard: of a data set in a store, one shard at a time is on this disk
     for shard in manifest.shards:
         if check(shard.files):
-            format_count.update(_count_labels(place.folder, manifest, shard))
-        place.drop(shard.files)
+            drawings.update(_count_labels(files.folder, manifest, shard))
+        files.drop(shard.files)
     check(manifest.files)
+
+    # after the checksums: wrong counts in files that are intact are another kind of problem
     problems.extend(_check_counts(manifest))
     if not problems:
-        problems.extend(_check_labels(place.folder, format_count))
-    known = {file.name for file in files}
+        problems.extend(_check_histogram(files.folder, drawings))
+
+    listed = {entry.name for entry in entries}
     problems.extend(
         f"{name} is not in the manifest"
-        for name in sorted(place.names())
-        if name.endswith(_SHARDS) and name not in known
+        for name in sorted(files.names())
+        if name.endswith(_SHARD_SUFFIXES) and name not in listed
     )
-    return Verification(len(files) + 1, total, sum(manifest.rows.values()), tuple(problems))
+    return Verification(len(entries) + 1, total, sum(manifest.rows.values()), tuple(problems))
 
 
 @dataclass(frozen=True, slots=True)
-class _Folder:
+class _FolderFiles:
     folder: Path
 
     def manifest(self) -> Manifest:
@@ -176,9 +186,9 @@ class _Folder:
 
 
 @dataclass(frozen=True, slots=True)
-class _Stored:
+class _StoreFiles:
     store: RetryingStore
-    folder: Path
+    folder: Path  # a temporary one
 
     def manifest(self) -> Manifest:
         return load_manifest(self.store)
@@ -189,7 +199,7 @@ class _Stored:
     def check(self, file: FileEntry) -> Iterator[str]:
         try:
             self.store.download(file, self.folder / file.name)
-        except (DataError, IntegrityError) as error:  # not there, or with other bytes
+        except (DataError, IntegrityError) as error:  # it does not exist, or has other bytes
             yield str(error)
 
     def drop(self, files: Iterable[FileEntry]) -> None:
@@ -197,10 +207,21 @@ class _Stored:
             (self.folder / file.name).unlink(missing_ok=True)
 
 
+def _count_labels(
+    folder: Path, manifest: Manifest, shard: ShardEntry
+) -> dict[tuple[str, str], int]:
+    labels = read_labels(LocalFiles(folder), manifest, shard)
+    counts = zip(*np.unique(labels, return_counts=True), strict=True)
+    return {(manifest.categories[label], shard.split): int(number) for label, number in counts}
+
+
 def _check_counts(manifest: Manifest) -> Iterator[str]:
     counts = manifest.counts
     if not counts.reconciles:
-        yield f"{MANIFEST_NAME}: {counts.read} drawings read are not those written and left out"
+        yield (
+            f"{MANIFEST_NAME}: {counts.read} drawings were read, which is not the sum of those "
+            "written, filtered and rejected"
+        )
     rows = sum(manifest.rows.values())
     if rows != counts.written:
         yield f"{MANIFEST_NAME}: the shards have {rows} rows, expected {counts.written}"
@@ -209,23 +230,15 @@ def _check_counts(manifest: Manifest) -> Iterator[str]:
         yield f"{MANIFEST_NAME}: the sources have {read} drawings, expected {counts.read}"
 
 
-def _count_labels(
-    folder: Path, manifest: Manifest, shard: ShardEntry
-) -> dict[tuple[str, str], int]:
-    labels = all_labels(LocalFiles(folder), manifest, shard)
-    found = zip(*np.unique(labels, return_counts=True), strict=True)
-    return {(manifest.categories[label], shard.split): int(number) for label, number in found}
-
-
-def _check_labels(folder: Path, format_count: Counter[tuple[str, str]]) -> Iterator[str]:
-    """Hold the labels that were counted in the shards against the histogram."""
-    promised: Counter[tuple[str, str]] = Counter()
+def _check_histogram(folder: Path, drawings: Counter[tuple[str, str]]) -> Iterator[str]:
+    """Compare the labels that were counted in the shards with the histogram."""
+    expected: Counter[tuple[str, str]] = Counter()
     for row in read_histogram(folder):
-        promised[row.category, row.split] += row.drawings
-    for key in sorted(format_count.keys() | promised.keys()):
-        if format_count[key] != promised[key]:
+        expected[row.category, row.split] += row.drawings
+    for key in sorted(drawings.keys() | expected.keys()):
+        if drawings[key] != expected[key]:
             category, split = key
             yield (
-                f"histogram.csv gives {promised[key]} drawings of {category!r} in {split}, "
-                f"the shards hold {format_count[key]}"
+                f"{HISTOGRAM_NAME} has {expected[key]} drawings of {category!r} in {split}, "
+                f"the shards have {drawings[key]}"
             )

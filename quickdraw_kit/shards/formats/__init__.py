@@ -1,1 +1,12 @@
-"""The file formats of shards: NPY and Parquet."""
+"""The file formats of shards, one module each, behind one interface: NPY and Parquet.
+
+A new format is one module and one line of `SHARD_FORMATS`.
+"""
+
+from quickdraw_kit.shards.formats import npy, parquet
+from quickdraw_kit.shards.formats.base import ShardFormat
+
+__all__ = ["SHARD_FORMATS"]
+
+SHARD_FORMATS: dict[str, ShardFormat] = {"npy": npy, "parquet": parquet}
+"""Modules by the name that `PrepareOptions.format` has."""

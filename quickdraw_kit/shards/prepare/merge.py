@@ -20,7 +20,7 @@ from quickdraw_kit.executors import check_visible
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.shards.filters import Filters
-from quickdraw_kit.shards.formats.writers import write_npy_shard, write_parquet_shard
+from quickdraw_kit.shards.formats import SHARD_FORMATS
 from quickdraw_kit.shards.hashes import SPLITS, sampling_hash
 from quickdraw_kit.shards.manifest import ShardEntry
 from quickdraw_kit.shards.options import PrepareOptions
@@ -301,9 +301,15 @@ def _write(
                     metadata = metadata.append_column(name, table.column(name))
 
     images = drawings.images(rows, options.style)
-    if options.format == "parquet":
-        return write_parquet_shard(out, shard.stem, images, labels, metadata, job.label_names)
-    return write_npy_shard(out, shard.stem, images, options.style.side, labels, metadata)
+    return SHARD_FORMATS[options.format].write_shard(
+        out,
+        shard.stem,
+        images,
+        labels,
+        metadata,
+        side=options.style.side,
+        categories=job.label_names,
+    )
 
 
 _METADATA = pa.schema(

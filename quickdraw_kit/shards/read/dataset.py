@@ -1,10 +1,10 @@
-"""Open a data set: images from the disk, labels that never lose their names, whole batches.
+"""Open a data set: images from disk, labels with their names, and whole batches.
 
-Two ways to read. ``dataset[i]`` gives one image and its label, as a torch ``DataLoader`` wants it;
-it is there because everybody expects it, and it is slow, because a batch of 512 is 512 calls. The
-fast way is ``batches``, which slices whole arrays. The shards are shuffled on disk, so an epoch
-need not draw single rows at random: it visits the shards in a drawn order and shuffles rows within
-a shuffle_buffer of memory, reading the disk from front to back.
+There are two ways to read. ``dataset[i]`` gives one image and its label, as a torch ``DataLoader``
+expects it; it is slow, because a batch of 512 takes 512 calls. The fast way is ``batches``, which
+slices whole arrays. The rows are in shuffled order on disk, so an epoch need not read single rows
+at random: it visits the shards in a random order and shuffles the rows within a buffer in memory,
+and reads files from front to back.
 """
 
 import bisect
@@ -17,14 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from quickdraw_kit.errors import DataError, IntegrityError, UsageError
+from quickdraw_kit.shards.formats.parquet import read_metadata
 from quickdraw_kit.shards.hashes import SPLITS
-from quickdraw_kit.shards.manifest import (
-    Manifest,
-    load_manifest,
-)
-from quickdraw_kit.shards.read.handles import OpenShards
-from quickdraw_kit.shards.read.prefetch import stretches
-from quickdraw_kit.shards.read.readers import all_labels, metadata_of
+from quickdraw_kit.shards.manifest import Manifest, load_manifest
+from quickdraw_kit.shards.read.prefetch import prefetch_buffers
+from quickdraw_kit.shards.read.readers import OpenShards, read_labels
 from quickdraw_kit.storage.cache import CACHE_BYTES, CachedFiles, Files, LocalFiles
 from quickdraw_kit.storage.store import RetryingStore
 from quickdraw_kit.storage.urls import parse_location
@@ -36,34 +33,36 @@ __all__ = ["ShardDataset", "open_shards"]
 
 
 def open_shards(
-    path: str | os.PathLike[str],
+    location: str | os.PathLike[str],
     *,
     split: str | None = None,
     cache: str | os.PathLike[str] | None = None,
     cache_bytes: int = CACHE_BYTES,
 ) -> "ShardDataset":
-    """Open a data set that `prepare` wrote, here or in an object store.
+    """Open a data set that `prepare` wrote, in a folder or in an object store.
 
     Parameters
     ----------
-    path : str or path-like
+    location : str or path-like
         Folder of the data set, or a URL such as ``s3://bucket/shards``.
     split : {"train", "validation", "test"}, optional
-        Only this split; by default all, one behind the other.
+        Open only this split; by default all of them, one after the other.
     cache : path-like, optional
-        Folder for local copies of shards of a store; by default one in the folder of downloads.
+        Folder of the shard cache, which keeps local copies of shards in a store; by default a
+        folder in the data home.
     cache_bytes : int
-        What the copies may take; those that were not used for the longest time go first.
+        Size limit of the shard cache. The least recently used shards are removed first.
 
     Returns
     -------
     ShardDataset
-        Nothing is read yet but the manifest.
+        Only the manifest has been read.
 
     Raises
     ------
     UsageError
-        If there is no such split, or the driver of the store is not installed.
+        If the split is unknown, the folder does not exist, or the driver of the store is not
+        installed.
     DataError
         If the folder is not a finished data set.
     QuickdrawError
@@ -71,34 +70,40 @@ def open_shards(
 
     Examples
     --------
-    >>> open_shards(getfixture("tmp_path"))
-    Traceback (most recent call last):
-    ...
-    quickdraw_kit.errors.DataError: ...manifest.json does not exist: ...
+    >>> from quickdraw_kit import open_shards, prepare, write_sample
+    >>> _ = write_sample("drawings", drawings=60)
+    >>> _ = prepare(["drawings"], "shards", workers=1)
+    >>> dataset = open_shards("shards", split="train")
+    >>> images, labels = dataset.take([0, 1, 2])
+    >>> images.shape, images.dtype, labels.shape
+    ((3, 28, 28), dtype('uint8'), (3,))
     """
     if split is not None and split not in SPLITS:
-        raise UsageError(f"no split {split!r}, expected {', '.join(SPLITS)}")
-    place = parse_location(path)
-    if isinstance(place, Path):
-        return ShardDataset(load_manifest(place), LocalFiles(place), split)
+        raise UsageError(f"unknown split {split!r}, expected one of {', '.join(SPLITS)}")
+    folder = parse_location(location)
+    if isinstance(folder, Path):
+        return ShardDataset(load_manifest(folder), LocalFiles(folder), split)
+
     from quickdraw_kit.acquire.cache_entry import get_data_home
 
-    store = RetryingStore(place)
+    cache_folder = Path(cache) if cache is not None else get_data_home() / "cache"
+    store = RetryingStore(folder)
     manifest = load_manifest(store)
-    copies = Path(cache) if cache is not None else get_data_home() / "cache"
-    return ShardDataset(manifest, CachedFiles(store, copies, cache_bytes), split)
+    return ShardDataset(manifest, CachedFiles(store, cache_folder, cache_bytes), split)
 
 
 class ShardDataset:
     """A data set, or one split of it; a torch-style ``Dataset`` of (image, label).
 
+    Use `open_shards` to open one. It can be pickled, and shared by threads.
+
     Parameters
     ----------
     manifest : Manifest
-        What it is.
+        The manifest of the data set.
     files : LocalFiles or CachedFiles
         Where its files are.
-    split : str, optional
+    split : {"train", "validation", "test"}, optional
         Only this split.
 
     Attributes
@@ -106,21 +111,17 @@ class ShardDataset:
     label_names : tuple of str
         Names in label order.
     side : int
-        Side of the images.
+        Width and height of the images in pixels.
 
     Examples
     --------
-    >>> from quickdraw_kit.shards.prepare.pipeline import prepare
-    >>> from quickdraw_kit.strokes.batch import DrawingBatch
-    >>> from quickdraw_kit.formats.ndjson.files import write_ndjson
-    >>> folder = getfixture("tmp_path")
-    >>> batch = DrawingBatch.from_strokes([[([0, 255], [0, 255])]] * 50, words=["line"] * 50)
-    >>> write_ndjson(batch, folder / "line.ndjson")
-    >>> _ = prepare([folder / "line.ndjson"], folder / "shards", workers=1)
-    >>> dataset = open_shards(folder / "shards", split="train")
+    >>> from quickdraw_kit import open_shards, prepare, write_sample
+    >>> _ = write_sample("drawings", drawings=60, categories=["star"])
+    >>> _ = prepare(["drawings"], "shards", workers=1)
+    >>> dataset = open_shards("shards", split="train")
     >>> image, label = dataset[0]
     >>> image.shape, image.dtype, dataset.label_names[label]
-    ((28, 28), dtype('uint8'), 'line')
+    ((28, 28), dtype('uint8'), 'star')
     >>> sum(len(labels) for _, labels in dataset.batches(16)) == len(dataset)
     True
     """
@@ -142,10 +143,11 @@ class ShardDataset:
 
     def __getitem__(self, index: int) -> tuple[npt.NDArray[np.uint8], int]:
         if not -len(self) <= index < len(self):
-            raise IndexError(f"drawing {index} of {len(self)}")
+            raise IndexError(f"row {index} is out of range for {len(self)} drawings")
         index %= len(self)
         number = bisect.bisect_right(self._ends, index)
         row = index - (self._ends[number - 1] if number else 0)
+
         images, labels = self._open.get(number)
         image, label = np.empty((1, self.side, self.side), np.uint8), np.empty(1, np.int64)
         images.read(row, image)
@@ -155,16 +157,16 @@ class ShardDataset:
     @property
     def labels(self) -> npt.NDArray[np.int64]:
         """All labels, int64, shape (len,)."""
-        parts = [all_labels(self.files, self.manifest, shard) for shard in self._shards]
+        parts = [read_labels(self.files, self.manifest, shard) for shard in self._shards]
         return np.concatenate([np.zeros(0, np.int64), *parts])
 
     def take(self, rows: npt.ArrayLike) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-        """Copy some rows, in any order.
+        """Return some rows, in any order.
 
         Parameters
         ----------
         rows : array_like of int, shape (n,)
-            From 0.
+            Row numbers from 0; a number may occur more than once.
 
         Returns
         -------
@@ -174,21 +176,35 @@ class ShardDataset:
         Raises
         ------
         IndexError
-            If there is no such row.
+            If a number is out of range.
         IntegrityError
-            If a file is missing or not what the manifest says, from the beginning or by now.
+            If a file is missing, or is not the one that the manifest describes.
+
+        Examples
+        --------
+        >>> from quickdraw_kit import open_shards, prepare, write_sample
+        >>> _ = write_sample("drawings", drawings=60)
+        >>> _ = prepare(["drawings"], "shards", workers=1)
+        >>> images, labels = open_shards("shards").take([5, 0])
+        >>> images.shape
+        (2, 28, 28)
         """
         wanted = np.asarray(rows, np.int64)
         if len(wanted) and not 0 <= wanted.min() <= wanted.max() < len(self):
-            raise IndexError(f"rows {wanted.min()} to {wanted.max()} of {len(self)} drawings")
+            raise IndexError(
+                f"rows {wanted.min()} to {wanted.max()} are out of range for {len(self)} drawings"
+            )
         images = np.empty((len(wanted), self.side, self.side), np.uint8)
         labels = np.empty(len(wanted), np.int64)
+
+        # shard by shard, so that each is opened once
         numbers = np.searchsorted(np.asarray(self._ends), wanted, side="right")
         for number in np.unique(numbers).tolist():
-            here = numbers == number
-            inside = wanted[here] - (self._ends[number - 1] if number else 0)
+            selected = numbers == number
+            shard_rows = wanted[selected] - (self._ends[number - 1] if number else 0)
             shard_images, shard_labels = self._open.get(number)
-            images[here], labels[here] = shard_images.take(inside), shard_labels.take(inside)
+            images[selected] = shard_images.take(shard_rows)
+            labels[selected] = shard_labels.take(shard_rows)
         return images, labels
 
     def batches(
@@ -203,96 +219,120 @@ class ShardDataset:
         rank: int = 0,
         world_size: int = 1,
     ) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]]:
-        """Yield whole batches, each a pair of arrays.
+        """Yield batches as pairs of arrays.
 
         Parameters
         ----------
         batch_size : int
-            Rows of a batch; the last one may have fewer.
+            Rows of a batch; the last batch may have fewer.
         shuffle : bool
-            Visit the shards in a drawn order, and shuffle the rows within windows.
+            Visit the shards in a random order, and shuffle rows within `shuffle_buffer`.
         seed : int
-            What the order is drawn with: the same seed gives the same order.
+            Seed of the order: the same seed gives the same order.
         drop_last : bool
-            Leave out a last batch that is not full.
+            Drop the last batch if it is not full.
         shuffle_buffer : int
-            Rows that are shuffled together, and the most that are read at once; there is memory
-            for twice as many, for the next ones are read while these are used.
+            Rows that are shuffled together, and the most that are read ahead. Twice as many rows
+            are in memory, because the next buffer is read while the current one is used.
         skip : int
-            Leave out so many batches at the beginning, without reading them: the rest are those of
-            a pass that was interrupted there.
+            Skip this many batches without reading them, to resume a pass that was interrupted.
         rank, world_size : int
-            Yield only the rows of one of several processes: of every batch each takes its part, so
-            that together they see the batches of a single one, in any number.
+            As in ``torch.distributed``: each process gets a part of every batch, so that together
+            the processes see the batches that a single one would.
 
         Yields
         ------
         images : ndarray of uint8, shape (n, side, side)
-            Yours to change.
+            Writable; batches do not overlap in memory.
         labels : ndarray of int64, shape (n,)
             Indices into `label_names`.
 
         Raises
         ------
         UsageError
-            If a size is below 1, or there is no such rank.
+            If an argument is out of range.
         IntegrityError
-            If a file is missing or not what the manifest says, from the beginning or by now.
+            If a file is missing, or is not the one that the manifest describes.
+
+        Examples
+        --------
+        >>> from quickdraw_kit import open_shards, prepare, write_sample
+        >>> _ = write_sample("drawings", drawings=60)
+        >>> _ = prepare(["drawings"], "shards", workers=1)
+        >>> dataset = open_shards("shards")
+        >>> [len(labels) for _, labels in dataset.batches(25, shuffle=True)]
+        [25, 25, 10]
         """
         if batch_size < 1 or shuffle_buffer < 1 or skip < 0:
             raise UsageError(
-                f"batch_size {batch_size} and shuffle_buffer {shuffle_buffer} must be at least 1, skip {skip} 0"
+                f"batch_size is {batch_size}, shuffle_buffer {shuffle_buffer} and skip {skip}: "
+                "expected at least 1, 1 and 0"
             )
         if not 0 <= rank < world_size:
-            raise UsageError(f"rank {rank} of {world_size}, expected 0 to {world_size - 1}")
-        shuffle_buffer = max(shuffle_buffer // batch_size, 1) * batch_size
-        first = skip * batch_size
-        for begin, images, labels in stretches(
-            self._open, batch_size, shuffle=shuffle, seed=seed, window=shuffle_buffer, first=first
+            raise UsageError(f"rank is {rank}, expected 0 to {world_size - 1}")
+
+        buffer_rows = max(shuffle_buffer // batch_size, 1) * batch_size
+        first_row = skip * batch_size
+        for buffer_start, images, labels in prefetch_buffers(
+            self._open,
+            batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            buffer_rows=buffer_rows,
+            first_row=first_row,
         ):
-            for start in range(max(first - begin, 0), len(labels), batch_size):
+            for start in range(max(first_row - buffer_start, 0), len(labels), batch_size):
                 part = slice(start, min(start + batch_size, len(labels)))
                 rows = part.stop - part.start
                 if drop_last and rows < batch_size:
                     return
                 if world_size > 1:
-                    part = slice(
-                        start + rows * rank // world_size, start + rows * (rank + 1) // world_size
-                    )
+                    begin, end = rows * rank // world_size, rows * (rank + 1) // world_size
+                    part = slice(start + begin, start + end)
                 yield images[part], labels[part]
-            del images, labels  # not held while the next are waited for
+            del images, labels  # freed before the next buffer is waited for
 
     def to_pandas(self) -> "pd.DataFrame":
-        """Return the metadata as a data frame: a row a drawing, in the order of the images.
+        """Return the metadata as a data frame with one row per drawing, in the order of the images.
 
         Returns
         -------
         pandas.DataFrame
-            ``key_id``, ``word``, ``countrycode``, ``timestamp``, ``recognized`` (and ``x``, ``y``,
-            ``t`` where strokes were kept), and ``split`` and ``label``; Arrow-backed.
+            ``key_id``, ``word``, ``countrycode``, ``timestamp`` and ``recognized`` (also ``x``,
+            ``y`` and ``t`` where strokes were kept, and ``quality`` where flags were asked for),
+            then ``split`` and ``label``; columns are backed by Arrow.
 
         Raises
         ------
         DataError
             If there is no drawing.
         IntegrityError
-            If a file is missing or damaged, or has other columns than the others.
+            If a file is missing or damaged, or does not have the columns of the other files.
+
+        Examples
+        --------
+        >>> from quickdraw_kit import open_shards, prepare, write_sample
+        >>> _ = write_sample("drawings", drawings=60)
+        >>> _ = prepare(["drawings"], "shards", workers=1)
+        >>> frame = open_shards("shards").to_pandas()
+        >>> len(frame), list(frame.columns[-2:])
+        (60, ['split', 'label'])
         """
         import pandas as pd
         import pyarrow as pa
 
         tables = []
         for shard in self._shards:
-            path, table = metadata_of(self.files, shard)
+            path, table = read_metadata(self.files, shard)
             splits = pa.array([shard.split] * shard.rows, pa.string()).dictionary_encode()
-            labels = pa.array(all_labels(self.files, self.manifest, shard))
+            labels = pa.array(read_labels(self.files, self.manifest, shard))
             table = table.append_column("split", splits).append_column("label", labels)
             tables.append(table.replace_schema_metadata())
             if tables[-1].schema != tables[0].schema:
                 raise IntegrityError(
                     f"{path} has columns {', '.join(tables[-1].column_names)}, expected "
-                    f"{', '.join(tables[0].column_names)} as in the other shards, and of the same "
-                    "types. Run: quickdraw-kit verify"
+                    f"{', '.join(tables[0].column_names)} of the same types, as in the other "
+                    "shards. Run: quickdraw-kit verify"
                 )
         if not tables:
             raise DataError(f"the data set has no drawing in split {self.split!r}")
