@@ -1,4 +1,4 @@
-"""`open_shards`: whole batches and single rows give the same data."""
+"""`open_shards`: batches and single rows give the same data."""
 
 import pickle
 
@@ -17,14 +17,14 @@ from tests.conftest import official_line
 
 @pytest.fixture(scope="module", params=["npy", "parquet"])
 def folder(request, tmp_path_factory):
-    place = tmp_path_factory.mktemp("dataset")
-    source = place / "in.ndjson"
+    parent = tmp_path_factory.mktemp("dataset")
+    source = parent / "in.ndjson"
     words = ["cat", "dog", "ant"]
     source.write_bytes(b"".join(official_line(i, words[i % 3]) for i in range(500)))
     prepare(
-        [source], place / "out", options=PrepareOptions(format=request.param, rows_per_shard=70)
+        [source], parent / "out", options=PrepareOptions(format=request.param, rows_per_shard=70)
     )
-    return place / "out"
+    return parent / "out"
 
 
 @settings(max_examples=30, deadline=None)
@@ -35,7 +35,7 @@ def folder(request, tmp_path_factory):
     shuffle_buffer=st.integers(1, 600),
     drop_last=st.booleans(),
 )
-def test_batches_hold_each_row_once(folder, batch_size, shuffle, seed, shuffle_buffer, drop_last):
+def test_batches_have_each_row_once(folder, batch_size, shuffle, seed, shuffle_buffer, drop_last):
     dataset = open_shards(folder, split="train")
     options = {
         "shuffle": shuffle,
@@ -69,9 +69,7 @@ def bytes_of(batches):
     shuffle_buffer=st.integers(1, 400),
     skip=st.integers(0, 12),
 )
-def test_a_pass_that_is_taken_up_again_is_the_rest_of_it(
-    folder, batch_size, shuffle, shuffle_buffer, skip
-):
+def test_a_resumed_pass_is_the_rest_of_the_pass(folder, batch_size, shuffle, shuffle_buffer, skip):
     dataset = open_shards(folder, split="train")
     options = {"shuffle": shuffle, "seed": 3, "shuffle_buffer": shuffle_buffer}
     whole = bytes_of(dataset.batches(batch_size, **options))
@@ -80,7 +78,7 @@ def test_a_pass_that_is_taken_up_again_is_the_rest_of_it(
 
 @settings(max_examples=30, deadline=None)
 @given(batch_size=st.integers(1, 200), shuffle=st.booleans(), world_size=st.integers(1, 5))
-def test_any_number_of_ranks_sees_the_batches_of_one(folder, batch_size, shuffle, world_size):
+def test_ranks_together_see_the_batches_of_one_process(folder, batch_size, shuffle, world_size):
     dataset = open_shards(folder, split="train")
     options = {"shuffle": shuffle, "seed": 3}
     whole = bytes_of(dataset.batches(batch_size, **options))
@@ -103,7 +101,7 @@ def test_batches_in_order_are_the_rows_in_order(folder):
     assert np.array_equal(labels, dataset.labels)
 
 
-def test_rows_are_taken_in_any_order(folder):
+def test_take_in_any_order(folder):
     dataset = open_shards(folder)
     rows = np.random.default_rng(0).integers(0, len(dataset), 200)
     images, labels = dataset.take(rows)
@@ -111,11 +109,11 @@ def test_rows_are_taken_in_any_order(folder):
         assert np.array_equal(image, dataset[row][0])
         assert label == dataset[row][1]
     assert len(dataset.take([])[0]) == 0
-    with pytest.raises(IndexError, match=f"of {len(dataset)} drawings"):
+    with pytest.raises(IndexError, match=f"out of range for {len(dataset)} drawings"):
         dataset.take([len(dataset)])
 
 
-def test_a_seed_gives_an_order_and_another_seed_another(folder):
+def test_the_seed_decides_the_order(folder):
     dataset = open_shards(folder, split="train")
 
     def order(seed):
@@ -127,7 +125,7 @@ def test_a_seed_gives_an_order_and_another_seed_another(folder):
     assert order(1) != order(2)
 
 
-def test_metadata_stands_in_the_order_of_the_images(folder):
+def test_metadata_is_in_the_order_of_the_images(folder):
     dataset = open_shards(folder)
     frame = dataset.to_pandas()
     assert [dataset.label_names[label] for label in dataset.labels] == frame["word"].tolist()
@@ -137,21 +135,21 @@ def test_metadata_stands_in_the_order_of_the_images(folder):
     }
 
 
-def test_a_torch_data_loader_takes_it(folder):
+def test_a_torch_data_loader_accepts_it(folder):
     torch = pytest.importorskip("torch")
     dataset = open_shards(folder, split="train")
     loader = torch.utils.data.DataLoader(dataset, batch_size=50, collate_fn=list)
     assert sum(len(batch) for batch in loader) == len(dataset)
 
 
-def test_it_travels_to_other_processes(folder):
+def test_it_can_be_pickled(folder):
     dataset = open_shards(folder, split="test")
     dataset[0]
     copy = pickle.loads(pickle.dumps(dataset))
     assert np.array_equal(copy[-1][0], dataset[len(dataset) - 1][0])
 
 
-def test_images_cannot_be_changed_by_accident(folder):
+def test_writing_to_images_does_not_change_the_data_set(folder):
     dataset = open_shards(folder)
     before = dataset.take(range(len(dataset)))[0]
     dataset[0][0][:] = 99
@@ -162,8 +160,8 @@ def test_images_cannot_be_changed_by_accident(folder):
     assert np.array_equal(dataset.take(range(len(dataset)))[0], before)
 
 
-def test_what_is_not_there_is_said(folder, tmp_path):
-    with pytest.raises(UsageError, match="no split 'dev'"):
+def test_missing_splits_folders_and_rows(folder, tmp_path):
+    with pytest.raises(UsageError, match="unknown split 'dev'"):
         open_shards(folder, split="dev")
     with pytest.raises(DataError, match="not a finished data set"):
         open_shards(tmp_path)
@@ -175,23 +173,23 @@ def test_what_is_not_there_is_said(folder, tmp_path):
         next(dataset.batches(0))
 
 
-def test_a_shard_of_another_shape_is_refused(tmp_path):
+def test_a_shard_of_another_shape_is_an_error(tmp_path):
     source = tmp_path / "in.ndjson"
     source.write_bytes(b"".join(map(official_line, range(100))))
     prepare([source], tmp_path / "out")
     path = next((tmp_path / "out").glob("train*.images.npy"))
     rows = len(np.load(path))
-    for array, complaint in (
+    for array, message in (
         (np.zeros((3, 28, 28), np.uint8), r"has 2480 bytes, expected \d+"),
-        (np.zeros((rows, 784), np.uint8), rf"holds uint8 \({rows}, 784\), expected"),
-        (np.zeros((rows, 28, 28), np.int8), rf"holds int8 \({rows}, 28, 28\), expected"),
+        (np.zeros((rows, 784), np.uint8), rf"contains uint8 \({rows}, 784\), expected"),
+        (np.zeros((rows, 28, 28), np.int8), rf"contains int8 \({rows}, 28, 28\), expected"),
     ):
         np.save(path, array)
-        with pytest.raises(IntegrityError, match=complaint):
+        with pytest.raises(IntegrityError, match=message):
             open_shards(tmp_path / "out", split="train")[0]
 
 
-def test_hugging_face_datasets_opens_the_parquet_form(tmp_path, monkeypatch):
+def test_hugging_face_datasets_opens_parquet_shards(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
     datasets = pytest.importorskip("datasets")
@@ -213,7 +211,7 @@ def test_hugging_face_datasets_opens_the_parquet_form(tmp_path, monkeypatch):
         assert theirs[row]["label"] == label
 
 
-def test_a_shard_with_another_column_is_refused(tmp_path):
+def test_a_shard_with_another_column_is_an_error(tmp_path):
     import pyarrow.parquet as pq
 
     write_sample(tmp_path / "sample", drawings=60, categories=["circle"])
