@@ -71,11 +71,22 @@ def test_an_invalid_checksum(manifest, sha256):
         parse_manifest(forged(manifest, sha256=sha256))
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"rows": -1}, r"Expected `int` >= 0 - at `\$\.shards\[0\]\.rows`"),
+        ({"bytes": -1}, r"train-00000-of-00001\.images\.npy has -1 bytes, expected at least 0"),
+    ],
+)
+def test_a_negative_count(manifest, changes, message):
+    with pytest.raises(IntegrityError, match=rf"manifest\.json is damaged: {message}"):
+        parse_manifest(forged(manifest, **changes))
+
+
 @pytest.mark.parametrize("path", ["files[0].bytes", "rows"])
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (-1, "Expected `int` >= 0"),
         (True, "Expected `int`, got `bool`"),
         (2.0, "Expected `int`, got `float`"),
         ("3", "Expected `int`, got `str`"),
