@@ -167,6 +167,8 @@ class FilesystemStore:
 
     def _url_of_path(self, path: str) -> str:
         """Return the URL of a path of the driver at or below this location."""
+        if "::" in self._protocol:
+            return f"{self.url}{path.removeprefix(self._root)}"
         if not self._driver._get_kwargs_from_urls(self.url):
             return str(self._driver.unstrip_protocol(path))
         # The URL contains host and user, which the path does not.

@@ -61,7 +61,7 @@ def test_a_mirror_of_this_machine_is_a_folder(tmp_path):
     folder = tmp_path / "a%20mirror"
     files = remote_files(["ice cream"], mirror=folder.as_uri())
     assert files[0].urls[0] == str(folder / "full" / "simplified" / "ice cream.ndjson")
-    with pytest.raises(UsageError, match="s3:// names no place"):
+    with pytest.raises(UsageError, match="s3:// is not a location"):
         remote_files(["ice cream"], mirror="s3://")
 
 

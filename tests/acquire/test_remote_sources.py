@@ -147,7 +147,7 @@ def test_many_files_are_found_by_one_listing(monkeypatch, pattern):
         ("memory://shelf/notes.txt", DataError, "not a file of a supported format"),
         ("memory://shelf/t10k-images-idx3-ubyte", UsageError, "quickdraw-kit download mnist"),
         ("nonsense://shelf/cat.ndjson", UsageError, "Protocol not known"),
-        ("memory://", UsageError, "names no place"),
+        ("memory://", UsageError, "is not a location"),
         ("http://127.0.0.1:9/cat.ndjson", DataError, "no connection"),
     ],
 )

@@ -157,9 +157,9 @@ def test_an_address_of_this_machine_is_its_folder(here, whole, tmp_path):
 @pytest.mark.parametrize("url", ["memory://", "s3:///"])
 def test_an_address_with_nothing_behind_is_no_folder_here(here, tmp_path, monkeypatch, url):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match="names no place"):
+    with pytest.raises(UsageError, match="is not a location"):
         prepare([here], url, data_home=tmp_path, workers=1)
-    with pytest.raises(UsageError, match="names no place"):
+    with pytest.raises(UsageError, match="is not a location"):
         open_shards(url, cache=tmp_path)
     assert not list(tmp_path.iterdir())
 

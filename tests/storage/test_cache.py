@@ -1,4 +1,4 @@
-"""Local copies of files in a store: right, within their bound, shared by threads and processes."""
+"""The shard cache: verified, within its limit, shared by threads and processes."""
 
 import contextlib
 import hashlib
@@ -54,13 +54,13 @@ def store(tmp_path):
 
 
 @pytest.fixture
-def fetched(monkeypatch):
-    """The names of the files that are fetched."""
-    names, fetch = [], RetryingStore.download
+def downloaded(monkeypatch):
+    """The names of the files that are downloaded."""
+    names, download = [], RetryingStore.download
 
     def noted(self, entry, path, stop=None):
         names.append(entry.name)
-        fetch(self, entry, path, stop)
+        download(self, entry, path, stop)
 
     monkeypatch.setattr(RetryingStore, "download", noted)
     return names
@@ -86,40 +86,40 @@ def copy_of(folder: Path, name: str) -> Path:
 def bytes_in(folder: Path) -> int:
     total = 0
     for path in folder.iterdir():
-        with contextlib.suppress(FileNotFoundError):  # dropped while we look
+        with contextlib.suppress(FileNotFoundError):  # evicted meanwhile
             total += path.stat().st_size
     return total
 
 
-def test_what_was_not_asked_for_for_the_longest_time_goes_first(store, fetched, tmp_path):
+def test_the_least_recently_used_copy_is_evicted(store, downloaded, tmp_path):
     files = CachedFiles(store, tmp_path, limit=200)
     for number, name in enumerate(["a.npy", "b.npy", "a.npy"]):
         assert read(files, name) == content(name)
         os.utime(copy_of(tmp_path, name), (number, number))
-    with files.open(entry("b.npy")) as held:
+    with files.open(entry("b.npy")) as open_copy:
         os.utime(copy_of(tmp_path, "b.npy"), (0, 0))
         read(files, "c.parquet")
         assert not copy_of(tmp_path, "b.npy").exists()
-        assert held.read() == content("b.npy")  # it is still there for whoever has it open
+        assert open_copy.read() == content("b.npy")  # an open file can be read to its end
     assert copy_of(tmp_path, "a.npy").exists()
-    assert fetched == ["a.npy", "b.npy", "c.parquet"]
+    assert downloaded == ["a.npy", "b.npy", "c.parquet"]
 
 
-def test_only_copies_are_dropped(store, tmp_path):
+def test_only_copies_are_evicted(store, tmp_path):
     digits = hashlib.sha256(b"").hexdigest()
-    strangers = ["thesis.doc", "train-00000.npy", digits, f"{digits}.txt", f".{digits}.npy.partial"]
-    for name in strangers:
+    others = ["thesis.doc", "train-00000.npy", digits, f"{digits}.txt", f".{digits}.npy.partial"]
+    for name in others:
         (tmp_path / name).write_bytes(b"x" * 1000)
         os.utime(tmp_path / name, (1, 1))
     (tmp_path / f"{digits}.npy").mkdir()
     (tmp_path / f"{digits}.parquet").symlink_to(tmp_path / "thesis.doc")
-    left = tmp_path / f".{digits}.npy.0123456789abcdef.partial"  # by a process that was killed
-    left.write_bytes(b"x" * 1000)
+    partial = tmp_path / f".{digits}.npy.0123456789abcdef.partial"  # of a process that was killed
+    partial.write_bytes(b"x" * 1000)
     files = CachedFiles(store, tmp_path, limit=100)
     for name in NAMES:
         assert read(files, name) == content(name)
     assert {path.name for path in tmp_path.iterdir()} == {
-        *strangers,
+        *others,
         f"{digits}.npy",
         f"{digits}.parquet",
         ".lock",
@@ -127,7 +127,7 @@ def test_only_copies_are_dropped(store, tmp_path):
     }
 
 
-def test_a_data_set_in_the_folder_of_downloads_is_no_cache(tmp_path, monkeypatch):
+def test_a_data_set_in_the_data_home_is_not_a_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("QUICKDRAW_KIT_HOME", str(tmp_path / "home"))
     write_sample(tmp_path / "sample", drawings=135)
     url = f"memory://{tmp_path.name}"
@@ -140,7 +140,7 @@ def test_a_data_set_in_the_folder_of_downloads_is_no_cache(tmp_path, monkeypatch
     assert (tmp_path / "home" / "cache").is_dir()
 
 
-def test_what_a_system_does_not_let_go_of_stays(store, tmp_path, monkeypatch):
+def test_a_copy_that_cannot_be_deleted_stays(store, tmp_path, monkeypatch):
     files = CachedFiles(store, tmp_path, limit=100)
     read(files, "a.npy")
 
@@ -152,9 +152,9 @@ def test_what_a_system_does_not_let_go_of_stays(store, tmp_path, monkeypatch):
     assert copy_of(tmp_path, "a.npy").exists()
 
 
-def test_a_file_that_is_not_the_one_of_the_manifest_is_refused(store, tmp_path):
+def test_a_file_that_the_manifest_does_not_list_is_an_error(store, tmp_path):
     store.put("a.npy", b"x" * 100)
-    with pytest.raises(IntegrityError, match="not the file that the manifest names"):
+    with pytest.raises(IntegrityError, match="not the file that the manifest lists"):
         CachedFiles(store, tmp_path).open(entry("a.npy"))
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]
     with pytest.raises(DataError, match=r"d\.npy does not exist"):
@@ -162,16 +162,16 @@ def test_a_file_that_is_not_the_one_of_the_manifest_is_refused(store, tmp_path):
 
 
 @pytest.mark.parametrize("damaged", [b"a" * 99, b"a" * 99 + b"b", b""])
-def test_a_copy_that_is_damaged_is_fetched_again(store, fetched, tmp_path, damaged):
+def test_a_damaged_copy_is_downloaded_again(store, downloaded, tmp_path, damaged):
     read(CachedFiles(store, tmp_path), "a.npy")
     copy_of(tmp_path, "a.npy").write_bytes(damaged)
-    files = CachedFiles(store, tmp_path)  # as another process would have it
+    files = CachedFiles(store, tmp_path)  # as in another process
     for _ in range(2):
         assert read(files, "a.npy") == content("a.npy")
-    assert fetched == ["a.npy", "a.npy"]
+    assert downloaded == ["a.npy", "a.npy"]
 
 
-def test_a_copy_is_on_the_disk_before_it_has_its_name(store, tmp_path, monkeypatch):
+def test_a_copy_is_flushed_before_it_is_renamed(store, tmp_path, monkeypatch):
     synced, sync = [], os.fsync
 
     def noted(descriptor):
@@ -183,36 +183,36 @@ def test_a_copy_is_on_the_disk_before_it_has_its_name(store, tmp_path, monkeypat
     assert synced[0] is False
 
 
-def test_threads_fetch_a_file_once(store, fetched, tmp_path):
+def test_threads_download_a_file_once(store, downloaded, tmp_path):
     at_once = threading.Barrier(8)
 
     def ask(number):
-        files = CachedFiles(store, tmp_path, limit=1)  # each a data set of its own
+        files = CachedFiles(store, tmp_path, limit=1)  # a data set of its own
         at_once.wait()
         return read(files, "a.npy")
 
     with ThreadPoolExecutor(8) as threads:
         assert set(threads.map(ask, range(8))) == {content("a.npy")}
-    assert fetched == ["a.npy"]
+    assert downloaded == ["a.npy"]
 
 
-def test_a_copy_that_is_dropped_at_once_can_be_read(store, tmp_path, monkeypatch):
-    """As by another process that holds the folder next."""
-    alone = CachedFiles._alone
+def test_a_copy_that_is_evicted_at_once_can_be_read(store, tmp_path, monkeypatch):
+    """As by another process that locks the folder next."""
+    lock = CachedFiles.lock
 
     @contextlib.contextmanager
-    def dropped(self, stop):
-        with alone(self, stop):
+    def evicting(self, stop):
+        with lock(self, stop):
             yield
         copy_of(tmp_path, "a.npy").unlink()
 
-    monkeypatch.setattr(CachedFiles, "_alone", dropped)
+    monkeypatch.setattr(CachedFiles, "lock", evicting)
     assert read(CachedFiles(store, tmp_path), "a.npy") == content("a.npy")
 
 
 @pytest.mark.parametrize("format", ["npy", "parquet"])
-def test_processes_share_the_copies_and_their_bound(tmp_path, format):
-    """They drop each other's copies all the time, before they are open and after."""
+def test_processes_share_copies_and_limit(tmp_path, format):
+    """They evict each other's copies all the time, before they are open and after."""
     write_sample(tmp_path / "sample", drawings=135)
     options = PrepareOptions(format=format, rows_per_shard=20)
     prepare([tmp_path / "sample"], tmp_path / "shards", options=options, workers=1)
@@ -231,43 +231,44 @@ def test_processes_share_the_copies_and_their_bound(tmp_path, format):
     for reader in readers:
         reader.stdin.write("\n")
         reader.stdin.flush()
-    held = [0]
+    sizes = [0]
     while any(reader.poll() is None for reader in readers):
-        held.append(bytes_in(cache))
+        sizes.append(bytes_in(cache))
     assert [reader.communicate()[1] for reader in readers] == ["", ""]
-    assert 0 < max(held) <= limit
+    assert 0 < max(sizes) <= limit
 
 
-def test_a_wait_for_another_process_ends_when_it_is_to_stop(store, tmp_path):
+def test_the_stop_flag_ends_the_wait_for_another_process(store, tmp_path):
     stop = threading.Event()
     with filelock.FileLock(tmp_path / ".lock"), ThreadPoolExecutor(1) as thread:
         waiting = thread.submit(CachedFiles(store, tmp_path).open, entry("a.npy"), stop)
         stop.set()
-        with pytest.raises(QuickdrawError, match="stopped while another process fetches"):
+        with pytest.raises(QuickdrawError, match="stopped while another process downloads"):
             waiting.result(timeout=10)
 
 
-def test_a_folder_that_cannot_be_made(store, tmp_path):
+def test_a_cache_folder_that_cannot_be_created(store, tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(QuickdrawError, match=r"no copy of .*a\.npy can be kept in .*Make room"):
+    with pytest.raises(QuickdrawError, match=r"a\.npy cannot be cached in .*Make room"):
         CachedFiles(store, tmp_path / "file" / "cache").open(entry("a.npy"))
 
 
-def test_they_travel_to_other_processes(store, tmp_path):
+def test_cached_files_can_be_pickled(store, tmp_path):
     files = pickle.loads(pickle.dumps(CachedFiles(store, tmp_path, limit=150)))
     assert read(files, "a.npy") == content("a.npy")
     assert files.limit == 150
 
 
-def test_the_cache_of_a_data_set_stays_within_its_bound(tmp_path):
+def test_the_cache_of_a_data_set_stays_within_its_limit(tmp_path):
     write_sample(tmp_path / "sample", drawings=135)
     url, options = f"memory://{tmp_path.name}", PrepareOptions(rows_per_shard=20)
     manifest = prepare([tmp_path / "sample"], url, options=options, data_home=tmp_path, workers=1)
     prepare([tmp_path / "sample"], tmp_path / "here", options=options, workers=1)
     limit = 3 * max(file.bytes for file in manifest.all_files())
-    there, here = open_shards(url, cache=tmp_path / "c", cache_bytes=limit), tmp_path / "here"
-    held = []
-    for ours, theirs in zip(open_shards(here).batches(7), there.batches(7), strict=True):
-        assert np.array_equal(ours[0], theirs[0])
-        held.append(bytes_in(tmp_path / "c"))
-    assert 0 < max(held) <= limit < sum(file.bytes for file in manifest.all_files())
+    remote = open_shards(url, cache=tmp_path / "c", cache_bytes=limit)
+    local = open_shards(tmp_path / "here")
+    sizes = []
+    for expected, batch in zip(local.batches(7), remote.batches(7), strict=True):
+        assert np.array_equal(expected[0], batch[0])
+        sizes.append(bytes_in(tmp_path / "c"))
+    assert 0 < max(sizes) <= limit < sum(file.bytes for file in manifest.all_files())

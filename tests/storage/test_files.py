@@ -1,4 +1,4 @@
-"""Files appear whole or not at all, and open as they are."""
+"""Files are written completely or not at all, and opened whatever their compression."""
 
 import gzip
 import stat
@@ -20,7 +20,7 @@ def test_a_file_opens_whatever_its_compression_and_its_name(tmp_path, pack):
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
-def test_parts_packed_one_by_one_are_one_file(tmp_path, pack):
+def test_concatenated_frames_are_one_file(tmp_path, pack):
     path = tmp_path / "parts"
     path.write_bytes(pack(b"one ") + pack(b"two"))
     with open_decompressed(path) as file:
@@ -53,7 +53,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
     assert [left.name for left in tmp_path.iterdir()] == ["a"]
 
 
-def test_nobody_sees_a_file_before_it_is_whole(tmp_path):
+def test_a_file_is_not_visible_before_it_is_complete(tmp_path):
     with atomic_write(tmp_path / "a") as file:
         file.write(b"new")
         file.flush()

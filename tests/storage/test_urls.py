@@ -1,11 +1,11 @@
-"""What an address says: whose machine it means, and what of it may be told."""
+"""Which locations are paths of this machine, and what of a URL may be shown."""
 
 from pathlib import Path
 
 import pytest
 
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.storage.urls import parse_location, path_of, redact
+from quickdraw_kit.storage.urls import parse_location, path_from_url, redact
 
 
 @pytest.mark.parametrize("path", ["shards", "C:/shards", "/a/b", "./x", "a:b", "a::b"])
@@ -14,34 +14,34 @@ def test_a_path_is_a_path(path):
 
 
 @pytest.mark.parametrize("url", ["s3://bucket/a b", "memory:///x", "https://h/?q", "odd::x://y"])
-def test_an_address_stays_as_it_is(url):
+def test_a_url_is_returned_as_it_is(url):
     assert parse_location(url) == url
 
 
 @pytest.mark.parametrize("name", ["shards", "a b", "a%20b#c?d=1", "ünï✓", "a://b"])
-def test_an_address_of_this_machine_is_a_path(tmp_path, name):
+def test_a_file_url_is_a_path(tmp_path, name):
     assert parse_location((tmp_path / name).as_uri()) == tmp_path / name
     assert parse_location(f"FILE://localhost{(tmp_path / name).as_uri()[7:]}") == tmp_path / name
 
 
-def test_what_is_not_written_as_an_address_has_it_is_taken_as_it_stands():
+def test_a_file_url_with_unescaped_characters():
     assert parse_location("file:///data/a b#c?d") == Path("/data/a b#c?d")
 
 
 @pytest.mark.parametrize("url", ["s3://", "memory://", "gs:///", "https://", "://", "://bucket/x"])
-def test_an_address_with_nothing_behind_is_refused(url):
-    with pytest.raises(UsageError, match="names no place: expected one such as s3://"):
+def test_a_url_without_a_bucket_is_refused(url):
+    with pytest.raises(UsageError, match="is not a location: expected one such as s3://"):
         parse_location(url)
 
 
 @pytest.mark.parametrize("url", ["file://", "file://data", "file://data/out", "local://out/x"])
-def test_an_address_of_another_machine_is_not_taken_for_this_one(url):
-    with pytest.raises(UsageError, match="is no path of this machine: expected three slashes"):
+def test_a_file_url_of_another_machine_is_refused(url):
+    with pytest.raises(UsageError, match="is not a path of this machine: expected three slashes"):
         parse_location(url)
 
 
 @pytest.mark.parametrize(
-    ("url", "told", "path"),
+    ("url", "redacted", "path"),
     [
         ("https://me:secret@h:8/a/cat.bin", "https://h:8/a/cat.bin", "https:/h:8/a/cat.bin"),
         ("http://token@h/cat.bin", "http://h/cat.bin", "http:/h/cat.bin"),
@@ -54,6 +54,6 @@ def test_an_address_of_another_machine_is_not_taken_for_this_one(url):
         ("/data/me:x@h?.bin", "/data/me:x@h?.bin", "/data/me:x@h?.bin"),
     ],
 )
-def test_secrets_are_not_told(url, told, path):
-    assert redact(url) == redact(told) == told
-    assert path_of(url).as_posix() == path
+def test_redact(url, redacted, path):
+    assert redact(url) == redact(redacted) == redacted
+    assert path_from_url(url).as_posix() == path

@@ -1,4 +1,4 @@
-"""Mirrors that are folders or stores: through fsspec, as carefully as from the web."""
+"""Folders and object stores through fsspec: as mirrors of downloads, and on their own."""
 
 import importlib.util
 import json
@@ -14,7 +14,7 @@ from quickdraw_kit.acquire.cache_entry import CacheEntry
 from quickdraw_kit.acquire.download import download
 from quickdraw_kit.acquire.results import DownloadError
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.storage import object_store as filesystem
+from quickdraw_kit.storage.filesystem import FilesystemStore, translate_errors
 from quickdraw_kit.storage.retry import ChangedError, PermanentError, TemporaryError
 from tests.acquire.conftest import QUICK, content, leftovers, visible
 
@@ -33,7 +33,7 @@ def mirror(tmp_path):
 
 @pytest.fixture
 def memory():
-    """A mirror in fsspec's file system in memory, which stands for a store in the cloud."""
+    """A mirror in fsspec's memory file system, as in an object store."""
     system = fsspec.filesystem("memory")
     system.pipe(f"/bucket/full/{NAME}", content(SIZE))
     yield system
@@ -72,16 +72,16 @@ def test_a_store_is_a_mirror(data_home, memory):
 
 
 def start_download(data_home, mirror, size) -> CacheEntry:
-    """Leave a folder as a kill does when `size` bytes were received."""
-    place = CacheEntry(data_home / NAME)
-    place.path.parent.mkdir(parents=True)
+    """Leave a folder as after a kill when `size` bytes were received."""
+    entry = CacheEntry(data_home / NAME)
+    entry.path.parent.mkdir(parents=True)
     url = f"{mirror}/full/{NAME}"
-    place.start(filesystem.look(url)).write_bytes(content(SIZE)[:size])
-    return place
+    entry.start_partial(FilesystemStore(url).stat()).write_bytes(content(SIZE)[:size])
+    return entry
 
 
 @pytest.mark.parametrize("size", [1, 60_000, SIZE])
-def test_the_rest_is_fetched_from_a_store(data_home, memory, size):
+def test_a_download_from_a_store_is_resumed(data_home, memory, size):
     start_download(data_home, "memory://bucket", size)
     assert get(data_home, "memory://bucket").received == SIZE - size
     assert visible(data_home) == {NAME: content(SIZE)}
@@ -89,7 +89,7 @@ def test_the_rest_is_fetched_from_a_store(data_home, memory, size):
 
 
 @pytest.mark.parametrize("size", [60_000, SIZE])
-def test_a_file_that_changed_since_is_fetched_anew(data_home, mirror, size):
+def test_a_file_that_changed_since_is_downloaded_again(data_home, mirror, size):
     start_download(data_home, mirror, size)
     path = mirror / "full" / NAME
     path.write_bytes(content(SIZE, seed=2))
@@ -100,33 +100,33 @@ def test_a_file_that_changed_since_is_fetched_anew(data_home, mirror, size):
 
 def test_a_file_that_changes_while_it_is_read_is_not_trusted(mirror):
     path = mirror / "full" / NAME
-    with filesystem.receive(str(path), 0, None) as (found, start, pieces):
-        assert (found.size, start) == (SIZE, 0)
-        first = next(pieces)
+    with FilesystemStore(str(path)).open_range() as (info, start, chunks):
+        assert (info.size, start) == (SIZE, 0)
+        first = next(chunks)
         path.write_bytes(content(SIZE, seed=2))
         os.utime(path, ns=(1, 1))
         with pytest.raises(ChangedError):
-            b"".join(pieces)
+            b"".join(chunks)
     assert first == content(SIZE)
 
 
-def test_failures_are_told_apart(mirror, monkeypatch):
+def test_temporary_and_permanent_failures(mirror, monkeypatch):
     with pytest.raises(PermanentError, match="does not exist"):
-        filesystem.look(str(mirror / "absent"))
+        FilesystemStore(mirror).stat("absent")
     with pytest.raises(PermanentError, match="is a folder"):
-        filesystem.look(str(mirror))
-    with pytest.raises(UsageError, match="no address that is known"):
-        filesystem.look("nosuchthing://bucket/file")
+        FilesystemStore(mirror).stat()
+    with pytest.raises(UsageError, match="not the address of a known store"):
+        FilesystemStore("nosuchthing://bucket/file")
 
     class BrokenError(Exception):
-        """What a driver raises of its own when the network fails."""
+        """As drivers define for failures of the network."""
 
     def info(self, path, **options):
         raise BrokenError("reset by peer")
 
     monkeypatch.setattr("fsspec.implementations.local.LocalFileSystem.info", info)
     with pytest.raises(TemporaryError, match="BrokenError: reset by peer"):
-        filesystem.look(str(mirror))
+        FilesystemStore(mirror).stat()
 
 
 @pytest.mark.parametrize(
@@ -144,9 +144,9 @@ def test_failures_are_told_apart(mirror, monkeypatch):
     ],
     ids=lambda mistake: mistake[1] if isinstance(mistake, tuple) else type(mistake).__name__,
 )
-def test_a_mistake_is_not_tried_again(mistake):
-    with pytest.raises(PermanentError), filesystem.failures():
-        raise made(mistake)
+def test_permanent_failures_of_drivers(mistake):
+    with pytest.raises(PermanentError), translate_errors():
+        raise make_error(mistake)
 
 
 @pytest.mark.parametrize(
@@ -166,13 +166,13 @@ def test_a_mistake_is_not_tried_again(mistake):
     ],
     ids=lambda failure: failure[1] if isinstance(failure, tuple) else type(failure).__name__,
 )
-def test_what_may_pass_is_tried_again(failure):
-    with pytest.raises(TemporaryError), filesystem.failures():
-        raise made(failure)
+def test_temporary_failures_of_drivers(failure):
+    with pytest.raises(TemporaryError), translate_errors():
+        raise make_error(failure)
 
 
-def made(error):
-    """An error, or one of a driver that may not be installed."""
+def make_error(error):
+    """Return the error; skip if it is of a driver that is not installed."""
     if isinstance(error, Exception):
         return error
     module, name, arguments = error
@@ -180,23 +180,24 @@ def made(error):
     return kind(**arguments) if isinstance(arguments, dict) else kind(*arguments)
 
 
-def test_a_bucket_that_cannot_be_is_said_at_once(monkeypatch):
+def test_an_invalid_bucket_name_is_permanent(monkeypatch):
     pytest.importorskip("s3fs")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     with pytest.raises(PermanentError, match="Invalid bucket name"):
-        filesystem.find("s3://My_Bucket!/x")
+        FilesystemStore("s3://My_Bucket!/x").list()
 
 
-def test_a_name_with_two_colons_is_one_name(memory):
+def test_a_name_with_two_colons_is_not_a_chain(memory):
     memory.pipe("/bucket/a::b.ndjson", b"12345")
-    (found,) = filesystem.find("memory://bucket/a*")
-    with filesystem.receive(found.url, 2, filesystem.look(found.url)) as (version, start, pieces):
-        assert (version.size, start, b"".join(pieces)) == (5, 2, b"345")
+    (listed,) = FilesystemStore("memory://bucket/a*").list()
+    store = FilesystemStore(listed.url)
+    with store.open_range("", 2, store.stat()) as (info, start, chunks):
+        assert (info.size, start, b"".join(chunks)) == (5, 2, b"345")
 
 
 class HostedFileSystem(MemoryFileSystem):
-    """A store whose host and user are no part of its paths, as with FTP."""
+    """A store whose host and user are not part of its paths, as with FTP."""
 
     protocol = "hosted"
     store: ClassVar = {}
@@ -216,19 +217,19 @@ class HostedFileSystem(MemoryFileSystem):
         return {"host": host, "user": user}
 
 
-@pytest.mark.parametrize("place", ["shelf", "shelf/", "shelf/*.bin", "shelf/cat.bin"])
-def test_what_is_found_below_an_address_is_asked_for_there(place):
+@pytest.mark.parametrize("location", ["shelf", "shelf/", "shelf/*.bin", "shelf/cat.bin"])
+def test_listed_urls_keep_host_and_user(location):
     fsspec.register_implementation("hosted", HostedFileSystem, clobber=True)
     HostedFileSystem("host", "me:secret").pipe("/shelf/cat.bin", b"12345")
-    (found,) = filesystem.find(f"hosted://me:secret@host/{place}")
-    assert found.url == "hosted://me:secret@host/shelf/cat.bin"
-    assert filesystem.look(found.url).size == 5
+    (listed,) = FilesystemStore(f"hosted://me:secret@host/{location}").list()
+    assert listed.url == "hosted://me:secret@host/shelf/cat.bin"
+    assert FilesystemStore(listed.url).stat().size == 5
 
 
-def test_an_error_of_the_reader_is_not_taken_for_one_of_the_mirror(mirror):
+def test_an_error_of_the_caller_is_not_translated(mirror):
     def read() -> None:
-        with filesystem.receive(str(mirror / "full" / NAME), 0, None) as (_, _, pieces):
-            next(pieces)
+        with FilesystemStore(mirror).open_range(f"full/{NAME}") as reader:
+            next(reader.chunks)
             raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
@@ -241,14 +242,37 @@ def test_a_missing_file_is_named(data_home, mirror):
 
 
 @pytest.mark.parametrize(("scheme", "driver"), [("gs", "gcsfs"), ("s3", "s3fs")])
-def test_a_missing_driver_says_what_to_install(data_home, scheme, driver):
+def test_a_missing_driver_names_the_extra_to_install(data_home, scheme, driver):
     if importlib.util.find_spec(driver):
         pytest.skip(f"{driver} is installed")
     with pytest.raises(UsageError, match=r"pip install \"quickdraw-kit\[cloud\]\""):
         get(data_home, f"{scheme}://bucket")
 
 
-def test_checksums_of_a_store_are_read():
-    assert filesystem._hexadecimal("n03x6A==") == "9f4df1e8"
-    assert filesystem._hexadecimal(None) is None
-    assert filesystem._hexadecimal("not base64!") is None
+class GoogleFileSystem(MemoryFileSystem):
+    """A store that describes its files as Google Cloud Storage does."""
+
+    protocol = "googlelike"
+    store: ClassVar = {}
+    details: ClassVar = {}
+
+    def info(self, path, **options):
+        return super().info(path, **options) | self.details
+
+
+@pytest.mark.parametrize(
+    ("crc32c", "expected"), [("n03x6A==", "9f4df1e8"), (None, None), ("not base64!", None)]
+)
+def test_checksums_that_a_store_names(crc32c, expected):
+    fsspec.register_implementation("googlelike", GoogleFileSystem, clobber=True)
+    GoogleFileSystem.details.update(crc32c=crc32c, generation=17, etag="CJ17=")
+    store = FilesystemStore("googlelike://shelf")
+    store.put("cat.bin", b"12345")
+    info = store.stat("cat.bin")
+    assert (info.crc32c, info.generation, info.etag) == (expected, "17", "CJ17=")
+
+
+def test_a_chain_of_file_systems(memory):
+    store = FilesystemStore("simplecache::memory://bucket/full/simplified")
+    assert [info.name for info in store.list()] == ["hot air balloon.ndjson"]
+    assert store.get("hot air balloon.ndjson") == content(SIZE)
