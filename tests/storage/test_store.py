@@ -13,8 +13,8 @@ from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.prepare.pipeline import prepare
 from quickdraw_kit.shards.read.dataset import open_shards
 from quickdraw_kit.shards.verify import verify
-from quickdraw_kit.storage.hashing import FileEntry
 from quickdraw_kit.storage.filesystem import FilesystemStore
+from quickdraw_kit.storage.hashing import FileEntry
 from quickdraw_kit.storage.retry import NotFoundError, RetryPolicy, TemporaryError
 from quickdraw_kit.storage.store import RetryingStore, open_store
 from quickdraw_kit.synthetic.generator import write_sample
@@ -82,7 +82,9 @@ def test_downloads_are_verified_and_can_be_stopped(bucket, tmp_path):
     with pytest.raises(QuickdrawError, match=r"a\.bin: stopped"):
         store.download(entry_of("a.bin", b"whole"), tmp_path / "b.bin", stop)
     assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]
-    store.download(entry_of("a.bin", b"whole"), tmp_path / "b.bin")  # only that download was stopped
+    store.download(
+        entry_of("a.bin", b"whole"), tmp_path / "b.bin"
+    )  # only that download was stopped
 
 
 def test_a_store_without_a_manifest_is_not_a_data_set(bucket, tmp_path):
