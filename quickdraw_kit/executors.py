@@ -98,9 +98,9 @@ def translate_broken_pool() -> Iterator[None]:
         yield
     except BrokenExecutor as error:
         raise QuickdrawError(
-            f"a worker died, perhaps because memory ran out ({_first_line(error)}). Finished work "
-            "is kept: run the same command again to continue, with fewer workers if it fails "
-            "again. (In a script, the call must be under `if __name__ == '__main__':`.)"
+            f"a worker died, perhaps because memory ran out: {_first_line(error).rstrip('.')}. "
+            "Finished work is kept: run the same command again to continue, with fewer workers if "
+            "it fails again. (In a script, the call must be under `if __name__ == '__main__':`.)"
         ) from error
 
 

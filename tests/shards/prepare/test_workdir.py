@@ -1,9 +1,10 @@
-"""One run at a time in a folder, and nothing is removed that is not its own or asked for."""
+"""One run at a time in a folder, and no file is removed that is not its own or was asked for."""
 
 import itertools
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
@@ -11,22 +12,16 @@ from filelock import FileLock
 from quickdraw_kit.errors import DataError, QuickdrawError, UsageError
 from quickdraw_kit.shards.filters import Filters
 from quickdraw_kit.shards.manifest import load_manifest
-from quickdraw_kit.shards.prepare import extract as collect
-from quickdraw_kit.shards.prepare import intake
-from quickdraw_kit.shards.prepare import workdir as module
 from quickdraw_kit.shards.prepare.pipeline import prepare
-from quickdraw_kit.shards.prepare.workdir import drop
+from quickdraw_kit.shards.prepare.workdir import WorkDir
 from quickdraw_kit.shards.verify import verify
 from quickdraw_kit.synthetic.generator import write_sample
-
-
-class Killed(BaseException):
-    """Ends a run as a kill does."""
+from tests.shards.hooks import Killed, kill_at_merge
 
 
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("claim")
+    folder = tmp_path_factory.mktemp("workdir")
     write_sample(folder / "sun", drawings=60, categories=["sun"])
     write_sample(folder / "star", drawings=60, categories=["star"])
     return folder
@@ -50,36 +45,36 @@ def test_no_trace_is_left_of_a_run_that_ended_or_was_refused(samples, tmp_path):
     assert sorted(path.name for path in out.iterdir()) == before
 
 
-def test_a_finished_data_set_whose_work_folder_is_not_quite_gone_is_not_replaced(samples, tmp_path):
-    """Killed at each step of clearing up: nobody else's data set goes without being told to."""
-    kept = 0
+def test_a_finished_data_set_whose_workdir_is_half_cleared_is_not_replaced(samples, tmp_path):
+    """Killed at each step of `WorkDir.clear`: another data set needs overwrite."""
+    killed = 0
     for step in itertools.count():
         out = tmp_path / str(step)
-        left = [step]
+        steps_left = [step]
 
-        def dies(call, left=left):
-            def format_count(*arguments, **options):
-                left[0] -= 1
-                if left[0] < 0:
+        def dies(call, steps_left=steps_left):
+            def wrapper(*arguments, **options):
+                steps_left[0] -= 1
+                if steps_left[0] < 0:
                     raise Killed
                 return call(*arguments, **options)
 
-            return format_count
+            return wrapper
 
         with pytest.MonkeyPatch.context() as patch:
-            clear = module._clear
+            clear = WorkDir.clear
 
-            def clear_and_die(work, clear=clear, dies=dies, patch=patch):
+            def clear_and_die(workdir, clear=clear, dies=dies, patch=patch):
                 patch.setattr(shutil, "rmtree", dies(shutil.rmtree))
-                patch.setattr(module.Path, "unlink", dies(module.Path.unlink))
-                patch.setattr(module.Path, "rmdir", dies(module.Path.rmdir))
-                clear(work)
+                patch.setattr(Path, "unlink", dies(Path.unlink))
+                patch.setattr(Path, "rmdir", dies(Path.rmdir))
+                clear(workdir)
 
-            patch.setattr(module, "_clear", clear_and_die)
+            patch.setattr(WorkDir, "clear", clear_and_die)
             try:
                 run(samples / "sun", out)
             except Killed:
-                kept += 1
+                killed += 1
             else:
                 break
         assert verify(out).ok
@@ -90,73 +85,117 @@ def test_a_finished_data_set_whose_work_folder_is_not_quite_gone_is_not_replaced
         assert not (out / ".prepare").exists()
         run(samples / "star", out, overwrite=True)
         assert words(out) == ("star",)
-    assert kept >= 4
+    assert killed >= 4
 
 
-def test_a_data_set_that_came_between_the_look_and_the_lock_stays(samples, tmp_path, monkeypatch):
-    out = tmp_path / "out"
-    locked = module._locked
-    turns = iter([True])
+def test_an_overwrite_that_was_killed_while_it_cleared_is_not_resumed(samples, tmp_path):
+    """Killed at each removal: neither plan continues from files that are half gone."""
+    killed = 0
+    for step in itertools.count():
+        out = tmp_path / str(step)
+        with pytest.raises(Killed):
+            run(samples / "sun", out, progress=kill_at_merge)
+        removals_left = [step]
+        unlink = Path.unlink
 
-    def late(work):
-        if next(turns, False):
+        def unlink_or_die(path, *arguments, removals_left=removals_left, unlink=unlink, **options):
+            removals_left[0] -= 1
+            if removals_left[0] < 0:
+                raise Killed
+            unlink(path, *arguments, **options)
+
+        def rmtree(folder, **options):
+            for path in Path(folder).rglob("*"):
+                path.unlink()
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Path, "unlink", unlink_or_die)
+            patch.setattr(shutil, "rmtree", rmtree)
+            try:
+                run(samples / "star", out, overwrite=True, progress=kill_at_merge)
+            except Killed:
+                killed += 1
+        if removals_left[0] >= 0:
+            break
+        try:
             run(samples / "sun", out)
-        return locked(work)
+        except UsageError as error:  # it had cleared everything, and begun the other run
+            assert "unfinished run that differs" in str(error)
+            run(samples / "sun", out, overwrite=True)
+        assert words(out) == ("sun",)
+        assert verify(out).ok
+    assert killed >= 4
 
-    monkeypatch.setattr(module, "_locked", late)
+
+def test_a_data_set_that_is_finished_just_before_the_lock_stays(samples, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    lock = WorkDir.lock
+    first_time = iter([True])
+
+    def lock_late(workdir):
+        if next(first_time, False):
+            run(samples / "sun", out)
+        return lock(workdir)
+
+    monkeypatch.setattr(WorkDir, "lock", lock_late)
     with pytest.raises(UsageError, match="holds another data set"):
         run(samples / "star", out)
     assert words(out) == ("sun",)
     assert verify(out).ok
 
 
-def test_the_lock_is_held_until_the_work_is_cleared(samples, tmp_path, monkeypatch):
+def test_the_lock_is_held_until_the_workdir_is_cleared(samples, tmp_path, monkeypatch):
     out = tmp_path / "out"
-    clear, told = module._clear, []
+    clear, refused = WorkDir.clear, []
 
-    def clear_while_another_comes(work):
-        clear(work)
+    def clear_while_another_run_starts(workdir):
+        clear(workdir)
         with pytest.raises(QuickdrawError, match="another run is writing into"):
             run(samples / "star", out, overwrite=True)
-        told.append(True)
+        refused.append(True)
 
-    monkeypatch.setattr(module, "_clear", clear_while_another_comes)
+    monkeypatch.setattr(WorkDir, "clear", clear_while_another_run_starts)
     run(samples / "sun", out)
-    assert told
+    assert refused
     assert verify(out).ok
     assert sorted(path.name for path in out.iterdir() if path.name.startswith(".")) == []
 
 
-def test_who_comes_while_the_folder_of_the_lock_goes_makes_another(tmp_path, monkeypatch):
-    acquire, turns = FileLock.acquire, iter([True])
+def test_a_run_that_starts_while_the_workdir_is_removed_makes_a_new_one(tmp_path, monkeypatch):
+    acquire, first_time = FileLock.acquire, iter([True])
+    workdir = WorkDir(tmp_path)
 
-    def late(self, *arguments, **options):
-        if next(turns, False):
-            shutil.rmtree(tmp_path / "work")
+    def acquire_late(self, *arguments, **options):
+        if next(first_time, False):
+            shutil.rmtree(workdir.path)
         return acquire(self, *arguments, **options)
 
-    monkeypatch.setattr(FileLock, "acquire", late)
-    with module._locked(tmp_path / "work"):
-        assert (tmp_path / "work").exists()
-    assert not (tmp_path / "work").exists()
+    monkeypatch.setattr(FileLock, "acquire", acquire_late)
+    with workdir.lock():
+        assert workdir.path.exists()
+    assert not workdir.path.exists()
 
 
-def test_drop_leaves_what_a_run_is_at_work_in(tmp_path):
-    out = tmp_path / "staging"
-    with module._locked(out / ".prepare"):
-        (out / "kept").touch()
-        drop(out)
-        assert (out / "kept").exists()
-    drop(out)
-    assert not out.exists()
-    drop(out)
+def test_a_staging_folder_is_not_removed_while_a_run_uses_it(tmp_path):
+    workdir = WorkDir(tmp_path / "staging")
+    with workdir.lock():
+        (workdir.out / "kept").touch()
+        workdir.remove_with_output()
+        assert (workdir.out / "kept").exists()
+    workdir.remove_with_output()
+    assert not workdir.out.exists()
+    workdir.remove_with_output()
 
 
-def test_an_interrupted_overwrite_ends_with_the_new_one(samples, tmp_path, monkeypatch):
+def test_an_interrupted_overwrite_ends_with_the_new_data_set(samples, tmp_path, monkeypatch):
     out = tmp_path / "out"
     run(samples / "sun", out)
+
+    def die(*_, **__):
+        raise Killed
+
     with monkeypatch.context() as patch:
-        patch.setattr(shutil, "rmtree", lambda *_, **__: (_ for _ in ()).throw(Killed))
+        patch.setattr(shutil, "rmtree", die)
         with pytest.raises(Killed):
             run(samples / "star", out, overwrite=True)
     assert not (out / "manifest.json").exists()
@@ -165,36 +204,37 @@ def test_an_interrupted_overwrite_ends_with_the_new_one(samples, tmp_path, monke
     assert verify(out).ok
 
 
-def test_nothing_goes_on_in_an_executor_when_prepare_has_failed(samples, tmp_path, monkeypatch):
-    """One unit fails while another is slow, and the executor lives on."""
-    begun, may_end, ended = threading.Event(), threading.Event(), threading.Event()
-    work = collect.collect_unit
+def test_no_task_runs_in_an_executor_when_prepare_has_failed(samples, tmp_path):
+    """One chunk fails while another is slow, and the executor lives on."""
+    started, may_end, ended = threading.Event(), threading.Event(), threading.Event()
 
-    def one_fails_one_is_slow(source, unit, **options):
-        if source.word == "sun":
-            begun.wait(20)
+    def run_task(fn, task):
+        if task.source.word == "sun":
+            started.wait(20)
             threading.Timer(0.2, may_end.set).start()
             raise DataError("damaged")
-        begun.set()
+        started.set()
         may_end.wait(20)
-        result = work(source, unit, **options)
+        result = fn(task)
         ended.set()
         return result
 
-    monkeypatch.setattr(intake, "collect_unit", one_fails_one_is_slow)
-    with ThreadPoolExecutor(2) as executor:
+    class Threads(ThreadPoolExecutor):
+        def submit(self, fn, /, task):
+            return super().submit(run_task, fn, task)
+
+    with Threads(2) as executor:
         with pytest.raises(DataError, match="damaged"):
             prepare([samples / "sun", samples / "star"], tmp_path / "out", executor=executor)
-        assert ended.is_set(), "the lock is free while a unit is still being written"
+        assert ended.is_set(), "the lock is free while a chunk is still being written"
 
 
-def test_an_unfinished_run_of_other_settings_is_refused_and_kept(samples, tmp_path, monkeypatch):
+def test_an_unfinished_run_with_other_options_is_refused_and_kept(samples, tmp_path):
     out = tmp_path / "out"
-    with monkeypatch.context() as patch:
-        patch.setattr(module, "_clear", None)
-        patch.setattr("quickdraw_kit.shards.prepare.passes.build_shard", None)
-        with pytest.raises(TypeError):
-            run(samples / "sun", out)
-    with pytest.raises(UsageError, match="unfinished run that differs in its selection"):
+    with pytest.raises(Killed):
+        run(samples / "sun", out, progress=kill_at_merge)
+    with pytest.raises(UsageError, match="unfinished run that differs in its filters"):
         run(samples / "sun", out, filters=Filters(max_per_category=3))
+    with pytest.raises(UsageError, match="unfinished run that differs in its chunk_bytes"):
+        run(samples / "sun", out, chunk_bytes=1000)
     assert run(samples / "sun", out).counts.written == 60
