@@ -46,9 +46,7 @@ def refuse_to_put(self, name, data):
     raise AssertionError(f"{name} is uploaded again")
 
 
-def test_a_finished_data_set_stays_and_another_one_is_refused(
-    s3, sample, tmp_path, monkeypatch
-):
+def test_a_finished_data_set_stays_and_another_one_is_refused(s3, sample, tmp_path, monkeypatch):
     url = f"{s3}/again"
     first = prepare([sample / "sample"], url, options=OPTIONS, data_home=tmp_path, workers=1)
     monkeypatch.setattr(RetryingStore, "put", refuse_to_put)
@@ -73,9 +71,7 @@ def test_a_location_that_cannot_be_written_is_an_error_before_the_work(s3, sampl
     tasks = []
     executor = HookedExecutor(tasks.append)
     with pytest.raises(QuickdrawError, match="no-such-bucket"):
-        prepare(
-            [sample / "sample"], "s3://no-such-bucket/x", data_home=tmp_path, executor=executor
-        )
+        prepare([sample / "sample"], "s3://no-such-bucket/x", data_home=tmp_path, executor=executor)
     assert not tasks
 
 
@@ -153,9 +149,7 @@ def test_killed_while_it_replaces_another(sample, tmp_path, monkeypatch, point, 
     assert not list((tmp_path / "staging").iterdir())
 
 
-def test_the_unfinished_run_of_another_machine_is_not_resumed(
-    sample, tmp_path, monkeypatch
-):
+def test_the_unfinished_run_of_another_machine_is_not_resumed(sample, tmp_path, monkeypatch):
     url, here, elsewhere = "memory://upload/left", tmp_path / "here", tmp_path / "elsewhere"
 
     def run(data_home, **options):
@@ -164,7 +158,9 @@ def test_the_unfinished_run_of_another_machine_is_not_resumed(
         )
 
     kill_at(monkeypatch, lambda: run(elsewhere), "publish")
-    with pytest.raises(UsageError, match="an unfinished run whose work folder is not on this machine"):
+    with pytest.raises(
+        UsageError, match="an unfinished run whose work folder is not on this machine"
+    ):
         run(here)
     run(here, overwrite=True)
     assert content(url, sample / "shards") == files(sample / "shards")
@@ -258,7 +254,9 @@ def test_overwrite_leaves_no_file_of_the_old_data_set(s3, sample, tmp_path):
     url = f"{s3}/twice"
     many = PrepareOptions(rows_per_shard=5)
     prepare([sample / "sample"], url, options=many, data_home=tmp_path, workers=1)
-    prepare([sample / "sample"], url, options=OPTIONS, data_home=tmp_path, workers=1, overwrite=True)
+    prepare(
+        [sample / "sample"], url, options=OPTIONS, data_home=tmp_path, workers=1, overwrite=True
+    )
     store = RetryingStore(url)
     new = files(sample / "shards")
     assert content(url, sample / "shards") == new
