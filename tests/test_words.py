@@ -30,13 +30,13 @@ PAGES = sorted(
 # parts of names, between underscores
 GONE_PARTS = {
     "claim", "dice", "lot", "mend", "mended", "patience_of", "portion", "portions", "room", "rooms",
-    "settle", "settled", "stretch", "stretches", "teller", "told", "unit", "units",
+    "settle", "settled", "stretch", "stretches", "teller", "told",
 }  # fmt: skip
 # whole names
 GONE_NAMES = {
     "few", "find_sources", "fit_to_frame", "follows", "found", "held", "home", "Kind", "KINDS",
     "Layout", "leads", "made", "max_rejects", "mirrors", "own", "Patience", "persist", "Place",
-    "programs", "Selection", "shard_rows", "spare_relu", "Sums", "take_up", "Team", "Tell",
+    "programs", "Selection", "shard_rows", "spare_relu", "Sums", "take_up", "Team", "Tell", "Unit",
     "there", "way", "word_of",
 }  # fmt: skip
 GONE_TEXT = [

@@ -1,15 +1,15 @@
-"""Sixteen int32 side by side as one value of a kernel, and bare addresses.
+"""SIMD for kernels: vectors of sixteen int32, and arrays as bare addresses.
 
-A pixel row is sampled on fifteen lines. All that is done to one line is done to the fifteen of
-them, so they travel together: the crossings of an edge with a whole pixel row are computed, sorted
-and summed by a handful of vector instructions. The compiler does not find these by itself (it
-unrolls a loop of sixteen turns before it looks for vectors), so they are spelled out here, one
-operation a function, in the vector types of LLVM, which fits them to the registers of any machine.
-Integers and single roundings only: the bits do not depend on the machine.
+A pixel row is sampled on fifteen lines, and every operation is the same for all of them. So a
+vector holds all lines: the crossings of an edge with a pixel row are computed, sorted and summed by
+a handful of vector instructions. The compiler does not find these by itself (it unrolls a loop of
+sixteen iterations before it vectorizes), so each operation is a function here that emits the
+vector types of LLVM, which maps them to the registers of any machine. Only integers and
+single roundings: the bits do not depend on the machine.
 
-The inner loops see the memory they work in by its addresses. An array is counted each time a
-function takes it, and each of its indices is looked at for whether it counts from the end; both
-together cost more than the rendering.
+Inner loops see arrays as addresses, because numba counts a reference whenever a function takes an
+array, and checks whether each index counts from the end; both together cost more than rendering.
+Nothing checks bounds then: `Workspace` must be large enough.
 """
 
 from collections.abc import Callable
@@ -23,19 +23,19 @@ __all__ = [
     "LANES",
     "addresses",
     "crossings",
-    "highest",
-    "larger",
     "leading_zeros",
     "load",
-    "lowest",
+    "max_lane",
+    "maximum",
+    "min_lane",
+    "minimum",
     "minus",
     "plus",
-    "smaller",
     "splat",
     "store",
-    "total",
+    "sum_lanes",
     "trailing_zeros",
-    "unless",
+    "zero_where_equal",
 ]
 
 LANES = 16
@@ -47,7 +47,7 @@ _ZERO = ir.Constant(_VECTOR, [0] * LANES)
 
 
 class Lanes(types.Type):
-    """The type of the sixteen, known to kernels only."""
+    """The type of a vector of sixteen int32; it exists in kernels only."""
 
     def __init__(self) -> None:
         super().__init__(name="Lanes")
@@ -58,40 +58,40 @@ _LANES = Lanes()
 
 @register_model(Lanes)
 class _LanesModel(models.PrimitiveModel):
-    def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, _VECTOR)  # type: ignore[no-untyped-call]
+    def __init__(self, manager: Any, lanes: Any) -> None:
+        super().__init__(manager, lanes, _VECTOR)  # type: ignore[no-untyped-call]
 
 
 def _operation(emit: Callable[..., Any]) -> Callable[..., Any]:
-    """Declare an operation of kernels; what it takes and returns is numba's matter."""
+    """Declare a function that kernels can call; numba infers the types."""
     return cast("Callable[..., Any]", intrinsic(emit))
 
 
 @_operation
 def addresses(typing: Any, workspace: Any) -> Any:
-    """Turn a named tuple of arrays into one of their addresses. The caller keeps the arrays."""
+    """Turn a named tuple of arrays into their addresses; the caller keeps the arrays alive."""
     pointers = [types.CPointer(array.dtype) for array in workspace.types]  # type: ignore[no-untyped-call]
-    kind = types.NamedTuple(pointers, workspace.instance_class)  # type: ignore[no-untyped-call]
+    tuple_type = types.NamedTuple(pointers, workspace.instance_class)  # type: ignore[no-untyped-call]
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         arrays = cgutils.unpack_tuple(builder, arguments[0])  # type: ignore[no-untyped-call]
         return context.make_tuple(
             builder,
-            kind,
+            tuple_type,
             [
-                context.make_array(array_kind)(context, builder, array).data
-                for array_kind, array in zip(signature.args[0].types, arrays, strict=True)
+                context.make_array(array_type)(context, builder, array).data
+                for array_type, array in zip(signature.args[0].types, arrays, strict=True)
             ],
         )
 
-    return kind(workspace), emit
+    return tuple_type(workspace), emit
 
 
 def _vector_at(builder: Any, address: Any, index: Any) -> Any:
     return builder.bitcast(builder.gep(address, [index]), _VECTOR.as_pointer())
 
 
-def _in_all(builder: Any, value: Any, vector: Any) -> Any:
+def _broadcast(builder: Any, value: Any, vector: Any) -> Any:
     empty = ir.Constant(vector, ir.Undefined)
     first = builder.insert_element(empty, value, _I32(0))
     return builder.shuffle_vector(first, empty, _ZERO)
@@ -123,12 +123,12 @@ def splat(typing: Any, value: Any) -> Any:
     """Return an integer in all lanes."""
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return _in_all(builder, builder.trunc(arguments[0], _I32), _VECTOR)
+        return _broadcast(builder, builder.trunc(arguments[0], _I32), _VECTOR)
 
     return _LANES(types.int64), emit
 
 
-def _lane_by_lane(operation: Callable[..., Any], doc: str) -> Callable[..., Any]:
+def _elementwise(operation: Callable[..., Any], doc: str) -> Callable[..., Any]:
     @_operation
     def function(typing: Any, a: Any, b: Any) -> Any:
         def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -140,23 +140,23 @@ def _lane_by_lane(operation: Callable[..., Any], doc: str) -> Callable[..., Any]
     return function
 
 
-plus = _lane_by_lane(lambda builder, a, b: builder.add(a, b), "Return `a + b`.")
-minus = _lane_by_lane(lambda builder, a, b: builder.sub(a, b), "Return `a - b`.")
-smaller = _lane_by_lane(
+plus = _elementwise(lambda builder, a, b: builder.add(a, b), "Return `a + b`.")
+minus = _elementwise(lambda builder, a, b: builder.sub(a, b), "Return `a - b`.")
+minimum = _elementwise(
     lambda builder, a, b: builder.select(builder.icmp_signed("<", a, b), a, b),
     "Return the smaller of `a` and `b`.",
 )
-larger = _lane_by_lane(
+maximum = _elementwise(
     lambda builder, a, b: builder.select(builder.icmp_signed(">", a, b), a, b),
     "Return the larger of `a` and `b`.",
 )
-unless = _lane_by_lane(
+zero_where_equal = _elementwise(
     lambda builder, a, b: builder.select(builder.icmp_signed("==", a, b), _ZERO, a),
     "Return `a`, or 0 where it is `b`.",
 )
 
 
-def _over_all_lanes(name: str, doc: str) -> Callable[..., Any]:
+def _reduction(name: str, doc: str) -> Callable[..., Any]:
     @_operation
     def function(typing: Any, a: Any) -> Any:
         def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -173,22 +173,22 @@ def _over_all_lanes(name: str, doc: str) -> Callable[..., Any]:
     return function
 
 
-total = _over_all_lanes("add", "Return the sum of the lanes.")
-lowest = _over_all_lanes("smin", "Return the smallest of the lanes.")
-highest = _over_all_lanes("smax", "Return the largest of the lanes.")
+sum_lanes = _reduction("add", "Return the sum of the lanes.")
+min_lane = _reduction("smin", "Return the smallest of the lanes.")
+max_lane = _reduction("smax", "Return the largest of the lanes.")
 
 
 @_operation
-def crossings(typing: Any, base: Any, slope: Any, place: Any, bits: Any, old: Any) -> Any:
+def crossings(typing: Any, base: Any, slope: Any, offset: Any, bits: Any, old: Any) -> Any:
     """Return `floor(base + slope * (place + 512 * lane))` in the lanes that have their bit set.
 
     It must not be negative there. The other lanes keep the old value.
     """
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        base, slope, place = (_in_all(builder, value, _DOUBLES) for value in arguments[:3])
-        place = builder.fadd(place, ir.Constant(_DOUBLES, [512.0 * i for i in range(LANES)]))
-        x = builder.fptosi(builder.fadd(base, builder.fmul(slope, place)), _VECTOR)
+        base, slope, offset = (_broadcast(builder, value, _DOUBLES) for value in arguments[:3])
+        offset = builder.fadd(offset, ir.Constant(_DOUBLES, [512.0 * i for i in range(LANES)]))
+        x = builder.fptosi(builder.fadd(base, builder.fmul(slope, offset)), _VECTOR)
         bits = builder.trunc(arguments[3], ir.IntType(LANES))
         chosen = builder.bitcast(bits, ir.VectorType(ir.IntType(1), LANES))
         return builder.select(chosen, x, arguments[4])

@@ -1,7 +1,7 @@
-"""Areas of a pixel row, and how they are blended into the bitmap.
+"""Areas of a pixel row, and blending them into the bitmap.
 
-The area of a pixel is counted in 1/7680: fifteen lines of 512. An area to the right of an edge is
-written as differences from pixel to pixel, so that an edge touches only the pixels it goes through.
+The unit of area is 1/7680 of a pixel: fifteen lines of 512. The area to the right of an edge is
+stored as differences from pixel to pixel, so an edge changes only the pixels that it crosses.
 """
 
 from typing import Any
@@ -21,14 +21,13 @@ Area = npt.NDArray[np.int32]
 def trapezoid(
     area: Area, x: int, y: int, dx: int, dy: int, head: int, sign: int, c0: int, c1: int
 ) -> tuple[int, int]:
-    """Add or take away what lies right of an edge through a whole pixel row.
+    """Add (sign 1) or subtract (sign -1) the area to the right of an edge that spans a pixel row.
 
-    The edge leads from (x, y) down by (dx, dy); `head` is the row's first line, and the polygon
-    reaches from pixel c0 to before c1. Returns the first and the last pixel that the edge is in.
-    Its ends are found from the first line's middle by a step back of half a line, whose quotient
-    and remainder are halved one by one; the part of the row's height in each pixel is rounded down
-    to whole lines.
+    The edge goes from (x, y) down by (dx, dy); `head` is the first line of the row, and the polygon
+    covers the pixels c0 to c1 (excluded). Returns the first and the last pixel of the edge.
     """
+    # the ends of the edge: cairo steps back half a line from the middle of the first line, and
+    # halves quotient and remainder separately; the result is not the correctly rounded one
     whole = 2 * LINES * dy
     step = abs(256 * dx) // (LINES * dy)
     back = step >> 1
@@ -41,9 +40,12 @@ def trapezoid(
         q1, r1, q2, r2 = q2, r2, q1, r1
     first, last = q1 >> 8, q2 >> 8
     f1, f2 = q1 & 255, q2 & 255
+
     if first == last:
         _cell(area, first, sign * LINES, sign * LINES * (f1 + f2), c0, c1)
         return first, last
+
+    # the height in each pixel is rounded down to whole lines, from the left end of the edge
     run = (q2 - q1) * whole + (r2 - r1)
     reached = (((first + 1) * 256 - q1) * whole - r1) * LINES
     done = reached // run
@@ -65,7 +67,7 @@ def _split(numerator: int, denominator: int, more: int) -> tuple[int, int]:
 
 @kernel
 def _cell(area: Area, i: int, height: int, uncovered: int, c0: int, c1: int) -> None:
-    """Add to one pixel: only the height, left of the polygon, and nothing right of it."""
+    """Add to one pixel; left of the polygon only the height counts, right of it nothing does."""
     if i < c0:
         area[c0] += np.int32(512 * height)
     elif i < c1:
@@ -83,7 +85,7 @@ def blend(area: Area, canvas: Area, row: int, low: int, high: int) -> None:
 
 @kernel
 def blend_sums(area: Area, canvas: Area, row: int, low: int, high: int, c0: int, c1: int) -> None:
-    """Blend areas written as differences, and clear them; see `trapezoid` for c0 and c1."""
+    """Blend areas that are stored as differences, and clear them; see `trapezoid` for c0, c1."""
     covered = 0
     for c in range(max(low, c0), min(high + 2, c1)):
         covered += area[c]
@@ -94,7 +96,7 @@ def blend_sums(area: Area, canvas: Area, row: int, low: int, high: int, c0: int,
 
 @kernel
 def _over(old: Any, area: Any) -> Any:
-    """Lay white over a grey level, in eight bits."""
+    """Blend white over a gray level, in eight bits."""
     alpha = ((17 * area + 256) >> 9) & 255
     left = old * (255 - alpha) + 127
     return np.int32(alpha + ((left + (left >> 8)) >> 8))

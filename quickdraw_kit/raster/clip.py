@@ -1,7 +1,7 @@
-"""Edges of a polygon, cut where they leave the bitmap.
+"""Edges of a polygon, clipped to the bitmap.
 
-What lies left or right of the bitmap still decides how often a point in it is wound round, so it
-becomes a piece of the bitmap's own side. Where the cut is made is rounded to the grid.
+What is left or right of the bitmap still counts for the winding number inside it, so it becomes an
+edge along the border. The position of a cut is rounded to the grid.
 """
 
 import numpy as np
@@ -12,9 +12,8 @@ from quickdraw_kit.raster.workspace import LINES
 
 __all__ = ["BOTTOM", "DIRECTION", "DX", "DY", "TOP", "X", "Y", "clip"]
 
-X, Y, DX, DY, TOP, BOTTOM, DIRECTION = range(
-    7
-)  # columns of an edge; top and bottom are sample lines
+# columns of an edge; top and bottom are sample lines
+X, Y, DX, DY, TOP, BOTTOM, DIRECTION = range(7)
 
 Edges = npt.NDArray[np.int64]
 
@@ -23,15 +22,17 @@ Edges = npt.NDArray[np.int64]
 def clip(
     edges: Edges, n: int, extent: Edges, x1: int, y1: int, x2: int, y2: int, limit: int
 ) -> int:
-    """Add an edge, or the up to three that it becomes; return how many there are.
+    """Add an edge, or the up to three edges that it becomes; return the number of edges.
 
-    `extent` grows to hold all x; the limit is the side of the bitmap, in grid units.
+    `extent` grows to hold every x; `limit` is the side of the bitmap in grid units.
     """
     if y1 == y2:
         return n
     direction = 1
     if y1 > y2:
         x1, y1, x2, y2, direction = x2, y2, x1, y1, -1
+
+    # entirely on one side: one edge, as it is or along the border
     top, bottom = max(y1, 0), min(y2, limit)
     if top >= bottom:
         return n
@@ -42,6 +43,9 @@ def clip(
         return _add(edges, n, extent, 0, top, 0, bottom, top, bottom, direction)
     if low >= limit:
         return _add(edges, n, extent, limit, top, limit, bottom, top, bottom, direction)
+
+    # the part before the border that the edge crosses first; a rounded cut that is still outside
+    # moves by one
     near, far = (0, limit) if x1 <= x2 else (limit, 0)
     if min(near, far) <= x1 <= max(near, far):
         cut = top
@@ -53,6 +57,8 @@ def clip(
     if top < cut:
         n = _add(edges, n, extent, near, top, near, cut, top, cut, direction)
         top = cut
+
+    # the part after the border that it crosses last
     if min(near, far) <= x2 <= max(near, far):
         cut = bottom
     else:
@@ -63,6 +69,7 @@ def clip(
     if bottom > cut:
         n = _add(edges, n, extent, far, cut, far, bottom, cut, bottom, direction)
         bottom = cut
+
     if top != bottom:
         n = _add(edges, n, extent, x1, y1, x2, y2, top, bottom, direction)
     return n
@@ -102,6 +109,8 @@ def _add(
     for x in (_x_at(x1, y1, x2, y2, top), _x_at(x1, y1, x2, y2, bottom)):
         extent[0] = min(extent[0], x)
         extent[1] = max(extent[1], x)
+
+    # an edge between two sample lines crosses none of them
     first, last = (top * LINES + 128) >> 8, (bottom * LINES + 128) >> 8
     if first == last:
         return n

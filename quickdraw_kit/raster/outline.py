@@ -1,8 +1,8 @@
-"""From segments to the polygon round a stroke, on the fixed-point grid.
+"""From segments to the polygon around a stroke, on the fixed-point grid.
 
-The pen's left and right edge are led along the segments. On the outer side of a turn, and at both
-ends, they go round the pen's vertices; on the inner side they go through the point itself. Both
-sides and the ends make one polygon, which may cross itself; what it winds round is the stroke.
+The polygon follows the left and the right side of the segments. On the outer side of a turn, and at
+both ends, it follows the vertices of the pen (a fan); on the inner side it passes through the point
+itself. It may cross itself: the stroke is where its winding number is not zero.
 """
 
 from quickdraw_kit.kernels import kernel
@@ -14,11 +14,11 @@ __all__ = ["outline"]
 
 @kernel
 def outline(a: int, b: int, grid: Grid, pen: Pen, workspace: Workspace) -> tuple[int, int, int]:
-    """Walk round the stroke that is points a to before b.
+    """Build the polygon of the stroke with points a to b (excluded).
 
-    Returns how many vertices there are (the first is repeated behind them), the position at which
-    the left side and the cap of the end are done, and the one at which the right side is, which is
-    walked backwards.
+    Returns the number of vertices (the first one is repeated after them), the index where the left
+    side and the end cap are complete, and the index where the right side is, which is added in
+    reverse.
     """
     x, y, vx, vy, rx, ry = (
         workspace.x,
@@ -29,6 +29,8 @@ def outline(a: int, b: int, grid: Grid, pen: Pen, workspace: Workspace) -> tuple
         workspace.ry,
     )
     opposite = grid.sectors // 2
+
+    # one point: a dot, two half turns around the pen
     if b - a == 1:
         n = _cap(a, grid.east + opposite, grid.east, 0, grid, pen, workspace)
         vx[n], vy[n] = x[a], y[a] + grid.reach
@@ -37,6 +39,8 @@ def outline(a: int, b: int, grid: Grid, pen: Pen, workspace: Workspace) -> tuple
         n += 1
         vx[n], vy[n] = vx[0], vy[0]
         return n, n, n
+
+    # left and right side grow together, because a turn adds to both
     to_x, to_y = int(x[a]), int(y[a])
     side_x, side_y = int(workspace.side_x[a]), int(workspace.side_y[a])
     vx[0], vy[0] = to_x + side_x, to_y + side_y
@@ -49,9 +53,13 @@ def outline(a: int, b: int, grid: Grid, pen: Pen, workspace: Workspace) -> tuple
         if i > a:
             last_x, last_y = side_x, side_y
             side_x, side_y = int(workspace.side_x[i]), int(workspace.side_y[i])
+
+            # a U-turn counts as a right turn in one half of the directions and as a left turn in
+            # the other, as in cairo
             turn = last_dy * dx - dy * last_dx
             right = turn < 0 or (turn == 0 and (last_dx > 0 or (last_dx == 0 and last_dy > 0)))
             fan = (side_x != last_x or side_y != last_y) and _in_reach(at_x, at_y, grid)
+
             if right:
                 if fan:
                     v = int(pen.start[workspace.sector[i - 1]])
@@ -84,6 +92,8 @@ def outline(a: int, b: int, grid: Grid, pen: Pen, workspace: Workspace) -> tuple
         rx[m], ry[m] = to_x - side_x, to_y - side_y
         n += 1
         m += 1
+
+    # the end cap continues the left side; then back along the right side, and the start cap
     sector = int(workspace.sector[b - 2])
     n = _cap(b - 1, sector, (sector + opposite) % grid.sectors, n, grid, pen, workspace)
     left_done = n
@@ -99,24 +109,35 @@ def outline(a: int, b: int, grid: Grid, pen: Pen, workspace: Workspace) -> tuple
 
 @kernel
 def _in_reach(x: int, y: int, grid: Grid) -> bool:
-    """Whether the pen at a point may leave a trace in the bitmap."""
+    """Whether the pen at a point can touch the bitmap."""
     return grid.low <= x <= grid.high and grid.low <= y <= grid.high
 
 
 @kernel
-def _cap(i: int, come: int, go: int, n: int, grid: Grid, pen: Pen, workspace: Workspace) -> int:
-    """Go round the end of a stroke; return how many vertices there are now."""
+def _cap(
+    i: int, from_sector: int, to_sector: int, n: int, grid: Grid, pen: Pen, workspace: Workspace
+) -> int:
+    """Add the cap at one end of a stroke; return the number of vertices."""
     x, y = int(workspace.x[i]), int(workspace.y[i])
-    return _fan(x, y, come, go, n, grid, pen, workspace) if _in_reach(x, y, grid) else n
+    return (
+        _fan(x, y, from_sector, to_sector, n, grid, pen, workspace) if _in_reach(x, y, grid) else n
+    )
 
 
 @kernel
 def _fan(
-    x: int, y: int, come: int, go: int, n: int, grid: Grid, pen: Pen, workspace: Workspace
+    x: int,
+    y: int,
+    from_sector: int,
+    to_sector: int,
+    n: int,
+    grid: Grid,
+    pen: Pen,
+    workspace: Workspace,
 ) -> int:
-    """Go round the pen to the left, from one direction to another."""
-    v = int(pen.start[grid.sectors + come])
-    stop = int(pen.stop[(grid.vertices + v) * grid.sectors + go])
+    """Add a fan to the left, from one sector to another; return the number of vertices."""
+    v = int(pen.start[grid.sectors + from_sector])
+    stop = int(pen.stop[(grid.vertices + v) * grid.sectors + to_sector])
     while v != stop:
         workspace.vx[n], workspace.vy[n] = x + pen.x[v], y + pen.y[v]
         n += 1

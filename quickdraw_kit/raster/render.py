@@ -1,10 +1,10 @@
 """`rasterize`: drawings to bitmaps, byte for byte as cairo draws them.
 
-A stroke goes through four steps, each a module: its points are put on the fixed-point grid and made
-segments (`segments`), the pen is led round them (`outline`), and the polygon becomes coverage that
-is blended into the bitmap, the quick way (`coverage`) or, seldom, the long one (`scan`). They are
-compiled into one kernel over blocks of drawings, which works in memory made once (`room`) and holds
-no lock on the interpreter, so that threads share the drawings among them.
+A stroke goes through four steps, each in a module of its own: its points are rounded to the
+fixed-point grid and become segments (`segments`), the pen is moved along them (`outline`), and the
+polygon becomes coverage that is blended into the bitmap, on the fast path (`coverage`) or, rarely,
+on the scanline path (`scan`). They are compiled into one kernel over blocks of drawings. It
+allocates nothing (`workspace`) and releases the GIL, so threads can share the drawings.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +20,7 @@ from quickdraw_kit.raster.coverage import cover
 from quickdraw_kit.raster.outline import outline
 from quickdraw_kit.raster.pen import Grid, Pen, make_pen
 from quickdraw_kit.raster.scan import scan
-from quickdraw_kit.raster.segments import place, sides, straighten
+from quickdraw_kit.raster.segments import left_offsets, merge_collinear, to_grid
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.raster.workspace import Workspace, make_workspace
 from quickdraw_kit.strokes.batch import DrawingBatch
@@ -29,8 +29,8 @@ from quickdraw_kit.strokes.normalize import normalize
 __all__ = ["rasterize"]
 
 _OFFICIAL = RasterStyle()
-_BLOCK = 64  # drawings: what they take stays in the nearest cache
-_PART = 8192  # drawings of which a copy of the coordinates is made at once
+_BLOCK = 64  # drawings per block, so that the workspace stays in the L1 and L2 caches
+_RANGE = 8192  # drawings whose coordinates are converted to float32 at once
 
 
 def rasterize(
@@ -45,14 +45,14 @@ def rasterize(
     Parameters
     ----------
     batch : DrawingBatch
-        Simplified drawings are rendered as they are; real-valued ones are first fitted to the
-        256 x 256 frame. What lies outside the bitmap is cut off.
+        Simplified drawings are rendered as they are; real-valued ones are normalized to the
+        256 x 256 frame first. What is outside the bitmap is clipped.
     style : RasterStyle
         Side, pen and margin.
     threads : int
-        Threads to share the drawings among; the bytes do not depend on it.
+        Number of threads. The bytes do not depend on it.
     out : ndarray of uint8, shape (drawings, side, side), optional
-        Where to render to, writable and C-contiguous; it is overwritten.
+        Array to render to, writable and C-contiguous. It is overwritten.
 
     Returns
     -------
@@ -68,11 +68,12 @@ def rasterize(
 
     Notes
     -----
-    The recipe is that of the dataset's authors (issue 19 of googlecreativelab/quickdraw-dataset);
-    the arithmetic is that of cairo 1.16, see ``docs/rendering.md``.
+    The recipe is that of the authors of the data set (issue 19 of
+    googlecreativelab/quickdraw-dataset); the arithmetic is that of cairo 1.16.
 
     Examples
     --------
+    >>> from quickdraw_kit import DrawingBatch, rasterize
     >>> batch = DrawingBatch.from_strokes([[([0, 255], [0, 255])]], words=["line"])
     >>> images = rasterize(batch)
     >>> images.shape, images[0, 14, 12:17]
@@ -80,6 +81,7 @@ def rasterize(
     """
     if threads < 1:
         raise UsageError(f"threads is {threads}, expected at least 1")
+
     shape = (len(batch), style.side, style.side)
     if out is None:
         images = np.empty(shape, np.uint8)
@@ -90,17 +92,20 @@ def rasterize(
         )
     else:
         images = out
+
     if batch.is_float:
         _check_finite(batch)
         batch = normalize(batch)
     grid, pen = make_pen(style)
     if len(batch.x) == 0 or grid.vertices == 1:
-        images[:] = 0  # a pen that is thinner than the tolerance leaves no trace
+        images[:] = 0  # a pen thinner than the tolerance draws nothing, as in cairo
         return images
-    bounds = _shares(batch, threads)
+
+    # many more ranges than threads: a few long drawings do not leave the other threads idle
+    bounds = _balanced_ranges(batch, threads)
 
     def render(start: int, stop: int) -> None:
-        _render_part(batch[start:stop], grid, pen, images[start:stop])
+        _render_range(batch[start:stop], grid, pen, images[start:stop])
 
     if threads == 1:
         for start, stop in pairwise(bounds):
@@ -122,19 +127,21 @@ def _check_finite(batch: DrawingBatch) -> None:
         )
 
 
-def _shares(batch: DrawingBatch, threads: int) -> list[int]:
-    """Cut the drawings into stretches of about as many points, several for each thread."""
+def _balanced_ranges(batch: DrawingBatch, threads: int) -> list[int]:
+    """Split the drawings into ranges with about the same number of points, several per thread."""
     points = batch.point_offsets
-    number = max(4 * threads if threads > 1 else 1, -(-len(batch) // _PART))
+    number = max(4 * threads if threads > 1 else 1, -(-len(batch) // _RANGE))
     cuts = np.linspace(0, points[-1], number + 1)[1:-1]
     inner = np.unique(np.searchsorted(points, cuts)).tolist()
     return [0, *(cut for cut in inner if 0 < cut < len(batch)), len(batch)]
 
 
-def _render_part(batch: DrawingBatch, grid: Grid, pen: Pen, images: npt.NDArray[np.uint8]) -> None:
+def _render_range(batch: DrawingBatch, grid: Grid, pen: Pen, images: npt.NDArray[np.uint8]) -> None:
     if len(batch.x) == 0:
         images[:] = 0
         return
+
+    # one workspace for all blocks, sized for the largest one
     blocks = np.append(np.arange(0, len(batch), _BLOCK), len(batch))
     strokes = batch.drawing_offsets[blocks]
     workspace = make_workspace(
@@ -162,22 +169,28 @@ def _render(
 ) -> None:
     pen_at: Pen = addresses(pen)
     at: Workspace = addresses(workspace)
-    stride = grid.side + LANES
+    stride = grid.side + LANES  # a vector store at the last pixel must not reach the next row
+
     for first in range(0, drawings.size - 1, _BLOCK):
         last = min(first + _BLOCK, drawings.size - 1)
-        place(x, y, strokes, drawings, first, last, grid, at)
-        points = straighten(strokes, drawings[first], drawings[last], at)
-        sides(points, grid, pen_at, at)
+        to_grid(x, y, strokes, drawings, first, last, grid, at)
+        points = merge_collinear(strokes, drawings[first], drawings[last], at)
+        left_offsets(points, grid, pen_at, at)
+
         for d in range(first, last):
             for s in range(drawings[d] - drawings[first], drawings[d + 1] - drawings[first]):
                 a, b = at.begin[s], at.begin[s + 1]
                 if a == b:
                     continue
+                # every stroke is blended by itself: where two cross, the antialiased edge of the
+                # first one shows through, as in the official bitmaps
                 n, left, right = outline(a, b, grid, pen_at, at)
                 if at.inside[d - first]:
                     cover(n, left, right, grid.side, at)
                 else:
                     scan(n, left, right, grid.side, 0, at)
+
+            # the canvas is cleared while it is copied, ready for the next drawing
             for r in range(grid.side):
                 row = images[d, r]
                 for c in range(grid.side):

@@ -1,9 +1,9 @@
-"""The long way from a polygon to coverage: line by line, with a list of the edges that are crossed.
+"""The scanline path from a polygon to coverage: line by line, with a list of active edges.
 
-It decides what the quick way (`coverage`) leaves open: which of two edges that begin at one place
-comes first, what becomes of a stroke that leaves the bitmap, and strokes that lie over themselves
-more often than there is room for. Edges stand in the list in the order of their crossings; where
-those are equal, in the order that the merging below gives them, and no other will do.
+It handles what the fast path (`coverage`) does not: two edges that start at the same position,
+strokes that leave the bitmap, and strokes that overlap themselves more often than the slots allow.
+Active edges are in the order of their crossings. Where crossings are equal, they are in the order
+in which cairo merges its lists: the bytes depend on it, so the merge below must stay as it is.
 """
 
 import numpy as np
@@ -27,10 +27,12 @@ def scan(n: int, left: int, right: int, side: int, from_row: int, workspace: Wor
     """Blend a polygon into the canvas, from a row on; see `outline` for left and right."""
     edges = np.empty((3 * n, 7), np.int64)
     extent = np.array([_FAR, -_FAR])
+
+    # edges in cairo's order: left side, end cap, start cap, and the right side forward
     count = 0
     for k in range(n):
         i = k
-        if k >= left:  # then the cap of the first point, and the right side forwards
+        if k >= left:
             i = k - left + right
             if i >= n:
                 i = right - 1 - (i - n)
@@ -39,49 +41,56 @@ def scan(n: int, left: int, right: int, side: int, from_row: int, workspace: Wor
         count = clip(edges, count, extent, x1, y1, x2, y2, side * 256)
     if count == 0:
         return
+
+    # edges by the line that they start at, as linked lists
     c0, c1 = extent[0] >> 8, (extent[1] + 255) >> 8
     starting = np.full(side * LINES + 1, -1, np.int64)
     following = np.empty(count, np.int64)
-    lowest, highest = int(side * LINES), 0
+    first_line, last_line = int(side * LINES), 0
     for e in range(count - 1, -1, -1):
         following[e] = starting[edges[e, TOP]]
         starting[edges[e, TOP]] = e
-        lowest, highest = min(lowest, edges[e, TOP]), max(highest, edges[e, BOTTOM])
-    order = np.empty((3, count), np.int64)
+        first_line, last_line = min(first_line, edges[e, TOP]), max(last_line, edges[e, BOTTOM])
+
+    order = np.empty((3, count), np.int64)  # the active edges, and two scratch rows to merge in
     cell = np.empty(count, np.int64)
     active = 0
-    for row in range(lowest // LINES, (highest + LINES - 1) // LINES):
+    for row in range(first_line // LINES, (last_line + LINES - 1) // LINES):
         head = row * LINES
-        active = _enter(edges, starting[head], following, head, order, active, cell)
+        active = _insert_starting(edges, starting[head], following, head, order, active, cell)
+
+        # a row in which no edge starts, ends or crosses another is covered by trapezoids
         whole = True
         for line in range(head + 1, head + LINES):
             whole &= starting[line] < 0
         low, high = c1, c0
-        if whole and _goes_straight(edges, order[0], active, head):
+        if whole and _is_uncrossed(edges, order[0], active, head):
             if row >= from_row:
-                low, high = _whole_row(edges, order[0], active, cell, head, workspace, c0, c1)
-            active = _go_on(edges, order[0], active, cell, head + LINES)
+                low, high = _add_trapezoids(edges, order[0], active, cell, head, workspace, c0, c1)
+            active = _advance(edges, order[0], active, cell, head + LINES)
         else:
             for line in range(head, head + LINES):
                 if line > head:
-                    active = _enter(edges, starting[line], following, line, order, active, cell)
+                    active = _insert_starting(
+                        edges, starting[line], following, line, order, active, cell
+                    )
                 if row >= from_row:
-                    a, b = _line(edges, order[0], active, cell, workspace, c0, c1)
+                    a, b = _add_line(edges, order[0], active, cell, workspace, c0, c1)
                     low, high = min(low, a), max(high, b)
-                active = _go_on(edges, order[0], active, cell, line + 1)
+                active = _advance(edges, order[0], active, cell, line + 1)
         if low <= high:
             blend_sums(workspace.area, workspace.canvas, row * (side + LANES), low, high, c0, c1)
 
 
 @kernel
 def _crossing(edge: Numbers, line: int) -> int:
-    """Where an edge crosses the middle of a sample line, rounded to the grid."""
+    """Return where an edge crosses the middle of a sample line, rounded to the grid."""
     along = ((2 * line + 1) * 256 - 2 * LINES * edge[Y]) * edge[DX]
     return int(edge[X] + (along + LINES * edge[DY]) // (2 * LINES * edge[DY]))
 
 
 @kernel
-def _enter(
+def _insert_starting(
     edges: Numbers,
     e: int,
     following: Numbers,
@@ -90,37 +99,40 @@ def _enter(
     active: int,
     cell: Numbers,
 ) -> int:
-    """Sort the edges that begin on a line, and merge them into the active ones."""
-    fresh, other = order[1], order[2]
+    """Sort the edges that start on a line, and merge them into the active ones."""
+    starting_edges, other = order[1], order[2]
     n = 0
     while e >= 0:
         cell[e] = _crossing(edges[e], line)
-        fresh[n] = e
+        starting_edges[n] = e
         n += 1
         e = following[e]
     if n == 0:
         return active
+
+    # bottom-up merge sort: its order of equal crossings is part of the bytes
     width = 1
     while width < n:
         for a in range(0, n, 2 * width):
             b, c = min(a + width, n), min(a + 2 * width, n)
             if b < c:
-                _merge(fresh[a:b], fresh[b:c], cell, other[a:c])
+                _merge(starting_edges[a:b], starting_edges[b:c], cell, other[a:c])
             else:
-                other[a:b] = fresh[a:b]
-        fresh, other = other, fresh
+                other[a:b] = starting_edges[a:b]
+        starting_edges, other = other, starting_edges
         width *= 2
+
     if active == 0:
-        order[0, :n] = fresh[:n]
+        order[0, :n] = starting_edges[:n]
     else:
         old = order[0, :active].copy()
-        _merge(old, fresh[:n], cell, order[0, : active + n])
+        _merge(old, starting_edges[:n], cell, order[0, : active + n])
     return active + n
 
 
 @kernel
 def _merge(a: Numbers, b: Numbers, cell: Numbers, out: Numbers) -> None:
-    """Merge two sorted lists; of equal ones, those of the list last read from come first."""
+    """Merge two sorted lists; equal ones are taken from the list that was read last."""
     i = j = 0
     from_a = cell[a[0]] <= cell[b[0]]
     while i < a.size and j < b.size:
@@ -132,6 +144,7 @@ def _merge(a: Numbers, b: Numbers, cell: Numbers, out: Numbers) -> None:
         else:
             out[i + j] = b[j]
             j += 1
+
     for k in range(i, a.size):
         out[k + j] = a[k]
     for k in range(j, b.size):
@@ -139,8 +152,8 @@ def _merge(a: Numbers, b: Numbers, cell: Numbers, out: Numbers) -> None:
 
 
 @kernel
-def _goes_straight(edges: Numbers, order: Numbers, active: int, head: int) -> bool:
-    """Whether all active edges go through a pixel row, and none crosses another."""
+def _is_uncrossed(edges: Numbers, order: Numbers, active: int, head: int) -> bool:
+    """Whether all active edges span a pixel row, and no two of them cross."""
     previous = -_FAR
     for k in range(active):
         edge = edges[order[k]]
@@ -152,8 +165,8 @@ def _goes_straight(edges: Numbers, order: Numbers, active: int, head: int) -> bo
 
 
 @kernel
-def _go_on(edges: Numbers, order: Numbers, active: int, cell: Numbers, line: int) -> int:
-    """Drop the edges that end above a line and sort the others by where they cross it."""
+def _advance(edges: Numbers, order: Numbers, active: int, cell: Numbers, line: int) -> int:
+    """Drop the edges that end above a line, and sort the others by where they cross it."""
     kept = 0
     for k in range(active):
         e = order[k]
@@ -171,7 +184,7 @@ def _go_on(edges: Numbers, order: Numbers, active: int, cell: Numbers, line: int
 
 
 @kernel
-def _line(
+def _add_line(
     edges: Numbers,
     order: Numbers,
     active: int,
@@ -180,7 +193,7 @@ def _line(
     c0: int,
     c1: int,
 ) -> tuple[int, int]:
-    """Add what lies inside on one sample line; return the first and the last pixel of it."""
+    """Add the inside of one sample line; return its first and last pixel."""
     area = workspace.area
     low, high = c1, c0
     winding = 0
@@ -190,6 +203,8 @@ def _line(
         winding += edges[order[k], DIRECTION]
         if outside == (winding == 0):
             continue
+
+        # as differences from pixel to pixel: an area to the right of each boundary
         weight = np.int32(1) if outside else np.int32(-1)
         at, part = x >> 8, np.int32((x & 255) << 1)
         area[at] += weight * (512 - part)
@@ -199,7 +214,7 @@ def _line(
 
 
 @kernel
-def _whole_row(
+def _add_trapezoids(
     edges: Numbers,
     order: Numbers,
     active: int,
@@ -209,7 +224,10 @@ def _whole_row(
     c0: int,
     c1: int,
 ) -> tuple[int, int]:
-    """Add the trapezoids of a pixel row; return the first and the last pixel of them."""
+    """Add the trapezoids of a pixel row; return their first and last pixel.
+
+    Spans that touch where the row begins are filled as one, as in cairo.
+    """
     low, high = c1, c0
     winding = 0
     begins = True

@@ -1,4 +1,4 @@
-"""From points to segments on the fixed-point grid: what a stroke is before it has a width."""
+"""From points to segments on the fixed-point grid: a stroke before it has a width."""
 
 import math
 
@@ -9,9 +9,9 @@ from quickdraw_kit.kernels import kernel
 from quickdraw_kit.raster.pen import Grid, Pen
 from quickdraw_kit.raster.workspace import Workspace
 
-__all__ = ["place", "side_of", "sides", "straighten"]
+__all__ = ["left_offset", "left_offsets", "merge_collinear", "to_grid"]
 
-FIXED = 256.0  # grid units of a pixel
+FIXED = 256.0  # grid units per pixel
 
 Points = npt.NDArray[np.float32]
 Offsets = npt.NDArray[np.int64]
@@ -19,7 +19,7 @@ Numbers = npt.NDArray[np.float64]
 
 
 @kernel
-def place(
+def to_grid(
     x: Points,
     y: Points,
     strokes: Offsets,
@@ -29,9 +29,9 @@ def place(
     grid: Grid,
     workspace: Workspace,
 ) -> None:
-    """Centre drawings and round their points to the grid, half to even.
+    """Center drawings and round their points to the grid, half to even.
 
-    `room.inside` says of each whether its strokes lie inside the bitmap, however wide.
+    Sets `workspace.inside` for drawings whose strokes are inside the bitmap at full width.
     """
     origin = strokes[drawings[first]]
     for d in range(first, last):
@@ -40,6 +40,8 @@ def place(
         for i in range(a, b):
             right = max(right, x[i])
             bottom = max(bottom, y[i])
+
+        # by the maximum, not the extent: the recipe centers a drawing as if it began at 0
         dx, dy = (256.0 - right) / 2.0, (256.0 - bottom) / 2.0
         least, most = np.int32(1 << 30), np.int32(-1 << 30)
         for i in range(a, b):
@@ -48,14 +50,18 @@ def place(
             workspace.x[i - origin], workspace.y[i - origin] = px, py
             least = min(least, min(px, py))
             most = max(most, max(px, py))
+
         workspace.inside[d - first] = np.int32(
             least > grid.reach and most < grid.high - 2 * grid.reach
         )
 
 
 @kernel
-def straighten(strokes: Offsets, first: int, last: int, workspace: Workspace) -> int:
-    """Drop repeated points and merge segments that go straight on; return how many points stay."""
+def merge_collinear(strokes: Offsets, first: int, last: int, workspace: Workspace) -> int:
+    """Drop repeated points and merge collinear segments; return the number of points left.
+
+    In fixed point, as cairo does: points that differ by less than the grid are the same point.
+    """
     x, y = workspace.x, workspace.y
     origin = strokes[first]
     n = 0
@@ -68,6 +74,7 @@ def straighten(strokes: Offsets, first: int, last: int, workspace: Workspace) ->
             ex, ey = qx - px, qy - py
             if i > a and ex == 0 and ey == 0:
                 continue
+            # the same direction, and not a U-turn: the last point is not a vertex
             if i > a and dy * ex == ey * dx and dx * ex + dy * ey > 0:
                 n -= 1
                 ex, ey = ex + dx, ey + dy
@@ -81,11 +88,11 @@ def straighten(strokes: Offsets, first: int, last: int, workspace: Workspace) ->
 
 
 @kernel
-def sides(n: int, grid: Grid, pen: Pen, workspace: Workspace) -> None:
-    """Find for each segment the way from its middle to its left edge, and its sector of the pen.
+def left_offsets(n: int, grid: Grid, pen: Pen, workspace: Workspace) -> None:
+    """Compute the offset from each segment's center line to its left edge, and its sector.
 
-    A length that is close to the middle between two grid points is rounded again, in the very
-    steps of the original: they decide, if it is exactly in the middle, where it goes.
+    One division per segment gives the offsets. Where rounding them is a close call, they are
+    computed again in exactly the steps of cairo, whose rounding errors decide ties.
     """
     reach = grid.radius * grid.scale * FIXED
     lower_half = np.int32(2 * grid.lines + 1)
@@ -101,11 +108,15 @@ def sides(n: int, grid: Grid, pen: Pen, workspace: Workspace) -> None:
         lower = dy < 0.0 or (dy == 0.0 and dx < 0.0)
         workspace.sector[i] = lower_half if lower else np.int32(0)
         workspace.dx[i], workspace.dy[i] = (-dx, -dy) if lower else (dx, dy)
+
+    # the sector is the number of lines through the pen's center that the direction has passed;
+    # line by line, so that the inner loop is a vector operation
     for k in range(grid.lines):
         ux, uy = pen.line_x[k], pen.line_y[k]
         for i in range(n - 1):
             turn = ux * workspace.dy[i] - uy * workspace.dx[i]
             workspace.sector[i] += np.int32(turn > 0.0) + np.int32(turn >= 0.0)
+
     if doubtful:
         for i in range(n - 1):
             ex, ey = (
@@ -113,12 +124,12 @@ def sides(n: int, grid: Grid, pen: Pen, workspace: Workspace) -> None:
                 int(workspace.y[i + 1] - workspace.y[i]),
             )
             if ex != 0 or ey != 0:
-                workspace.side_x[i], workspace.side_y[i] = side_of(ex, ey, grid)
+                workspace.side_x[i], workspace.side_y[i] = left_offset(ex, ey, grid)
 
 
 @kernel
-def side_of(dx: int, dy: int, grid: Grid) -> tuple[np.int32, np.int32]:
-    """Return the way from the middle of a segment to its left edge."""
+def left_offset(dx: int, dy: int, grid: Grid) -> tuple[np.int32, np.int32]:
+    """Return the offset from a segment's center line to its left edge, in the steps of cairo."""
     x, y = _unit(dx / FIXED, dy / FIXED)
     to_frame = 1.0 / grid.scale
     x, y = _unit(x * to_frame, y * to_frame)

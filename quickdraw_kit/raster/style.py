@@ -1,15 +1,16 @@
-"""How a drawing becomes pixels: the three numbers of the official recipe."""
+"""The style of bitmaps: the three numbers of the official recipe."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from quickdraw_kit.errors import UsageError
+from quickdraw_kit.options import check, option
 
 __all__ = ["RasterStyle"]
 
 
 @dataclass(frozen=True, slots=True)
 class RasterStyle:
-    """Side of the bitmap, pen and margin; the defaults are those of the official bitmaps.
+    """Side, line width and padding of bitmaps; the defaults give the official bitmaps.
 
     Parameters
     ----------
@@ -18,35 +19,36 @@ class RasterStyle:
     line_diameter : float
         Diameter of the round pen, in units of the 256 x 256 frame.
     padding : float
-        Margin round the frame, in units of the frame.
+        Margin around the frame, in units of the frame.
 
     Raises
     ------
     UsageError
-        If a value is out of its range.
+        If a value is out of range.
 
     Notes
     -----
-    The recipe is the authors' own, published in issue 19 of googlecreativelab/quickdraw-dataset.
+    The authors of the data set published the recipe in issue 19 of
+    googlecreativelab/quickdraw-dataset.
 
     Examples
     --------
+    >>> from quickdraw_kit import RasterStyle
     >>> style = RasterStyle()
     >>> style.scale == 28 / (256 + 2 * 16 + 16), style.translation
     (True, 24.0)
     """
 
-    side: int = 28
-    line_diameter: float = 16.0
-    padding: float = 16.0
+    side: Annotated[int, option("Side of the bitmaps, in pixels.", ge=1, le=1024)] = 28
+    line_diameter: Annotated[
+        float, option("Diameter of the pen, in units of the frame of 256.", gt=0, le=256)
+    ] = 16.0
+    padding: Annotated[
+        float, option("Margin around the frame, in units of the frame.", ge=0, le=256)
+    ] = 16.0
 
     def __post_init__(self) -> None:
-        if not 1 <= self.side <= 1024:
-            raise UsageError(f"side is {self.side}, expected 1 to 1024 pixels")
-        if not 0 < self.line_diameter <= 256:
-            raise UsageError(f"line_diameter is {self.line_diameter}, expected over 0 to 256")
-        if not 0 <= self.padding <= 256:
-            raise UsageError(f"padding is {self.padding}, expected 0 to 256")
+        check(self)
 
     @property
     def scale(self) -> float:
@@ -55,5 +57,5 @@ class RasterStyle:
 
     @property
     def translation(self) -> float:
-        """Where the frame's origin stands in the padded frame, in units of the frame."""
+        """Position of the frame's origin in the padded frame, in units of the frame."""
         return self.line_diameter / 2.0 + self.padding

@@ -1,1 +1,1 @@
-"""Pictures to strokes: what a person drew, on paper or on a screen, as the pen went."""
+"""Pictures to strokes: find the ink in a picture and trace its center lines."""

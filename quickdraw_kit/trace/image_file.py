@@ -1,4 +1,4 @@
-"""Picture files, which come from anywhere: nothing is unpacked before its size is known."""
+"""Read picture files from untrusted sources: nothing is decoded before its size is known."""
 
 import io
 import os
@@ -16,17 +16,23 @@ if TYPE_CHECKING:
 __all__ = ["MAX_BYTES", "MAX_PIXELS", "is_picture", "read_picture"]
 
 MAX_BYTES = 1 << 26
-"""Largest picture file that is read."""
+"""Largest picture file, in bytes."""
 MAX_PIXELS = 1 << 26
-"""Largest picture that is unpacked: 8192 x 8192."""
+"""Largest picture, in pixels: 8192 x 8192."""
 
-_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")  # readers that are opened to strangers' files
+_FORMATS = (
+    "PNG",
+    "JPEG",
+    "WEBP",
+    "BMP",
+    "GIF",
+)  # other decoders of Pillow stay closed to untrusted files
 _MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"GIF87a", b"GIF89a")
-_LONGEST = 2048  # pixels of the longer side of what is returned; a line is seen in fewer
+_LONGEST = 2048  # longer side of the returned picture, in pixels; enough for any line
 
 
 def is_picture(head: bytes) -> bool:
-    r"""Tell by its first 16 bytes whether a file is a picture that `read_picture` knows."""
+    r"""Whether a file with these first 16 bytes is a picture that `read_picture` reads."""
     return head.startswith(_MAGIC) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
 
 
@@ -39,22 +45,24 @@ def read_picture(source: str | os.PathLike[str] | bytes) -> npt.NDArray[np.uint8
     else:
         where, path = str(source), Path(source)
         with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+            data = file.read(MAX_BYTES + 1)  # never more, whatever the size of the file
+
     if len(data) > MAX_BYTES:
         raise DataError(f"{where} has more than {MAX_BYTES} bytes: make it smaller")
+
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-            wide, high = image.size
-            if wide * high > MAX_PIXELS:
+            width, height = image.size
+            if width * height > MAX_PIXELS:
                 raise DataError(
-                    f"{where} is {wide} x {high} pixels, expected at most {MAX_PIXELS}: "
+                    f"{where} is {width} x {height} pixels, expected at most {MAX_PIXELS}: "
                     "make it smaller"
                 )
-            image.draft("RGB", (_LONGEST, _LONGEST))  # JPEG is unpacked at a fraction of its size
+            image.draft("RGB", (_LONGEST, _LONGEST))  # decodes a JPEG at a fraction of its size
             upright = ImageOps.exif_transpose(image)
-            return _plain(upright)
+            return _to_uint8(upright)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise DataError(f"{where} is too large to unpack ({error}): make it smaller") from error
+        raise DataError(f"{where} is too large to decode ({error}): make it smaller") from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         if isinstance(error, DataError):
             raise
@@ -63,18 +71,18 @@ def read_picture(source: str | os.PathLike[str] | bytes) -> npt.NDArray[np.uint8
         ) from error
 
 
-def _plain(image: "Image.Image") -> npt.NDArray[np.uint8]:
-    """Return the pixels as bytes, in one of three layouts."""
+def _to_uint8(image: "Image.Image") -> npt.NDArray[np.uint8]:
+    """Return the pixels as uint8: grayscale, RGB or RGBA."""
     from PIL import Image
 
-    if image.mode.startswith(("I", "F")):  # 16 bits a pixel
-        deep = np.asarray(image, np.float32)
-        image = Image.fromarray((deep / max(float(deep.max()), 1.0) * 255).astype(np.uint8))
+    if image.mode.startswith(("I", "F")):  # 16 bits per pixel or more
+        values = np.asarray(image, np.float32)
+        image = Image.fromarray((values / max(float(values.max()), 1.0) * 255).astype(np.uint8))
     if image.mode == "1":
         image = image.convert("L")
     elif image.mode != "L":
-        see_through = "A" in image.getbands() or "transparency" in image.info
-        image = image.convert("RGBA" if see_through else "RGB")
+        has_alpha = "A" in image.getbands() or "transparency" in image.info
+        image = image.convert("RGBA" if has_alpha else "RGB")
     if max(image.size) > _LONGEST:
         image.thumbnail((_LONGEST, _LONGEST), Image.Resampling.BOX)
     return np.asarray(image)

@@ -27,9 +27,9 @@ def _equal_points(rng) -> Stroke:
 
 
 def _u_turn(rng) -> Stroke:
-    there, back = rng.integers(0, 256, (2, 1)), rng.integers(0, 256, (2, 1))
-    middle = (there + back) // 2
-    return np.hstack([there, back, middle, back, there][: rng.integers(3, 6)])
+    present, back = rng.integers(0, 256, (2, 1)), rng.integers(0, 256, (2, 1))
+    middle = (present + back) // 2
+    return np.hstack([present, back, middle, back, present][: rng.integers(3, 6)])
 
 
 def _collinear(rng) -> Stroke:

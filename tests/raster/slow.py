@@ -46,16 +46,16 @@ def crossing(edge: Edge, line: int) -> int:
     return int((edge.at(Fraction((2 * line + 1) * 256, 2 * LINES)) + Fraction(1, 2)) // 1)
 
 
-def stretches(crossed) -> list[tuple[Any, Any]]:
-    """Cut what is wound round into stretches; `crossed` is (place, direction, ...) each."""
-    found, winding = [], 0
+def spans(crossed) -> list[tuple[Any, Any]]:
+    """Cut what is inside into spans; `crossed` is (place, direction, ...) each."""
+    actual, winding = [], 0
     for item in sorted(crossed, key=lambda item: item[0]):
         if winding == 0:
             begin = item
         winding += item[1]
         if winding == 0:
-            found.append((begin, item))
-    return found
+            actual.append((begin, item))
+    return actual
 
 
 def is_whole(edges, row: int) -> bool:
@@ -63,9 +63,9 @@ def is_whole(edges, row: int) -> bool:
     head, tail = row * LINES, (row + 1) * LINES
     if any(head < line < tail for edge in edges for line in (edge.first, edge.stop)):
         return False
-    through = [edge for edge in edges if edge.first <= head and edge.stop >= tail]
-    through.sort(key=lambda edge: (crossing(edge, head), crossing(edge, tail)))
-    below = [crossing(edge, tail) for edge in through]
+    spanning_count = [edge for edge in edges if edge.first <= head and edge.stop >= tail]
+    spanning_count.sort(key=lambda edge: (crossing(edge, head), crossing(edge, tail)))
+    below = [crossing(edge, tail) for edge in spanning_count]
     return below == sorted(below)
 
 
@@ -80,7 +80,7 @@ def sampled_row(edges, row: int, side: int) -> list[int]:
     areas = [0] * side
     for line in range(row * LINES, (row + 1) * LINES):
         crossed = [(crossing(e, line), e.direction) for e in edges if e.first <= line < e.stop]
-        for (begin, _), (end, _) in stretches(crossed):
+        for (begin, _), (end, _) in spans(crossed):
             for c in range(side):
                 left, right = max(begin, 256 * c), min(end, 256 * c + 256)
                 areas[c] += 2 * max(right - left, 0)
@@ -105,7 +105,7 @@ def exact_row(edges, row: int, side: int) -> list[Fraction]:
     head = row * LINES
     crossed = [(crossing(e, head), e.direction, e) for e in edges if e.first <= head < e.stop]
     areas = [Fraction(0)] * side
-    for (_, _, begin), (_, _, end) in stretches(crossed):
+    for (_, _, begin), (_, _, end) in spans(crossed):
         for c in range(side):
             areas[c] += area_right_of(begin, row, c) - area_right_of(end, row, c)
     return areas
@@ -115,12 +115,12 @@ def alpha(area: Any) -> int:
     return int((17 * area + 256) // 512)
 
 
-def room_for(polygon, side: int) -> Workspace:
+def workspace_for(polygon, side: int) -> Workspace:
     n = len(polygon)
     return make_workspace(points=1, strokes=1, drawings=1, longest=n + 1, pen=n, side=side)
 
 
-def put(polygon, workspace: Workspace) -> int:
+def load_polygon(polygon, workspace: Workspace) -> int:
     n = len(polygon)
     workspace.vx[: n + 1], workspace.vy[: n + 1] = np.array([*polygon, polygon[0]]).T
     return n
@@ -141,9 +141,9 @@ def canvas_of(workspace: Workspace, side: int) -> np.ndarray:
 
 
 def covered(polygon, side: int, workspace: Workspace | None = None) -> np.ndarray:
-    """The quick way's bitmap."""
-    workspace = room_for(polygon, side) if workspace is None else workspace
-    n = put(polygon, workspace)
+    """The fast path's bitmap."""
+    workspace = workspace_for(polygon, side) if workspace is None else workspace
+    n = load_polygon(polygon, workspace)
     _cover(n, n, n, side, workspace)
     return canvas_of(workspace, side)
 
@@ -151,9 +151,9 @@ def covered(polygon, side: int, workspace: Workspace | None = None) -> np.ndarra
 def scanned(
     polygon, side: int, from_row: int = 0, workspace: Workspace | None = None
 ) -> np.ndarray:
-    """The long way's bitmap."""
-    workspace = room_for(polygon, side) if workspace is None else workspace
-    n = put(polygon, workspace)
+    """The scanline path's bitmap."""
+    workspace = workspace_for(polygon, side) if workspace is None else workspace
+    n = load_polygon(polygon, workspace)
     _scan(n, n, n, side, from_row, workspace)
     return canvas_of(workspace, side)
 
@@ -162,12 +162,12 @@ def assert_follows_the_rules(image: np.ndarray, polygon, side: int) -> None:
     """Hold a bitmap to the rules; trapezoids to one line's area, each edge of them."""
     edges = edges_of(polygon)
     for row in range(side):
-        found = image[row].tolist()
+        actual = image[row].tolist()
         if not is_whole(edges, row):
             expected = sampled_row(edges, row, side)
             if not is_open(edges, row):
-                assert found == [alpha(area) for area in expected], row
+                assert actual == [alpha(area) for area in expected], row
         elif not is_open(edges, row):
-            through = sum(e.first <= row * LINES < e.stop for e in edges)
-            for value, area in zip(found, exact_row(edges, row, side), strict=True):
-                assert abs(value - 255 * area / PIXEL) <= 18 * through, row
+            spanning_count = sum(e.first <= row * LINES < e.stop for e in edges)
+            for value, area in zip(actual, exact_row(edges, row, side), strict=True):
+                assert abs(value - 255 * area / PIXEL) <= 18 * spanning_count, row

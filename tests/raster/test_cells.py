@@ -34,26 +34,26 @@ within = st.integers(0, EDGE - 1)
 def test_an_edge_leaves_the_exact_area_right_of_it(x1, x2, row, above, below):
     """The ends are rounded to the grid, and heights in pixels to whole lines of the fifteen."""
     y1, y2 = 256 * row - above, 256 * (row + 1) + below
-    found, (first, last) = areas(x1, y1, x2 - x1, y2 - y1, row)
+    actual, (first, last) = areas(x1, y1, x2 - x1, y2 - y1, row)
     (edge,) = edges_of([(x1, y1), (x2, y2)])[:1]
     exact = [area_right_of(edge, row, c) for c in range(SIDE)]
     ends = sorted(edge.at(y) for y in (256 * row, 256 * row + 256))
     assert abs(first - ends[0] // 256) <= 1
     assert abs(last - ends[1] // 256) <= 1
-    assert (found[: max(first, 0)] == 0).all()
-    assert (found[last + 1 :] == PIXEL).all()
+    assert (actual[: max(first, 0)] == 0).all()
+    assert (actual[last + 1 :] == PIXEL).all()
     rounding = 4 * LINES  # both ends, two grid units each
     if first < last:
         rounding += 512
-    assert max(abs(f - e) for f, e in zip(found.tolist(), exact, strict=True)) <= rounding
-    assert abs(sum(found.tolist()) - sum(exact)) <= 8 * LINES + 512 * (last - first)
+    assert max(abs(f - e) for f, e in zip(actual.tolist(), exact, strict=True)) <= rounding
+    assert abs(sum(actual.tolist()) - sum(exact)) <= 8 * LINES + 512 * (last - first)
 
 
 @given(st.integers(0, EDGE - 1), st.integers(0, 3))
 def test_a_vertical_edge_is_exact(x, row):
-    found, ends = areas(x, 256 * row - 7, 0, 300, row)
+    actual, ends = areas(x, 256 * row - 7, 0, 300, row)
     assert ends == (x // 256, x // 256)
-    assert found.tolist() == [
+    assert actual.tolist() == [
         2 * LINES * (256 - min(max(x - 256 * c, 0), 256)) for c in range(SIDE)
     ]
 
@@ -68,11 +68,11 @@ def test_what_one_edge_adds_the_same_takes_away(x1, x2, row, above, below):
 def test_pixels_outside_the_polygon_are_left_out(x1, x2, row, c0, c1):
     c0, c1 = sorted([c0, c1])
     edge = (x1, 256 * row, x2 - x1, 256)
-    found, _ = areas(*edge, row, c0=c0, c1=c1)
+    actual, _ = areas(*edge, row, c0=c0, c1=c1)
     whole, _ = areas(*edge, row)
-    assert (found[:c0] == 0).all()
+    assert (actual[:c0] == 0).all()
     if c0 < c1:
-        np.testing.assert_array_equal(found[c0:c1], whole[c0:c1])
+        np.testing.assert_array_equal(actual[c0:c1], whole[c0:c1])
 
 
 ALL = np.arange(PIXEL + 1, dtype=np.int32)
@@ -82,14 +82,14 @@ ALL = np.arange(PIXEL + 1, dtype=np.int32)
 def test_every_area_is_blended_in_eight_bits(old):
     area, canvas = ALL.copy(), np.full(ALL.size + 9, old, np.int32)
     blend(area, canvas, 5, 0, ALL.size - 1)
-    found = canvas[5 : 5 + ALL.size].tolist()
-    for value, each in zip(found, ALL.tolist(), strict=True):
+    actual = canvas[5 : 5 + ALL.size].tolist()
+    for value, each in zip(actual, ALL.tolist(), strict=True):
         a = alpha(each)
         left = old * (255 - a) + 127
         assert value == a + (left + left // 256) // 256
-    assert (found[0], found[-1]) == (old, 255)
-    assert np.diff(found).min() >= 0
-    assert np.abs(found - (old + ALL / PIXEL * (255 - old))).max() <= 1.5
+    assert (actual[0], actual[-1]) == (old, 255)
+    assert np.diff(actual).min() >= 0
+    assert np.abs(actual - (old + ALL / PIXEL * (255 - old))).max() <= 1.5
     assert not area.any()
     assert (canvas[:5] == old).all()
     assert (canvas[5 + ALL.size :] == old).all()

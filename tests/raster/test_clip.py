@@ -70,13 +70,13 @@ def test_the_pieces_are_the_edge_held_to_the_borders(x1, y1, x2, y2):
         assert edge[DIRECTION] == (1 if y1 < y2 else -1)
         for line in range(edge[TOP], edge[BOTTOM]):
             exact = x1 + (middle(line) - y1) * slope
-            held = min(max(exact, 0), LIMIT)
-            found = at(edge, middle(line))
-            assert abs(found - held) <= slack
+            kept = min(max(exact, 0), LIMIT)
+            actual = at(edge, middle(line))
+            assert abs(actual - kept) <= slack
             if slack < exact < LIMIT - slack:
-                assert found == exact
+                assert actual == exact
             elif exact < -slack or exact > LIMIT + slack:
-                assert found == held
+                assert actual == kept
         covered += range(edge[TOP], edge[BOTTOM])
         assert extent[0] <= min(at(edge, middle(k)) for k in (edge[TOP], edge[BOTTOM] - 1)) + slack
         assert extent[1] >= max(at(edge, middle(k)) for k in (edge[TOP], edge[BOTTOM] - 1)) - slack
@@ -96,11 +96,11 @@ def test_the_extent_is_that_of_the_pieces_in_the_bitmap(x1, y1, x2, y2):
 
 @given(anywhere, anywhere, anywhere, anywhere)
 def test_an_edge_and_its_way_back_wind_round_nothing(x1, y1, x2, y2):
-    there, _ = clipped(x1, y1, x2, y2)
+    present, _ = clipped(x1, y1, x2, y2)
     back, _ = clipped(x2, y2, x1, y1)
     columns = [X, Y, DX, DY, TOP, BOTTOM]
-    assert there[:, columns].tolist() == back[:, columns].tolist()
-    assert (there[:, DIRECTION] == -back[:, DIRECTION]).all()
+    assert present[:, columns].tolist() == back[:, columns].tolist()
+    assert (present[:, DIRECTION] == -back[:, DIRECTION]).all()
 
 
 def test_known_cuts():

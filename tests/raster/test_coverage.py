@@ -1,4 +1,4 @@
-"""The quick way is what the rules say, and byte for byte the long way."""
+"""The fast path is what the rules say, and byte for byte the scanline path."""
 
 import math
 
@@ -7,17 +7,17 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from quickdraw_kit.raster.coverage import _prepare
-from quickdraw_kit.raster.workspace import LINES, NOWHERE, SLOTS
+from quickdraw_kit.raster.coverage import _find_vertex_rows
+from quickdraw_kit.raster.workspace import LINES, NO_CROSSING, SLOTS
 from tests.raster.slow import (
     alpha,
     assert_follows_the_rules,
     covered,
     crossing,
     edges_of,
-    put,
-    room_for,
+    load_polygon,
     scanned,
+    workspace_for,
 )
 
 SIDE = 6
@@ -37,7 +37,7 @@ RECTANGLE = [(300, 200), (900, 200), (900, 1200), (300, 1200)]
 @settings(max_examples=300)
 @given(polygons)
 @example(RECTANGLE)
-@example(RECTANGLE + RECTANGLE)  # wound round twice
+@example(RECTANGLE + RECTANGLE)  # inside twice
 @example([(0, 0), (EDGE, 0), (EDGE, EDGE), (0, EDGE)])
 @example([(100, 0), (1400, EDGE), (1400, 0), (100, EDGE)])  # crossed in the middle
 def test_rows_are_sampled_or_exact_as_the_rules_say(polygon):
@@ -66,7 +66,7 @@ def test_a_rectangle_covers_its_lines_times_its_width(width, y1, y2):
 
 @pytest.mark.parametrize("edges", [2 * SLOTS - 2, 2 * SLOTS + 2, 4 * SLOTS])
 @pytest.mark.parametrize("height", [9, EDGE])
-def test_more_edges_than_there_is_room_for_go_the_long_way(edges, height):
+def test_more_edges_than_slots_take_the_scanline_path(edges, height):
     """Up and down so often that a row's slots, or its list of edges, are full."""
     polygon = [(200 + 4 * k, (k % 2) * height) for k in range(edges)]
     image = covered(polygon, SIDE)
@@ -78,19 +78,19 @@ def test_more_edges_than_there_is_room_for_go_the_long_way(edges, height):
 @example([[(200 + 4 * k, (k % 2) * 9) for k in range(4 * SLOTS)], RECTANGLE])
 @example([[(100, 0), (1400, EDGE), (1400, 0), (100, EDGE)] * 2, RECTANGLE])
 def test_nothing_stays_of_the_polygon_before(several):
-    workspace = room_for(max(several, key=len), SIDE)
+    workspace = workspace_for(max(several, key=len), SIDE)
     for polygon in several:
         workspace.canvas[:] = 0
-        found = covered(polygon, SIDE, workspace)
-        np.testing.assert_array_equal(found, covered(polygon, SIDE))
-        assert (workspace.slots == NOWHERE).all()
-        for name in ("taken", "through", "area"):
+        actual = covered(polygon, SIDE, workspace)
+        np.testing.assert_array_equal(actual, covered(polygon, SIDE))
+        assert (workspace.slots == NO_CROSSING).all()
+        for name in ("slots_used", "spanning_count", "area"):
             assert not getattr(workspace, name).any(), name
-        assert not workspace.busy[:SIDE].any()
+        assert not workspace.has_vertex[:SIDE].any()
 
 
 def test_polygons_are_laid_over_each_other():
-    workspace = room_for(RECTANGLE, SIDE)
+    workspace = workspace_for(RECTANGLE, SIDE)
     workspace.canvas[:] = 100
     once = covered(RECTANGLE, SIDE)
     over = covered(RECTANGLE, SIDE, workspace)
@@ -109,8 +109,8 @@ def test_polygons_are_laid_over_each_other():
 @example((13, 515), (850, 617))
 @example((116, 1054), (819, 1250))
 def test_the_floor_of_a_crossing_in_float64_is_exact(start, stop):
-    workspace = room_for([start, stop], SIDE)
-    _prepare(put([start, stop], workspace), workspace)
+    workspace = workspace_for([start, stop], SIDE)
+    _find_vertex_rows(load_polygon([start, stop], workspace), workspace)
     for i, edge in enumerate(edges_of([start, stop])):
         for line in range(edge.first, edge.stop):
             x = workspace.base[i] + workspace.slope[i] * (workspace.origin[i] + 512.0 * line)

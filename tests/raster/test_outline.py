@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from quickdraw_kit.raster.outline import outline
 from quickdraw_kit.raster.pen import make_pen, pen_vertices
-from quickdraw_kit.raster.segments import sides
+from quickdraw_kit.raster.segments import left_offsets
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.raster.workspace import make_workspace
 
@@ -26,7 +26,7 @@ def outlined(points, style=STYLES[0]):
         points=n, strokes=1, drawings=1, longest=n, pen=grid.vertices, side=grid.side
     )
     workspace.x[:n], workspace.y[:n] = np.array(points).T
-    sides(n, grid, pen, workspace)
+    left_offsets(n, grid, pen, workspace)
     number, left, right = outline(0, n, grid, pen, workspace)
     return (
         np.stack([workspace.vx, workspace.vy], axis=1)[: number + 1].astype(np.int64),
@@ -46,9 +46,9 @@ def winding(polygon, point) -> int:
 
 def distance(points, point) -> float:
     def to_segment(a, b):
-        way, off = np.subtract(b, a), np.subtract(point, a)
-        along = np.clip(way @ off / max(way @ way, 1), 0, 1)
-        return math.hypot(*(off - along * way))
+        direction, off = np.subtract(b, a), np.subtract(point, a)
+        along = np.clip(direction @ off / max(direction @ direction, 1), 0, 1)
+        return math.hypot(*(off - along * direction))
 
     return min(map(to_segment, points, points[1:] or points))
 
@@ -88,13 +88,13 @@ def test_it_winds_round_what_the_pen_goes_over(points, style, seed):
     reach = make_pen(style)[0].reach
     polygon, _, _ = outlined(points, style)
     rng = np.random.default_rng(seed)
-    centre = np.array(points)[rng.integers(0, len(points), 40)]
-    for place in (centre + rng.integers(-2 * reach, 2 * reach + 1, (40, 2))).tolist():
-        away = distance(points, place)
+    center = np.array(points)[rng.integers(0, len(points), 40)]
+    for point in (center + rng.integers(-2 * reach, 2 * reach + 1, (40, 2))).tolist():
+        away = distance(points, point)
         if away < reach - TOLERANCE - ROUNDED:
-            assert winding(polygon, place) != 0
+            assert winding(polygon, point) != 0
         elif away > reach + ROUNDED:
-            assert winding(polygon, place) == 0
+            assert winding(polygon, point) == 0
 
 
 @given(st.lists(inside, min_size=1, max_size=8), st.sampled_from(STYLES))
@@ -104,8 +104,8 @@ def test_it_is_closed_and_keeps_within_the_pen(points, style):
     polygon, left, right = outlined(points, style)
     assert polygon[0].tolist() == polygon[-1].tolist()
     assert 0 < left <= right <= len(polygon) - 1
-    room_for = len(points) * (grid.vertices + 6) + 3 * grid.vertices
-    assert len(polygon) <= room_for
+    workspace_for = len(points) * (grid.vertices + 6) + 3 * grid.vertices
+    assert len(polygon) <= workspace_for
     for vertex in polygon.tolist():
         assert distance(points, vertex) <= grid.reach + ROUNDED
 
@@ -114,23 +114,23 @@ def test_it_is_closed_and_keeps_within_the_pen(points, style):
 def test_a_dot_is_the_pen(style):
     reach = make_pen(style)[0].reach
     polygon, _, _ = outlined([(3000, 3100)], style)
-    found = {tuple(vertex) for vertex in polygon.tolist()}
+    actual = {tuple(vertex) for vertex in polygon.tolist()}
     pen = {(3000 + x, 3100 + y) for x, y in pen_vertices(style).tolist()}
-    assert found == pen | {(3000, 3100 + reach), (3000, 3100 - reach)}
+    assert actual == pen | {(3000, 3100 + reach), (3000, 3100 - reach)}
 
 
-@pytest.mark.parametrize("way", [(1000, 0), (0, 1000), (-1000, 0), (0, -1000), (600, -800)])
-def test_a_segment_is_a_rectangle_and_half_a_pen_at_each_end(way):
-    polygon, left, right = outlined([(3000, 3000), (3000 + way[0], 3000 + way[1])])
+@pytest.mark.parametrize("direction", [(1000, 0), (0, 1000), (-1000, 0), (0, -1000), (600, -800)])
+def test_a_segment_is_a_rectangle_and_half_a_pen_at_each_end(direction):
+    polygon, left, right = outlined([(3000, 3000), (3000 + direction[0], 3000 + direction[1])])
     x, y = polygon.T
     area = abs(np.sum(x[:-1] * y[1:] - x[1:] * y[:-1])) / 2
     px, py = pen_vertices(STYLES[0]).T
     pen = abs(np.sum(px * np.roll(py, -1) - np.roll(px, -1) * py)) / 2
     assert area == pytest.approx(1000 * 2 * 188.6 + pen, rel=0.01)
     # first the left side and the cap of the end, then the right side, then the other cap
-    side = np.array([-way[1], way[0]]) * 189 // 1000
+    side = np.array([-direction[1], direction[0]]) * 189 // 1000
     assert np.abs(polygon[0] - 3000 - side).max() <= 1
-    ahead = (polygon[2:left] - 3000 - way) @ way / 1000
+    ahead = (polygon[2:left] - 3000 - direction) @ direction / 1000
     assert ahead.min() > -189 * math.sin(math.pi / 12) - 1
     assert ahead.max() > 189 * math.cos(math.pi / 12) - 1
     assert np.abs(polygon[right] - 3000 + side).max() <= 1

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from quickdraw_kit.raster.pen import _directions, _lines, make_pen, pen_vertices
+from quickdraw_kit.raster.pen import _directions, _edge_lines, make_pen, pen_vertices
 from quickdraw_kit.raster.style import RasterStyle
 
 STYLES = [
@@ -97,37 +97,37 @@ def test_fans_go_from_the_outermost_vertex_of_one_direction_to_that_of_the_other
     """
     grid, pen = make_pen(style)
     vertices = pen_vertices(style)
-    lines = _lines(np.roll(vertices, -1, axis=0) - vertices)
+    lines = _edge_lines(np.roll(vertices, -1, axis=0) - vertices)
     assert len(lines) == grid.lines
     start = pen.start.reshape(2, grid.sectors)
     stop = pen.stop.reshape(2, grid.vertices, grid.sectors)
 
-    def walk(turn, come, go):
-        v = int(start[turn, come])
-        end = int(stop[turn, v, go])
+    def walk(turn, from_, to):
+        v = int(start[turn, from_])
+        end = int(stop[turn, v, to])
         while v != end:
             yield v
             v = (v + 1 - 2 * turn) % grid.vertices
 
-    ways = {
-        sector: np.array(way)
-        for sector, way in enumerate(_directions(lines))
-        if all(way[0] * ly != way[1] * lx for lx, ly in lines)
+    directions = {
+        sector: np.array(direction)
+        for sector, direction in enumerate(_directions(lines))
+        if all(direction[0] * ly != direction[1] * lx for lx, ly in lines)
     }
-    assert len(ways) >= grid.vertices
-    for come, (ax, ay) in ways.items():
-        for go, (bx, by) in ways.items():
+    assert len(directions) >= grid.vertices
+    for from_, (ax, ay) in directions.items():
+        for to, (bx, by) in directions.items():
             turn = ax * by - ay * bx
             if turn > 0:
                 first, last = (int(np.argmax(vertices @ (y, -x))) for x, y in ((ax, ay), (bx, by)))
                 between = (last - first - 1) % grid.vertices if first != last else 0
                 expected = [(first + 1 + k) % grid.vertices for k in range(between)]
-                assert list(walk(0, come, go)) == expected
+                assert list(walk(0, from_, to)) == expected
             elif turn < 0:
                 first, last = (int(np.argmin(vertices @ (y, -x))) for x, y in ((ax, ay), (bx, by)))
                 number = (first - last) % grid.vertices + 1 if first != last else 0
                 expected = [(first - k) % grid.vertices for k in range(number)]
-                assert list(walk(1, come, go)) == expected
+                assert list(walk(1, from_, to)) == expected
 
 
 def test_a_pen_of_one_vertex_has_no_lines():

@@ -1,4 +1,4 @@
-"""The long way is what the rules say, also for what leaves the bitmap, and where edges touch."""
+"""The scanline path is what the rules say, also for what leaves the bitmap, and where edges touch."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.strokes.batch import DrawingBatch
 from tests.raster.oracle import cairo, draw_with_cairo
-from tests.raster.slow import assert_follows_the_rules, room_for, scanned
+from tests.raster.slow import assert_follows_the_rules, scanned, workspace_for
 
 SIDE = 5
 EDGE = 256 * SIDE
@@ -56,13 +56,13 @@ def test_what_leaves_the_bitmap_changes_nothing_in_it(polygon):
 
 @given(polygons, st.integers(0, SIDE))
 def test_rows_above_the_first_are_left_alone(polygon, row):
-    workspace = room_for(polygon, SIDE)
+    workspace = workspace_for(polygon, SIDE)
     workspace.canvas[:] = 7
-    whole = room_for(polygon, SIDE)
+    whole = workspace_for(polygon, SIDE)
     whole.canvas[:] = 7
-    found, expected = scanned(polygon, SIDE, row, workspace), scanned(polygon, SIDE, 0, whole)
-    assert (found[:row] == 7).all()
-    np.testing.assert_array_equal(found[row:], expected[row:])
+    actual, expected = scanned(polygon, SIDE, row, workspace), scanned(polygon, SIDE, 0, whole)
+    assert (actual[:row] == 7).all()
+    np.testing.assert_array_equal(actual[row:], expected[row:])
     assert not workspace.area.any()
 
 
@@ -71,7 +71,7 @@ def batch_of(points) -> DrawingBatch:
 
 
 # Two sides of a thin stroke that begin a row at one place and part in it: a pixel each, as cairo
-# draws them; filled one by one, the stretches leave the gap that is named last.
+# draws them; filled one by one, the spans leave the gap that is named last.
 TOUCHING = [
     (RasterStyle(28, 2), [[216, 119, 113], [220, 171, 203]], (20, 14), [39, 242, 136]),
     (RasterStyle(28, 2), [[209, 116, 98], [122, 74, 254]], (9, 15), [243, 136]),
@@ -80,9 +80,7 @@ TOUCHING = [
 
 
 @pytest.mark.parametrize(("style", "points", "place", "expected"), TOUCHING)
-def test_stretches_that_touch_where_the_row_begins_are_filled_as_one(
-    style, points, place, expected
-):
+def test_spans_that_touch_where_the_row_begins_are_filled_as_one(style, points, place, expected):
     """Without the rule these pixels are [38, 57, 60], [69, 51] and [70, 51, 37]."""
     image = rasterize(batch_of(points), style)[0]
     row, column = place

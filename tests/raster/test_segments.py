@@ -11,8 +11,8 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from quickdraw_kit.raster.pen import _directions, make_pen, pen_vertices
-from quickdraw_kit.raster.pen import _lines as lines_of
-from quickdraw_kit.raster.segments import place, side_of, sides, straighten
+from quickdraw_kit.raster.pen import _edge_lines as lines_of
+from quickdraw_kit.raster.segments import left_offset, left_offsets, merge_collinear, to_grid
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.raster.workspace import Workspace, make_workspace
 
@@ -20,7 +20,7 @@ HALVES = RasterStyle(side=1, line_diameter=16, padding=120)  # scale 1/512: a gr
 TIES = RasterStyle(side=10, line_diameter=1, padding=127.5)  # the pen's radius is 2.5 grid units
 
 
-def room_for(points: int, style: RasterStyle = HALVES) -> Workspace:
+def workspace_for(points: int, style: RasterStyle = HALVES) -> Workspace:
     grid, _ = make_pen(style)
     return make_workspace(
         points=points, strokes=points, drawings=2, longest=points, pen=grid.vertices, side=grid.side
@@ -29,10 +29,10 @@ def room_for(points: int, style: RasterStyle = HALVES) -> Workspace:
 
 def placed(points, style) -> tuple[list[tuple[int, int]], bool]:
     grid, _ = make_pen(style)
-    workspace = room_for(len(points), style)
+    workspace = workspace_for(len(points), style)
     x, y = np.array(points, np.float32).T.copy()
     offsets = np.array([0, len(points)])
-    place(x, y, offsets, np.array([0, 1]), 0, 1, grid, workspace)
+    to_grid(x, y, offsets, np.array([0, 1]), 0, 1, grid, workspace)
     n = len(points)
     return list(zip(workspace.x[:n].tolist(), workspace.y[:n].tolist(), strict=True)), bool(
         workspace.inside[0]
@@ -49,10 +49,10 @@ drawing = st.lists(st.tuples(coordinate, coordinate), min_size=1, max_size=30)
 )
 @given(points=drawing)
 @example(points=[(x, 255 - x) for x in range(256)])
-def test_points_are_centred_by_their_maximum_and_rounded_half_to_even(style, scale, shift, points):
+def test_points_are_centered_by_their_maximum_and_rounded_half_to_even(style, scale, shift, points):
     right, bottom = (max(axis) for axis in zip(*points, strict=True))
-    found, _ = placed(points, style)
-    assert found == [
+    actual, _ = placed(points, style)
+    assert actual == [
         (
             round((x + Fraction(256 - right, 2) + shift) * scale),
             round((y + Fraction(256 - bottom, 2) + shift) * scale),
@@ -67,10 +67,10 @@ def test_points_are_centred_by_their_maximum_and_rounded_half_to_even(style, sca
 )
 def test_a_drawing_is_inside_if_the_pen_touches_no_border(points, style):
     grid, _ = make_pen(style)
-    found, inside = placed(points, style)
+    actual, inside = placed(points, style)
     assert inside == all(
         value - grid.reach > 0 and value + grid.reach < 256 * style.side
-        for point in found
+        for point in actual
         for value in point
     )
 
@@ -79,8 +79,8 @@ def test_drawings_of_a_block_are_placed_by_themselves():
     grid, _ = make_pen(HALVES)
     points = np.array([[0, 10, 20, 255, 3, 4], [7, 9, 20, 2, 255, 1]], np.float32)
     strokes, drawings = np.array([0, 1, 2, 4, 6]), np.array([0, 1, 3, 4])
-    workspace = room_for(6, HALVES)
-    place(
+    workspace = workspace_for(6, HALVES)
+    to_grid(
         *points, strokes, drawings, 1, 3, grid, workspace
     )  # not the first: its points count from 0
     for begin, end in ((1, 4), (4, 6)):
@@ -91,11 +91,11 @@ def test_drawings_of_a_block_are_placed_by_themselves():
 
 def straightened(strokes) -> list[list[tuple[int, int]]]:
     points = [point for stroke in strokes for point in stroke]
-    workspace = room_for(max(len(points), len(strokes)) + 1)
+    workspace = workspace_for(max(len(points), len(strokes)) + 1)
     for number, (x, y) in enumerate(points):
         workspace.x[number], workspace.y[number] = x, y
     offsets = np.cumsum([0, *map(len, strokes)])
-    total = straighten(offsets, 0, len(strokes), workspace)
+    total = merge_collinear(offsets, 0, len(strokes), workspace)
     begin = workspace.begin[: len(strokes) + 1].tolist()
     assert begin[-1] == total
     return [
@@ -149,8 +149,8 @@ def exact_side(dx: int, dy: int, style: RasterStyle) -> tuple[Decimal, Decimal]:
 
 
 STYLES = [RasterStyle(), RasterStyle(side=256), RasterStyle(64, 1.0, 8.0), TIES]
-way = st.integers(-(2**14), 2**14)
-segment = st.tuples(way, way).filter(any)
+direction = st.integers(-(2**14), 2**14)
+segment = st.tuples(direction, direction).filter(any)
 
 
 @given(segment, st.sampled_from(STYLES))
@@ -160,27 +160,29 @@ def test_the_side_of_a_segment_is_rounded_from_its_exact_place(segment, style):
     grid, pen = make_pen(style)
     exact = exact_side(*segment, style)
     assume(all(abs(abs(v - round(v)) - Decimal("0.5")) > Decimal("1e-9") for v in exact))
-    workspace = room_for(2, style)
+    workspace = workspace_for(2, style)
     workspace.x[:2], workspace.y[:2] = (100, 100 + segment[0]), (-3, -3 + segment[1])
-    sides(2, grid, pen, workspace)
+    left_offsets(2, grid, pen, workspace)
     expected = tuple(round(v) for v in exact)
     assert (int(workspace.side_x[0]), int(workspace.side_y[0])) == expected
-    assert tuple(map(int, side_of(*segment, grid))) == expected
+    assert tuple(map(int, left_offset(*segment, grid))) == expected
 
 
 @pytest.mark.parametrize("times", [1, 7, 300])
-@pytest.mark.parametrize("way", [(4, 3), (-4, 3), (4, -3), (-4, -3), (3, 4), (-3, -4)])
-def test_where_a_side_lies_between_two_grid_points_the_steps_of_the_original_decide(way, times):
+@pytest.mark.parametrize("direction", [(4, 3), (-4, 3), (4, -3), (-4, -3), (3, 4), (-3, -4)])
+def test_where_a_side_lies_between_two_grid_points_the_steps_of_the_original_decide(
+    direction, times
+):
     """2.5 x 3 / 5 is 1.5, and 2.5 x 4 / 5 is 2: sides of one length, but which is a matter of bits.
 
     The first point of the three repeats in the list of points: a segment without a length.
     """
     grid, pen = make_pen(TIES)
-    dx, dy = way[0] * times, way[1] * times
-    workspace = room_for(4, TIES)
+    dx, dy = direction[0] * times, direction[1] * times
+    workspace = workspace_for(4, TIES)
     workspace.x[:4], workspace.y[:4] = (9, 9, 9 + dx, 9 + 2 * dx), (5, 5, 5 + dy, 5 + 2 * dy)
-    sides(4, grid, pen, workspace)
-    expected = tuple(map(int, side_of(dx, dy, grid)))
+    left_offsets(4, grid, pen, workspace)
+    expected = tuple(map(int, left_offset(dx, dy, grid)))
     for k in (1, 2):
         assert (int(workspace.side_x[k]), int(workspace.side_y[k])) == expected
     exact = exact_side(dx, dy, TIES)
@@ -193,16 +195,20 @@ def test_where_a_side_lies_between_two_grid_points_the_steps_of_the_original_dec
 @given(st.lists(segment, min_size=1, max_size=8), st.sampled_from(STYLES))
 @example([(1, 0), (-1, 0), (0, 1), (0, -1)], RasterStyle())
 @example([(25, 43), (-25, -43), (25, -43), (-25, 43)], RasterStyle(line_diameter=4))
-def test_a_sector_lies_as_its_segment_does_to_all_lines_of_the_pen(ways, style):
+def test_a_sector_lies_as_its_segment_does_to_all_lines_of_the_pen(directions, style):
     grid, pen = make_pen(style)
     vertices = pen_vertices(style)
     lines = lines_of(np.roll(vertices, -1, axis=0) - vertices)
-    ways = [*ways, *((dx * ways[0][0], dx * ways[0][1]) for dx in (1, -1)), *lines]
-    workspace = room_for(len(ways) + 1, style)
-    path = np.cumsum([(0, 0), *ways], axis=0)
+    directions = [
+        *directions,
+        *((dx * directions[0][0], dx * directions[0][1]) for dx in (1, -1)),
+        *lines,
+    ]
+    workspace = workspace_for(len(directions) + 1, style)
+    path = np.cumsum([(0, 0), *directions], axis=0)
     workspace.x[: len(path)], workspace.y[: len(path)] = path.T
-    sides(len(path), grid, pen, workspace)
-    for (dx, dy), sector in zip(ways, workspace.sector.tolist(), strict=False):
+    left_offsets(len(path), grid, pen, workspace)
+    for (dx, dy), sector in zip(directions, workspace.sector.tolist(), strict=False):
         ux, uy = _directions(lines)[sector]
         assert ux * dx + uy * dy > 0
         for lx, ly in lines:
@@ -215,8 +221,8 @@ def test_half_a_grid_unit_of_an_upright_segment_is_rounded_as_in_the_original(si
     """The pen's radius is 7.5 or 12.5: a side one rounding off it falls on the other grid point."""
     style = RasterStyle(side=side, line_diameter=1, padding=127.5)
     grid, pen = make_pen(style)
-    workspace = room_for(2, style)
+    workspace = workspace_for(2, style)
     for length in lengths:
         workspace.x[:2], workspace.y[:2] = (0, sign * length), (0, 0)
-        sides(2, grid, pen, workspace)
+        left_offsets(2, grid, pen, workspace)
         assert abs(int(workspace.side_y[0])) == round(side / 4)

@@ -43,7 +43,7 @@ def test_what_lies_outside_is_refused_by_name(name, values):
 
 @given(styles)
 def test_the_frame_its_margin_and_half_the_pen_fill_the_bitmap(style):
-    """The widest centred drawing, its pen and the margins reach from border to border."""
+    """The widest centered drawing, its pen and the margins reach from border to border."""
     left = style.scale * (style.translation - style.line_diameter / 2 - style.padding)
     right = style.scale * (256 + style.translation + style.line_diameter / 2 + style.padding)
     assert left == pytest.approx(0, abs=1e-9)

@@ -22,7 +22,7 @@ STYLES = [
 
 @pytest.fixture
 def margins(monkeypatch) -> list[np.ndarray]:
-    """Give each array of a room a marked margin on either side; return the margins."""
+    """Give each array of a workspace a marked margin on either side; return the margins."""
     kept: list[np.ndarray] = []
 
     def with_margins(**sizes) -> Workspace:
@@ -35,15 +35,15 @@ def margins(monkeypatch) -> list[np.ndarray]:
             arrays.append(wide[MARGIN:-MARGIN])
         return Workspace(*arrays)
 
-    monkeypatch.setattr(render, "make_room", with_margins)
+    monkeypatch.setattr(render, "make_workspace", with_margins)
     return kept
 
 
 @pytest.mark.parametrize("style", STYLES, ids=str)
-@pytest.mark.parametrize("stretch", [1, 3, 256])
-def test_nothing_is_written_outside(margins, style, stretch):
+@pytest.mark.parametrize("scale", [1, 3, 256])
+def test_nothing_is_written_outside(margins, style, scale):
     drawings = [
-        [(stroke - 128) * stretch for stroke in drawing] for drawing in hard_cases(120, seed=8)
+        [(stroke - 128) * scale for stroke in drawing] for drawing in hard_cases(120, seed=8)
     ]
     batch = DrawingBatch.from_strokes(drawings, words=["line"] * 120, dtype="int16")
     render.rasterize(batch, style)

@@ -22,7 +22,7 @@ def large(drawing: DrawingBatch, width: float = 8, side: int = 512) -> np.ndarra
     return rasterize(drawing, style)[0]
 
 
-def normalised(picture: np.ndarray) -> np.ndarray:
+def normalized(picture: np.ndarray) -> np.ndarray:
     return rasterize(simplify(trace_image(picture)))[0]
 
 

@@ -9,7 +9,7 @@ from quickdraw_kit.errors import DataError
 from quickdraw_kit.formats.ndjson.files import read_ndjson
 from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.trace.image import trace_image
-from tests.trace.cases import HOUSES, away, exact, large, normalised
+from tests.trace.cases import HOUSES, away, exact, large, normalized
 
 drawings = st.integers(0, len(HOUSES) - 1).map(lambda i: HOUSES[i : i + 1])
 
@@ -17,14 +17,14 @@ drawings = st.integers(0, len(HOUSES) - 1).map(lambda i: HOUSES[i : i + 1])
 @settings(max_examples=8)
 @given(drawings, st.integers(2, 14))
 def test_a_rendered_drawing_comes_back(drawing, width):
-    assert away(exact(drawing), normalised(large(drawing, width))) < 0.35
+    assert away(exact(drawing), normalized(large(drawing, width))) < 0.35
 
 
 @settings(max_examples=8)
 @given(drawings, st.integers(2, 20))
 def test_polarity_does_not_matter(drawing, width):
     picture = large(drawing, width)
-    assert np.array_equal(normalised(picture), normalised(255 - picture))
+    assert np.array_equal(normalized(picture), normalized(255 - picture))
 
 
 @settings(max_examples=8)
@@ -32,14 +32,14 @@ def test_polarity_does_not_matter(drawing, width):
 def test_place_does_not_matter(drawing, down, right):
     picture = 255 - large(drawing)
     moved = np.pad(picture, ((down, 0), (right, 0)), constant_values=255)
-    assert away(normalised(picture), normalised(moved)) < 0.1
+    assert away(normalized(picture), normalized(moved)) < 0.1
 
 
 @settings(max_examples=8)
 @given(drawings, st.sampled_from([256, 384, 700, 1000]))
 def test_size_does_not_matter(drawing, side):
     picture = 255 - large(drawing, 0.02 * side, side)
-    assert away(normalised(255 - large(drawing, 10)), normalised(picture)) < 0.3
+    assert away(normalized(255 - large(drawing, 10)), normalized(picture)) < 0.3
 
 
 @settings(max_examples=8)
@@ -52,7 +52,7 @@ def test_light_and_noise_do_not_matter(drawing, seed):
     light = 1 - 0.2 * x - 0.2 * (x**2 + y**2)
     photo = (np.array([225, 215, 190]) * (1 - ink) + 50 * ink) * light[:, :, None]
     photo = np.clip(photo + rng.normal(0, 6, photo.shape), 0, 255).astype(np.uint8)
-    assert away(normalised(255 - large(drawing, 6)), normalised(photo)) < 0.35
+    assert away(normalized(255 - large(drawing, 6)), normalized(photo)) < 0.35
 
 
 @pytest.mark.parametrize("ink", [(220, 30, 30), (20, 60, 200), (230, 210, 0), (90, 90, 90)])
@@ -60,20 +60,20 @@ def test_colour_does_not_matter(ink):
     drawn = large(HOUSES[:1])
     share = drawn[:, :, None] / 255.0
     picture = (255 * (1 - share) + np.array(ink) * share).astype(np.uint8)
-    assert away(normalised(255 - drawn), normalised(picture)) < 0.1
+    assert away(normalized(255 - drawn), normalized(picture)) < 0.1
 
 
 @pytest.mark.parametrize("grey", [0, 255])
 def test_transparent_paper(grey):
     drawn = large(HOUSES[:1])
     picture = np.dstack([*[np.full_like(drawn, grey)] * 3, drawn])
-    assert away(normalised(255 - drawn), normalised(picture)) < 0.1
+    assert away(normalized(255 - drawn), normalized(picture)) < 0.1
 
 
 def test_what_lies_round_the_paper_is_left_out():
     picture = 255 - large(HOUSES[:1])
     table = np.pad(picture, 40, constant_values=30)
-    assert away(normalised(picture), normalised(table)) < 0.1
+    assert away(normalized(picture), normalized(table)) < 0.1
 
 
 def test_an_area_that_is_filled_stays_filled():
@@ -81,7 +81,7 @@ def test_an_area_that_is_filled_stays_filled():
     y, x = np.mgrid[:400, :400]
     picture[np.hypot(x - 200, y - 200) < 120] = 0
     picture[195:205, 20:380] = 0
-    seen = normalised(picture)
+    seen = normalized(picture)
     assert seen[9:19, 9:19].min() > 200
     assert seen[:6].max() == 0
 
@@ -90,7 +90,7 @@ def test_a_dot_is_a_drawing():
     picture = np.full((100, 100), 255, np.uint8)
     y, x = np.mgrid[:100, :100]
     picture[np.hypot(x - 60, y - 30) < 5] = 0
-    assert normalised(picture).max() > 200
+    assert normalized(picture).max() > 200
 
 
 def test_a_crossing_is_two_strokes():
@@ -138,6 +138,6 @@ def test_any_pixels_become_strokes_or_an_error_of_ours(high, wide, seed, grain):
 def test_real_drawings_come_back(real_data):
     batch = read_ndjson(real_data / "quickdraw" / "simplified" / "cat.ndjson")[:15]
     lost = [
-        away(exact(batch[i : i + 1]), normalised(large(batch[i : i + 1], 8))) for i in range(15)
+        away(exact(batch[i : i + 1]), normalized(large(batch[i : i + 1], 8))) for i in range(15)
     ]
     assert np.median(lost) < 0.15
