@@ -1,1 +1,1 @@
-"""The official ndjson files: scanner, line parser and writer."""
+"""The official ndjson files: reader, compiled scanner, standard parser and writer."""

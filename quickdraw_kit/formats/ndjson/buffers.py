@@ -1,4 +1,4 @@
-"""The columns that a reader fills, drawing after drawing, before they become a batch."""
+"""The arrays that the scanner fills, drawing by drawing, before they become a batch."""
 
 from dataclasses import dataclass
 
@@ -11,41 +11,47 @@ from quickdraw_kit.strokes.columns import Int64Array, PointArray, lengths_to_off
 
 __all__ = ["UNKNOWN_TIME", "ColumnBuffers"]
 
-UNKNOWN_TIME = -(2**63)  # what numpy takes for NaT
+UNKNOWN_TIME = -(2**63)  # the integer that numpy reads as NaT
 
-# places in a row; the names are constants of the scanner as well
+# indices into a record; compiled into the kernels of the scanner as well
 KEY_ID, WORD, COUNTRY, TIMESTAMP, RECOGNIZED, STROKES, OFFSET, LENGTH, LINE = range(9)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ColumnBuffers:
-    """Room for the drawings of a block, filled by the scanner and cut to size afterwards.
+    """Arrays that are large enough for any chunk of some size, reused from chunk to chunk.
 
-    `rows` holds what is one number a drawing, in the order of the names `KEY_ID` to `LINE`.
+    How much of them is filled is in an array of four counts beside them, which kernels update:
+    lines, drawings, strokes, points.
     """
 
     x: PointArray
     y: PointArray
     t: npt.NDArray[np.int32] | None
     stroke_offsets: Int64Array
-    rows: Int64Array
+    records: Int64Array  # (drawings, 9): what is one number per drawing, KEY_ID to LINE
 
     @property
     def arrays(
         self,
     ) -> tuple[PointArray, PointArray, npt.NDArray[np.int32] | None, Int64Array, Int64Array]:
-        """The arrays in the order in which the scanner takes them."""
-        return self.x, self.y, self.t, self.stroke_offsets, self.rows
+        """The arrays in the order of the scanner's parameters."""
+        return self.x, self.y, self.t, self.stroke_offsets, self.records
 
-    def with_room(self, size: int, *, raw: bool) -> "ColumnBuffers":
-        """Return columns that have room for a block of `size` bytes: these, if they have."""
+    def reserve(self, size: int, *, raw: bool) -> "ColumnBuffers":
+        """Return buffers for a chunk of `size` bytes: these, if they are large enough."""
         if raw == (self.t is not None) and len(self.x) > size // 2:
             return self
         return ColumnBuffers.for_chunk(size, raw=raw)
 
     @classmethod
     def for_chunk(cls, size: int, *, raw: bool) -> "ColumnBuffers":
-        """Reserve what a block of `size` bytes can hold at most; unused pages are never touched."""
+        """Allocate buffers for the most that a chunk of `size` bytes can contain.
+
+        Kernels write without checking bounds. The shortest text of a point is 2 bytes per row
+        (``0,``), of a stroke 10 (``[[0],[0]],``) and of a line more than 64, so this is always
+        enough. The operating system provides memory only for the pages that are written to.
+        """
         points, strokes, drawings = size // 2 + 1, size // 10 + 2, size // 64 + 1
         coordinate = np.float32 if raw else np.uint8
         return cls(
@@ -53,23 +59,23 @@ class ColumnBuffers:
             y=np.empty(points, coordinate),
             t=np.empty(points, np.int32) if raw else None,
             stroke_offsets=np.zeros(strokes, np.int64),
-            rows=np.empty((drawings, LINE + 1), np.int64),
+            records=np.empty((drawings, LINE + 1), np.int64),
         )
 
-    def place(
+    def append(
         self, counts: Int64Array, parsed: ParsedLine, code: int, offset: int, length: int
     ) -> None:
-        """Enter a drawing of the standard parser as the scanner would have."""
+        """Append a drawing of the standard parser exactly as the scanner would have."""
         line, drawing, stroke, point = counts.tolist()
         end = point + len(parsed.x)
         self.x[point:end] = parsed.x
         self.y[point:end] = parsed.y
         if self.t is not None and parsed.t is not None:
             self.t[point:end] = parsed.t
-        ends = lengths_to_offsets(parsed.counts)[1:] + point
+        ends = lengths_to_offsets(parsed.point_counts)[1:] + point
         self.stroke_offsets[stroke + 1 : stroke + 1 + len(ends)] = ends
         stroke += len(ends)
-        self.rows[drawing] = (
+        self.records[drawing] = (
             np.uint64(parsed.key_id).astype(np.int64),
             code,
             int.from_bytes(parsed.countrycode.encode(), "little"),
@@ -82,24 +88,24 @@ class ColumnBuffers:
         )
         counts[1:] = drawing + 1, stroke, end
 
-    def of_rows(self, place: int, counts: Int64Array) -> Int64Array:
-        """Copy one number of each row."""
-        return self.rows[: counts[1], place].copy()
+    def field(self, index: int, counts: Int64Array) -> Int64Array:
+        """Copy one number of each record."""
+        return self.records[: counts[1], index].copy()
 
-    def batch(self, counts: Int64Array, words: tuple[str, ...]) -> DrawingBatch:
-        """Copy what is filled."""
+    def to_batch(self, counts: Int64Array, words: tuple[str, ...]) -> DrawingBatch:
+        """Copy what is filled into a batch."""
         _, drawings, strokes, points = counts.tolist()
-        rows = self.rows[:drawings].T
+        fields = self.records[:drawings].T
         return DrawingBatch(
             x=self.x[:points].copy(),
             y=self.y[:points].copy(),
             t=None if self.t is None else self.t[:points].copy(),
             stroke_offsets=self.stroke_offsets[: strokes + 1].copy(),
-            drawing_offsets=np.concatenate([np.zeros(1, np.int64), rows[STROKES]]),
-            key_id=rows[KEY_ID].astype(np.uint64),
-            word_code=rows[WORD].astype(np.int32),
+            drawing_offsets=np.concatenate([np.zeros(1, np.int64), fields[STROKES]]),
+            key_id=fields[KEY_ID].astype(np.uint64),
+            word_code=fields[WORD].astype(np.int32),
             words=words,
-            countrycode=rows[COUNTRY].astype("<u2").view("S2"),
-            timestamp=rows[TIMESTAMP].astype(np.int64).view("datetime64[us]"),
-            recognized=rows[RECOGNIZED].astype(np.bool_),
+            countrycode=fields[COUNTRY].astype("<u2").view("S2"),
+            timestamp=fields[TIMESTAMP].astype(np.int64).view("datetime64[us]"),
+            recognized=fields[RECOGNIZED].astype(np.bool_),
         )

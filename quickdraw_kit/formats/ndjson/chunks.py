@@ -1,27 +1,27 @@
-"""Cut a stream of bytes into blocks of whole lines, in memory that does not grow with the file."""
+"""Split a stream of bytes into chunks of whole lines, in memory that does not grow with the file."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-__all__ = ["CHUNK_BYTES", "MAX_LINE_BYTES", "LineChunk", "iter_chunks"]
+__all__ = ["BOM", "CHUNK_BYTES", "MAX_LINE_BYTES", "LineChunk", "iter_chunks"]
 
+BOM = b"\xef\xbb\xbf"
 CHUNK_BYTES = 8 << 20
 MAX_LINE_BYTES = 16 << 20
 
-_SLACK = 64  # the scanner may look this far beyond the last newline
-_PIECE = 1 << 16
-_BOM = b"\xef\xbb\xbf"
+_SLACK = 64  # the scanner may read this far beyond the last newline
+_MIN_READ = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LineChunk:
-    """Whole lines, in a buffer that the next block overwrites."""
+    """Whole lines, in a buffer that the next chunk overwrites."""
 
-    data: bytearray
-    size: int
-    offset: int
-    too_long: int = 0
+    data: bytearray  # the first line starts at its first byte
+    size: int  # where the lines end: behind a newline, which the stream need not have at its end
+    offset: int  # of the first byte in the stream
+    too_long: int = 0  # if not 0: the length of one line over the limit, which is not in `data`
 
 
 def iter_chunks(
@@ -32,62 +32,75 @@ def iter_chunks(
     chunk_bytes: int = CHUNK_BYTES,
     max_line_bytes: int = MAX_LINE_BYTES,
 ) -> Iterator[LineChunk]:
-    r"""Cut a stream into blocks of whole lines."""
-    room = min(chunk_bytes, max_line_bytes + 1)
-    buffer = bytearray(room + _SLACK)
+    """Split a stream into chunks of whole lines.
+
+    The stream is at `offset`, where a line starts; a byte order mark at 0 is skipped. Lines that
+    start at `stop` or later may be missing. The buffer of `chunk_bytes` grows for a longer line,
+    up to `max_line_bytes`; of a line beyond that only the length is returned.
+    """
+    capacity = min(chunk_bytes, max_line_bytes + 1)
+    buffer = bytearray(capacity + _SLACK)
     filled, at_end = 0, False
     while (filled or not at_end) and (stop is None or offset < stop):
-        while filled < room and not at_end:
-            wanted = room - filled
+        while filled < capacity and not at_end:
+            # Near `stop`, read little by little until the last line that is wanted is complete.
+            wanted = capacity - filled
             if stop is not None:
-                wanted = min(wanted, max(stop - offset - filled, _PIECE))
-            got = _read(file, buffer, filled, filled + wanted)
-            filled += got
-            at_end = got < wanted
+                wanted = min(wanted, max(stop - offset - filled, _MIN_READ))
+            count = _read(file, buffer, filled, filled + wanted)
+            filled += count
+            at_end = count < wanted
             if stop is not None and buffer.find(b"\n", max(stop - 1 - offset, 0), filled) >= 0:
                 break
-        if offset == 0 and buffer.startswith(_BOM, 0, filled):
-            offset = len(_BOM)
-            filled = _keep(buffer, offset, filled)
+
+        if offset == 0 and buffer.startswith(BOM, 0, filled):
+            offset = len(BOM)
+            filled = _move_to_front(buffer, offset, filled)
             continue
         if at_end and filled and buffer[filled - 1] != ord("\n"):
             buffer[filled] = ord("\n")
             filled += 1
+
         size = buffer.rfind(b"\n", 0, filled) + 1
         if size:
             yield LineChunk(buffer, size, offset)
             offset += size
-            filled = _keep(buffer, size, filled)
-        elif room <= max_line_bytes and not at_end:
-            room = min(2 * room, max_line_bytes + 1)
-            buffer = buffer[:filled] + bytes(room + _SLACK - filled)
+            filled = _move_to_front(buffer, size, filled)
+        elif capacity <= max_line_bytes and not at_end:
+            # the line is longer than the buffer, but not yet too long
+            capacity = min(2 * capacity, max_line_bytes + 1)
+            buffer = buffer[:filled] + bytes(capacity + _SLACK - filled)
         elif not at_end:
+            # the line is too long: overwrite the buffer until its end is found
             length = filled
             newline = -1
             while newline < 0 and not at_end:
-                filled = _read(file, buffer, 0, room)
-                at_end = filled < room
+                filled = _read(file, buffer, 0, capacity)
+                at_end = filled < capacity
                 newline = buffer.find(b"\n", 0, filled)
                 length += filled if newline < 0 else newline
             yield LineChunk(buffer, 0, offset, too_long=length)
             offset += length + 1
-            filled = _keep(buffer, newline + 1, filled) if newline >= 0 else 0
+            filled = _move_to_front(buffer, newline + 1, filled) if newline >= 0 else 0
 
 
 def _read(file: BinaryIO, buffer: bytearray, start: int, stop: int) -> int:
-    """Fill a stretch of the buffer; less comes only at the end of the stream."""
-    at = start
+    """Fill a range of the buffer; return the number of bytes, fewer only at the end of the stream.
+
+    A single `readinto` may return less at any time, as pipes and decompressors do.
+    """
+    position = start
     with memoryview(buffer) as view:
-        while at < stop:
-            got = file.readinto(view[at:stop])  # type: ignore[attr-defined]
-            if not got:
+        while position < stop:
+            count = file.readinto(view[position:stop])  # type: ignore[attr-defined]
+            if not count:
                 break
-            at += got
-    return at - start
+            position += count
+    return position - start
 
 
-def _keep(buffer: bytearray, start: int, stop: int) -> int:
-    """Move what is not used yet to the front."""
+def _move_to_front(buffer: bytearray, start: int, stop: int) -> int:
+    """Move a range of the buffer to its start; return the length."""
     rest = buffer[start:stop]
     buffer[: len(rest)] = rest
     return len(rest)

@@ -1,22 +1,22 @@
 """One line of the official ndjson, by the standard JSON parser: the definition of a valid line.
 
-The fast scanner recognises the official layout to the letter and nothing else; whatever it does
-not recognise comes here, so this module alone decides what is a drawing and what is refused.
-A valid line is a JSON object in UTF-8 with six keys (others are ignored, order and white space are
-free, of a key that is given twice the last counts):
+The compiled scanner recognizes only the exact official layout; every other line is parsed here, so
+this module alone decides what is a drawing and what is rejected. A valid line is a JSON object in
+UTF-8 with six keys (others are ignored; order and white space are free; if a key is repeated, the
+last one counts):
 
 =============  =====================================================================================
-word           string, not empty
+word           nonempty string
 countrycode    string of two ASCII letters, or empty
 timestamp      string ``YYYY-MM-DD HH:MM:SS[.f] UTC`` with one to six digits of fraction, or empty
-recognized     true or false; null, where it is not known, is taken as false
-key_id         string of digits, or integer, that fits 64 bits without sign
-drawing        list of strokes, at least one; every stroke holds the rows x, y (simplified) or
-               x, y, t (raw), all of the same length, at least 1
+recognized     true or false; null (not known) is read as false
+key_id         string of digits, or integer, that fits unsigned 64 bits
+drawing        list of at least one stroke; every stroke is a list of the rows x, y (simplified)
+               or x, y, t (raw), all of the same length, at least 1
 =============  =====================================================================================
 
 Simplified coordinates are whole numbers from 0 to 255; 1.0 and 1e1 are whole. Raw coordinates are
-finite and fit float32, to which they are rounded by way of double; times are milliseconds that fit
+finite and fit float32, to which they are rounded from double; times are milliseconds that fit
 int32, rounded half to even.
 """
 
@@ -39,28 +39,28 @@ _TIMESTAMP = re.compile(
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _UINT64_MAX = 2**64 - 1
-_FLOAT32_END = float(2.0**128 - 2.0**103)  # the least double that rounds to infinity
+_FLOAT32_END = float(2.0**128 - 2.0**103)  # the smallest double that rounds to infinity
 _INT32 = np.iinfo(np.int32)
-_ROWS = {2: "simplified", 3: "raw"}
+_VARIANTS = {2: "simplified", 3: "raw"}  # by the rows of a stroke
 
 
 class LineError(ValueError):
-    """A line is not a drawing; the message is the reason."""
+    """A line is not a valid drawing; the message is the reason."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ParsedLine:
-    """A drawing as its line gives it."""
+    """The drawing of one line."""
 
     word: str
     countrycode: str
-    timestamp: int | None
+    timestamp: int | None  # microseconds since 1970, UTC; None where it is empty
     recognized: bool
     key_id: int
-    x: npt.NDArray[Any]
+    x: npt.NDArray[Any]  # uint8 (simplified) or float32 (raw)
     y: npt.NDArray[Any]
     t: npt.NDArray[np.int32] | None
-    counts: list[int]
+    point_counts: list[int]  # of each stroke
 
     @property
     def is_raw(self) -> bool:
@@ -69,26 +69,29 @@ class ParsedLine:
 
 
 def parse_line(line: bytes, *, raw: bool | None = None) -> ParsedLine:
-    """Parse a line, or say why it is not a drawing."""
-    drawing = _object(line)
+    """Parse a line of one variant, or of either; raise `LineError` if it is not a drawing."""
+    fields = _decode(line)
     for key in _KEYS:
-        if key not in drawing:
+        if key not in fields:
             raise LineError(f"key {key!r} is missing")
-    word = drawing["word"]
+
+    word = fields["word"]
     if not isinstance(word, str) or not word:
-        raise LineError(f"word is {_show(word)}, expected a string that is not empty")
+        raise LineError(f"word is {_show(word)}, expected a nonempty string")
     try:
         word.encode()
     except UnicodeEncodeError:
         raise LineError(f"word is {_show(word)}, which has half of a surrogate pair") from None
-    country = drawing["countrycode"]
+
+    country = fields["countrycode"]
     if not isinstance(country, str) or not _COUNTRY.fullmatch(country):
         raise LineError(f"countrycode is {_show(country)}, expected two ASCII letters or none")
-    recognized = drawing["recognized"]
+    recognized = fields["recognized"]
     if recognized is not None and not isinstance(recognized, bool):
         raise LineError(f"recognized is {_show(recognized)}, expected true or false")
-    timestamp, key_id = _timestamp(drawing["timestamp"]), _key_id(drawing["key_id"])
-    rows, counts = _rows(drawing["drawing"], raw)
+    timestamp, key_id = _timestamp(fields["timestamp"]), _key_id(fields["key_id"])
+
+    rows, counts = _concat_strokes(fields["drawing"], raw)
     coordinates = _raw_coordinates if len(rows) == 3 else _simplified_coordinates
     return ParsedLine(
         word=word,
@@ -99,13 +102,13 @@ def parse_line(line: bytes, *, raw: bool | None = None) -> ParsedLine:
         x=coordinates("x", rows[0], counts),
         y=coordinates("y", rows[1], counts),
         t=_times(rows[2], counts) if len(rows) == 3 else None,
-        counts=counts,
+        point_counts=counts,
     )
 
 
-def _object(line: bytes) -> dict[str, Any]:
+def _decode(line: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(line.decode(), parse_constant=_refuse_constant)
+        value = json.loads(line.decode(), parse_constant=_reject_constant)
     except UnicodeDecodeError as error:
         raise LineError(
             f"byte 0x{line[error.start]:02x} at column {error.start + 1} is not UTF-8"
@@ -114,8 +117,8 @@ def _object(line: bytes) -> dict[str, Any]:
         column = len(line.decode()[: error.pos].encode()) + 1
         raise LineError(f"not JSON: {error.msg} at column {column} of {len(line)}") from None
     except RecursionError:
-        raise LineError("not a drawing: lists within lists without end") from None
-    except LineError:
+        raise LineError("not a drawing: lists are nested too deeply") from None
+    except LineError:  # of _reject_constant: a ValueError as well
         raise
     except ValueError:  # an integer of thousands of digits
         raise LineError("a number has too many digits") from None
@@ -124,8 +127,8 @@ def _object(line: bytes) -> dict[str, Any]:
     return value
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise LineError(f"{name} is not a number that JSON or a drawing has")
+def _reject_constant(name: str) -> NoReturn:
+    raise LineError(f"{name} is not a valid JSON number")
 
 
 def _timestamp(value: object) -> int | None:
@@ -136,13 +139,14 @@ def _timestamp(value: object) -> int | None:
         raise LineError(f"timestamp is {_show(value)}, expected YYYY-MM-DD HH:MM:SS.ffffff UTC")
     *fields, fraction = match.groups()
     try:
-        moment = datetime(*map(int, fields), tzinfo=UTC)  # type: ignore[arg-type, misc]
+        seconds = datetime(*map(int, fields), tzinfo=UTC)  # type: ignore[arg-type, misc]
     except ValueError as error:
         raise LineError(f"timestamp is {_show(value)}: {error}") from None
-    return (moment - _EPOCH) // _MICROSECOND + int((fraction or "").ljust(6, "0"))
+    return (seconds - _EPOCH) // _MICROSECOND + int((fraction or "").ljust(6, "0"))
 
 
 def _key_id(value: object) -> int:
+    # isdigit also accepts other scripts, and Python does not convert thousands of digits
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 1000:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _UINT64_MAX:
@@ -150,8 +154,8 @@ def _key_id(value: object) -> int:
     return value
 
 
-def _rows(drawing: object, raw: bool | None) -> tuple[list[list[Any]], list[int]]:
-    """Return the rows x, y (and t) of all strokes one behind the other, and the points of each."""
+def _concat_strokes(drawing: object, raw: bool | None) -> tuple[list[list[Any]], list[int]]:
+    """Return the rows x, y (and t) of all strokes concatenated, and the points of each stroke."""
     if not isinstance(drawing, list) or not drawing:
         raise LineError(f"drawing is {_show(drawing)}, expected a list of at least one stroke")
     rows: list[list[Any]] = []
@@ -159,81 +163,87 @@ def _rows(drawing: object, raw: bool | None) -> tuple[list[list[Any]], list[int]
     for number, stroke in enumerate(drawing, 1):
         if not isinstance(stroke, list) or not all(isinstance(row, list) for row in stroke):
             raise LineError(f"stroke {number} is {_show(stroke)}, expected lists x, y or x, y, t")
+
+        # the first stroke decides how many rows all of them have
         if not counts:
-            _check_kind(stroke, raw)
+            _check_variant(stroke, raw)
             rows = [[] for _ in stroke]
         if len(stroke) != len(rows):
             raise LineError(
                 f"stroke {number} has {len(stroke)} rows and stroke 1 has {len(rows)}, "
                 "expected x, y or x, y, t throughout"
             )
+
         lengths = [len(row) for row in stroke]
         if len(set(lengths)) > 1:
             named = [f"{n} {name}" for n, name in zip(lengths, "xyt", strict=False)]
             raise LineError(f"stroke {number} has {', '.join(named[:-1])} and {named[-1]}")
         if lengths[0] == 0:
             raise LineError(f"stroke {number} has no points")
+
         for row, values in zip(rows, stroke, strict=True):
             row.extend(values)
         counts.append(lengths[0])
     return rows, counts
 
 
-def _check_kind(stroke: list[Any], raw: bool | None) -> None:
-    kind = _ROWS.get(len(stroke))
-    if kind is None:
+def _check_variant(stroke: list[Any], raw: bool | None) -> None:
+    variant = _VARIANTS.get(len(stroke))
+    if variant is None:
         raise LineError(f"stroke 1 has {len(stroke)} rows, expected x, y or x, y, t")
-    if raw is not None and raw != (kind == "raw"):
-        expected = _ROWS[3 if raw else 2]
-        raise LineError(f"the drawing is {kind} ({len(stroke)} rows), expected {expected} ones")
+    if raw is not None and raw != (variant == "raw"):
+        expected = _VARIANTS[3 if raw else 2]
+        raise LineError(f"the drawing is {variant} ({len(stroke)} rows), expected {expected} ones")
 
 
 def _simplified_coordinates(
     name: str, values: list[Any], counts: list[int]
 ) -> npt.NDArray[np.uint8]:
     numbers = _numbers(name, values, counts)
-    good = (numbers >= 0) & (numbers <= 255) & (numbers == np.floor(numbers))
-    _check(good, name, values, counts, "expected whole numbers 0 to 255")
+    valid = (numbers >= 0) & (numbers <= 255) & (numbers == np.floor(numbers))
+    _check(valid, name, values, counts, "expected whole numbers 0 to 255")
     return numbers.astype(np.uint8)
 
 
 def _raw_coordinates(name: str, values: list[Any], counts: list[int]) -> npt.NDArray[np.float32]:
     numbers = _numbers(name, values, counts)
-    good = np.abs(numbers) < _FLOAT32_END
-    _check(good, name, values, counts, "expected numbers that fit float32")
+    valid = np.abs(numbers) < _FLOAT32_END
+    _check(valid, name, values, counts, "expected numbers that fit float32")
     return numbers.astype(np.float32)
 
 
 def _times(values: list[Any], counts: list[int]) -> npt.NDArray[np.int32]:
     numbers = np.rint(_numbers("t", values, counts))
-    good = (numbers >= _INT32.min) & (numbers <= _INT32.max)
-    _check(good, "t", values, counts, "expected milliseconds that fit int32")
+    valid = (numbers >= _INT32.min) & (numbers <= _INT32.max)
+    _check(valid, "t", values, counts, "expected milliseconds that fit int32")
     return numbers.astype(np.int32)
 
 
 def _numbers(name: str, values: list[Any], counts: list[int]) -> npt.NDArray[np.float64]:
+    # exact types, because True is an int and numpy would parse strings
     if not set(map(type, values)) <= {int, float}:
-        good = np.array([type(value) in (int, float) for value in values])
-        _check(good, name, values, counts, "expected a number")
+        valid = np.array([type(value) in (int, float) for value in values])
+        _check(valid, name, values, counts, "expected a number")
     try:
         return np.array(values, np.float64)
-    except OverflowError:
-        good = np.array([abs(value) < _FLOAT32_END for value in values])
-        _check(good, name, values, counts, "expected a smaller number")
+    except OverflowError:  # an integer beyond double
+        valid = np.array([abs(value) < _FLOAT32_END for value in values])
+        _check(valid, name, values, counts, "expected a smaller number")
         raise
 
 
 def _check(
-    good: npt.NDArray[np.bool_], name: str, values: list[Any], counts: list[int], expected: str
+    valid: npt.NDArray[np.bool_], name: str, values: list[Any], counts: list[int], expected: str
 ) -> None:
-    if not good.all():
-        first = int(np.argmin(good))
+    """Raise `LineError` for the first value that is not valid, with its stroke."""
+    if not valid.all():
+        first = int(np.argmin(valid))
         stroke = int(np.searchsorted(np.cumsum(counts), first, side="right")) + 1
         raise LineError(f"{name} {_show(values[first])} in stroke {stroke}, {expected}")
 
 
 def _show(value: object) -> str:
-    """Return JSON for the message, cut short."""
+    """Return a value as JSON for a message, shortened."""
     if isinstance(value, list | dict) and value:
         return f"a {type(value).__name__} of {len(value)}"
     if isinstance(value, str):

@@ -1,13 +1,13 @@
-"""The fast way through ndjson: kernels that read the official layout, to the letter, from bytes.
+"""The fast path through ndjson: kernels that parse the exact official layout.
 
-Nearly every line of the official files looks exactly alike: the same six keys in the same order,
-no white space, plain ASCII. A kernel that knows this layout reads straight into the columns of a
-batch. At the first byte that it does not expect it stops before the line and leaves it to the
-standard parser; it never guesses, so the outcome does not depend on which path a line took.
+Nearly all lines of the official files have the same layout: six keys in one order, no white space,
+plain ASCII. A kernel that knows it parses text straight into the columns of a batch. At the first
+byte that differs it stops before the line, which goes to the standard parser. It never guesses, so
+the result does not depend on the path that a line took.
 
-The kernels rely on two things instead of checking every index: each line that they enter ends in
-a newline (no state of theirs accepts one, but the last), and the columns have room for whatever a
-block of that size can hold.
+The kernels check no index; two invariants take the place of checks. Each line ends in a newline,
+which no state before the last accepts, so that nothing is read far beyond it. And the buffers are
+large enough for the most that a chunk of this size can contain.
 """
 
 from typing import Any
@@ -27,7 +27,7 @@ from quickdraw_kit.formats.ndjson.buffers import (
     UNKNOWN_TIME,
     WORD,
 )
-from quickdraw_kit.formats.ndjson.number_kernels import NOWHERE, real_row, small_row, time_row
+from quickdraw_kit.formats.ndjson.number_kernels import NO_MATCH, parse_float32_row, parse_uint8_row, parse_int32_row
 from quickdraw_kit.formats.ndjson.vocabulary import Int64Array, Slots, Text, find_word
 from quickdraw_kit.kernels import kernel
 
@@ -47,26 +47,26 @@ _TRUE = np.frombuffer(b'true,"key_id":"', np.uint8)
 _FALSE = np.frombuffer(b'false,"key_id":"', np.uint8)
 _DRAWING = np.frombuffer(b'","drawing":[', np.uint8)
 
-_DAY_ONE = 719162  # days from the first of January of the year 1 to that of 1970
-_DAYS_BEFORE = np.array([0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334])
-_DAYS_IN = np.array([0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
+_EPOCH_DAY = 719162  # days from January 1 of year 1 to January 1, 1970
+_DAYS_BEFORE_MONTH = np.array([0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334])
+_DAYS_IN_MONTH = np.array([0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 
 
 @kernel
-def _after(text: Text, at: np.uint64, expected: Text) -> np.uint64:
-    """Return the place behind the expected text, or NOWHERE when another stands there."""
+def _expect(text: Text, pos: np.uint64, expected: Text) -> np.uint64:
+    """Return the position after the expected text, or `NO_MATCH` if the text differs."""
     for i in range(expected.size):
-        if text[at + np.uint64(i)] != expected[i]:
-            return NOWHERE
-    return at + np.uint64(expected.size)
+        if text[pos + np.uint64(i)] != expected[i]:
+            return NO_MATCH
+    return pos + np.uint64(expected.size)
 
 
 @kernel
-def _number(text: Text, at: np.uint64, digits: int) -> np.int64:
-    """Return a number of so many digits, or -1."""
+def _number(text: Text, pos: np.uint64, digits: int) -> np.int64:
+    """Return the number that so many digits form, or -1 if one is not a digit."""
     value = np.int64(0)
     for i in range(digits):
-        digit = np.int64(text[at + np.uint64(i)]) - _ZERO
+        digit = np.int64(text[pos + np.uint64(i)]) - _ZERO
         if digit < 0 or digit > 9:
             return np.int64(-1)
         value = 10 * value + digit
@@ -74,119 +74,130 @@ def _number(text: Text, at: np.uint64, digits: int) -> np.int64:
 
 
 @kernel
-def _moment(text: Text, at: np.uint64) -> tuple[int, np.uint64]:
-    """Read a timestamp: microseconds since 1970, and the place of the quote behind it."""
-    if text[at] == _QUOTE:
-        return UNKNOWN_TIME, at
-    year = _number(text, at, 4)
-    month = _number(text, at + np.uint64(5), 2)
-    day = _number(text, at + np.uint64(8), 2)
-    hour = _number(text, at + np.uint64(11), 2)
-    minute = _number(text, at + np.uint64(14), 2)
-    second = _number(text, at + np.uint64(17), 2)
-    dashes = text[at + np.uint64(4)] == _DASH and text[at + np.uint64(7)] == _DASH
-    colons = text[at + np.uint64(13)] == _COLON and text[at + np.uint64(16)] == _COLON
-    if not dashes or not colons or text[at + np.uint64(10)] != _SPACE:
-        return 0, NOWHERE
-    if year < 1 or month < 1 or month > 12 or day < 1 or day > _DAYS_IN[month]:
-        return 0, NOWHERE
+def _timestamp(text: Text, pos: np.uint64) -> tuple[int, np.uint64]:
+    """Parse a timestamp: microseconds since 1970, and the position of the quote after it."""
+    if text[pos] == _QUOTE:
+        return UNKNOWN_TIME, pos
+
+    # YYYY-MM-DD HH:MM:SS, all read before the first test: a valid one is the usual case
+    year = _number(text, pos, 4)
+    month = _number(text, pos + np.uint64(5), 2)
+    day = _number(text, pos + np.uint64(8), 2)
+    hour = _number(text, pos + np.uint64(11), 2)
+    minute = _number(text, pos + np.uint64(14), 2)
+    second = _number(text, pos + np.uint64(17), 2)
+    dashes = text[pos + np.uint64(4)] == _DASH and text[pos + np.uint64(7)] == _DASH
+    colons = text[pos + np.uint64(13)] == _COLON and text[pos + np.uint64(16)] == _COLON
+    if not dashes or not colons or text[pos + np.uint64(10)] != _SPACE:
+        return 0, NO_MATCH
+
+    if year < 1 or month < 1 or month > 12 or day < 1 or day > _DAYS_IN_MONTH[month]:
+        return 0, NO_MATCH
     if hour < 0 or hour > 23 or minute < 0 or minute > 59 or second < 0 or second > 59:
-        return 0, NOWHERE
+        return 0, NO_MATCH
     leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
     if month == 2 and day == 29 and not leap:
-        return 0, NOWHERE
+        return 0, NO_MATCH
+
     before = year - 1
-    days = 365 * before + before // 4 - before // 100 + before // 400 - _DAY_ONE
-    days += _DAYS_BEFORE[month] + day - 1
+    days = 365 * before + before // 4 - before // 100 + before // 400 - _EPOCH_DAY
+    days += _DAYS_BEFORE_MONTH[month] + day - 1
     if leap and month > 2:
         days += 1
     value = ((days * 24 + hour) * 60 + minute) * 60 + second
-    at += np.uint64(19)
+
+    pos += np.uint64(19)
     missing = 6
-    if text[at] == _POINT:
-        at += _U1
-        while missing > 0 and _ZERO <= text[at] <= _NINE:
-            value = 10 * value + np.int64(text[at]) - _ZERO
+    if text[pos] == _POINT:
+        pos += _U1
+        while missing > 0 and _ZERO <= text[pos] <= _NINE:
+            value = 10 * value + np.int64(text[pos]) - _ZERO
             missing -= 1
-            at += _U1
+            pos += _U1
         if missing == 6:
-            return 0, NOWHERE
+            return 0, NO_MATCH
     for _ in range(missing):
         value *= 10
-    return value, _after(text, at, _UTC)
+    return value, _expect(text, pos, _UTC)
 
 
 @kernel
 def _metadata(
     text: Text,
-    at: np.uint64,
+    pos: np.uint64,
     last: Int64Array,
     slots: Slots,
-    begins: Int64Array,
+    word_offsets: Int64Array,
     words: Text,
-    rows: Int64Array,
+    records: Int64Array,
     drawing: int,
 ) -> np.uint64:
-    """Read a line up to its strokes, and return where they begin.
+    """Parse a line up to its strokes, and return where they start.
 
-    `last` holds the place, the length and the code of the word of the line before.
+    `last` has the position, the length and the code of the word of the line before.
     """
-    at = _after(text, at, _WORD)
-    if at == NOWHERE:
-        return NOWHERE
+    pos = _expect(text, pos, _WORD)
+    if pos == NO_MATCH:
+        return NO_MATCH
+
+    # Nearly all lines of a file have the same word, and comparing is cheaper than hashing.
     length = last[1]
-    same = length > 0 and text[at + np.uint64(length)] == _QUOTE
+    same = length > 0 and text[pos + np.uint64(length)] == _QUOTE
     for i in range(length):
-        if text[at + np.uint64(i)] != text[last[0] + i]:
+        if text[pos + np.uint64(i)] != text[last[0] + i]:
             same = False
             break
     if not same:
-        end = at
+        end = pos
         while _SPACE <= text[end] < _DELETE and text[end] != _QUOTE and text[end] != _BACKSLASH:
             end += _U1
-        last[0], last[1] = np.int64(at), np.int64(end - at)
-        last[2] = find_word(slots, begins, words, text, last[0], last[1])
+        last[0], last[1] = np.int64(pos), np.int64(end - pos)
+        last[2] = find_word(slots, word_offsets, words, text, last[0], last[1])
         if last[2] < 0:
-            return NOWHERE
-    rows[drawing, WORD] = last[2]
-    at = _after(text, at + np.uint64(last[1]), _COUNTRY)
-    if at == NOWHERE:
-        return NOWHERE
-    rows[drawing, COUNTRY] = 0
-    if text[at] != _QUOTE:
-        first, second = np.int64(text[at]), np.int64(text[at + _U1])
+            return NO_MATCH
+    records[drawing, WORD] = last[2]
+
+    pos = _expect(text, pos + np.uint64(last[1]), _COUNTRY)
+    if pos == NO_MATCH:
+        return NO_MATCH
+    records[drawing, COUNTRY] = 0
+    if text[pos] != _QUOTE:
+        first, second = np.int64(text[pos]), np.int64(text[pos + _U1])
         if not (97 <= first | 32 <= 122 and 97 <= second | 32 <= 122):
-            return NOWHERE
-        rows[drawing, COUNTRY] = first | second << 8
-        at += _U2
-    at = _after(text, at, _TIMESTAMP)
-    if at == NOWHERE:
-        return NOWHERE
-    rows[drawing, TIMESTAMP], at = _moment(text, at)
-    if at == NOWHERE:
-        return NOWHERE
-    at = _after(text, at, _RECOGNIZED)
-    if at == NOWHERE:
-        return NOWHERE
-    rows[drawing, RECOGNIZED] = text[at] == _TRUE[0]
-    at = _after(text, at, _TRUE if text[at] == _TRUE[0] else _FALSE)
-    if at == NOWHERE:
-        return NOWHERE
-    start = at
+            return NO_MATCH
+        records[drawing, COUNTRY] = first | second << 8
+        pos += _U2
+
+    pos = _expect(text, pos, _TIMESTAMP)
+    if pos == NO_MATCH:
+        return NO_MATCH
+    records[drawing, TIMESTAMP], pos = _timestamp(text, pos)
+    if pos == NO_MATCH:
+        return NO_MATCH
+
+    pos = _expect(text, pos, _RECOGNIZED)
+    if pos == NO_MATCH:
+        return NO_MATCH
+    records[drawing, RECOGNIZED] = text[pos] == _TRUE[0]
+    pos = _expect(text, pos, _TRUE if text[pos] == _TRUE[0] else _FALSE)
+    if pos == NO_MATCH:
+        return NO_MATCH
+
+    start = pos
     key_id = np.uint64(0)
-    while _ZERO <= text[at] <= _NINE:
-        key_id = np.uint64(10) * key_id + np.uint64(text[at] - _ZERO)
-        at += _U1
-    if at == start or at - start > np.uint64(19):
-        return NOWHERE
-    rows[drawing, KEY_ID] = np.int64(key_id)
-    return _after(text, at, _DRAWING)
+    while _ZERO <= text[pos] <= _NINE:
+        key_id = np.uint64(10) * key_id + np.uint64(text[pos] - _ZERO)
+        pos += _U1
+    if pos == start or pos - start > np.uint64(19):
+        return NO_MATCH
+    records[drawing, KEY_ID] = np.int64(key_id)
+    return _expect(text, pos, _DRAWING)
 
 
 @kernel
 def _strokes(
     text: Text,
-    at: np.uint64,
+    pos: np.uint64,
     x: npt.NDArray[Any],
     y: npt.NDArray[Any],
     t: npt.NDArray[np.int32] | None,
@@ -194,43 +205,49 @@ def _strokes(
     stroke: int,
     point: np.uint64,
 ) -> tuple[int, np.uint64, np.uint64]:
-    """Read strokes to the end of the line; return the counts and the place of the newline."""
+    """Parse the strokes and the end of a line; return the counts and the newline's position."""
     while True:
-        if text[at] != _OPEN or text[at + _U1] != _OPEN:
-            return stroke, point, NOWHERE
+        if text[pos] != _OPEN or text[pos + _U1] != _OPEN:
+            return stroke, point, NO_MATCH
+
+        # `t` is None or an array at compile time, so the branches below cost nothing
         if t is None:
-            end, at = small_row(text, at + _U2, x, point)
+            end, pos = parse_uint8_row(text, pos + _U2, x, point)
         else:
-            end, at = real_row(text, at + _U2, x, point)
-        if at == NOWHERE or text[at] != _COMMA or text[at + _U1] != _OPEN:
-            return stroke, point, NOWHERE
+            end, pos = parse_float32_row(text, pos + _U2, x, point)
+        if pos == NO_MATCH or text[pos] != _COMMA or text[pos + _U1] != _OPEN:
+            return stroke, point, NO_MATCH
+
         if t is None:
-            other, at = small_row(text, at + _U2, y, point)
+            other, pos = parse_uint8_row(text, pos + _U2, y, point)
         else:
-            other, at = real_row(text, at + _U2, y, point)
-        if at == NOWHERE or other != end:
-            return stroke, point, NOWHERE
+            other, pos = parse_float32_row(text, pos + _U2, y, point)
+        if pos == NO_MATCH or other != end:
+            return stroke, point, NO_MATCH
+
         if t is not None:
-            if text[at] != _COMMA or text[at + _U1] != _OPEN:
-                return stroke, point, NOWHERE
-            other, at = time_row(text, at + _U2, t, point)
-            if at == NOWHERE or other != end:
-                return stroke, point, NOWHERE
-        if text[at] != _CLOSE:
-            return stroke, point, NOWHERE
+            if text[pos] != _COMMA or text[pos + _U1] != _OPEN:
+                return stroke, point, NO_MATCH
+            other, pos = parse_int32_row(text, pos + _U2, t, point)
+            if pos == NO_MATCH or other != end:
+                return stroke, point, NO_MATCH
+        if text[pos] != _CLOSE:
+            return stroke, point, NO_MATCH
+
         point = end
         stroke += 1
         stroke_offsets[stroke] = np.int64(point)
-        mark = text[at + _U1]
-        at += _U2
-        if mark != _COMMA:
+        separator = text[pos + _U1]
+        pos += _U2
+        if separator != _COMMA:
             break
-    if mark != _CLOSE or text[at] != _END:
-        return stroke, point, NOWHERE
-    at += _U1
-    if text[at] == _RETURN:
-        at += _U1
-    return stroke, point, at if text[at] == _LINE_FEED else NOWHERE
+
+    if separator != _CLOSE or text[pos] != _END:
+        return stroke, point, NO_MATCH
+    pos += _U1
+    if text[pos] == _RETURN:
+        pos += _U1
+    return stroke, point, pos if text[pos] == _LINE_FEED else NO_MATCH
 
 
 @kernel
@@ -239,39 +256,41 @@ def scan_lines(
     start: int,
     stop: int,
     slots: Slots,
-    begins: Int64Array,
+    word_offsets: Int64Array,
     words: Text,
     x: npt.NDArray[Any],
     y: npt.NDArray[Any],
     t: npt.NDArray[np.int32] | None,
     stroke_offsets: Int64Array,
-    rows: Int64Array,
+    records: Int64Array,
     counts: Int64Array,
 ) -> np.int64:
-    """Read lines from `start` on while they begin before `stop`, and return where that ended.
+    """Parse lines from `start` on that start before `stop`, and return where that ended.
 
-    The line at the place that is returned, when it lies before `stop`, is not in the official
-    layout. `counts` (lines, drawings, strokes, points) goes on from what it holds.
+    If the position returned is before `stop`, the line there is not in the official layout.
+    `counts` (lines, drawings, strokes, points) is continued.
     """
-    at = np.uint64(start)
+    pos = np.uint64(start)
     line, drawing, stroke, point = counts[0], counts[1], counts[2], np.uint64(counts[3])
     last = np.zeros(3, np.int64)
-    while at < np.uint64(stop):
-        drawing_at = _metadata(text, at, last, slots, begins, words, rows, drawing)
-        if drawing_at == NOWHERE:
+    while pos < np.uint64(stop):
+        strokes_pos = _metadata(text, pos, last, slots, word_offsets, words, records, drawing)
+        if strokes_pos == NO_MATCH:
             break
         stroke_end, point_end, newline = _strokes(
-            text, drawing_at, x, y, t, stroke_offsets, stroke, point
+            text, strokes_pos, x, y, t, stroke_offsets, stroke, point
         )
-        if newline == NOWHERE:
+        if newline == NO_MATCH:
             break
+
+        # Only here does the line count: what a line that failed has written is overwritten.
         stroke, point = stroke_end, point_end
         line += 1
-        rows[drawing, STROKES] = stroke
-        rows[drawing, OFFSET] = np.int64(at)
-        rows[drawing, LENGTH] = np.int64(newline - at) - (text[newline - _U1] == _RETURN)
-        rows[drawing, LINE] = line
+        records[drawing, STROKES] = stroke
+        records[drawing, OFFSET] = np.int64(pos)
+        records[drawing, LENGTH] = np.int64(newline - pos) - (text[newline - _U1] == _RETURN)
+        records[drawing, LINE] = line
         drawing += 1
-        at = newline + _U1
+        pos = newline + _U1
     counts[0], counts[1], counts[2], counts[3] = line, drawing, stroke, np.int64(point)
-    return np.int64(at)
+    return np.int64(pos)

@@ -1,4 +1,4 @@
-"""Lines to drawings: the compiled scanner where it can, the standard parser where it must."""
+"""Lines to drawings: by the compiled scanner if possible, otherwise by the standard parser."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -15,25 +15,33 @@ from quickdraw_kit.strokes.batch import DrawingBatch
 
 __all__ = ["OnReject", "ParsedChunk", "Reject", "scan_chunks"]
 
-_VOCABULARY_LIMIT = 4096  # words; each batch carries the vocabulary along
+_MAX_WORDS = 4096  # every batch carries the whole vocabulary
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A line that is not a drawing.
+    r"""A line or row that is not a valid drawing.
 
     Parameters
     ----------
     source : str
         Name of the file.
     line : int
-        Line number, from 1; in a range of a file, from the first line of the range.
+        Line number, from 1; in a range of a file, counted from the first line of the range.
     offset : int
         Offset of the line's first byte in the (decompressed) file.
     length : int
-        Bytes of the line, without its newline.
+        Length of the line in bytes, without its newline.
     reason : str
         What was found and what was expected.
+
+    Examples
+    --------
+    >>> from quickdraw_kit import read_ndjson
+    >>> rejects = []
+    >>> batch = read_ndjson(b"[]\n", on_reject=rejects.append)
+    >>> rejects[0].line, rejects[0].reason
+    (1, 'the line is [], expected a JSON object')
     """
 
     source: str
@@ -45,74 +53,114 @@ class Reject:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ParsedChunk:
-    """The drawings of some consecutive lines, each with the place of its line."""
+    """The drawings of consecutive lines, each with the position of its line."""
 
     batch: DrawingBatch
-    offset: npt.NDArray[np.int64]
-    length: npt.NDArray[np.int64]
-    line: npt.NDArray[np.int64]
-    lines: int
+    offset: npt.NDArray[np.int64]  # of the line's first byte in the (decompressed) file
+    length: npt.NDArray[np.int64]  # of the line in bytes, without its newline
+    line: npt.NDArray[np.int64]  # line number, from 1
+    lines: int  # how many lines, including blank ones and rejects
+    fallback_lines: int = 0  # how many of them the standard parser read
 
 
 OnReject: TypeAlias = Callable[[Reject], None]
 
 
 def scan_chunks(
-    blocks: Iterable[LineChunk],
+    chunks: Iterable[LineChunk],
     *,
     raw: bool | None,
     name: str,
     on_reject: OnReject | None,
     stop: int | None = None,
+    max_words: int = _MAX_WORDS,
 ) -> Iterator[ParsedChunk]:
-    """Read the drawings of blocks of lines."""
-    from quickdraw_kit.formats.ndjson.scan_kernels import scan_lines
-    from quickdraw_kit.formats.ndjson.vocabulary import Vocabulary
+    """Read the drawings of chunks of lines.
 
-    def reject(offset: int, length: int, reason: str) -> None:
-        line = int(counts[0])
-        if on_reject is None:
-            raise MalformedLineError(name, line, offset, reason)
-        on_reject(Reject(name, line, offset, length, reason))
+    With `raw=None`, the first valid line decides between raw and simplified. Without `on_reject`,
+    the first invalid line raises `MalformedLineError`. Lines that start at `stop` or later are not
+    read. The vocabulary starts over when it has more than `max_words` words.
+    """
+    scanner = _Scanner(raw, name, on_reject, max_words)
+    for chunk in chunks:
+        yield scanner.scan(chunk, stop)
 
-    columns = ColumnBuffers.for_chunk(0, raw=bool(raw))
-    vocabulary = Vocabulary()
-    counts = np.zeros(4, np.int64)  # lines of all blocks; drawings, strokes, points of this one
-    for block in blocks:
-        lines_before = int(counts[0])
-        counts[1:] = 0
-        if len(vocabulary) > _VOCABULARY_LIMIT:
-            vocabulary = Vocabulary()
-        if block.too_long:
-            counts[0] += 1
-            reason = f"a line of {block.too_long:,} bytes, expected no more than max_line_bytes"
-            reject(block.offset, block.too_long, reason)
-        data = np.frombuffer(block.data, np.uint8)
-        end = block.size if stop is None else min(block.size, stop - block.offset)
-        at = 0
-        while at < end:
-            if raw is not None:
-                columns = columns.with_room(len(data), raw=raw)
-                arrays = (*vocabulary.table, *columns.arrays)
-                at = int(scan_lines(data, at, end, *arrays, counts))
-                if at >= end:
-                    break
-            newline = block.data.index(b"\n", at)
-            line = bytes(block.data[at:newline]).removesuffix(b"\r")
-            counts[0] += 1
-            try:
-                if line.strip(b" \t\r"):
-                    parsed = parse_line(line, raw=raw)
-                    raw = parsed.is_raw
-                    columns = columns.with_room(len(data), raw=raw)
-                    columns.place(counts, parsed, vocabulary.code(parsed.word), at, len(line))
-            except LineError as error:
-                reject(block.offset + at, len(line), str(error))
-            at = newline + 1
-        yield ParsedChunk(
-            batch=columns.batch(counts, vocabulary.words),
-            offset=columns.of_rows(OFFSET, counts) + block.offset,
-            length=columns.of_rows(LENGTH, counts),
-            line=columns.of_rows(LINE, counts),
-            lines=int(counts[0]) - lines_before,
+
+class _Scanner:
+    """What is kept from chunk to chunk."""
+
+    def __init__(
+        self, raw: bool | None, name: str, on_reject: OnReject | None, max_words: int
+    ) -> None:
+        # imported here because they load numba, which writing and `--help` do without
+        from quickdraw_kit.formats.ndjson.scan_kernels import scan_lines
+        from quickdraw_kit.formats.ndjson.vocabulary import Vocabulary
+
+        self._scan_lines, self._new_vocabulary = scan_lines, Vocabulary
+        self._raw, self._name, self._on_reject, self._max_words = raw, name, on_reject, max_words
+        self._buffers = ColumnBuffers.for_chunk(0, raw=bool(raw))
+        self._vocabulary = Vocabulary()
+        self._counts = np.zeros(4, np.int64)  # lines so far; drawings, strokes, points of the chunk
+
+    def scan(self, chunk: LineChunk, stop: int | None) -> ParsedChunk:
+        lines_before = int(self._counts[0])
+        self._counts[1:] = 0
+        if len(self._vocabulary) > self._max_words:
+            self._vocabulary = self._new_vocabulary()
+        if chunk.too_long:
+            self._counts[0] += 1
+            reason = f"a line of {chunk.too_long:,} bytes, expected at most max_line_bytes"
+            self._reject(chunk.offset, chunk.too_long, reason)
+
+        # The kernel reads as far as it can. The line at which it stops goes to the standard
+        # parser, and the kernel continues behind it. It needs the variant to start, so the first
+        # valid line is always parsed; and it knows only words that the parser has met before.
+        end = chunk.size if stop is None else min(chunk.size, stop - chunk.offset)
+        position = fallback_lines = 0
+        while position < end:
+            position = self._run_kernel(chunk, position, end)
+            if position < end:
+                fallback_lines += self._parse_line(chunk, position)
+                position = chunk.data.index(b"\n", position) + 1
+
+        return ParsedChunk(
+            batch=self._buffers.to_batch(self._counts, self._vocabulary.words),
+            offset=self._buffers.field(OFFSET, self._counts) + chunk.offset,
+            length=self._buffers.field(LENGTH, self._counts),
+            line=self._buffers.field(LINE, self._counts),
+            lines=int(self._counts[0]) - lines_before,
+            fallback_lines=fallback_lines,
         )
+
+    def _run_kernel(self, chunk: LineChunk, position: int, end: int) -> int:
+        """Scan from a line on; return where the scan ended: at `end`, or at a line before it."""
+        if self._raw is None:
+            return position
+        data = np.frombuffer(chunk.data, np.uint8)
+        self._buffers = self._buffers.reserve(len(data), raw=self._raw)
+        arrays = (*self._vocabulary.table, *self._buffers.arrays)
+        return int(self._scan_lines(data, position, end, *arrays, self._counts))
+
+    def _parse_line(self, chunk: LineChunk, position: int) -> bool:
+        """Parse one line by the standard parser, or reject it; return False for a blank line."""
+        newline = chunk.data.index(b"\n", position)
+        line = bytes(chunk.data[position:newline]).removesuffix(b"\r")
+        self._counts[0] += 1
+        if not line.strip(b" \t\r"):
+            return False
+        try:
+            parsed = parse_line(line, raw=self._raw)
+        except LineError as error:
+            self._reject(chunk.offset + position, len(line), str(error))
+            return True
+        self._raw = parsed.is_raw
+        self._buffers = self._buffers.reserve(len(chunk.data), raw=self._raw)
+        code = self._vocabulary.code(parsed.word)
+        self._buffers.append(self._counts, parsed, code, position, len(line))
+        return True
+
+    def _reject(self, offset: int, length: int, reason: str) -> None:
+        line = int(self._counts[0])
+        if self._on_reject is None:
+            raise MalformedLineError(self._name, line, offset, reason)
+        self._on_reject(Reject(self._name, line, offset, length, reason))

@@ -1,4 +1,4 @@
-"""The words met so far, as a hash table in arrays that a kernel reads."""
+"""The words read so far, as a hash table in arrays, so that a kernel can look them up."""
 
 from typing import TypeAlias
 
@@ -17,12 +17,12 @@ _U1 = np.uint64(1)
 
 
 class Vocabulary:
-    """The words met so far, as a hash table that the kernel reads."""
+    """Words and their codes. Python adds words, kernels find them."""
 
     def __init__(self) -> None:
         self._codes: dict[str, int] = {}
-        self._slots = np.full(64, -1, np.int32)
-        self._begins = np.zeros(1, np.int64)
+        self._slots = np.full(64, -1, np.int32)  # a power of 2; codes, or -1 where empty
+        self._offsets = np.zeros(1, np.int64)
         self._text = np.zeros(0, np.uint8)
 
     def __len__(self) -> int:
@@ -30,26 +30,26 @@ class Vocabulary:
 
     @property
     def table(self) -> tuple[Slots, Int64Array, Text]:
-        """The hash table, where each word begins, and all words one behind the other."""
-        return self._slots, self._begins, self._text
+        """The hash table, the offset of each word, and the concatenated words in UTF-8."""
+        return self._slots, self._offsets, self._text
 
     @property
     def words(self) -> tuple[str, ...]:
-        """All words; a word's place is its code."""
+        """All words; the index of a word is its code."""
         return tuple(self._codes)
 
     def code(self, word: str) -> int:
-        """Return the code of a word, a new one for a new word."""
+        """Return the code of a word, which is added if it is new."""
         code = self._codes.setdefault(word, len(self._codes))
-        if code == len(self._begins) - 1:
+        if code == len(self._offsets) - 1:
             self._text = np.append(self._text, np.frombuffer(word.encode(), np.uint8))
-            self._begins = np.append(self._begins, len(self._text))
+            self._offsets = np.append(self._offsets, len(self._text))
             first = code
-            if 2 * len(self._codes) > len(self._slots):
+            if 2 * len(self._codes) > len(self._slots):  # at least half stay empty: probing is short
                 self._slots = np.full(4 * len(self._slots), -1, np.int32)
                 first = 0
             for each in range(first, code + 1):
-                _enter(self._slots, self._begins, self._text, each)
+                _insert(self._slots, self._offsets, self._text, each)
         return code
 
 
@@ -62,27 +62,27 @@ def _hash(text: Text, start: int, stop: int) -> np.uint64:
 
 
 @kernel
-def _enter(slots: Slots, begins: Int64Array, words: Text, code: int) -> None:
+def _insert(slots: Slots, offsets: Int64Array, words: Text, code: int) -> None:
     mask = np.uint64(slots.size - 1)
-    slot = _hash(words, begins[code], begins[code + 1]) & mask
-    while slots[slot] >= 0:
+    slot = _hash(words, offsets[code], offsets[code + 1]) & mask
+    while slots[slot] >= 0:  # linear probing
         slot = (slot + _U1) & mask
     slots[slot] = code
 
 
 @kernel
 def find_word(
-    slots: Slots, begins: Int64Array, words: Text, text: Text, start: int, length: int
+    slots: Slots, offsets: Int64Array, words: Text, text: Text, start: int, length: int
 ) -> np.int64:
-    """Return the code of the word that stands in the text, or -1."""
+    """Return the code of the word at a position of the text, or -1."""
     mask = np.uint64(slots.size - 1)
     slot = _hash(text, start, start + length) & mask
     while slots[slot] >= 0:
         code = np.int64(slots[slot])
-        begin = begins[code]
-        same = begins[code + 1] - begin == length
+        offset = offsets[code]
+        same = offsets[code + 1] - offset == length
         for i in range(length if same else 0):
-            same &= words[begin + i] == text[start + i]
+            same &= words[offset + i] == text[start + i]
         if same:
             return code
         slot = (slot + _U1) & mask

@@ -48,7 +48,7 @@ def as_tuple(parsed):
         parsed.timestamp,
         parsed.recognized,
         parsed.key_id,
-        parsed.counts,
+        parsed.point_counts,
         parsed.x.tobytes(),
         parsed.y.tobytes(),
         None if parsed.t is None else parsed.t.tobytes(),

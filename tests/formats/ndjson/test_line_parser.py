@@ -34,7 +34,7 @@ def test_simplified():
     assert parsed.x.tolist() == [1, 30, 4]
     assert parsed.y.tolist() == [2, 3, 255]
     assert parsed.t is None
-    assert parsed.counts == [2, 1]
+    assert parsed.point_counts == [2, 1]
 
 
 def test_raw():
@@ -71,7 +71,7 @@ def test_raw():
 )
 def test_odd_but_valid(text, changes):
     expected, parsed = parse_line(line()), parse_line(text)
-    for name in ("word", "countrycode", "timestamp", "recognized", "key_id", "counts"):
+    for name in ("word", "countrycode", "timestamp", "recognized", "key_id", "point_counts"):
         assert getattr(parsed, name) == changes.get(name, getattr(expected, name)), name
     np.testing.assert_array_equal(parsed.x, expected.x)
     np.testing.assert_array_equal(parsed.y, expected.y)
