@@ -210,7 +210,9 @@ def detect_variant(
 ) -> Literal["raw", "simplified"]:
     """Return the variant of the first valid line; "simplified" if there is none."""
     if source == "-":
-        raise UsageError("the variant of standard input is not known before it is read: give a file")
+        raise UsageError(
+            "the variant of standard input is not known before it is read: give a file"
+        )
     with _open_source(source) as (file, _):
         for chunk in iter_chunks(file, chunk_bytes=_READ_BYTES, max_line_bytes=max_line_bytes):
             for line in bytes(chunk.data[: chunk.size]).split(b"\n"):

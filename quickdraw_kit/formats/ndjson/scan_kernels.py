@@ -27,7 +27,12 @@ from quickdraw_kit.formats.ndjson.buffers import (
     UNKNOWN_TIME,
     WORD,
 )
-from quickdraw_kit.formats.ndjson.number_kernels import NO_MATCH, parse_float32_row, parse_uint8_row, parse_int32_row
+from quickdraw_kit.formats.ndjson.number_kernels import (
+    NO_MATCH,
+    parse_float32_row,
+    parse_int32_row,
+    parse_uint8_row,
+)
 from quickdraw_kit.formats.ndjson.vocabulary import Int64Array, Slots, Text, find_word
 from quickdraw_kit.kernels import kernel
 
@@ -141,8 +146,10 @@ def _metadata(
         return NO_MATCH
 
     # Nearly all lines of a file have the same word, and comparing is cheaper than hashing.
+    # A long word before a short line at the end could reach beyond the text, so its end is tested.
     length = last[1]
-    same = length > 0 and text[pos + np.uint64(length)] == _QUOTE
+    end = pos + np.uint64(length)
+    same = length > 0 and end < np.uint64(text.size) and text[end] == _QUOTE
     for i in range(length):
         if text[pos + np.uint64(i)] != text[last[0] + i]:
             same = False

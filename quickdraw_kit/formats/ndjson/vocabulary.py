@@ -45,7 +45,9 @@ class Vocabulary:
             self._text = np.append(self._text, np.frombuffer(word.encode(), np.uint8))
             self._offsets = np.append(self._offsets, len(self._text))
             first = code
-            if 2 * len(self._codes) > len(self._slots):  # at least half stay empty: probing is short
+            if 2 * len(self._codes) > len(
+                self._slots
+            ):  # at least half stay empty: probing is short
                 self._slots = np.full(4 * len(self._slots), -1, np.int32)
                 first = 0
             for each in range(first, code + 1):

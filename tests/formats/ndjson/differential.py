@@ -1,4 +1,4 @@
-"""The law of the ndjson reader: the scanner and the standard parser make the same of any text."""
+"""The scanner and the standard parser compared: they must read the same from any text."""
 
 import io
 import json
@@ -19,11 +19,12 @@ OFFICIAL = {
 
 
 def official(**changes) -> bytes:
+    """One line in the official layout."""
     return json.dumps({**OFFICIAL, **changes}, separators=(",", ":")).encode()
 
 
-def by_the_standard_parser(text: bytes, raw: bool):
-    """Drawings and rejects, with no part of the reader but the definition of a line."""
+def read_by_standard_parser(text: bytes, raw: bool):
+    """Drawings, rejects and the number of lines, using no part of the reader but `parse_line`."""
     offset = 3 if text.startswith(b"\xef\xbb\xbf") else 0
     lines = text[offset:].split(b"\n")
     if lines[-1] == b"":
@@ -32,11 +33,11 @@ def by_the_standard_parser(text: bytes, raw: bool):
     for number, line in enumerate(lines, 1):
         content = line.removesuffix(b"\r")
         if content.strip(b" \t\r"):
-            place = (number, offset, len(content))
+            position = (number, offset, len(content))
             try:
-                drawings.append((place, as_tuple(parse_line(content, raw=raw))))
+                drawings.append((position, as_tuple(parse_line(content, raw=raw))))
             except LineError as error:
-                rejects.append((place, str(error)))
+                rejects.append((position, str(error)))
         offset += len(line) + 1
     return drawings, rejects, len(lines)
 
@@ -55,11 +56,13 @@ def as_tuple(parsed):
     )
 
 
-def by_the_reader(text: bytes, raw: bool, **options):
-    drawings, rejects, lines = [], [], 0
-    for scan in scan_stream(io.BytesIO(text), raw=raw, on_reject=rejects.append, **options):
-        batch = scan.batch
-        lines += scan.lines
+def read_by_scanner(text: bytes, raw: bool, **options):
+    """The same as `read_by_standard_parser`, and the lines that fell back to the parser."""
+    drawings, rejects, lines, fallback_lines = [], [], 0, 0
+    for parsed in scan_stream(io.BytesIO(text), raw=raw, on_reject=rejects.append, **options):
+        batch = parsed.batch
+        lines += parsed.lines
+        fallback_lines += parsed.fallback_lines
         counts = np.diff(batch.stroke_offsets)
         for i, word in enumerate(batch.words_of_drawings()):
             points = slice(*batch.point_offsets[i : i + 2])
@@ -75,11 +78,15 @@ def by_the_reader(text: bytes, raw: bool, **options):
                 batch.y[points].tobytes(),
                 None if batch.t is None else batch.t[points].tobytes(),
             )
-            place = (int(scan.line[i]), int(scan.offset[i]), int(scan.length[i]))
-            drawings.append((place, drawing))
-    return drawings, [((r.line, r.offset, r.length), r.reason) for r in rejects], lines
+            position = (int(parsed.line[i]), int(parsed.offset[i]), int(parsed.length[i]))
+            drawings.append((position, drawing))
+    reasons = [((r.line, r.offset, r.length), r.reason) for r in rejects]
+    return (drawings, reasons, lines), fallback_lines
 
 
-def assert_same(text: bytes, raw: bool, **options) -> None:
-    found, expected = by_the_reader(text, raw, **options), by_the_standard_parser(text, raw)
-    assert found == expected, f"the reader finds {found}, the standard parser {expected}"
+def assert_same(text: bytes, raw: bool, **options) -> int:
+    """Compare both; return how many lines the scanner left to the standard parser."""
+    actual, fallback_lines = read_by_scanner(text, raw, **options)
+    expected = read_by_standard_parser(text, raw)
+    assert actual == expected, f"the scanner reads {actual}, the standard parser {expected}"
+    return fallback_lines

@@ -1,4 +1,4 @@
-"""Reading and writing ndjson, as users meet it."""
+"""Reading and writing ndjson through the public functions."""
 
 import gzip
 import io
@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from quickdraw_kit.errors import DataError, MalformedLineError, UsageError
 from quickdraw_kit.formats.ndjson.files import (
-    Reject,
     detect_variant,
     iter_ndjson,
     read_ndjson,
@@ -25,6 +24,7 @@ from quickdraw_kit.formats.ndjson.files import (
     scan_stream,
     write_ndjson,
 )
+from quickdraw_kit.formats.ndjson.scanner import Reject
 from quickdraw_kit.strokes.batch import DrawingBatch
 from tests.strokes.strategies import batches
 
@@ -34,14 +34,13 @@ SIMPLIFIED = (
 )
 RAW = SIMPLIFIED.replace(b"[[1,30],[2,3]],[[4],[255]]", b"[[1,-30.5],[2,3],[0,16]]")
 BROKEN = b'{"word":"cat"}'
-FORMATS = ["simplified", "raw"]
 
 
 def numbered(count: int, line: bytes = SIMPLIFIED) -> list[bytes]:
     return [line.replace(b"5201136883597312", b"%d" % i) for i in range(count)]
 
 
-# -- what a source may be
+# -- types of sources
 
 
 @pytest.fixture(params=["path", "str", "bytes", "file", "gzip", "zstd", "stdin"])
@@ -66,7 +65,7 @@ def source(request, tmp_path, monkeypatch):
     return path
 
 
-def test_every_kind_of_source_opens(source):
+def test_every_type_of_source_opens(source):
     batch = read_ndjson(source)
     assert len(batch) == 2
     assert batch[1].word == "cat"
@@ -77,7 +76,7 @@ def test_every_kind_of_source_opens(source):
     assert [stroke.tolist() for stroke in batch[1].strokes] == [[[1, 2], [30, 3]], [[4, 255]]]
 
 
-def test_standard_input_and_files_of_the_caller_stay_open(monkeypatch):
+def test_standard_input_and_open_files_stay_open(monkeypatch):
     stdin = io.TextIOWrapper(io.BytesIO(SIMPLIFIED))
     monkeypatch.setattr(sys, "stdin", stdin)
     read_ndjson("-")
@@ -87,7 +86,7 @@ def test_standard_input_and_files_of_the_caller_stay_open(monkeypatch):
     assert not file.closed
 
 
-def test_a_text_file_is_refused():
+def test_a_text_file_is_an_error():
     with pytest.raises(UsageError, match="mode 'rb'"):
         read_ndjson(io.StringIO(""))
 
@@ -100,14 +99,14 @@ def test_a_folder_and_a_missing_file(tmp_path):
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
-def test_cut_off_compression_is_an_error_not_a_shorter_file(tmp_path, pack):
+def test_truncated_compression_is_an_error_not_a_shorter_file(tmp_path, pack):
     path = tmp_path / "cat.ndjson"
     path.write_bytes(pack(b"\n".join(numbered(2000)))[:-9])
     with pytest.raises(DataError):
         read_ndjson(path)
 
 
-def test_nothing_gives_an_empty_batch():
+def test_sources_without_drawings_give_an_empty_batch():
     for content in (b"", b"\n \r\n", b"\xef\xbb\xbf"):
         batch = read_ndjson(content)
         assert len(batch) == 0
@@ -118,7 +117,7 @@ def test_nothing_gives_an_empty_batch():
 # -- raw or simplified
 
 
-def test_the_kind_is_told_by_the_first_valid_line():
+def test_the_first_valid_line_decides_the_variant():
     rejects = []
     mixed = b"\n".join([BROKEN, RAW, SIMPLIFIED, RAW])
     batch = read_ndjson(mixed, on_reject=rejects.append)
@@ -131,8 +130,8 @@ def test_the_kind_is_told_by_the_first_valid_line():
     assert detect_variant(BROKEN) == "simplified"
 
 
-def test_sniffing_leaves_standard_input_alone():
-    with pytest.raises(UsageError, match="only once"):
+def test_detecting_the_variant_does_not_consume_standard_input():
+    with pytest.raises(UsageError, match="not known before it is read"):
         detect_variant("-")
 
 
@@ -144,10 +143,10 @@ def test_raw_columns():
     assert batch.t.tolist() == [0, 16]
 
 
-# -- lines that are refused
+# -- rejects
 
 
-def test_a_bad_line_is_an_error_that_says_where_and_what(tmp_path):
+def test_the_error_of_a_bad_line_has_position_and_reason(tmp_path):
     path = tmp_path / "cat.ndjson"
     path.write_bytes(SIMPLIFIED + b"\n\n" + BROKEN + b"\n")
     with pytest.raises(MalformedLineError, match=r"cat\.ndjson, line 3 \(byte \d+\)") as caught:
@@ -157,9 +156,9 @@ def test_a_bad_line_is_an_error_that_says_where_and_what(tmp_path):
     assert "'countrycode' is missing" in caught.value.reason
 
 
-def test_bad_lines_are_reported_and_nothing_else_is_lost():
+def test_bad_lines_are_reported_and_all_others_are_read():
     lines = numbered(10)
-    lines[2] = lines[2][:-7]  # broken off
+    lines[2] = lines[2][:-7]  # truncated
     lines[5] = lines[5].replace(b"[2,3]", b"[2]")
     lines[7] = b"\xff"
     content = b"\n".join(lines)
@@ -178,14 +177,14 @@ def test_the_name_of_the_source(tmp_path):
     path.write_bytes(BROKEN)
     names = []
 
-    def note(reject: Reject) -> None:
+    def add_name(reject: Reject) -> None:
         names.append(reject.source)
 
-    read_ndjson(path, on_reject=note)
+    read_ndjson(path, on_reject=add_name)
     with path.open("rb") as file:
-        read_ndjson(file, on_reject=note)
-    list(scan_range(path, 0, 9, raw=False, on_reject=note, source_name="x"))
-    list(scan_stream(io.BytesIO(BROKEN), raw=False, on_reject=note))
+        read_ndjson(file, on_reject=add_name)
+    list(scan_range(path, 0, 9, raw=False, on_reject=add_name, source_name="x"))
+    list(scan_stream(io.BytesIO(BROKEN), raw=False, on_reject=add_name))
     assert names == [str(path), str(path), "x", "<stream>"]
 
 
@@ -193,7 +192,7 @@ def test_the_name_of_the_source(tmp_path):
 
 
 class LongLine(io.RawIOBase):
-    """A line of so many bytes that looks like a drawing, then a proper one; made while read."""
+    """A line of `size` bytes that looks like a drawing, then a valid one; generated while read."""
 
     def __init__(self, size: int) -> None:
         self.left = size
@@ -208,12 +207,12 @@ class LongLine(io.RawIOBase):
             buffer[:count] = (b"1," * (count // 2 + 1))[:count]
             self.left -= count
             return count
-        piece, self.tail = self.tail[: len(buffer)], self.tail[len(buffer) :]
-        buffer[: len(piece)] = piece
-        return len(piece)
+        data, self.tail = self.tail[: len(buffer)], self.tail[len(buffer) :]
+        buffer[: len(data)] = data
+        return len(data)
 
 
-def test_a_line_of_200_mb_is_refused_in_bounded_memory():
+def test_a_line_of_200_mb_is_rejected_in_bounded_memory():
     rejects = []
     tracemalloc.start()
     try:
@@ -244,17 +243,17 @@ def test_memory_does_not_grow_with_the_file():
 
 
 class _Chained(io.RawIOBase):
-    def __init__(self, pieces) -> None:
-        self.pieces, self.rest = iter(pieces), b""
+    def __init__(self, parts) -> None:
+        self.parts, self.rest = iter(parts), b""
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer) -> int:
-        self.rest = self.rest or next(self.pieces, b"")
-        piece, self.rest = self.rest[: len(buffer)], self.rest[len(buffer) :]
-        buffer[: len(piece)] = piece
-        return len(piece)
+        self.rest = self.rest or next(self.parts, b"")
+        data, self.rest = self.rest[: len(buffer)], self.rest[len(buffer) :]
+        buffer[: len(data)] = data
+        return len(data)
 
 
 def test_max_line_bytes():
@@ -265,14 +264,14 @@ def test_max_line_bytes():
     assert rejects[0].length == len(SIMPLIFIED) + 1
 
 
-def test_lines_longer_than_a_block():
+def test_lines_longer_than_a_chunk():
     row = b",".join([b"7"] * 6_000_000)
     line = SIMPLIFIED.replace(b"[1,30],[2,3]", b"[" + row + b"],[" + row + b"]")
     batch = read_ndjson(b"\n".join([SIMPLIFIED, line, SIMPLIFIED]), max_line_bytes=32 << 20)
     assert batch.point_counts.tolist() == [3, 6_000_001, 3]
 
 
-def test_the_shortest_lines_fill_a_block():
+def test_the_shortest_lines_fill_a_chunk():
     line = (
         b'{"word":"a","countrycode":"","timestamp":"","recognized":true,"key_id":"1",'
         b'"drawing":[[[1],[1]]]}\n'
@@ -282,14 +281,14 @@ def test_the_shortest_lines_fill_a_block():
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 7, 10, 11])
-def test_batches_have_the_size_asked_for(batch_size):
+def test_batches_have_the_requested_size(batch_size):
     content = b"\n".join(numbered(10))
     parts = list(iter_ndjson(content, batch_size=batch_size))
     assert [len(part) for part in parts[:-1]] == [batch_size] * (len(parts) - 1)
     assert DrawingBatch.concat(parts).equals(read_ndjson(content))
 
 
-def test_batches_span_blocks():
+def test_batches_span_chunks():
     count = 3 * (8 << 20) // len(SIMPLIFIED)
     content = b"\n".join(numbered(count))
     parts = list(iter_ndjson(content, batch_size=count - 1))
@@ -305,16 +304,16 @@ def test_a_batch_size_below_one():
 # -- ranges
 
 
-def lines_of(scans, content):
-    """What the scans say about each drawing, checked against the content."""
-    found = []
-    for scan in scans:
-        assert len(scan.batch) == len(scan.offset) == len(scan.length) == len(scan.line)
-        for i, key_id in enumerate(scan.batch.key_id.tolist()):
-            line = content[scan.offset[i] : scan.offset[i] + scan.length[i]]
+def lines_of(chunks, content):
+    """Return key_id, offset and line number of each drawing, checked against the content."""
+    lines = []
+    for chunk in chunks:
+        assert len(chunk.batch) == len(chunk.offset) == len(chunk.length) == len(chunk.line)
+        for i, key_id in enumerate(chunk.batch.key_id.tolist()):
+            line = content[chunk.offset[i] : chunk.offset[i] + chunk.length[i]]
             assert read_ndjson(line).key_id == [key_id]
-            found.append((key_id, int(scan.offset[i]), int(scan.line[i])))
-    return found
+            lines.append((key_id, int(chunk.offset[i]), int(chunk.line[i])))
+    return lines
 
 
 @pytest.mark.parametrize("newline", [b"\n", b"\r\n"])
@@ -323,7 +322,7 @@ def lines_of(scans, content):
 def test_ranges_that_tile_a_file_give_each_line_once(tmp_path, newline, start, end):
     lines = numbered(6)
     lines[1:1] = [b"", BROKEN]
-    lines[4] = lines[4].replace(b'"word"', b' "word"')  # for the standard parser
+    lines[4] = lines[4].replace(b'"word"', b' "word"')  # left to the standard parser
     content = start + newline.join(lines) + end
     path = tmp_path / "cat.ndjson"
     path.write_bytes(content)
@@ -332,7 +331,7 @@ def test_ranges_that_tile_a_file_give_each_line_once(tmp_path, newline, start, e
     whole = list(scan_range(path, 0, len(content), raw=False, on_reject=whole_rejects.append))
     assert [key for key, _, _ in lines_of(whole, content)] == list(range(6))
     assert [line for _, _, line in lines_of(whole, content)] == [1, 4, 5, 6, 7, 8]
-    assert sum(scan.lines for scan in whole) == 8
+    assert sum(chunk.lines for chunk in whole) == 8
     assert whole_rejects[0].line == 3
 
     rng = np.random.default_rng(0)
@@ -341,29 +340,29 @@ def test_ranges_that_tile_a_file_give_each_line_once(tmp_path, newline, start, e
         drawings, rejects, before = [], [], 0
         for first, last in itertools.pairwise([0, *cuts.tolist(), len(content)]):
             part_rejects = []
-            scans = list(scan_range(path, first, last, raw=False, on_reject=part_rejects.append))
-            found = lines_of(scans, content)
-            assert all(first <= offset < last for _, offset, _ in found)
-            drawings += [(key, offset, line + before) for key, offset, line in found]
+            chunks = list(scan_range(path, first, last, raw=False, on_reject=part_rejects.append))
+            lines_of_part = lines_of(chunks, content)
+            assert all(first <= offset < last for _, offset, _ in lines_of_part)
+            drawings += [(key, offset, line + before) for key, offset, line in lines_of_part]
             rejects += [(reject.offset, reject.line + before) for reject in part_rejects]
-            before += sum(scan.lines for scan in scans)
+            before += sum(chunk.lines for chunk in chunks)
         assert drawings == lines_of(whole, content)
         assert rejects == [(reject.offset, reject.line) for reject in whole_rejects]
         assert before == 8
 
 
-def test_every_way_to_cut_a_small_file_in_two(tmp_path):
+def test_a_small_file_split_at_every_byte(tmp_path):
     content = b"\xef\xbb\xbf" + b"\n".join(numbered(2)) + b"\n\n"
     path = tmp_path / "cat.ndjson"
     path.write_bytes(content)
     for cut in range(len(content) + 1):
         parts = [
-            scan
+            chunk
             for bounds in ((0, cut), (cut, len(content)))
-            for scan in scan_range(path, *bounds, raw=False)
+            for chunk in scan_range(path, *bounds, raw=False)
         ]
         assert [key for key, _, _ in lines_of(parts, content)] == [0, 1]
-        assert sum(scan.lines for scan in parts) == 3
+        assert sum(chunk.lines for chunk in parts) == 3
 
 
 def test_a_stream_gives_the_same_as_a_range(tmp_path):
@@ -378,7 +377,7 @@ def test_a_stream_gives_the_same_as_a_range(tmp_path):
 
 
 @pytest.mark.parametrize("bounds", [(-1, 5), (5, 4)])
-def test_a_range_that_is_none(tmp_path, bounds):
+def test_invalid_ranges(tmp_path, bounds):
     with pytest.raises(UsageError, match="expected 0 <= start <= stop"):
         list(scan_range(tmp_path / "x", *bounds, raw=False))
 
@@ -393,13 +392,13 @@ def test_the_official_layout(tmp_path):
         assert path.read_bytes() == line + b"\n"
 
 
-def test_real_simplified_files_come_back_to_the_byte(real_data, tmp_path):
+def test_real_simplified_files_are_rewritten_to_the_byte(real_data, tmp_path):
     for path in sorted((real_data / "quickdraw" / "simplified").glob("*.ndjson")):
         write_ndjson(read_ndjson(path), tmp_path / "out")
         assert (tmp_path / "out").read_bytes() == path.read_bytes(), path.name
 
 
-def test_real_raw_files_come_back_to_the_byte_where_float32_holds_them(real_data, tmp_path):
+def test_real_raw_files_are_rewritten_to_the_byte_where_float32_is_exact(real_data, tmp_path):
     def as_float32(number):
         number = float(np.float32(number))
         return int(number) if number.is_integer() else number
@@ -421,7 +420,7 @@ def test_real_raw_files_come_back_to_the_byte_where_float32_holds_them(real_data
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz", ".zst"])
-def test_the_suffix_chooses_the_compression(tmp_path, suffix):
+def test_the_suffix_selects_the_compression(tmp_path, suffix):
     batch = read_ndjson(b"\n".join(numbered(3)))
     path = tmp_path / f"cat.ndjson{suffix}"
     write_ndjson(batch, path)
@@ -433,11 +432,11 @@ def test_the_suffix_chooses_the_compression(tmp_path, suffix):
 
 
 @given(batches(words=("cat", "Ä", 'a"\\\n\u2028'), max_drawings=6))
-def test_what_is_written_reads_back(tmp_path_factory, batch):
+def test_written_drawings_read_back(tmp_path_factory, batch):
     path = tmp_path_factory.getbasetemp() / "round.ndjson"
     write_ndjson(batch, path)
     assert read_ndjson(path).equals(batch)
-    with path.open() as file:  # and another reader agrees
+    with path.open() as file:  # the same with another reader
         documents = list(ndjson.reader(file))
     assert [int(document["key_id"]) for document in documents] == batch.key_id.tolist()
     assert [document["word"] for document in documents] == batch.words_of_drawings()
@@ -485,12 +484,12 @@ def test_raw_drawings_read_back_to_the_bit(tmp_path_factory, drawings):
         ),
     ],
 )
-def test_what_could_not_be_read_again_is_not_written(tmp_path, batch, reason):
+def test_drawings_that_could_not_be_read_back_are_not_written(tmp_path, batch, reason):
     with pytest.raises(DataError, match=reason):
         write_ndjson(batch, tmp_path / "cat.ndjson")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_empty_batch_is_an_empty_file(tmp_path):
+def test_an_empty_batch_gives_an_empty_file(tmp_path):
     write_ndjson(read_ndjson(b""), tmp_path / "none.ndjson")
     assert (tmp_path / "none.ndjson").read_bytes() == b""

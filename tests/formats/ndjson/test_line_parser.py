@@ -1,4 +1,4 @@
-"""What a valid line is, and the reason that each other line is refused with."""
+"""Which lines are valid, and the reasons for rejecting others."""
 
 import json
 
@@ -69,7 +69,7 @@ def test_raw():
         (line()[:-1] + b', "word": "dog"}', {"word": "dog"}),
     ],
 )
-def test_odd_but_valid(text, changes):
+def test_unusual_but_valid(text, changes):
     expected, parsed = parse_line(line()), parse_line(text)
     for name in ("word", "countrycode", "timestamp", "recognized", "key_id", "point_counts"):
         assert getattr(parsed, name) == changes.get(name, getattr(expected, name)), name
@@ -84,9 +84,9 @@ def test_times_are_rounded_half_to_even():
     assert parsed.t.tolist() == [0, 2, 0, 2, 2**31 - 1]
 
 
-def test_coordinates_are_rounded_by_way_of_double():
+def test_coordinates_are_rounded_from_double():
     text = line(RAW).replace(b"-30.5", b"1.00000005960464477539062500001")
-    # to double this is the middle between two float32, which goes to the even one
+    # rounded to double, this is the midpoint of two float32, which rounds to the even one
     assert parse_line(text).x[1] == np.float32(1)
 
 
@@ -100,10 +100,10 @@ def test_coordinates_are_rounded_by_way_of_double():
         (line() + line(), "not JSON: Extra data at column"),
         (b"\xc2\xa0" + line(), "not JSON: Expecting value at column 1"),
         (line().replace(b"cat", b"c\xfft"), "byte 0xff at column 12 is not UTF-8"),
-        (b"[" * 100_000, "lists within lists without end"),
+        (b"[" * 100_000, "lists are nested too deeply"),
         (line(key_id=1).replace(b": 1,", b": " + b"1" * 5000 + b","), "too many digits"),
-        (line(word=""), 'word is "", expected a string that is not empty'),
-        (line(word=3), "word is 3, expected a string"),
+        (line(word=""), 'word is "", expected a nonempty string'),
+        (line(word=3), "word is 3, expected a nonempty string"),
         (line(word="c\tt").replace(b"\\t", b"\t"), "not JSON: Invalid control character"),
         (line(word="\ud83d"), "half of a surrogate pair"),
         (line(countrycode="D"), 'countrycode is "D", expected two ASCII letters or none'),
@@ -153,8 +153,8 @@ def test_coordinates_are_rounded_by_way_of_double():
         (line(drawing=[[[True], [1]]]), "x true in stroke 1, expected a number"),
         (line(drawing=[[[1], [None]]]), "y null in stroke 1, expected a number"),
         (line(drawing=[[[[1]], [1]]]), "x a list of 1 in stroke 1, expected a number"),
-        (line(drawing=[[[float("nan")], [1]]]), "NaN is not a number that JSON or a drawing has"),
-        (line(drawing=[[[float("inf")], [1]]]), "Infinity is not a number"),
+        (line(drawing=[[[float("nan")], [1]]]), "NaN is not a valid JSON number"),
+        (line(drawing=[[[float("inf")], [1]]]), "Infinity is not a valid JSON number"),
         (line(drawing=[[[10**400], [1]]]), "an integer of more than 40 digits in stroke 1"),
         (
             line(RAW).replace(b"2755", b"1e39"),
@@ -168,7 +168,7 @@ def test_coordinates_are_rounded_by_way_of_double():
         (line(RAW, drawing=[[[1], [1], ["0"]]]), 't "0" in stroke 1, expected a number'),
     ],
 )
-def test_refused(text, reason):
+def test_rejected(text, reason):
     with pytest.raises(LineError) as caught:
         parse_line(text)
     assert reason in str(caught.value)
@@ -181,7 +181,7 @@ def test_a_missing_key_is_named(key):
         parse_line(text.encode())
 
 
-def test_the_other_kind_is_refused():
+def test_the_other_variant_is_rejected():
     assert parse_line(line(RAW), raw=True).is_raw
     with pytest.raises(LineError, match=r"the drawing is raw \(3 rows\), expected simplified"):
         parse_line(line(RAW), raw=False)
@@ -189,7 +189,7 @@ def test_the_other_kind_is_refused():
         parse_line(line(), raw=True)
 
 
-def test_long_values_are_cut_short_in_reasons():
+def test_long_values_are_shortened_in_reasons():
     with pytest.raises(LineError) as caught:
         parse_line(line(countrycode="x" * 10_000))
     assert len(str(caught.value)) < 200

@@ -1,4 +1,4 @@
-"""Numbers in a row are what Python reads them as, to the bit; everything else is left alone."""
+"""Numbers are parsed as Python does, to the bit; rows of anything else do not match."""
 
 from decimal import Decimal
 
@@ -7,19 +7,24 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from quickdraw_kit.formats.ndjson.number_kernels import NOWHERE, real_row, small_row, time_row
+from quickdraw_kit.formats.ndjson.number_kernels import (
+    NO_MATCH,
+    parse_float32_row,
+    parse_int32_row,
+    parse_uint8_row,
+)
 
-ROWS = {np.uint8: small_row, np.int32: time_row, np.float32: real_row}
+ROWS = {np.uint8: parse_uint8_row, np.int32: parse_int32_row, np.float32: parse_float32_row}
 
 
 def read(text: str, dtype):
-    """The row that the kernel reads, or None when it leaves it alone."""
+    """Return the row that the kernel parses, or None if it does not match."""
     data = np.frombuffer((text + "\n").encode(), np.uint8)
     row = np.zeros(len(text) + 3, dtype)
-    end, place = ROWS[dtype](data, np.uint64(0), row, np.uint64(2))
-    if place == NOWHERE:
+    end, pos = ROWS[dtype](data, np.uint64(0), row, np.uint64(2))
+    if pos == NO_MATCH:
         return None
-    assert place == len(text)
+    assert pos == len(text)
     assert not row[:2].any()
     return row[2:end]
 
@@ -46,7 +51,7 @@ def test_plain_rows(dtype, values):
         *("NaN]", "null]", '"1"]'),
     ],
 )
-def test_what_is_not_such_a_row_is_left_alone(dtype, text):
+def test_invalid_rows_do_not_match(dtype, text):
     assert read(text, dtype) is None
 
 
@@ -64,7 +69,7 @@ def test_what_is_not_such_a_row_is_left_alone(dtype, text):
         ("1.0000000000000000000]", np.float32),
     ],
 )
-def test_what_does_not_fit_is_left_alone(text, dtype):
+def test_values_out_of_range_do_not_match(text, dtype):
     assert read(text, dtype) is None
 
 
@@ -74,8 +79,8 @@ def test_minus_zero():
 
 
 @st.composite
-def middles(draw):
-    """The text of a number at the middle between two float32, or hard by it."""
+def midpoints(draw):
+    """The text of a number at the midpoint of two float32, or very close to it."""
     low = draw(st.floats(2**-9, 2**24, width=32))
     high = float(np.nextafter(np.float32(low), np.float32(np.inf)))
     number = Decimal((low + high) / 2)
@@ -89,16 +94,16 @@ plain = st.floats(2**-30, 2**40).map(lambda value: format(Decimal(repr(value)), 
 
 
 @settings(max_examples=2000)
-@given(middles() | plain | decimals.map(str), st.sampled_from(["", "-"]))
-@example("130.66666412353516", "")  # a middle, from the real files
-@example("1.0000000596046447754", "")  # hard by a middle: to double it is the middle
-def test_real_numbers_are_rounded_as_by_python(text, sign):
+@given(midpoints() | plain | decimals.map(str), st.sampled_from(["", "-"]))
+@example("130.66666412353516", "")  # a midpoint, from the real files
+@example("1.0000000596046447754", "")  # close to a midpoint: rounded to double, it is the midpoint
+def test_real_numbers_are_rounded_as_in_python(text, sign):
     digits = text.replace(".", "")
     row = read(f"{sign}{text}]", np.float32)
     if len(digits) > 19:
         assert row is None
         return
-    if row is None:  # only where the middle has more than 40 binary places, or hardly any
+    if row is None:  # only where the midpoint has more than 40 binary places, or very few
         assert not 2**-9 <= float(text) < 2**25
         return
     assert row[0].tobytes() == np.float32(float(sign + text)).tobytes()

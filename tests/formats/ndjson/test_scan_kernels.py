@@ -1,23 +1,24 @@
-"""The scanner and the standard parser give the same drawings, rejects and places, for any text."""
+"""The scanner and the standard parser read the same drawings and rejects from any text."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from quickdraw_kit.formats.ndjson import scanner as reader
 from quickdraw_kit.formats.ndjson.files import read_ndjson
-from quickdraw_kit.formats.ndjson.line_parser import parse_line
 from tests.formats.ndjson.differential import assert_same, official
 
 WORDS = ["cat", "The Eiffel Tower", "t-shirt", "Ä", 'quo"te', "\u2028", "a\x7fb"]
 WORDS += ["back\\slash", "back\\\\slash"]  # the second is what the first looks like in JSON
 
-# what is mostly valid, and what is odd at best
+# for each column: values that are mostly valid, and values that are unusual or invalid
 words = st.sampled_from(WORDS), st.sampled_from(["", "new", 3])
 countries = st.sampled_from(["US", "de", ""]), st.sampled_from(["D1", "USA", "U", "ÄÖ", None])
-moments = (
+timestamps = (
     st.datetimes().map(lambda time: f"{time.date()} {time:%H:%M:%S.%f} UTC"),
     st.sampled_from(["", "2017-03-02 23:25:10 UTC", "2017-02-29 00:00:00 UTC", "2017", 0]),
 )
@@ -44,15 +45,15 @@ numbers = {
 
 @st.composite
 def strokes(draw, raw, odd):
-    def row(kind, count):
-        row = draw(st.lists(numbers[kind][0], min_size=count, max_size=count))
+    def row(dtype, count):
+        row = draw(st.lists(numbers[dtype][0], min_size=count, max_size=count))
         if odd == "number" and draw(st.booleans()):
-            row[draw(st.integers(0, count - 1))] = draw(numbers[kind][1])
+            row[draw(st.integers(0, count - 1))] = draw(numbers[dtype][1])
         if odd == "lengths" and draw(st.booleans()):
             row = row[1:]
         return row
 
-    raw ^= odd == "kind"
+    raw ^= odd == "variant"
     return [
         [row("real" if raw else "small", count), row("real" if raw else "small", count)]
         + ([row("time", count)] if raw else [])
@@ -62,11 +63,11 @@ def strokes(draw, raw, odd):
 
 @st.composite
 def lines(draw, raw):
-    """A line in the official layout, or one that is odd in one way, or a broken one."""
-    columns = {"word": words, "countrycode": countries, "timestamp": moments}
+    """A line in the official layout, or one that differs from it in one way."""
+    columns = {"word": words, "countrycode": countries, "timestamp": timestamps}
     columns |= {"recognized": flags, "key_id": key_ids}
-    ways = ["number", "lengths", "kind", "layout", "missing key", "broken", "cut off"]
-    odd = draw(st.just("") | st.sampled_from([*columns, *ways]))
+    other_oddities = ["number", "lengths", "variant", "layout", "missing key", "broken", "cut off"]
+    odd = draw(st.just("") | st.sampled_from([*columns, *other_oddities]))
     document = {name: draw(column[name == odd]) for name, column in columns.items()}
     document["drawing"] = draw(strokes(raw, odd))
     if odd == "missing key":
@@ -80,10 +81,10 @@ def lines(draw, raw):
         text = json.dumps(document, separators=separators, ensure_ascii=ascii_only).encode()
     if odd == "broken":
         at = draw(st.integers(0, len(text)))
-        piece = draw(
+        inserted = draw(
             st.sampled_from([b"", *(bytes([c]) for c in b'0159-+.eE,:[]{}" \t\r\\n\xff\x00')])
         )
-        text = text[:at] + piece + text[at + draw(st.integers(0, 2)) :]
+        text = text[:at] + inserted + text[at + draw(st.integers(0, 2)) :]
     if odd == "cut off":
         text = text[: draw(st.integers(0, len(text)))]
     return text
@@ -94,7 +95,7 @@ def files(draw, raw):
     content = draw(st.lists(lines(raw) | st.sampled_from([b"", b" \t"]), min_size=1, max_size=4))
     newline = draw(st.sampled_from([b"\n", b"\n", b"\r\n"]))
     start = draw(st.sampled_from([b"", b"", b"\xef\xbb\xbf"]))
-    if draw(st.integers(0, 3)):  # the scanner takes only words that came before
+    if draw(st.integers(0, 3)):  # the scanner knows only words of lines before
         content = [*known_words(raw), *content]
     return start + newline.join(content) + draw(st.sampled_from([newline, b"", b"\r"]))
 
@@ -159,27 +160,17 @@ def test_both_paths_agree_on_key_ids():
     assert_same(b"\n".join([official(), *lines]), raw=False)
 
 
-@pytest.mark.parametrize("format", ["simplified", "raw"])
-def test_both_paths_agree_on_all_real_files(real_data, format, monkeypatch):
-    fallbacks = []
-
-    def format_count(line, *, raw):
-        fallbacks.append(line)
-        return parse_line(line, raw=raw)
-
-    monkeypatch.setattr(reader, "parse_line", format_count)
-    paths = sorted((real_data / "quickdraw" / format).glob("*.ndjson"))
+@pytest.mark.parametrize("variant", ["simplified", "raw"])
+def test_both_paths_agree_on_all_real_files(real_data, variant):
+    paths = sorted((real_data / "quickdraw" / variant).glob("*.ndjson"))
     assert len(paths) > 300
     for path in paths:
-        fallbacks.clear()
-        assert_same(path.read_bytes(), raw=format == "raw")
-        assert len(fallbacks) == 1  # the first line, with a word that is not known yet
+        fallback_lines = assert_same(path.read_bytes(), raw=variant == "raw")
+        assert fallback_lines == 1  # the first line, with a word that is not known yet
 
 
-def test_the_official_layout_is_scanned_not_parsed(monkeypatch):
-    monkeypatch.setattr(reader, "parse_line", lambda line, *, raw: parsed.append(line) or original)
-    original, parsed = parse_line(official()), []
-    variants = [
+def test_the_official_layout_is_scanned_not_parsed():
+    lines = [
         official(),
         official(countrycode=""),
         official(timestamp=""),
@@ -188,20 +179,38 @@ def test_the_official_layout_is_scanned_not_parsed(monkeypatch):
         official(key_id="0"),
         official(drawing=[[[0], [255]]] * 50),
     ]
-    batch = read_ndjson(b"\n".join(variants) + b"\r\n")
-    assert len(batch) == len(variants)
-    assert parsed == variants[:1]
+    assert assert_same(lines[0], raw=False) == 1
+    for count in range(1, len(lines) + 1):
+        assert assert_same(b"\n".join(lines[:count]) + b"\r\n", raw=False) == 1
 
 
-def test_words_that_take_turns_are_found_again(monkeypatch):
-    names = [f"word {i}" for i in range(300)]
-    text = b"\n".join(official(word=name) for name in names * 3)
-    parsed = []
+def test_alternating_words_are_found_again():
+    words = [f"word {i}" for i in range(300)]
+    text = b"\n".join(official(word=word) for word in words * 3)
+    assert read_ndjson(text).words_of_drawings() == words * 3
+    assert assert_same(text, raw=False) == 300
 
-    def format_count(line, *, raw):
-        parsed.append(line)
-        return parse_line(line, raw=raw)
 
-    monkeypatch.setattr(reader, "parse_line", format_count)
-    assert read_ndjson(text).words_of_drawings() == names * 3
-    assert len(parsed) == 300
+READ_TWO_CHUNKS = """
+import io
+from quickdraw_kit.formats.ndjson.chunks import iter_chunks
+from quickdraw_kit.formats.ndjson.scanner import scan_chunks
+from tests.formats.ndjson.differential import official
+
+lines = official(word="x" * 500) + b"\\n" + official(word="y") + b"\\n"
+chunks = iter_chunks(io.BytesIO(lines * 2), chunk_bytes=len(lines))
+for parsed in scan_chunks(chunks, raw=False, name="test", on_reject=None):
+    print(len(parsed.batch), parsed.fallback_lines)
+"""
+
+
+def test_a_short_line_after_a_long_word_is_not_read_beyond_the_buffer():
+    """Only plain Python checks indices, so the kernels run as plain Python here."""
+    process = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", READ_TWO_CHUNKS],
+        env={**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.stdout.splitlines() == ["2 2", "2 0"], process.stderr

@@ -1,4 +1,4 @@
-"""The hash table of words finds every word that it holds, and no other."""
+"""The hash table finds every word that was added, and no other."""
 
 import numpy as np
 from hypothesis import given
@@ -13,7 +13,7 @@ def find(vocabulary: Vocabulary, word: str) -> int:
 
 
 @given(st.lists(st.text(min_size=1), unique=True, max_size=80), st.text(min_size=1))
-def test_what_it_holds_is_found(words, other):
+def test_added_words_are_found(words, other):
     vocabulary = Vocabulary()
     assert [vocabulary.code(word) for word in words] == list(range(len(words)))
     assert [vocabulary.code(word) for word in words] == list(range(len(words)))

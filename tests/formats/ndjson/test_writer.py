@@ -1,4 +1,4 @@
-"""Lines in the official layout, to the letter."""
+"""Lines in the exact official layout."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from quickdraw_kit.formats.ndjson.writer import encode_lines
 from quickdraw_kit.strokes.batch import DrawingBatch
 
 
-def written(batch: DrawingBatch) -> str:
+def encode(batch: DrawingBatch) -> str:
     return b"".join(encode_lines(batch)).decode()
 
 
@@ -27,7 +27,7 @@ def written(batch: DrawingBatch) -> str:
 def test_timestamps(time, text):
     batch = DrawingBatch.from_strokes([[([1], [2])]], words=["a"])
     batch = replace(batch, timestamp=np.array([time], "M8[us]"))
-    assert f'"timestamp":"{text}","recognized"' in written(batch)
+    assert f'"timestamp":"{text}","recognized"' in encode(batch)
 
 
 @pytest.mark.parametrize(
@@ -47,10 +47,10 @@ def test_timestamps(time, text):
 )
 def test_raw_numbers(number, text):
     batch = DrawingBatch.from_strokes([[([number, 1], [3, number], [0, -9])]], words=["a"])
-    assert f'"drawing":[[[{text},1],[3,{text}],[0,-9]]]}}' in written(batch)
+    assert f'"drawing":[[[{text},1],[3,{text}],[0,-9]]]}}' in encode(batch)
 
 
-def test_odd_numbers_come_in_their_places_over_many_strokes_and_portions():
+def test_formatted_numbers_are_in_order_over_many_strokes_and_chunks():
     rng = np.random.default_rng(0)
     strokes = [
         [
@@ -60,7 +60,7 @@ def test_odd_numbers_come_in_their_places_over_many_strokes_and_portions():
         for _ in range(5000)
     ]
     batch = DrawingBatch.from_strokes(strokes, words=["a"] * 5000)
-    lines = written(batch).splitlines()
+    lines = encode(batch).splitlines()
     assert len(lines) == 5000
     for drawing, line in zip(batch, lines, strict=True):
         rows = [stroke.T.tolist() for stroke in drawing.strokes]
@@ -70,4 +70,4 @@ def test_odd_numbers_come_in_their_places_over_many_strokes_and_portions():
 
 def test_words_that_json_escapes():
     batch = DrawingBatch.from_strokes([[([1], [2])]], words=['a"\\\nÄ\u2028'])
-    assert written(batch).startswith('{"word":"a\\"\\\\\\n\\u00c4\\u2028","countrycode":"",')
+    assert encode(batch).startswith('{"word":"a\\"\\\\\\n\\u00c4\\u2028","countrycode":"",')
