@@ -11,14 +11,8 @@ import numpy.typing as npt
 
 from quickdraw_kit.acquire.sources import Source, resolve_sources
 from quickdraw_kit.categories import label_order
-<<<<<<< HEAD
-from quickdraw_kit.formats.ndjson.files import Reject
-from quickdraw_kit.formats.record_batch import RecordBatch
-=======
-from quickdraw_kit.formats.lossy import knows_recognized
-from quickdraw_kit.formats.ndjson.files import detect_variant
 from quickdraw_kit.formats.ndjson.scanner import Reject
->>>>>>> 0da3b41 (ndjson: the scanner's invariants are said; no index beyond the buffer after a long word; tests need no patches)
+from quickdraw_kit.formats.record_batch import RecordBatch
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.shards.quality import (
     QUALITY_FLAGS,
@@ -130,7 +124,7 @@ def inspect(
     Examples
     --------
     >>> from quickdraw_kit.strokes.batch import DrawingBatch
-    >>> from quickdraw_kit.formats.ndjson.files import Reject
+    >>> from quickdraw_kit.formats.ndjson.scanner import Reject
     from quickdraw_kit.formats.record_batch import RecordBatch
     >>> path = getfixture("tmp_path") / "line.ndjson"
     >>> write_ndjson(DrawingBatch.from_strokes([[([0, 9], [0, 9])]], words=["line"]), path)
@@ -277,7 +271,7 @@ def inspect_quality(
     Examples
     --------
     >>> from quickdraw_kit.strokes.batch import DrawingBatch
-    >>> from quickdraw_kit.formats.ndjson.files import Reject
+    >>> from quickdraw_kit.formats.ndjson.scanner import Reject
     from quickdraw_kit.formats.record_batch import RecordBatch
     >>> path = getfixture("tmp_path") / "line.ndjson"
     >>> write_ndjson(DrawingBatch.from_strokes([[([9], [9])]], words=["line"]), path)

@@ -18,12 +18,8 @@ from quickdraw_kit.acquire.sources import Source
 from quickdraw_kit.categories import CATEGORIES, nearest_categories
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.executors import check_visible
-<<<<<<< HEAD
-from quickdraw_kit.formats.ndjson.files import Reject
-from quickdraw_kit.formats.record_batch import RecordBatch
-=======
 from quickdraw_kit.formats.ndjson.scanner import Reject
->>>>>>> 0da3b41 (ndjson: the scanner's invariants are said; no index beyond the buffer after a long word; tests need no patches)
+from quickdraw_kit.formats.record_batch import RecordBatch
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.shards.filters import Filters
