@@ -70,7 +70,7 @@ def kernels(seen: Seen, out: Out = Path("kernels.png"), row: Row = 0) -> None:
 
       quickdraw-kit primer kernels photo.jpg
     """
-    from quickdraw_kit.primer.gallery import KERNELS
+    from quickdraw_kit.primer.kernels import KERNELS
     from quickdraw_kit.show.primer import draw_kernels
 
     draw_kernels(_image(seen, row, side=112), out)
@@ -90,20 +90,20 @@ def layers(
 
       quickdraw-kit primer layers quickdraw-cnn
     """
-    from quickdraw_kit.primer.layers import cards
+    from quickdraw_kit.primer.layers import summarize
 
-    made = cards(network)
+    summaries = summarize(network)
     if as_json:
         import dataclasses
 
-        print_json([dataclasses.asdict(card) for card in made])
+        print_json([dataclasses.asdict(summary) for summary in summaries])
         return
-    for number, card in enumerate(made):
-        shape = " x ".join(map(str, card.shape))
-        typer.echo(f"{number}. {card.layer.kind} -> {shape}  ({card.shape_arithmetic})")
-        typer.echo(f"   {card.does}")
-        typer.echo(f"   {card.parameter_arithmetic}")
-    typer.echo(f"in all {sum(card.parameters for card in made):,} parameters")
+    for number, summary in enumerate(summaries):
+        shape = " x ".join(map(str, summary.shape))
+        typer.echo(f"{number}. {summary.layer.type} -> {shape}  ({summary.shape_arithmetic})")
+        typer.echo(f"   {summary.description}")
+        typer.echo(f"   {summary.parameter_arithmetic}")
+    typer.echo(f"in all {sum(summary.parameters for summary in summaries):,} parameters")
 
 
 @primer.command()

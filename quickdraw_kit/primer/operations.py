@@ -1,8 +1,11 @@
 """The operations of a convolutional network, each in a few lines of numpy.
 
-What networks call convolution is cross-correlation: the kernel is laid on the input as it is, not
-turned around. Arrays hold one example: channels first, then the axes of space. An array without
-channels stands for one channel, in and out.
+`conv2d_loops` is the definition of a convolution, to read; `conv1d`, `conv2d` and `conv3d` compute
+the same with one matrix product. What networks call convolution is cross-correlation: the kernel is
+placed on the input as it is, not flipped.
+
+Arrays hold one example: channels first, then the spatial axes. An array without a channel axis has
+one channel, and so has its output.
 """
 
 from typing import Literal, TypeAlias
@@ -13,6 +16,7 @@ import numpy.typing as npt
 from quickdraw_kit.errors import UsageError
 
 __all__ = [
+    "Array",
     "Padding",
     "conv1d",
     "conv2d",
@@ -27,6 +31,41 @@ __all__ = [
 
 Array: TypeAlias = npt.NDArray[np.floating | np.integer]
 Padding: TypeAlias = Literal["valid", "same"]
+"""``valid`` keeps the kernel inside the input; ``same`` adds zeros around it, so that a stride of 1
+keeps the size."""
+
+
+def conv2d_loops(
+    x: Array,
+    kernel: Array,
+    bias: Array | None = None,
+    *,
+    stride: int = 1,
+    padding: Padding = "valid",
+) -> Array:
+    """Convolve an image with kernels, position by position: the definition.
+
+    Shapes are (channels, height, width) and (outputs, channels, rows, columns).
+
+    >>> conv2d_loops(np.eye(3), np.ones((2, 2)))
+    array([[2., 1.],
+           [1., 2.]])
+    """
+    image, kernels, no_channels = _add_channels(x, kernel, bias, stride, axes=2)
+    image = _pad(image, kernels.shape[2:], stride, padding)
+    outputs, _, rows, columns = kernels.shape
+    height = (image.shape[1] - rows) // stride + 1
+    width = (image.shape[2] - columns) // stride + 1
+
+    result = np.zeros((outputs, height, width), np.result_type(image, kernels))
+    for row in range(height):
+        for column in range(width):
+            # the part of the image under the kernel, in all channels
+            top, left = row * stride, column * stride
+            window = image[:, top : top + rows, left : left + columns]
+            for output in range(outputs):
+                result[output, row, column] = np.sum(window * kernels[output])
+    return _add_bias(result, bias, no_channels)
 
 
 def conv1d(
@@ -37,7 +76,11 @@ def conv1d(
     stride: int = 1,
     padding: Padding = "valid",
 ) -> Array:
-    """Cross-correlate a line of numbers with kernels."""
+    """Convolve a sequence with kernels, shapes (channels, length) and (outputs, channels, size).
+
+    >>> conv1d(np.array([1, 2, 4, 7]), np.array([-1, 1]))
+    array([1, 2, 3])
+    """
     return _convolve(x, kernel, bias, stride, padding, axes=1)
 
 
@@ -49,7 +92,24 @@ def conv2d(
     stride: int = 1,
     padding: Padding = "valid",
 ) -> Array:
-    """Cross-correlate an image with kernels, by windows and one matrix product."""
+    """Convolve an image with kernels, as `conv2d_loops` does, but fast.
+
+    The worked example of ``docs/primer.md``: a vertical edge detector, ReLU and max-pooling.
+
+    >>> x = np.array([[1, 2, 0, 1, 2], [0, 1, 3, 1, 0], [2, 2, 1, 0, 1],
+    ...               [1, 0, 2, 1, 3], [2, 1, 0, 1, 2]])
+    >>> feature_map = conv2d(x, np.array([[1, 0, -1]] * 3))
+    >>> feature_map
+    array([[-1,  3,  1],
+           [-3,  1,  2],
+           [ 2,  1, -3]])
+    >>> relu(feature_map)
+    array([[0, 3, 1],
+           [0, 1, 2],
+           [2, 1, 0]])
+    >>> max_pool2d(relu(feature_map))
+    array([[3]])
+    """
     return _convolve(x, kernel, bias, stride, padding, axes=2)
 
 
@@ -61,57 +121,59 @@ def conv3d(
     stride: int = 1,
     padding: Padding = "valid",
 ) -> Array:
-    """Cross-correlate a volume with kernels."""
+    """Convolve a volume with kernels: one more axis than `conv2d`, and nothing else.
+
+    >>> conv3d(np.ones((3, 3, 3)), np.ones((2, 2, 2)))[0]
+    array([[8., 8.],
+           [8., 8.]])
+    """
     return _convolve(x, kernel, bias, stride, padding, axes=3)
 
 
-def conv2d_loops(
-    x: Array,
-    kernel: Array,
-    bias: Array | None = None,
-    *,
-    stride: int = 1,
-    padding: Padding = "valid",
-) -> Array:
-    """Cross-correlate an image with kernels, place by place: the definition, to read."""
-    image, kernels, single = _with_channels(x, kernel, bias, stride, axes=2)
-    image = _padded(image, kernels.shape[2:], stride, padding)
-    outputs, _, rows, columns = kernels.shape
-    height = (image.shape[1] - rows) // stride + 1
-    width = (image.shape[2] - columns) // stride + 1
-    result = np.zeros((outputs, height, width), np.result_type(image, kernels))
-    for row in range(height):
-        for column in range(width):
-            top, left = row * stride, column * stride
-            window = image[:, top : top + rows, left : left + columns]
-            for output in range(outputs):
-                result[output, row, column] = np.sum(window * kernels[output])
-    return _finished(result, bias, single)
-
-
 def relu(x: Array) -> Array:
-    """Keep what is positive, and put 0 for what is not."""
+    """Replace negative numbers by 0.
+
+    Without it, layers in a row would be no more than a single one: all of them are weighted sums.
+
+    >>> relu(np.array([-2, 0, 3]))
+    array([0, 0, 3])
+    """
     return np.maximum(x, 0)
 
 
 def max_pool2d(x: Array, size: int = 2) -> Array:
-    """Keep the largest number of each square; what fills no whole square is dropped."""
+    """Keep the largest number of each square; rows and columns that fill no square are dropped.
+
+    >>> max_pool2d(np.arange(25).reshape(5, 5))
+    array([[ 6,  8],
+           [16, 18]])
+    """
     height, width = x.shape[-2] // size, x.shape[-1] // size
     if size < 1 or height < 1 or width < 1:
         raise UsageError(f"squares of {size} do not fit into {x.shape[-2]} x {x.shape[-1]}")
-    whole = x[..., : height * size, : width * size]
-    squares = whole.reshape(*x.shape[:-2], height, size, width, size)
+
+    # split both axes into (squares, position in the square), and reduce over the positions
+    cropped = x[..., : height * size, : width * size]
+    squares = cropped.reshape(*x.shape[:-2], height, size, width, size)
     largest: Array = squares.max(axis=(-3, -1))
     return largest
 
 
 def flatten(x: Array) -> Array:
-    """Lay all numbers in one row, channel by channel and row by row."""
+    """Put all numbers in one row, channel by channel and row by row.
+
+    >>> flatten(np.array([[1, 2], [3, 4]]))
+    array([1, 2, 3, 4])
+    """
     return x.reshape(-1)
 
 
 def dense(x: Array, weights: Array, bias: Array | None = None) -> Array:
-    """Weigh all inputs for each output, and add the bias."""
+    """Compute a weighted sum of all inputs for each output; weights are (outputs, inputs).
+
+    >>> dense(np.array([1, 2]), np.array([[1, 0], [1, 1], [0, 3]]), np.array([0, 0, 1]))
+    array([1, 3, 7])
+    """
     if x.ndim != 1 or weights.ndim != 2 or weights.shape[1] != len(x):
         raise UsageError(f"weights of shape {weights.shape} do not fit an input of {x.shape}")
     outputs: Array = weights @ x
@@ -119,10 +181,12 @@ def dense(x: Array, weights: Array, bias: Array | None = None) -> Array:
 
 
 def softmax(x: Array) -> Array:
-    """Make probabilities of any numbers: larger ones get more, and all sum to 1.
+    """Turn numbers into probabilities: larger ones get more, and the sum is 1.
 
-    The largest is taken off first, which changes nothing but keeps the exponentials small.
+    >>> softmax(np.array([1000.0, 1000.0]))
+    array([0.5, 0.5])
     """
+    # subtracting the largest number cancels out, and keeps the exponentials from overflowing
     powers = np.exp(x - np.max(x))
     probabilities: Array = powers / powers.sum()
     return probabilities
@@ -131,24 +195,29 @@ def softmax(x: Array) -> Array:
 def _convolve(
     x: Array, kernel: Array, bias: Array | None, stride: int, padding: Padding, *, axes: int
 ) -> Array:
-    image, kernels, single = _with_channels(x, kernel, bias, stride, axes)
-    image = _padded(image, kernels.shape[2:], stride, padding)
-    space = tuple(range(1, axes + 1))
-    windows = np.lib.stride_tricks.sliding_window_view(image, kernels.shape[2:], axis=space)
+    """Convolve over any number of spatial axes with one matrix product (im2col)."""
+    image, kernels, no_channels = _add_channels(x, kernel, bias, stride, axes)
+    image = _pad(image, kernels.shape[2:], stride, padding)
+
+    # a view of the window at every position: (channels, *positions, *kernel)
+    spatial = tuple(range(1, axes + 1))
+    windows = np.lib.stride_tricks.sliding_window_view(image, kernels.shape[2:], axis=spatial)
     windows = windows[(slice(None), *[slice(None, None, stride)] * axes)]
-    places = windows.shape[1 : axes + 1]
-    # (channels, places, kernel) -> (places, channels * kernel)
-    rows = np.moveaxis(windows, 0, axes).reshape(int(np.prod(places)), -1)
-    result = kernels.reshape(len(kernels), -1) @ rows.T
-    return _finished(result.reshape(len(kernels), *places), bias, single)
+    positions = windows.shape[1 : axes + 1]
+
+    # a row per window and a row per kernel: each output is the product of two rows
+    window_rows = np.moveaxis(windows, 0, axes).reshape(int(np.prod(positions)), -1)
+    kernel_rows = kernels.reshape(len(kernels), -1)
+    result = (kernel_rows @ window_rows.T).reshape(len(kernels), *positions)
+    return _add_bias(result, bias, no_channels)
 
 
-def _with_channels(
+def _add_channels(
     x: Array, kernel: Array, bias: Array | None, stride: int, axes: int
 ) -> tuple[Array, Array, bool]:
-    """Give input and kernels their channels; tell whether they had none."""
-    single = x.ndim == axes and kernel.ndim == axes
-    if single:
+    """Check the arguments, add missing channel axes, and return whether they were missing."""
+    no_channels = x.ndim == axes and kernel.ndim == axes
+    if no_channels:
         x, kernel = x[None], kernel[None, None]
     if x.ndim != axes + 1 or kernel.ndim != axes + 2 or kernel.shape[1] != x.shape[0]:
         raise UsageError(
@@ -156,19 +225,22 @@ def _with_channels(
             f"(outputs, channels, {axes} sides) for (channels, {axes} sides)"
         )
     if bias is not None and np.shape(bias) not in ((), (kernel.shape[0],)):
-        raise UsageError(f"bias of shape {np.shape(bias)}, expected ({kernel.shape[0]},)")
+        raise UsageError(f"bias has shape {np.shape(bias)}, expected ({kernel.shape[0]},)")
     if stride < 1:
         raise UsageError(f"stride is {stride}, expected at least 1")
-    return x, kernel, single
+    return x, kernel, no_channels
 
 
-def _padded(x: Array, sides: tuple[int, ...], stride: int, padding: str) -> Array:
+def _pad(x: Array, sides: tuple[int, ...], stride: int, padding: str) -> Array:
+    """Add the zeros of a padding, and check that the kernel fits."""
     if padding == "same":
-        around = [(0, 0)]
+        zeros_of_axis = [(0, 0)]  # none for the channels
         for length, side in zip(x.shape[1:], sides, strict=True):
-            zeros = max((-(-length // stride) - 1) * stride + side - length, 0)
-            around.append((zeros // 2, zeros - zeros // 2))
-        x = np.pad(x, around)
+            # length / stride positions, rounded up; of an odd number one more zero is at the end
+            positions = -(-length // stride)
+            zeros = max((positions - 1) * stride + side - length, 0)
+            zeros_of_axis.append((zeros // 2, zeros - zeros // 2))
+        x = np.pad(x, zeros_of_axis)
     elif padding != "valid":
         raise UsageError(f"padding is {padding!r}, expected valid or same")
     if any(side > length for length, side in zip(x.shape[1:], sides, strict=True)):
@@ -176,7 +248,8 @@ def _padded(x: Array, sides: tuple[int, ...], stride: int, padding: str) -> Arra
     return x
 
 
-def _finished(result: Array, bias: Array | None, single: bool) -> Array:
+def _add_bias(result: Array, bias: Array | None, no_channels: bool) -> Array:
+    """Add one number per output channel, and drop the channel axis if the input had none."""
     if bias is not None:
         result = result + np.reshape(bias, (-1, *[1] * (result.ndim - 1)))
-    return result[0] if single else result
+    return result[0] if no_channels else result

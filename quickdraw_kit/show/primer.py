@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from quickdraw_kit.primer.forward import Step, Weights
-from quickdraw_kit.primer.gallery import KERNELS, apply_kernel
+from quickdraw_kit.primer.forward import Activation, Weights
+from quickdraw_kit.primer.kernels import KERNELS, apply_kernel
 from quickdraw_kit.primer.operations import conv2d, max_pool2d, relu
 from quickdraw_kit.show.canvas import COLOURS, FAINT, INK, canvas
 
@@ -69,7 +69,7 @@ def draw_shapes(path: str | os.PathLike[str]) -> None:
 
 
 def draw_kernels(image: npt.NDArray[np.uint8], path: str | os.PathLike[str]) -> None:
-    """Draw an image and what each kernel of the gallery makes of it."""
+    """Draw an image and what each kernel of `KERNELS` makes of it."""
     with canvas(path, 12, 6.4) as figure:
         axes = figure.subplots(2, 4).ravel()
         _picture(axes[0], image, "the image")
@@ -86,9 +86,11 @@ def draw_kernels(image: npt.NDArray[np.uint8], path: str | os.PathLike[str]) -> 
         )  # fmt: skip
 
 
-def draw_forward(steps: Sequence[Step], names: Sequence[str], path: str | os.PathLike[str]) -> None:
+def draw_forward(
+    steps: Sequence[Activation], names: Sequence[str], path: str | os.PathLike[str]
+) -> None:
     """Draw every layer's output for one image, down to the probabilities."""
-    shown = [step for step in steps[:-1] if step.layer.kind != "flatten"]
+    shown = [step for step in steps[:-1] if step.layer.type != "flatten"]
     heights = [1.0 if step.output.ndim == 3 else 0.45 for step in shown]
     columns = min(max(len(s.output) if s.output.ndim == 3 else 1 for s in shown), _SHOWN)
     with canvas(path, 1.1 * max(columns, 6) + 1, 1.35 * sum(heights) + 2.6) as figure:
@@ -97,7 +99,7 @@ def draw_forward(steps: Sequence[Step], names: Sequence[str], path: str | os.Pat
             if step.output.ndim != 3:
                 ax = figure.add_subplot(grid[row, :])
                 ax.imshow(step.output[None], cmap="gray", aspect="auto", interpolation="nearest")
-                _bare(ax, f"{step.layer.kind}: {len(step.output)} numbers")
+                _bare(ax, f"{step.layer.type}: {len(step.output)} numbers")
                 continue
             for place, feature_map in enumerate(step.output[:columns]):
                 ax = figure.add_subplot(grid[row, place])
@@ -107,9 +109,11 @@ def draw_forward(steps: Sequence[Step], names: Sequence[str], path: str | os.Pat
         _bars(figure.add_subplot(grid[len(shown), :]), np.asarray(steps[-1].output), names)
 
 
-def draw_features(weights: Weights, steps: Sequence[Step], path: str | os.PathLike[str]) -> None:
+def draw_features(
+    weights: Weights, steps: Sequence[Activation], path: str | os.PathLike[str]
+) -> None:
     """Draw the kernels that the first layer learned, and where each of them answers."""
-    first = next(step for step in steps if step.layer.kind == "convolution")
+    first = next(step for step in steps if step.layer.type == "convolution")
     kernels = weights.tensors[f"{first.layer.index}.weight"][:, 0]
     columns = min(len(kernels), 8)
     rows = -(-len(kernels) // columns)
@@ -134,9 +138,9 @@ def draw_features(weights: Weights, steps: Sequence[Step], path: str | os.PathLi
             _bare(below, "")
 
 
-def _title(step: Step) -> str:
+def _title(step: Activation) -> str:
     channels, height, width = step.output.shape
-    return f"{step.layer.kind}: {channels} x {height} x {width}"
+    return f"{step.layer.type}: {channels} x {height} x {width}"
 
 
 def _bars(ax: "Axes", probabilities: npt.NDArray[Any], names: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""The primer's forward pass ends in the probabilities of torch."""
+"""The forward pass of the primer gives the probabilities of PyTorch."""
 
 import numpy as np
 import pytest
@@ -42,29 +42,32 @@ def test_real_digits_give_the_same_probabilities(real_data, tmp_path):
         np.testing.assert_allclose(forward(weights, image)[-1].output, expected, atol=1e-5)
 
 
-def test_every_layer_has_its_step(drawings, tmp_path):
+def test_every_layer_has_its_output(drawings, tmp_path):
     save_model(Model.new("mnist-cnn", ("a", "b")), tmp_path / "model.safetensors")
-    steps = forward(read_weights(tmp_path), drawings.images[0])
-    assert [step.output.shape for step in steps] == [
+    activations = forward(read_weights(tmp_path), drawings.images[0])
+    assert [activation.output.shape for activation in activations] == [
         (1, 28, 28), (8, 24, 24), (8, 12, 12), (16, 8, 8), (16, 4, 4), (256,), (128,), (2,), (2,),
     ]  # fmt: skip
-    assert all((step.output >= 0).all() for step in steps if step.layer.relu)
+    rectified = [activation for activation in activations if activation.layer.relu]
+    assert all((activation.output >= 0).all() for activation in rectified)
 
 
-def test_what_it_cannot_explain_is_said(tmp_path):
+def test_other_networks_and_other_files_are_refused(tmp_path):
     save_model(Model.new("tiny-cnn", ("a", "b")), tmp_path / "model.safetensors")
-    with pytest.raises(UsageError, match="the primer explains mnist-cnn and quickdraw-cnn"):
+    with pytest.raises(UsageError, match="the primer supports mnist-cnn and quickdraw-cnn"):
         read_weights(tmp_path)
     (tmp_path / "bad.safetensors").write_bytes(b"nothing")
-    with pytest.raises(DataError, match="no model of quickdraw_kit"):
+    with pytest.raises(DataError, match="not a model of quickdraw_kit"):
         read_weights(tmp_path / "bad.safetensors")
 
 
-@pytest.mark.parametrize("told", ["[" * 100_000, '{"architecture":[],"label_names":[],"side":1}'])
-def test_a_text_that_is_none_of_ours(told, tmp_path):
+@pytest.mark.parametrize(
+    "metadata", ["[" * 100_000, '{"architecture":[],"label_names":[],"side":1}']
+)
+def test_invalid_metadata(metadata, tmp_path):
     path = tmp_path / "model.safetensors"
-    save_file({"0.bias": np.zeros(1)}, path, metadata={"quickdraw_kit": told})
-    with pytest.raises(DataError, match="no model of quickdraw_kit"):
+    save_file({"0.bias": np.zeros(1)}, path, metadata={"quickdraw_kit": metadata})
+    with pytest.raises(DataError, match="not a model of quickdraw_kit"):
         read_weights(path)
 
 

@@ -1,4 +1,4 @@
-"""The operations of the primer against loops, scipy and torch."""
+"""The operations of the primer compared with loops, scipy and PyTorch."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def cases(draw, axes: int):
 @pytest.mark.parametrize("axes", [1, 2, 3])
 @settings(max_examples=60)
 @given(data=st.data(), stride=st.integers(1, 3))
-def test_valid_is_what_torch_says(axes, data, stride):
+def test_valid_padding_agrees_with_torch(axes, data, stride):
     x, weights, bias = data.draw(cases(axes))
     ours = CONVOLUTIONS[axes](x, weights, bias, stride=stride)
     theirs = TORCH[axes](*map(torch.from_numpy, (x[None], weights, bias)), stride=stride)[0]
@@ -49,12 +49,12 @@ def test_valid_is_what_torch_says(axes, data, stride):
     np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-4)
 
 
-# of an even kernel torch says, once, that it copies the input
+# torch warns once that it copies the input for an even kernel
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
 @pytest.mark.parametrize("axes", [1, 2, 3])
 @settings(max_examples=40)
 @given(data=st.data())
-def test_same_is_what_torch_says(axes, data):
+def test_same_padding_agrees_with_torch(axes, data):
     x, weights, bias = data.draw(cases(axes))
     ours = CONVOLUTIONS[axes](x, weights, bias, padding="same")
     assert ours.shape[1:] == x.shape[1:]
@@ -65,7 +65,7 @@ def test_same_is_what_torch_says(axes, data):
 @pytest.mark.parametrize("axes", [1, 2, 3])
 @settings(max_examples=40)
 @given(data=st.data())
-def test_one_channel_is_what_scipy_says(axes, data):
+def test_one_channel_agrees_with_scipy(axes, data):
     x, weights, _ = data.draw(cases(axes))
     ours = CONVOLUTIONS[axes](x[0], weights[0, 0])
     np.testing.assert_allclose(ours, correlate(x[0], weights[0, 0], "valid"), atol=1e-4)
@@ -73,23 +73,23 @@ def test_one_channel_is_what_scipy_says(axes, data):
 
 @settings(max_examples=80)
 @given(case=cases(2), stride=st.integers(1, 3), padding=st.sampled_from(["valid", "same"]))
-def test_the_readable_form_and_the_fast_one_are_equal(case, stride, padding):
+def test_the_loops_and_the_matrix_product_are_equal(case, stride, padding):
     options = {"stride": stride, "padding": padding}
-    slow, fast = (form(*case, **options) for form in (conv2d_loops, conv2d))
+    slow, fast = (convolve(*case, **options) for convolve in (conv2d_loops, conv2d))
     assert slow.shape == fast.shape
     np.testing.assert_allclose(slow, fast, atol=1e-4)
 
 
 @settings(max_examples=40)
 @given(st.integers(1, 60), st.integers(1, 9), st.integers(1, 5))
-def test_same_has_as_many_places_as_strides_begin(length, width, stride):
+def test_same_padding_gives_one_output_per_stride(length, width, stride):
     ours = conv1d(np.ones(length), np.ones(width), stride=stride, padding="same")
     assert len(ours) == -(-length // stride)
 
 
 @settings(max_examples=40)
 @given(st.integers(0, 99), st.integers(1, 4), st.integers(4, 9), st.integers(4, 9))
-def test_pooling_is_what_torch_says(seed, size, height, width):
+def test_pooling_agrees_with_torch(seed, size, height, width):
     x = np.random.default_rng(seed).normal(size=(2, height, width))
     theirs = torch.max_pool2d(torch.from_numpy(x), size)
     assert np.array_equal(max_pool2d(x, size), theirs.numpy())
@@ -97,7 +97,7 @@ def test_pooling_is_what_torch_says(seed, size, height, width):
 
 @settings(max_examples=40)
 @given(st.integers(0, 99), st.integers(1, 40), st.integers(1, 9))
-def test_dense_relu_flatten_and_softmax_are_what_torch_says(seed, inputs, outputs):
+def test_dense_relu_flatten_and_softmax_agree_with_torch(seed, inputs, outputs):
     rng = np.random.default_rng(seed)
     x, weights, bias = (rng.normal(size=s) for s in (inputs, (outputs, inputs), outputs))
     tensors = [torch.from_numpy(each) for each in (x, weights, bias)]
@@ -108,12 +108,12 @@ def test_dense_relu_flatten_and_softmax_are_what_torch_says(seed, inputs, output
     assert np.array_equal(flatten(weights), tensors[1].flatten().numpy())
 
 
-def test_the_worked_example_by_arithmetic():
+def test_the_worked_example():
     x = np.array(
         [[1, 2, 0, 1, 2], [0, 1, 3, 1, 0], [2, 2, 1, 0, 1], [1, 0, 2, 1, 3], [2, 1, 0, 1, 2]]
     )
-    for form in (conv2d, conv2d_loops):
-        feature_map = form(x, np.array([[1, 0, -1]] * 3))
+    for convolve in (conv2d, conv2d_loops):
+        feature_map = convolve(x, np.array([[1, 0, -1]] * 3))
         assert feature_map.tolist() == [[-1, 3, 1], [-3, 1, 2], [2, 1, -3]]
         assert relu(feature_map).tolist() == [[0, 3, 1], [0, 1, 2], [2, 1, 0]]
         assert max_pool2d(relu(feature_map)).tolist() == [[3]]
@@ -131,6 +131,6 @@ def test_the_worked_example_by_arithmetic():
         (lambda: dense(np.ones(3), np.ones((2, 4))), "do not fit an input"),
     ],
 )  # fmt: skip
-def test_what_does_not_fit_is_said(call, message):
+def test_shapes_that_do_not_fit_are_refused(call, message):
     with pytest.raises(UsageError, match=message):
         call()

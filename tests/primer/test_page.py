@@ -1,4 +1,4 @@
-"""The page of the primer: its commands run in order, and print what it shows."""
+"""The page of the primer: its commands run in order and print what the page shows."""
 
 import re
 import subprocess
@@ -13,20 +13,20 @@ PAGE = (ROOT / "docs" / "primer.md").read_text("utf-8")
 
 
 def commands():
-    found = []
+    blocks = []
     for line in PAGE.splitlines():
         if line.startswith("    $ quickdraw-kit "):
-            found.append((line.removeprefix("    $ quickdraw-kit ").split(), []))
-        elif found and line.startswith("    "):
-            found[-1][1].append(line[4:])
-    return found
+            blocks.append((line.removeprefix("    $ quickdraw-kit ").split(), []))
+        elif blocks and line.startswith("    "):
+            blocks[-1][1].append(line[4:])
+    return blocks
 
 
-def test_every_figure_is_made_by_a_command_and_is_there():
-    made = {arguments[-1] for arguments, _ in commands() if "--out" in arguments}
+def test_every_figure_is_drawn_by_a_command_and_exists():
+    drawn = {arguments[-1] for arguments, _ in commands() if "--out" in arguments}
     shown = re.findall(r"\(images/primer/(\w+\.png)\)", PAGE)
     assert shown
-    assert set(shown) <= made
+    assert set(shown) <= drawn
     assert all((ROOT / "docs" / "images" / "primer" / name).exists() for name in shown)
 
 
@@ -44,7 +44,7 @@ def test_the_commands_run_in_order_and_print_what_is_shown(tmp_path):
         assert (tmp_path / name).stat().st_size > 10_000
 
 
-def test_the_python_of_the_page_gives_what_its_comments_say():
+def test_the_python_code_of_the_page_gives_the_results_in_its_comments():
     code = re.search(r"```python\n(.*?)```", PAGE, re.DOTALL)[1]
     x = np.array(
         [[1, 2, 0, 1, 2], [0, 1, 3, 1, 0], [2, 2, 1, 0, 1], [1, 0, 2, 1, 3], [2, 1, 0, 1, 2]]

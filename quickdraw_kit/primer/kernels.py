@@ -1,4 +1,4 @@
-"""Kernels that people chose, before networks learned theirs, and what each does to an image."""
+"""Kernels that people designed, before networks learned theirs, and their effect on an image."""
 
 from dataclasses import dataclass
 
@@ -12,11 +12,11 @@ __all__ = ["KERNELS", "NamedKernel", "apply_kernel"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NamedKernel:
-    """A kernel with its name and what it does."""
+    """A kernel, its name and its effect."""
 
     name: str
     effect: str
-    weights: npt.NDArray[np.float64]
+    weights: npt.NDArray[np.float64]  # shape (3, 3)
 
 
 KERNELS: dict[str, NamedKernel] = {
@@ -25,32 +25,42 @@ KERNELS: dict[str, NamedKernel] = {
         ("identity", "leaves every pixel as it is", [[0, 0, 0], [0, 1, 0], [0, 0, 0]]),
         (
             "edge detection",
-            "answers where a pixel differs from its neighbours",
+            "responds where a pixel differs from its neighbors",
             [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]],
         ),
         (
             "sharpening",
-            "adds to each pixel what sets it apart from its neighbours",
+            "adds to each pixel its difference from its neighbors",
             [[0, -1, 0], [-1, 5, -1], [0, -1, 0]],
         ),
-        ("box blur", "puts the mean of nine pixels", np.full((3, 3), 1 / 9).tolist()),
+        ("box blur", "takes the mean of nine pixels", np.full((3, 3), 1 / 9).tolist()),
         (
             "Sobel vertical",
-            "answers to vertical edges: bright on the left, dark on the right",
+            "responds to vertical edges: bright on the left, dark on the right",
             [[1, 0, -1], [2, 0, -2], [1, 0, -1]],
         ),
         (
             "Sobel horizontal",
-            "answers to horizontal edges: bright above, dark below",
+            "responds to horizontal edges: bright above, dark below",
             [[1, 2, 1], [0, 0, 0], [-1, -2, -1]],
         ),
     )
 }
-"""By name, in the order in which they are explained."""
+"""Kernels by name, in the order of the lesson.
+
+Those whose weights sum to 1 keep the brightness of a flat area; those that sum to 0 make it black.
+"""
 
 
 def apply_kernel(image: npt.NDArray[np.uint8], name: str) -> npt.NDArray[np.float64]:
-    """Lay a kernel of the gallery over an image; the planes of a colour image apart."""
+    """Convolve an image with a kernel of `KERNELS`, each plane of a color image by itself.
+
+    The result is not clipped: it may be below 0 and above 255.
+
+    >>> apply_kernel(np.full((4, 4), 9, np.uint8), "edge detection")[1:3, 1:3]
+    array([[0., 0.],
+           [0., 0.]])
+    """
     weights = KERNELS[name].weights
     if image.ndim == 2:
         return np.asarray(conv2d(image.astype(np.float64), weights, padding="same"), np.float64)
