@@ -1,7 +1,7 @@
-"""What can be downloaded: the five official forms of the 345 categories, MNIST and Fashion-MNIST.
+"""What can be downloaded: five variants of the 345 categories, MNIST and Fashion-MNIST.
 
-Names become addresses here and nowhere else. A mirror may be laid out as Google's bucket is, with
-``full/`` before the kind, or as a folder of downloads; both places are tried.
+Only this module turns names into URLs. A mirror may be laid out as Google's bucket, with ``full/``
+before the variant, or as a folder of downloads; both are tried.
 """
 
 import os
@@ -15,7 +15,7 @@ from quickdraw_kit.categories import CATEGORIES, check_categories
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.storage.urls import is_http_url, parse_location
 
-__all__ = ["BUCKET", "VARIANTS", "RemoteFile", "Variant", "remote_files", "words_in"]
+__all__ = ["BUCKET", "VARIANTS", "RemoteFile", "Variant", "read_names", "remote_files"]
 
 Variant: TypeAlias = Literal["simplified", "raw", "binary", "numpy_bitmap", "sketchrnn"]
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
@@ -29,7 +29,7 @@ _SUFFIXES: dict[Variant, str] = {
     "sketchrnn": ".npz",
 }
 
-# Of the bytes after gunzip, because mirrors compress anew.
+# md5 of the decompressed content, because mirrors compress the files themselves
 _MNIST = {
     "train-images-idx3-ubyte.gz": "6bbc9ace898e44ae57da46a324031adb",
     "train-labels-idx1-ubyte.gz": "a25bea736e30d166cdddb491f175f624",
@@ -40,7 +40,7 @@ _MNIST_MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist",
     "https://ossci-datasets.s3.amazonaws.com/mnist",
 )
-# Of the files as they are, as their authors publish them.
+# md5 of the compressed files, as the authors publish them
 _FASHION = {
     "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
     "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
@@ -57,75 +57,80 @@ _FASHION_MIRRORS = (
 class RemoteFile:
     """A file that can be downloaded."""
 
-    name: str
-    urls: tuple[str, ...]
+    name: str  # path below the folder of downloads
+    urls: tuple[str, ...]  # in the order in which they are tried
     md5: str | None = None
-    gunzip: bool = False
-    only_these_urls: bool = False
+    gunzip: bool = False  # whether `md5` is that of the decompressed content
+    only_these_urls: bool = False  # whether a file from another URL does not count as present
 
 
 def remote_files(
     names: Iterable[str] | None = None, variant: Variant = "simplified", mirror: str | None = None
 ) -> list[RemoteFile]:
-    """List the files behind names."""
+    """List the files of categories, mnist and fashion-mnist; by default of all categories."""
     if variant not in VARIANTS:
-        raise UsageError(f"unknown kind {variant!r}: expected one of {', '.join(VARIANTS)}")
-    wanted = list(CATEGORIES if names is None else names)
-    if not wanted:
+        raise UsageError(f"unknown variant {variant!r}: expected one of {', '.join(VARIANTS)}")
+    names = list(CATEGORIES if names is None else names)
+    if not names:
         raise UsageError("no name is given: name categories, mnist or fashion-mnist")
-    named = os.environ.get("QUICKDRAW_KIT_MIRROR") if mirror is None else mirror
-    base = str(parse_location(named)) if named else None
-    digits = {name.casefold().replace("_", "-") for name in wanted} & {"mnist", "fashion-mnist"}
-    words = [name for name in wanted if name.casefold().replace("_", "-") not in digits]
-    if variant != "simplified" and not words:
+    location = os.environ.get("QUICKDRAW_KIT_MIRROR") if mirror is None else mirror
+    base = str(parse_location(location)) if location else None
+
+    idx_sets = {_normalize(name) for name in names} & {"mnist", "fashion-mnist"}
+    categories = [name for name in names if _normalize(name) not in idx_sets]
+    if variant != "simplified" and not categories:
         raise UsageError(
-            f"{' and '.join(sorted(digits))} comes in one form only: leave out kind {variant} (--variant)"
+            f"{' and '.join(sorted(idx_sets))} has no variants: leave out {variant} (--variant)"
         )
-    files = [_category(word, variant, base) for word in check_categories(words)]
-    if "mnist" in digits:
+    files = [_category(word, variant, base) for word in check_categories(categories)]
+    if "mnist" in idx_sets:
         files += _idx("mnist", _MNIST, _MNIST_MIRRORS, base, gunzip=True)
-    if "fashion-mnist" in digits:
+    if "fashion-mnist" in idx_sets:
         files += _idx("fashion-mnist", _FASHION, _FASHION_MIRRORS, base, gunzip=False)
     return files
 
 
-def words_in(path: str | os.PathLike[str]) -> list[str]:
-    r"""Read names from a text file: one a line, blank lines and those with ``#`` left out."""
+def read_names(path: str | os.PathLike[str]) -> list[str]:
+    """Read names from a text file: one per line; blank lines and lines with ``#`` are skipped."""
     try:
         lines = Path(path).read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"the names in {path} cannot be read: {error}") from error
-    words = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
-    if not words:
-        raise UsageError(f"{path} names nothing: expected one category a line")
-    return words
+    names = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    if not names:
+        raise UsageError(f"{path} contains no names: expected one category per line")
+    return names
+
+
+def _normalize(name: str) -> str:
+    return name.casefold().replace("_", "-")
 
 
 def _category(word: str, variant: Variant, mirror: str | None) -> RemoteFile:
     name = f"{variant}/{word}{_SUFFIXES[variant]}"
     official = name if variant == "sketchrnn" else f"full/{name}"
-    places = (official,) if mirror is None else dict.fromkeys((official, name))
-    urls = tuple(_address(mirror or BUCKET, place) for place in places)
+    paths = (official,) if mirror is None else dict.fromkeys((official, name))
+    urls = tuple(_join(mirror or BUCKET, path) for path in paths)
     return RemoteFile(name, urls, only_these_urls=mirror is not None)
 
 
 def _idx(
-    folder: str, sums: dict[str, str], bases: Sequence[str], mirror: str | None, *, gunzip: bool
+    folder: str, md5s: dict[str, str], bases: Sequence[str], mirror: str | None, *, gunzip: bool
 ) -> list[RemoteFile]:
     if mirror is not None:
-        bases = [_address(mirror, folder)]
+        bases = [_join(mirror, folder)]
     return [
         RemoteFile(
             f"{folder}/{name}",
-            tuple(_address(base, name) for base in bases),
+            tuple(_join(base, name) for base in bases),
             md5,
             gunzip,
             only_these_urls=mirror is not None,
         )
-        for name, md5 in sums.items()
+        for name, md5 in md5s.items()
     ]
 
 
-def _address(base: str, place: str) -> str:
-    """Join a base and a relative place; only on the web is a space written %20."""
-    return f"{base.rstrip('/')}/{quote(place) if is_http_url(base) else place}"
+def _join(base: str, path: str) -> str:
+    """Append a relative path to a folder or URL; only HTTP URLs are percent-encoded."""
+    return f"{base.rstrip('/')}/{quote(path) if is_http_url(base) else path}"

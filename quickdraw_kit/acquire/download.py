@@ -1,7 +1,7 @@
-"""Download what is named: look at all of it, see that the disk can hold it, fetch it side by side.
+"""Download files by name: look at all of them, check the disk space, fetch several at a time.
 
-Whatever happens on the way, a file under its final name is whole and was checked; everything else
-is taken up again by the next run. Files that are there already need no network.
+Whatever happens on the way, a file under its final name is complete and was verified. Anything else
+is resumed by the next run. Files that are present need no network.
 """
 
 import os
@@ -11,49 +11,59 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from quickdraw_kit.acquire.cache_entry import CacheEntry, get_data_home
 from quickdraw_kit.acquire.catalog import RemoteFile, Variant, remote_files
 from quickdraw_kit.acquire.progress import DownloadProgress, ProgressReporter
 from quickdraw_kit.acquire.results import DownloadedFile, DownloadError, DownloadReport
 from quickdraw_kit.acquire.transfer import Session, adopt_existing, fetch, is_present, locate
-from quickdraw_kit.errors import QuickdrawError
+from quickdraw_kit.errors import QuickdrawError, format_count
+from quickdraw_kit.options import check, option
 from quickdraw_kit.storage.file_info import FileInfo
 from quickdraw_kit.storage.retry import PermanentError, RetryPolicy, TemporaryError
 
 __all__ = ["DownloadOptions", "Fetcher", "download", "fetching", "iter_download"]
 
+_WORKERS = 8
+_WORKERS_BESIDE_OTHER_WORK = 2
+
 
 @dataclass(frozen=True, slots=True)
 class DownloadOptions:
-    """How files are had that a longer work needs one after the other.
+    """How `prepare` downloads sources that are not on this machine.
 
     Parameters
     ----------
     mirror : str, optional
-        Where to get them instead; see `remote_files`.
+        Download from here; see `download`.
     keep : bool
-        Whether they stay in the folder of downloads; if not, they pass through the work's own
-        folder, and what is in the folder of downloads already is used and stays.
+        Whether the files stay in the folder of downloads. Otherwise they are downloaded to the
+        workdir and deleted when they are processed; files that are present are used and stay.
     workers : int
-        Files that are fetched side by side.
-    patience : RetryPolicy, optional
-        How long to bear with a server.
+        Files to download at the same time.
+    retry_policy : RetryPolicy, optional
+        How often and how long to retry.
     on_wait : callable, optional
-        Takes a line for each wait while the files are looked for: which, why and how long.
+        Called with a message for each wait while the files are located.
 
     Examples
     --------
+    >>> from quickdraw_kit import DownloadOptions
     >>> DownloadOptions(keep=False).workers
     2
     """
 
-    mirror: str | None = None
-    keep: bool = True
-    workers: int = 2
-    retry_policy: RetryPolicy | None = None
-    on_wait: Callable[[str], None] | None = None
+    mirror: Annotated[str, option("Download from here instead of Google's bucket.")] | None = None
+    keep: Annotated[bool, option("Keep the files in the folder of downloads.")] = True
+    workers: Annotated[int, option("Files to download at the same time.", ge=1)] = (
+        _WORKERS_BESIDE_OTHER_WORK
+    )
+    retry_policy: Annotated[RetryPolicy, option("How to retry.", cli=False)] | None = None
+    on_wait: Annotated[Callable[[str], None], option("Called for waits.", cli=False)] | None = None
+
+    def __post_init__(self) -> None:
+        check(self)
 
 
 def download(
@@ -62,34 +72,37 @@ def download(
     variant: Variant = "simplified",
     data_home: str | os.PathLike[str] | None = None,
     mirror: str | None = None,
-    workers: int = 8,
+    workers: int = _WORKERS,
     dry_run: bool = False,
     verify: bool = False,
     progress: Callable[[DownloadProgress], None] | None = None,
     retry_policy: RetryPolicy | None = None,
 ) -> DownloadReport:
-    """Download categories, MNIST or Fashion-MNIST, whole and checked, or go on where it stopped.
+    """Download categories, MNIST or Fashion-MNIST, or resume where an earlier run stopped.
 
     Parameters
     ----------
     categories : iterable of str, optional
-        Names of categories, ``mnist``, ``fashion-mnist``; all 345 categories by default.
-    kind : {"simplified", "raw", "binary", "numpy_bitmap", "sketchrnn"}
-        Form of the categories' files.
-    home : str or path-like, optional
-        Folder of downloads; see `data_home` for the default.
+        Names of categories, ``mnist``, ``fashion-mnist``; by default all 345 categories.
+    variant : {"simplified", "raw", "binary", "numpy_bitmap", "sketchrnn"}
+        Which files of the categories.
+    data_home : str or path-like, optional
+        Folder of downloads; see `get_data_home` for the default.
     mirror : str, optional
-        Where to get the files instead; see `remote_files`.
+        Folder or URL (``https://``, ``s3://``, ``gs://``, ...) to download from instead, laid out
+        as Google's bucket or as a folder of downloads. By default the environment variable
+        ``QUICKDRAW_KIT_MIRROR``, or else the official servers.
     workers : int
-        Files that are fetched side by side.
+        Files to download at the same time.
     dry_run : bool
-        Look at sizes and fetch nothing.
+        Only look up sizes.
     verify : bool
-        Read files that are there already, and fetch those anew whose checkreporter are wrong.
+        Read files that are present, and download those again whose checksums are wrong.
     progress : callable, optional
-        Takes a `Progress` whenever something happens; from several threads, one at a time.
-    patience : RetryPolicy, optional
-        How long to bear with a server.
+        Called with a `DownloadProgress` whenever something happens; from several threads, one at a
+        time.
+    retry_policy : RetryPolicy, optional
+        How often and how long to retry.
 
     Returns
     -------
@@ -99,34 +112,36 @@ def download(
     Raises
     ------
     UsageError
-        If a name or the kind is not known, or a mirror's driver is not installed.
+        If a name or variant is unknown, or the driver of a mirror is not installed.
     QuickdrawError
-        If the disk is too small; nothing is fetched then.
+        If the disk is too small; nothing is downloaded then.
     DownloadError
-        If some files could not be had, after all others are in place.
+        If some files could not be downloaded; all others are complete.
 
     Examples
     --------
-    >>> mirror, home = getfixture("tmp_path") / "mirror", getfixture("tmp_path") / "home"
-    >>> (mirror / "binary").mkdir(parents=True)
-    >>> _ = (mirror / "binary" / "cat.bin").write_bytes(bytes(100))
-    >>> report = download(["cat"], variant="binary", data_home=home, mirror=str(mirror))
-    >>> report.files[0].state, report.received
-    ('fetched', 100)
-    >>> download(["cat"], variant="binary", data_home=home).files[0].state
+    >>> from pathlib import Path
+    >>> from quickdraw_kit import download, generate_drawings, write_binary
+    >>> Path("mirror/binary").mkdir(parents=True)
+    >>> write_binary(generate_drawings(["cat"], 10), "mirror/binary/cat.bin")
+    >>> report = download(["cat"], variant="binary", data_home="home", mirror="mirror")
+    >>> report.files[0].name, report.files[0].state
+    ('binary/cat.bin', 'fetched')
+    >>> download(["cat"], variant="binary", data_home="home").files[0].state
     'present'
     """
     files = remote_files(categories, variant, mirror)
     root = get_data_home(data_home)
-    with _run(files, root, workers, verify, progress, retry_policy) as run:
-        planned = run.plan()
+    with _open_fetcher(files, root, workers, verify, progress, retry_policy) as fetcher:
+        planned = fetcher.plan()
         if dry_run:
             done = planned
         else:
-            run.check_space(planned)
-            done = list(run.fetch_all(planned))
-    place = {file.name: number for number, file in enumerate(files)}
-    report = DownloadReport(root, tuple(sorted(done, key=lambda file: place[file.name])))
+            fetcher.check_space(planned)
+            done = list(fetcher.fetch_all(planned))
+
+    order = {file.name: number for number, file in enumerate(files)}
+    report = DownloadReport(root, tuple(sorted(done, key=lambda file: order[file.name])))
     if report.failures:
         raise DownloadError(report)
     return report
@@ -138,29 +153,30 @@ def iter_download(
     variant: Variant = "simplified",
     data_home: str | os.PathLike[str] | None = None,
     mirror: str | None = None,
-    workers: int = 2,
+    workers: int = _WORKERS_BESIDE_OTHER_WORK,
     keep: bool = True,
     verify: bool = False,
     progress: Callable[[DownloadProgress], None] | None = None,
     retry_policy: RetryPolicy | None = None,
 ) -> Iterator[DownloadedFile]:
-    """Download as `download` does, and yield each file as soon as it is there.
+    """Download as `download` does, and yield each file as soon as it is complete.
 
-    While the caller works on one file, up to `workers` further ones are fetched, and no more: a
-    caller that removes each file when it is done with it never has many on the disk.
+    While the caller works on one file, up to `workers` others are downloaded, and no more: a caller
+    that deletes each file after use never has many on the disk.
 
     Parameters
     ----------
-    categories, kind, home, mirror, workers, verify, progress, patience
+    categories, variant, data_home, mirror, workers, verify, progress, retry_policy
         As in `download`.
     keep : bool
-        Whether the files stay. If not, the disk need only have room for the largest `workers` + 1.
+        Whether the files stay. Otherwise the caller deletes them, and the disk needs space for only
+        the largest ``workers + 1``.
 
     Yields
     ------
     DownloadedFile
-        In the order in which they are ready. One that could not be had is yielded as well, with
-        its `error`; it is for the caller to stop or go on.
+        In the order of completion. A file that could not be downloaded is yielded as well, with its
+        `error`; the caller decides whether to go on.
 
     Raises
     ------
@@ -169,20 +185,21 @@ def iter_download(
 
     Examples
     --------
-    >>> mirror, home = getfixture("tmp_path") / "mirror", getfixture("tmp_path") / "home"
-    >>> (mirror / "binary").mkdir(parents=True)
+    >>> from pathlib import Path
+    >>> from quickdraw_kit import generate_drawings, iter_download, write_binary
+    >>> Path("mirror/binary").mkdir(parents=True)
     >>> for name in ("cat", "dog"):
-    ...     _ = (mirror / "binary" / f"{name}.bin").write_bytes(bytes(100))
-    >>> names = ["dog", "cat"]
-    >>> files = iter_download(names, variant="binary", data_home=home, mirror=str(mirror))
+    ...     write_binary(generate_drawings([name], 10), f"mirror/binary/{name}.bin")
+    >>> files = iter_download(["dog", "cat"], variant="binary", data_home="home", mirror="mirror")
     >>> sorted(file.path.name for file in files)
     ['cat.bin', 'dog.bin']
     """
     files = remote_files(categories, variant, mirror)
-    with _run(files, get_data_home(data_home), workers, verify, progress, retry_policy) as run:
-        planned = [replace(file, stays=keep) for file in run.plan()]
-        run.check_space(planned, at_once=workers + 1)
-        yield from run.fetch_all(planned)
+    root = get_data_home(data_home)
+    with _open_fetcher(files, root, workers, verify, progress, retry_policy) as fetcher:
+        planned = [replace(file, stays=keep) for file in fetcher.plan()]
+        fetcher.check_space(planned, at_once=workers + 1)
+        yield from fetcher.fetch_all(planned)
 
 
 @contextmanager
@@ -190,22 +207,25 @@ def fetching(
     root: Path,
     planned: Iterable[DownloadedFile],
     *,
-    workers: int = 2,
+    workers: int = _WORKERS_BESIDE_OTHER_WORK,
     at_once: int = 1,
     retry_policy: RetryPolicy | None = None,
     progress: Callable[[DownloadProgress], None] | None = None,
 ) -> Iterator["Fetcher"]:
-    """Fetch files that a dry run of `download` has found, each when it is asked for."""
+    """Open a fetcher for files that a dry run of `download` has located.
+
+    The disk needs space for `at_once` of the files that do not stay.
+    """
     planned = list(planned)
     files = [RemoteFile(file.name, (file.url,), only_these_urls=True) for file in planned]
-    with _run(files, root, workers, False, progress, retry_policy) as fetcher:
+    with _open_fetcher(files, root, workers, False, progress, retry_policy) as fetcher:
         fetcher.reporter.start(planned)
         fetcher.check_space(planned, at_once)
         yield fetcher
 
 
 @contextmanager
-def _run(
+def _open_fetcher(
     files: Sequence[RemoteFile],
     root: Path,
     workers: int,
@@ -213,22 +233,21 @@ def _run(
     progress: Callable[[DownloadProgress], None] | None,
     retry_policy: RetryPolicy | None,
 ) -> Iterator["Fetcher"]:
-    """Open the connections and the threads of a run, and end them whatever happens."""
+    workers = max(1, workers)
+    by_name = {file.name: file for file in files}
     with Session(retry_policy) as session:
-        pool = ThreadPoolExecutor(max(1, workers), thread_name_prefix="download")
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="download")
         try:
-            by_name = {file.name: file for file in files}
-            yield Fetcher(
-                by_name, root, session, pool, max(1, workers), verify, ProgressReporter(progress)
-            )
+            reporter = ProgressReporter(progress)
+            yield Fetcher(by_name, root, session, pool, workers, verify, reporter)
         finally:
-            session.stop.set()
+            session.stop.set()  # before waiting for the threads, so that none waits for a server
             pool.shutdown(cancel_futures=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Fetcher:
-    """A run: its files by name, connections, threads and reporter."""
+    """One run of downloads: its files by name, connections and threads."""
 
     files: dict[str, RemoteFile]
     root: Path
@@ -239,18 +258,20 @@ class Fetcher:
     reporter: ProgressReporter
 
     def plan(self) -> list[DownloadedFile]:
-        """Tell for each file whether it is there, and if not, where it is and how large."""
-        planned = list(self.pool.map(self._look, self.files.values()))
+        """Return for each file whether it is present, and if not, its URL and size."""
+        planned = list(self.pool.map(self._plan_one, self.files.values()))
         self.reporter.start(planned)
         return planned
 
     def check_space(self, planned: Sequence[DownloadedFile], at_once: int = 1) -> None:
-        """Refuse when the disk cannot hold what stays and the largest few of what does not."""
+        """Check that the disk can hold the files that stay, and the largest `at_once` others."""
         missing: dict[bool, list[int]] = {True: [], False: []}
         for file in planned:
             if file.state == "planned":
-                missing[file.stays].append((file.size or 0) - CacheEntry(file.path).partial_size())
+                received = CacheEntry(file.path).partial_size()
+                missing[file.stays].append((file.size or 0) - received)
         needed = sum(missing[True]) + sum(sorted(missing[False], reverse=True)[:at_once])
+
         folder = self.root
         while not folder.exists():
             folder = folder.parent
@@ -258,15 +279,18 @@ class Fetcher:
         if needed > free:
             from rich.filesize import decimal
 
-            count = sum(map(len, missing.values()))
+            count = format_count(sum(map(len, missing.values())), "file")
             raise QuickdrawError(
-                f"the disk of {self.root} has {decimal(free)} free, and the {count} "
-                f"files to fetch take {decimal(needed)}. Make room, name fewer categories, or "
-                "put the data elsewhere with --data-home or QUICKDRAW_KIT_HOME."
+                f"the disk of {self.root} has {decimal(free)} free, but {count} to download need "
+                f"{decimal(needed)}. Make room, name fewer categories, or use another disk "
+                "(data_home, --data-home or QUICKDRAW_KIT_HOME)."
             )
 
     def fetch_all(self, planned: Sequence[DownloadedFile]) -> Iterator[DownloadedFile]:
-        """Fetch the planned files, `workers` at once, and yield every file when it is final."""
+        """Download the planned files, `workers` at a time, and yield every file when it is final.
+
+        The next download starts when a file is yielded, so that a slow caller is never far behind.
+        """
         waiting = iter([file for file in planned if file.state == "planned"])
         running: set[Future[DownloadedFile]] = set()
 
@@ -286,37 +310,17 @@ class Fetcher:
                 yield future.result()
 
     def start(self, planned: DownloadedFile) -> Future[DownloadedFile]:
-        """Begin to fetch one of the files; the result tells what became of it."""
-        return self.pool.submit(self._fetch, self.files[planned.name], planned)
+        """Start to download a file; the future never raises, a failure is a state."""
+        return self.pool.submit(self.fetch_one, self.files[planned.name], planned)
 
-    def _look(self, file: RemoteFile) -> DownloadedFile:
-        place = CacheEntry(self.root / file.name)
-        if is_present(file, place) and (not self.verify or place.is_intact()):
-            return self._present(file, place)
-        if adopt_existing(file, place, FileInfo(file.urls[0])):
-            return self._present(file, place)
-        planned = DownloadedFile(file.name, place.path, "planned", file.urls[0])
-        try:
-            found = locate(file, self.session, self.reporter.callback(file.name))
-        except PermanentError as error:
-            return replace(planned, state="failed", error=str(error))
-        if adopt_existing(file, place, found):
-            return self._present(file, place)
-        return replace(planned, url=found.url, size=found.size)
-
-    def _present(self, file: RemoteFile, place: CacheEntry) -> DownloadedFile:
-        record = place.record() or FileInfo(file.urls[0])
-        size = place.path.stat().st_size
-        return DownloadedFile(file.name, place.path, "present", record.url, size)
-
-    def _fetch(self, file: RemoteFile, planned: DownloadedFile) -> DownloadedFile:
+    def fetch_one(self, file: RemoteFile, planned: DownloadedFile) -> DownloadedFile:
+        """Download a file, from the URL where it was located first."""
         others = tuple(url for url in file.urls if url != planned.url)
         file = replace(file, urls=(planned.url, *others))
-        place = CacheEntry(planned.path)
+        entry = CacheEntry(planned.path)
+        report = self.reporter.callback(file.name)
         try:
-            received = fetch(
-                file, place, self.session, self.reporter.callback(file.name), verify=self.verify
-            )
+            received = fetch(file, entry, self.session, report, verify=self.verify)
         except (PermanentError, TemporaryError, OSError) as error:
             result = replace(planned, state="failed", error=str(error))
         else:
@@ -325,3 +329,26 @@ class Fetcher:
             result = replace(planned, state=state, size=size, received=received or 0)
         self.reporter.finish(result)
         return result
+
+    def _plan_one(self, file: RemoteFile) -> DownloadedFile:
+        # Checksums that are known in advance need no network, those of the server do.
+        entry = CacheEntry(self.root / file.name)
+        if is_present(file, entry) and (not self.verify or entry.is_intact()):
+            return _present(file, entry)
+        if adopt_existing(file, entry, FileInfo(file.urls[0])):
+            return _present(file, entry)
+
+        planned = DownloadedFile(file.name, entry.path, "planned", file.urls[0])
+        try:
+            info = locate(file, self.session, self.reporter.callback(file.name))
+        except PermanentError as error:
+            return replace(planned, state="failed", error=str(error))
+        if adopt_existing(file, entry, info):
+            return _present(file, entry)
+        return replace(planned, url=info.url, size=info.size)
+
+
+def _present(file: RemoteFile, entry: CacheEntry) -> DownloadedFile:
+    record = entry.record() or FileInfo(file.urls[0])
+    size = entry.path.stat().st_size
+    return DownloadedFile(file.name, entry.path, "present", record.url, size)

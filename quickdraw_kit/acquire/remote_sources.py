@@ -1,30 +1,35 @@
-"""Sources that are named by addresses: files, folders and patterns of stores, files of the web.
+"""Sources that are given as URLs: files, folders and patterns of stores, files of web servers.
 
-Such a source is fetched when its turn comes, passes through the work folder of whoever reads it,
-and does not stay: it has a place already, in the store.
+Such a source is downloaded when its turn comes, into the workdir of the run, and is not kept: its
+home is the store.
 """
 
 import hashlib
 
 from quickdraw_kit.acquire.results import DownloadedFile
-from quickdraw_kit.errors import UsageError
+from quickdraw_kit.errors import DataError, QuickdrawError, UsageError
 from quickdraw_kit.storage.retry import RetryPolicy
 from quickdraw_kit.storage.store import RetryingStore
 from quickdraw_kit.storage.urls import path_from_url, redact
 
 __all__ = ["resolve_url"]
 
-_LONGEST = 100  # bytes of a name; what stands beside it has 40 more, and disks take 143 or 255
+_MAX_NAME = 100  # bytes; file systems allow 143 or 255, and files beside it have 40 more
 
 
 def resolve_url(url: str, *, retry_policy: RetryPolicy | None = None) -> list[DownloadedFile]:
-    """Find the files that an address means, and fetch none."""
-    found = RetryingStore(url, retry_policy or RetryPolicy(attempts=3)).list()
-    if not found:
-        raise UsageError(f"{redact(url)} does not exist, or holds no file")
+    """List the files that a URL means, without downloading them."""
+    try:
+        files = RetryingStore(url, retry_policy or RetryPolicy(attempts=3)).list()
+    except UsageError:
+        raise
+    except QuickdrawError as error:
+        raise DataError(str(error)) from error
+    if not files:
+        raise UsageError(f"{redact(url)} does not exist, or contains no file")
     return [
         DownloadedFile(
-            _name(file.url),
+            _transit_name(file.url),
             path_from_url(file.url),
             "planned",
             file.url,
@@ -32,15 +37,15 @@ def resolve_url(url: str, *, retry_policy: RetryPolicy | None = None) -> list[Do
             stays=False,
             version=file.generation or file.etag,
         )
-        for file in found
+        for file in files
     ]
 
 
-def _name(url: str) -> str:
-    """Give a file that passes through a name of its own, which cannot point elsewhere.
+def _transit_name(url: str) -> str:
+    """Return a unique name for a file in the workdir, which cannot point outside it.
 
-    It ends as the file's own name does, and leaves room for what stands beside it on the way.
+    It ends as the name of the file does, for its suffixes, and is short enough for any disk.
     """
     digest = hashlib.sha256(url.encode()).hexdigest()[:16]
-    end = path_from_url(url).name.encode()[-_LONGEST:].decode(errors="ignore")
+    end = path_from_url(url).name.encode()[-_MAX_NAME:].decode(errors="ignore")
     return f"{digest}/{end}"

@@ -1,4 +1,4 @@
-"""What became of a download, file by file."""
+"""Results of a download, file by file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +8,8 @@ from quickdraw_kit.errors import QuickdrawError, format_count
 
 __all__ = ["DownloadError", "DownloadReport", "DownloadedFile"]
 
+_MAX_LISTED = 10  # failures in a message
+
 
 @dataclass(frozen=True, slots=True)
 class DownloadedFile:
@@ -16,27 +18,29 @@ class DownloadedFile:
     Parameters
     ----------
     name : str
-        Its place below the folder of downloads, such as ``simplified/cat.ndjson``.
+        Its path below the folder of downloads, such as ``simplified/cat.ndjson``.
     path : Path
         Where it is, or will be.
     state : {"present", "fetched", "planned", "failed"}
-        There before, brought by this run, would be brought (dry run), or not to be had.
+        Present before, downloaded by this run, to be downloaded (dry run), or not available.
     url : str
-        Where it was found, or the first address that was asked.
+        Where it was found, or the first URL that was tried.
     size : int, optional
-        Bytes of the whole file; None when the server does not tell.
+        Bytes of the file; None if the server does not send its size.
     received : int
         Bytes that this run received for it.
     error : str, optional
         Why it failed.
     stays : bool
-        Whether it is to stay under `path`; one that does not passes through the folder of whoever
-        works on it.
+        Whether it stays at `path`. A file that does not is downloaded to the workdir of the run and
+        deleted after use.
     version : str, optional
-        What tells it from others that were at this address or will be, where that is known.
+        Entity tag or generation of a file that was listed by URL.
 
     Examples
     --------
+    >>> from pathlib import Path
+    >>> from quickdraw_kit import DownloadedFile
     >>> DownloadedFile("binary/cat.bin", Path("home/binary/cat.bin"), "present", "").path.name
     'cat.bin'
     """
@@ -58,13 +62,15 @@ class DownloadReport:
 
     Parameters
     ----------
-    home : Path
+    data_home : Path
         Folder of downloads.
     files : tuple of DownloadedFile
-        In the order of the catalog.
+        Categories in label order, then MNIST and Fashion-MNIST.
 
     Examples
     --------
+    >>> from pathlib import Path
+    >>> from quickdraw_kit import DownloadedFile, DownloadReport
     >>> file = DownloadedFile("a", Path("home/a"), "planned", "https://x/a", size=10)
     >>> DownloadReport(Path("home"), (file, file)).to_fetch
     20
@@ -75,12 +81,12 @@ class DownloadReport:
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """The files that are there now."""
+        """The files that are complete."""
         return tuple(file.path for file in self.files if file.state in ("present", "fetched"))
 
     @property
     def failures(self) -> tuple[DownloadedFile, ...]:
-        """The files that are not to be had."""
+        """The files that could not be downloaded."""
         return tuple(file for file in self.files if file.state == "failed")
 
     @property
@@ -90,7 +96,7 @@ class DownloadReport:
 
     @property
     def to_fetch(self) -> int:
-        """Bytes of the files that a dry run would fetch, as far as sizes are known."""
+        """Bytes of the files that a dry run would download, as far as sizes are known."""
         return sum(file.size or 0 for file in self.files if file.state == "planned")
 
     @property
@@ -100,7 +106,7 @@ class DownloadReport:
 
 
 class DownloadError(QuickdrawError):
-    """Some files could not be had; all others are there.
+    """Some files could not be downloaded; all others are complete.
 
     Parameters
     ----------
@@ -109,6 +115,8 @@ class DownloadError(QuickdrawError):
 
     Examples
     --------
+    >>> from pathlib import Path
+    >>> from quickdraw_kit import DownloadedFile, DownloadError, DownloadReport
     >>> file = DownloadedFile("a", Path("home/a"), "failed", "", error="the disk is full")
     >>> DownloadError(DownloadReport(Path("home"), (file,))).report.failures[0].name
     'a'
@@ -116,10 +124,12 @@ class DownloadError(QuickdrawError):
 
     def __init__(self, report: DownloadReport) -> None:
         failures = report.failures
-        lines = [f"\n  {file.name}: {file.error}" for file in failures[:10]]
-        more = f"\n  and {len(failures) - 10} more" if len(failures) > 10 else ""
+        lines = [f"\n  {file.name}: {file.error}" for file in failures[:_MAX_LISTED]]
+        rest = len(failures) - _MAX_LISTED
+        more = f"\n  and {rest} more" if rest > 0 else ""
+        total = format_count(len(report.files), "file")
         super().__init__(
-            f"{len(failures)} of {format_count(len(report.files), 'file')} could not be had:"
-            f"{''.join(lines)}{more}\nWhat is in place stays; run the same again to go on."
+            f"{len(failures)} of {total} could not be downloaded:{''.join(lines)}{more}\n"
+            "Complete files stay; run the same again to resume."
         )
         self.report = report

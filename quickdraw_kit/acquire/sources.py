@@ -1,4 +1,8 @@
-"""Turn what a person names (files, folders, globs, categories) into a list of sources."""
+"""Resolve files, folders, patterns, URLs and categories to a list of sources.
+
+The list is the same for any order of the specs, and so are the names in it on every machine: what
+`prepare` writes depends on both.
+"""
 
 import glob
 import hashlib
@@ -10,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from quickdraw_kit.acquire.cache_entry import get_data_home
 from quickdraw_kit.acquire.catalog import Variant, remote_files
 from quickdraw_kit.acquire.results import DownloadedFile
 from quickdraw_kit.categories import check_categories
@@ -26,7 +31,7 @@ from quickdraw_kit.strokes.normalize import normalize
 
 __all__ = ["Source", "resolve_sources"]
 
-_FINISHED = ("manifest.json", "histogram.csv")  # of shards, which come later
+_DATA_SET_FILES = ("manifest.json", "histogram.csv")
 _SHARD_FILE = re.compile(r"(train|validation|test)-\d{5}-of-\d{5}\.")
 
 
@@ -37,27 +42,28 @@ class Source:
     Parameters
     ----------
     name : str
-        Shortest path that tells the sources of one run apart; the same on every machine.
+        Shortest path by which the sources of one run differ; the same on every machine.
     path : Path
-        Where it is; for one that is named by an address, the address as a path.
+        Where it is. Of a source that was given as a URL: the URL as a path, without credentials.
     format : Format
         Its file format.
     size : int
-        Bytes on disk.
+        Bytes of the file; of a folder, of all files in it.
     mtime_ns : int
-        Time of the last change, in nanoseconds.
+        Time of the last change, in nanoseconds; 0 for a source that is not downloaded yet.
     compression : {"gzip", "zstd", None}
         How it is compressed.
     remote : DownloadedFile, optional
-        What is to be fetched, for a source that comes when its turn is; until then `size` is what
-        the server says and `mtime_ns` is 0.
+        The file to download, for a source that is not on this machine yet.
 
     Examples
     --------
-    >>> path = getfixture("tmp_path") / "full_simplified_cat.ndjson"
-    >>> _ = path.write_text("{}")
-    >>> resolve_sources([path])[0].word
-    'cat'
+    >>> from pathlib import Path
+    >>> from quickdraw_kit import resolve_sources
+    >>> _ = Path("full_simplified_cat.ndjson").write_text("{}")
+    >>> (source,) = resolve_sources(["full_simplified_cat.ndjson"])
+    >>> source.name, source.word, source.size
+    ('full_simplified_cat.ndjson', 'cat', 2)
     """
 
     name: str
@@ -71,16 +77,16 @@ class Source:
     @property
     def word(self) -> str:
         """The category that the file is named after, for formats that do not hold it."""
-        named = self if self.remote is None else self.remote  # it may pass through under another
-        return label_from_filename(named.path)
+        # a file that is not kept is downloaded under another name
+        return label_from_filename(self.path if self.remote is None else self.remote.path)
 
     def check_unchanged(self) -> None:
-        """Raise when the file is not the one that was found.
+        """Check that the file is still the one that was resolved.
 
         Raises
         ------
         DataError
-            If it is gone, or its size or time has changed.
+            If it is gone, or its size or modification time has changed.
         """
         try:
             size, mtime_ns = _size_and_mtime(self.path)
@@ -158,28 +164,28 @@ class Source:
 def resolve_sources(
     specs: Iterable[str | os.PathLike[str]],
     *,
-    data_home: Path | None = None,
+    data_home: str | os.PathLike[str] | None = None,
     variant: Variant = "simplified",
-    look: Callable[[Sequence[str]], Sequence[DownloadedFile]] | None = None,
-    look_at: Callable[[str], Sequence[DownloadedFile]] | None = None,
+    plan_downloads: Callable[[Sequence[str]], Sequence[DownloadedFile]] | None = None,
+    list_url: Callable[[str], Sequence[DownloadedFile]] | None = None,
 ) -> list[Source]:
-    """Find the files that a person means.
+    """Resolve files, folders, patterns, URLs and categories to sources.
 
     Parameters
     ----------
     specs : iterable of str or path-like
-        Files, folders (their readable files, not their subfolders), glob patterns, addresses of
-        any of these, or names of categories, which stand for their files in the folder of
-        downloads, such as ``home/simplified/<category>.ndjson``.
-    home : Path, optional
-        Folder of downloaded data, for categories.
-    kind : {"simplified", "raw", "binary", "numpy_bitmap", "sketchrnn"}
-        Form of the categories' files.
-    look : callable, optional
-        Says of categories where their files are or will be; with it they need not be there yet.
-    look_at : callable, optional
-        Says of an address which files it means, as `resolve_url` does; without it addresses are
-        refused.
+        Files, folders (the readable files in them, without subfolders), glob patterns, URLs of any
+        of these, or categories, which are their files in the folder of downloads, such as
+        ``simplified/cat.ndjson``.
+    data_home : str or path-like, optional
+        Folder of downloads; see `get_data_home` for the default.
+    variant : {"simplified", "raw", "binary", "numpy_bitmap", "sketchrnn"}
+        Which files of the categories.
+    plan_downloads : callable, optional
+        Called with the categories; returns their files, which need not be downloaded yet. By
+        default they must be.
+    list_url : callable, optional
+        Called with a URL; returns the files that it means. By default URLs are refused.
 
     Returns
     -------
@@ -189,52 +195,60 @@ def resolve_sources(
     Raises
     ------
     UsageError
-        If a name is neither there nor a category, a pattern matches nothing, a category is not
-        downloaded, or a folder holds finished shards.
+        If a spec is neither a file nor a category, a pattern matches nothing, a category is not
+        downloaded, or a folder contains finished shards.
     DataError
-        If a folder holds no readable file, or a file's form is not known.
+        If a folder contains no readable file, or the format of a file is not supported.
 
     Examples
     --------
-    >>> folder = getfixture("tmp_path")
+    >>> from pathlib import Path
+    >>> from quickdraw_kit import resolve_sources
+    >>> Path("drawings").mkdir()
     >>> for name in ("dog.ndjson", "cat.ndjson", "notes.txt"):
-    ...     _ = (folder / name).write_text("{}")
-    >>> [source.name for source in resolve_sources([folder / "dog.ndjson", folder])]
+    ...     _ = Path("drawings", name).write_text("{}")
+    >>> [source.name for source in resolve_sources(["drawings/dog.ndjson", "drawings"])]
     ['cat.ndjson', 'dog.ndjson']
     """
-    found: dict[Path, DownloadedFile | None] = {}
+    files: dict[Path, DownloadedFile | None] = {}  # by resolved path; None if on this machine
     categories: list[str] = []
     for spec in specs:
-        place = parse_location(spec)
-        if isinstance(place, str):
-            for file in _there(place, look_at):
-                other = found.setdefault(file.path, file)
+        location = parse_location(spec)
+        if isinstance(location, str):
+            for file in _list_readable(location, list_url):
+                other = files.setdefault(file.path, file)
                 if other is not None and other.url != file.url:
                     raise UsageError(
-                        f"{redact(file.url)} and {redact(other.url)} are told apart by no name"
+                        f"{redact(file.url)} and {redact(other.url)} differ only in their query: "
+                        "name one of them"
                     )
-        elif (files := _expand(place)) is None:
-            if any(mark in os.fspath(spec) for mark in "/\\"):  # which no category has
-                raise UsageError(f"{os.fspath(spec)} does not exist")
-            categories += check_categories([str(place)])
+        elif (expanded := _expand(location)) is not None:
+            files.update((path.resolve(), None) for path in expanded)
+        elif any(mark in os.fspath(spec) for mark in "/\\"):  # not in the name of a category
+            raise UsageError(f"{os.fspath(spec)} does not exist")
         else:
-            found.update((path.resolve(), None) for path in files)
-    if categories and look is not None:
-        found.update((file.path.resolve(), file) for file in look(categories))
+            categories += check_categories([str(location)])
+
+    if categories and plan_downloads is not None:
+        files.update((file.path.resolve(), file) for file in plan_downloads(categories))
     elif categories:
-        found.update((path.resolve(), None) for path in _downloaded(categories, variant, data_home))
-    if not found:
+        paths = _downloaded_paths(categories, variant, get_data_home(data_home))
+        files.update((path.resolve(), None) for path in paths)
+    if not files:
         raise UsageError("no source is named: give files, folders, globs or categories")
-    paths = sorted(found)
+
+    paths = sorted(files)
     names = _shortest_names(paths)
-    return sorted(_source(path, name, found[path]) for path, name in zip(paths, names, strict=True))
+    return sorted(
+        _make_source(path, name, files[path]) for path, name in zip(paths, names, strict=True)
+    )
 
 
 def _expand(path: Path) -> list[Path] | None:
-    """Return the files that are meant; None when it can only be a category."""
+    """Return the files that a path means; None if it can only be a category."""
     if path.is_dir():
         if _is_data_set(path):
-            raise UsageError(_finished(path))
+            raise UsageError(_describe_data_set(path))
         if find_format(path) is not None:  # the folder is one source
             return [path]
         files = [
@@ -251,8 +265,9 @@ def _expand(path: Path) -> list[Path] | None:
         return files
     if path.exists():
         return [path]
+
     if glob.has_magic(str(path)):
-        # Path.glob would refuse an absolute pattern
+        # Path.glob does not take an absolute pattern
         matches = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207
         files = [
             match for match in matches if match.is_file() and _is_readable(format_from_name(match))
@@ -266,10 +281,10 @@ def _expand(path: Path) -> list[Path] | None:
 
 
 def _is_data_set(folder: Path) -> bool:
-    return all((folder / name).exists() for name in _FINISHED)
+    return all((folder / name).exists() for name in _DATA_SET_FILES)
 
 
-def _finished(path: Path) -> str:
+def _describe_data_set(path: Path) -> str:
     what = (
         "is a finished data set of shards" if path.is_dir() else "is a shard of a finished data set"
     )
@@ -279,13 +294,13 @@ def _finished(path: Path) -> str:
     )
 
 
-def _there(
-    url: str, look_at: Callable[[str], Sequence[DownloadedFile]] | None
+def _list_readable(
+    url: str, list_url: Callable[[str], Sequence[DownloadedFile]] | None
 ) -> list[DownloadedFile]:
-    """Return the files that an address means, which are not here."""
-    if look_at is None:
-        raise UsageError(f"{redact(url)} is no file here, and only prepare reads from elsewhere")
-    files = list(look_at(url))
+    """Return the readable files that a URL means."""
+    if list_url is None:
+        raise UsageError(f"{redact(url)} is a URL, and only prepare reads from URLs: download it")
+    files = list(list_url(url))
     readable = [file for file in files if _is_readable(format_from_name(file.path))]
     if not readable:
         raise DataError(
@@ -295,9 +310,7 @@ def _there(
     return readable
 
 
-def _downloaded(categories: Sequence[str], variant: Variant, data_home: Path | None) -> list[Path]:
-    if data_home is None:
-        raise UsageError(f"{categories[0]!r} is a category, and no folder of downloads is given")
+def _downloaded_paths(categories: Sequence[str], variant: Variant, data_home: Path) -> list[Path]:
     paths = [data_home / file.name for file in remote_files(categories, variant)]
     for path in paths:
         if not path.exists():
@@ -318,15 +331,15 @@ def _supported() -> str:
     return f"{list_suffixes(_is_readable)}, with or without .gz or .zst"
 
 
-def _source(path: Path, name: str, remote: DownloadedFile | None) -> Source:
+def _make_source(path: Path, name: str, remote: DownloadedFile | None) -> Source:
     format = find_format(path) if remote is None else format_from_name(path)
     if format is None or not _is_readable(format):
         raise DataError(f"{path} does not have a supported format: expected {_supported()}")
     if remote is not None:
         if remote.size is None:
             raise DataError(
-                f"{redact(remote.url)}: the server does not tell its size, so that it cannot be "
-                "planned for. Download it first."
+                f"{redact(remote.url)}: the server does not send its size, which "
+                "prepare must know in advance. Download it first."
             )
         if format.name == "idx":
             raise UsageError(
@@ -337,7 +350,7 @@ def _source(path: Path, name: str, remote: DownloadedFile | None) -> Source:
         size, mtime_ns = remote.size, 0
     else:
         if _SHARD_FILE.match(path.name) and _is_data_set(path.parent):
-            raise UsageError(_finished(path))
+            raise UsageError(_describe_data_set(path))
         compression = None if path.is_dir() else detect_compression(path)
         size, mtime_ns = _size_and_mtime(path)
     if compression is not None and not format.compressible:
@@ -358,7 +371,7 @@ def _size_and_mtime(path: Path) -> tuple[int, int]:
 
 
 def _shortest_names(paths: list[Path]) -> list[str]:
-    """Return the last parts of each path, as many as it takes to tell them apart."""
+    """Return the last parts of each path, as many as it takes to make all different."""
     for parts in range(1, max(len(path.parts) for path in paths) + 1):
         names = [Path(*path.parts[-parts:]).as_posix() for path in paths]
         if len(set(names)) == len(names):

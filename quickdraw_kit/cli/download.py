@@ -74,10 +74,10 @@ def download(
 
       quickdraw-kit download mnist fashion-mnist
     """
-    from quickdraw_kit.acquire.catalog import VARIANTS, words_in
+    from quickdraw_kit.acquire.catalog import VARIANTS, read_names
     from quickdraw_kit.acquire.download import download as fetch
 
-    wanted = [*(names or ()), *(words_in(from_file) if from_file else ())]
+    wanted = [*(names or ()), *(read_names(from_file) if from_file else ())]
     if bool(wanted) == every:
         raise UsageError("name what to download, or pass --all for all 345 categories")
     if variant not in VARIANTS:

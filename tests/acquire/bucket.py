@@ -1,7 +1,7 @@
-"""A web server that answers as Google's bucket does, and misbehaves on demand.
+"""A web server that answers like Google's bucket, with faults on demand.
 
-Faults wait in a queue per path; each GET takes one, and the last fault of a path that is marked
-`always` stays. HEAD is answered well unless a fault says otherwise. Every request is logged.
+Each path has a queue of faults. A GET takes one; a fault marked `always` stays. HEAD takes only
+faults marked `head`. Every request is logged.
 """
 
 import base64
@@ -20,20 +20,20 @@ import google_crc32c
 
 @dataclass(frozen=True)
 class Fault:
-    """What goes wrong with one answer; fields combine."""
+    """A fault of one answer; fields combine."""
 
-    status: int | None = None  # this instead of the file
-    headers: dict[str, str] = field(default_factory=dict)  # in addition, or instead
-    cut: int | None = None  # hang up after so many bytes of the body
-    reset: bool = False  # and that rudely
-    stall: int | None = None  # fall silent after so many bytes
-    flip: int | None = None  # this byte of the file is wrong
-    lie: int = 0  # so many bytes more (or fewer) are announced than come
+    status: int | None = None  # sent instead of the file
+    headers: dict[str, str] = field(default_factory=dict)  # added, or replaced
+    cut: int | None = None  # close the connection after so many bytes of the body
+    reset: bool = False  # and send RST
+    stall: int | None = None  # send nothing more after so many bytes
+    flip: int | None = None  # offset of a wrong byte
+    lie: int = 0  # bytes in Content-Length that are not sent
     ignore_range: bool = False
-    ignore_match: bool = False  # of preconditions
+    ignore_match: bool = False  # ignore If-Match
     slow: float = 0.0  # seconds before each 16 KiB
     before: Callable[["Bucket"], None] | None = None  # runs before the answer is made
-    head: bool = False  # meets HEAD as well
+    head: bool = False  # also for HEAD
     always: bool = False
 
 
@@ -43,9 +43,9 @@ class Stored:
 
     data: bytes
     generation: int
-    composite: bool = False  # then there is no md5, and the tag is not one either
-    bare: bool = False  # as of a plain web server: neither checksums nor generation
-    untagged: bool = False  # not even an ETag
+    composite: bool = False  # no md5, and the tag is not an md5
+    bare: bool = False  # as on other web servers: no checksums, no generation
+    untagged: bool = False  # no ETag either
 
     @property
     def etag(self) -> str:
@@ -72,7 +72,7 @@ class Stored:
 
 @dataclass
 class Request:
-    """A line of the log."""
+    """A request in the log."""
 
     method: str
     path: str
@@ -84,7 +84,7 @@ class Request:
 
 
 class Bucket:
-    """The server: its files by path, the faults to come, and what was asked."""
+    """The server: files by path, faults to come, and the log."""
 
     def __init__(self) -> None:
         self.objects: dict[str, Stored] = {}

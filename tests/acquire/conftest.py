@@ -1,4 +1,4 @@
-"""A bucket per test, and a client that loses patience quickly."""
+"""A bucket per test, and a retry policy with short waits."""
 
 import os
 from pathlib import Path
@@ -26,7 +26,7 @@ def data_home(tmp_path) -> Path:
 
 @pytest.fixture
 def get(bucket, data_home):
-    """Download from the bucket, in its official layout, into the home."""
+    """Download from the bucket, in its official layout, into the data home."""
 
     def get(names, variant="simplified", **options):
         options = {"mirror": bucket.url, "data_home": data_home, "retry_policy": QUICK} | options
@@ -36,7 +36,7 @@ def get(bucket, data_home):
 
 
 def content(size: int, seed: int = 1) -> bytes:
-    """Bytes that no two places of a file share."""
+    """Random bytes, so that no two parts of a file are equal."""
     import numpy as np
 
     return np.random.default_rng(seed).bytes(size)
@@ -52,7 +52,7 @@ def visible(data_home: Path) -> dict[str, bytes]:
 
 
 def leftovers(data_home: Path) -> list[str]:
-    """What is half done, and says so by its name."""
+    """The names of partial files."""
     return sorted(
         path.name
         for path in data_home.rglob("*")

@@ -1,30 +1,32 @@
-"""The folder of downloads and what stands beside each file."""
+"""The folder of downloads, and the hidden files beside each file."""
 
 import threading
 from pathlib import Path
 
 import pytest
 
-from quickdraw_kit.acquire.cache_entry import CacheEntry, checksums, content_md5, get_data_home
-from quickdraw_kit.storage.retry import PermanentError, RemoteObject
+from quickdraw_kit.acquire.cache_entry import CacheEntry, get_data_home
+from quickdraw_kit.storage.file_info import FileInfo
+from quickdraw_kit.storage.hashing import md5_and_crc32c
+from quickdraw_kit.storage.retry import PermanentError
 
-VERSION = RemoteObject("https://x/cat", 3, etag='"a"')
+VERSION = FileInfo("https://x/cat", 3, etag='"a"')
 
 
 @pytest.fixture
-def place(tmp_path):
-    return CacheEntry(tmp_path / "kind" / "cat.ndjson")
+def entry(tmp_path):
+    return CacheEntry(tmp_path / "simplified" / "cat.ndjson")
 
 
-def whole(place) -> CacheEntry:
-    partial = place.start(VERSION)
+def complete(entry) -> CacheEntry:
+    partial = entry.start_partial(VERSION)
     partial.write_bytes(b"abc")
-    md5, crc32c = checksums(partial)
-    place.commit(partial, RemoteObject("https://x/cat", 3, md5=md5, crc32c=crc32c))
-    return place
+    md5, crc32c = md5_and_crc32c(partial)
+    entry.commit(partial, FileInfo("https://x/cat", 3, md5=md5, crc32c=crc32c))
+    return entry
 
 
-def test_the_home(monkeypatch, tmp_path):
+def test_get_data_home(monkeypatch, tmp_path):
     assert get_data_home().name == "quickdraw_kit"
     monkeypatch.setenv("QUICKDRAW_KIT_HOME", str(tmp_path))
     assert get_data_home() == tmp_path
@@ -33,31 +35,31 @@ def test_the_home(monkeypatch, tmp_path):
     assert get_data_home("here") == tmp_path / "here"
 
 
-def test_a_commit_leaves_the_file_and_its_record(place):
-    whole(place)
-    assert place.is_whole()
-    assert place.is_intact()
-    assert sorted(path.name for path in place.path.parent.iterdir()) == [
+def test_a_commit_leaves_the_file_and_its_record(entry):
+    complete(entry)
+    assert entry.is_complete()
+    assert entry.is_intact()
+    assert sorted(path.name for path in entry.path.parent.iterdir()) == [
         ".cat.ndjson.json",
         "cat.ndjson",
     ]
 
 
-def test_a_kill_within_a_commit_never_trusts_the_older_file(place, monkeypatch):
-    partial = place.start(VERSION)
+def test_a_kill_within_a_commit_never_trusts_the_older_file(entry, monkeypatch):
+    partial = entry.start_partial(VERSION)
     partial.write_bytes(b"abc")
-    place.path.write_bytes(b"old")  # of the same size
+    entry.path.write_bytes(b"old")  # of the same size
 
     def killed(*arguments):
         raise SystemExit
 
-    record = RemoteObject("https://x/cat", 3, md5="0", crc32c="0")
+    record = FileInfo("https://x/cat", 3, md5="0", crc32c="0")
     with monkeypatch.context() as patch:
         patch.setattr(type(partial), "replace", killed_at(partial, killed))
         with pytest.raises(SystemExit):
-            place.commit(partial, record)
-    assert place.record() == record
-    assert not place.is_whole()
+            entry.commit(partial, record)
+    assert entry.record() == record
+    assert not entry.is_complete()
 
 
 def killed_at(path, killed):
@@ -66,63 +68,49 @@ def killed_at(path, killed):
 
 
 @pytest.mark.parametrize("record", [b"", b"[]", b"{", b'{"size": 3}', b'{"url": "", "cat": 1}'])
-def test_a_record_that_is_none(place, record):
-    whole(place)
-    (place.path.parent / ".cat.ndjson.json").write_bytes(record)
-    assert place.record() is None
-    assert not place.is_whole()
+def test_an_invalid_record(entry, record):
+    complete(entry)
+    (entry.path.parent / ".cat.ndjson.json").write_bytes(record)
+    assert entry.record() is None
+    assert not entry.is_complete()
 
 
-def test_another_start_drops_the_first(place):
-    first = place.start(VERSION)
+def test_a_new_partial_file_replaces_the_first(entry):
+    first = entry.start_partial(VERSION)
     first.write_bytes(b"ab")
-    assert place.partial_size() == 2
-    second = place.start(VERSION)
+    assert entry.partial_size() == 2
+    second = entry.start_partial(VERSION)
     assert first != second
     assert not first.exists()
-    assert place.partial_size() == 0
+    assert entry.partial_size() == 0
 
 
-def test_what_cannot_be_pinned_is_of_no_use_later(place):
-    place.start(RemoteObject("https://x/cat", 3)).write_bytes(b"ab")
-    assert place.partial_size() == 0
+def test_a_partial_file_without_a_version_is_not_resumed(entry):
+    entry.start_partial(FileInfo("https://x/cat", 3)).write_bytes(b"ab")
+    assert entry.partial_size() == 0
 
 
-def test_names_that_begin_alike_do_not_meddle(tmp_path):
+def test_names_with_a_common_prefix_do_not_interfere(tmp_path):
     cat, other = CacheEntry(tmp_path / "cat.nd"), CacheEntry(tmp_path / "cat.nd.json")
-    kept = other.start(VERSION)
-    cat.start(VERSION)
-    cat.discard()
+    kept = other.start_partial(VERSION)
+    cat.start_partial(VERSION)
+    cat.discard_partial()
     assert kept.exists()
 
 
-def test_a_lock_is_held_by_one_and_given_up_when_stopped(place):
+def test_one_process_has_the_lock_and_the_wait_can_be_stopped(entry):
     notes, stopped = [], threading.Event()
 
     def second() -> None:
-        with pytest.raises(PermanentError, match="stopped"), place.lock(stopped.is_set, wait):
+        with pytest.raises(PermanentError, match="stopped"), entry.lock(stopped.is_set, wait):
             pass
 
     def wait(note: str) -> None:
         notes.append(note)
         stopped.set()
 
-    with place.lock(lambda: False, notes.append):
+    with entry.lock(lambda: False, notes.append):
         thread = threading.Thread(target=second)
         thread.start()
         thread.join()
-    assert notes == ["another process is fetching it"]
-
-
-def test_checksums_of_more_than_one_piece(tmp_path):
-    path = tmp_path / "zeros"
-    path.write_bytes(bytes(3 << 20))
-    assert checksums(path)[0] == "d1dd210d6b1312cb342b56d02bd5e651"
-
-
-def test_content_that_is_cut_off_has_no_checksum(tmp_path):
-    import gzip
-
-    path = tmp_path / "a.gz"
-    path.write_bytes(gzip.compress(bytes(1000))[:-4])
-    assert content_md5(path) == "damaged"
+    assert notes == ["another process is downloading it"]

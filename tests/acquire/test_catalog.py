@@ -1,4 +1,4 @@
-"""Names become files and addresses."""
+"""Names become files and URLs."""
 
 import gzip
 import hashlib
@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from quickdraw_kit.acquire import catalog
-from quickdraw_kit.acquire.catalog import VARIANTS, RemoteFile, remote_files, words_in
+from quickdraw_kit.acquire.catalog import VARIANTS, RemoteFile, read_names, remote_files
 from quickdraw_kit.acquire.download import download
 from quickdraw_kit.acquire.results import DownloadError
 from quickdraw_kit.categories import CATEGORIES
@@ -17,7 +17,7 @@ from tests.acquire.conftest import QUICK, visible
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_all_categories_of_every_kind(variant):
+def test_all_categories_of_every_variant(variant):
     files = remote_files(variant=variant)
     assert [file.name.rpartition(".")[0] for file in files] == [
         f"{variant}/{name}" for name in CATEGORIES
@@ -25,7 +25,7 @@ def test_all_categories_of_every_kind(variant):
     assert all(len(file.urls) == 1 and " " not in file.urls[0] for file in files)
 
 
-def test_official_addresses():
+def test_official_urls():
     assert remote_files(["the mona lisa"], "numpy_bitmap") == [
         RemoteFile(
             "numpy_bitmap/The Mona Lisa.npy",
@@ -48,7 +48,7 @@ def test_digits_come_with_categories_and_once():
     assert {file.gunzip for file in files[1:5]} == {True}
 
 
-def test_a_mirror_replaces_every_address():
+def test_a_mirror_replaces_every_url():
     files = remote_files(["ice cream", "mnist"], mirror="s3://mine/q/")
     assert files[0].urls == (
         "s3://mine/q/full/simplified/ice cream.ndjson",
@@ -57,7 +57,7 @@ def test_a_mirror_replaces_every_address():
     assert files[1].urls == ("s3://mine/q/mnist/train-images-idx3-ubyte.gz",)
 
 
-def test_a_mirror_of_this_machine_is_a_folder(tmp_path):
+def test_a_file_url_is_a_mirror(tmp_path):
     folder = tmp_path / "a%20mirror"
     files = remote_files(["ice cream"], mirror=folder.as_uri())
     assert files[0].urls[0] == str(folder / "full" / "simplified" / "ice cream.ndjson")
@@ -65,12 +65,12 @@ def test_a_mirror_of_this_machine_is_a_folder(tmp_path):
         remote_files(["ice cream"], mirror="s3://")
 
 
-def test_an_empty_setting_is_no_mirror(monkeypatch):
+def test_an_empty_environment_variable_is_not_a_mirror(monkeypatch):
     monkeypatch.setenv("QUICKDRAW_KIT_MIRROR", "")
     assert remote_files(["cat"])[0].urls[0].startswith(catalog.BUCKET)
 
 
-def test_nothing_named():
+def test_no_names():
     with pytest.raises(UsageError, match="no name is given"):
         remote_files([])
 
@@ -78,12 +78,12 @@ def test_nothing_named():
 def test_a_list_of_names(tmp_path):
     path = tmp_path / "names.txt"
     path.write_text("\ufeff# mine\r\n cat \r\n\r\nhot air balloon\r\n", "utf-8")
-    assert words_in(path) == ["cat", "hot air balloon"]
+    assert read_names(path) == ["cat", "hot air balloon"]
     path.write_text("# nothing\n")
-    with pytest.raises(UsageError, match="names nothing"):
-        words_in(path)
+    with pytest.raises(UsageError, match="contains no names"):
+        read_names(path)
     with pytest.raises(UsageError, match="cannot be read"):
-        words_in(tmp_path / "absent.txt")
+        read_names(tmp_path / "absent.txt")
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def contents(data_home):
 
 @pytest.mark.parametrize("status", [None, 403, 404, 500])
 @pytest.mark.parametrize("head", [False, True], ids=["GET", "HEAD"])
-def test_the_second_mirror_stands_in_for_the_first(bucket, data_home, digits, status, head):
+def test_the_second_mirror_is_used_when_the_first_fails(bucket, data_home, digits, status, head):
     for name in digits if status else ():
         bucket.fail(f"first/{name}", Fault(status=status, head=head, always=True))
     download(["mnist"], data_home=data_home, retry_policy=QUICK)
@@ -118,7 +118,7 @@ def test_the_second_mirror_stands_in_for_the_first(bucket, data_home, digits, st
     assert served == {"second" if status else "first"}
 
 
-def test_a_mirror_with_wrong_content_is_passed_over(bucket, data_home, digits):
+def test_a_mirror_with_wrong_content_is_skipped(bucket, data_home, digits):
     name = "train-images-idx3-ubyte.gz"
     bucket.put(f"first/{name}", gzip.compress(b"something else"))
     bucket.put("first/train-labels-idx1-ubyte.gz", b"not even gzip")
@@ -134,7 +134,7 @@ def test_wrong_content_everywhere_is_an_error(bucket, data_home, digits):
     assert list(contents(data_home)) == ["train-labels-idx1-ubyte.gz"]
 
 
-def test_digits_that_someone_put_there_need_no_network(bucket, data_home, digits):
+def test_verified_files_of_the_user_need_no_network(bucket, data_home, digits):
     (data_home / "mnist").mkdir(parents=True)
     for name, data in digits.items():
         (data_home / "mnist" / name).write_bytes(gzip.compress(data, 5))

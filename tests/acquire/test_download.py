@@ -1,4 +1,4 @@
-"""Downloads that go well, and what is told about them."""
+"""Downloads without faults, their reports and their progress."""
 
 import contextlib
 import shutil
@@ -27,7 +27,7 @@ def three(bucket):
     return {f"simplified/{name}.ndjson": data for name, data in files.items()}
 
 
-def test_files_come_whole_and_are_reported(get, data_home, three):
+def test_files_are_complete_and_reported(get, data_home, three):
     report = get(["dog", "hot air balloon", "cat"])
     assert visible(data_home) == three
     assert [file.name for file in report.files] == list(three)
@@ -38,7 +38,7 @@ def test_files_come_whole_and_are_reported(get, data_home, three):
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_every_kind_has_its_place(get, data_home, bucket, variant):
+def test_the_folder_of_each_variant(get, data_home, bucket, variant):
     suffix = {"binary": "bin", "numpy_bitmap": "npy", "sketchrnn": "npz"}.get(variant, "ndjson")
     folder = variant if variant == "sketchrnn" else f"full/{variant}"
     bucket.put(f"{folder}/The Mona Lisa.{suffix}", b"smile")
@@ -53,7 +53,7 @@ def test_an_empty_file_is_a_file(get, data_home, bucket):
     assert get(["cat"]).files[0].state == "present"
 
 
-def test_what_is_there_is_not_asked_for_again(get, bucket, three):
+def test_present_files_need_no_request(get, bucket, three):
     get(["cat", "dog"])
     bucket.log.clear()
     report = get(["cat", "dog"])
@@ -62,7 +62,7 @@ def test_what_is_there_is_not_asked_for_again(get, bucket, three):
     assert bucket.log == []
 
 
-def test_offline_with_everything_present_is_a_success(get, bucket, data_home, three):
+def test_offline_with_all_files_present(get, bucket, data_home, three):
     get(["cat", "dog"])
     bucket.close()
     report = get(["cat", "dog"])
@@ -70,11 +70,11 @@ def test_offline_with_everything_present_is_a_success(get, bucket, data_home, th
     assert [file.size for file in report.files] == [50_000, 200_000]
 
 
-def test_offline_and_missing_says_which_and_keeps_trying_one_file_only(get, bucket, three):
+def test_offline_with_missing_files_names_them_and_retries_only_one(get, bucket, three):
     get(["cat"])
     bucket.close()
     waits = []
-    with pytest.raises(DownloadError, match=r"2 of 3 files could not be had") as caught:
+    with pytest.raises(DownloadError, match=r"2 of 3 files could not be downloaded") as caught:
         get(["cat", "dog", "hot air balloon"], workers=1, progress=waits.append)
     assert [file.state for file in caught.value.report.files] == ["present", "failed", "failed"]
     assert "no connection to 127.0.0.1" in str(caught.value)
@@ -82,7 +82,7 @@ def test_offline_and_missing_says_which_and_keeps_trying_one_file_only(get, buck
     assert len([step for step in waits if step.state == "waiting"]) == QUICK.attempts - 1
 
 
-def test_a_dry_run_tells_sizes_and_touches_nothing(get, data_home, bucket, three):
+def test_a_dry_run_reports_sizes_and_writes_nothing(get, data_home, bucket, three):
     report = get(["cat", "dog"], dry_run=True)
     assert [(file.name, file.size, file.state) for file in report.files] == [
         ("simplified/cat.ndjson", 50_000, "planned"),
@@ -107,19 +107,19 @@ def test_a_server_without_head_only_hides_the_size(get, data_home, bucket, three
     assert visible(data_home)["simplified/cat.ndjson"] == three["simplified/cat.ndjson"]
 
 
-def test_a_disk_too_small_is_refused_before_anything_is_fetched(
+def test_a_disk_that_is_too_small_is_an_error_before_the_first_download(
     get, data_home, bucket, three, monkeypatch
 ):
     usage = shutil.disk_usage(data_home.parent)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=249_999))
-    with pytest.raises(QuickdrawError, match=r"250\.0 kB free, and the 2 files to fetch take"):
+    with pytest.raises(QuickdrawError, match=r"250\.0 kB free, but 2 files to download need"):
         get(["cat", "dog"])
     assert bucket.gets() == []
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=250_000))
     assert len(get(["cat", "dog"]).paths) == 2
 
 
-def test_what_was_received_before_needs_no_room_again(get, data_home, bucket, three, monkeypatch):
+def test_bytes_received_before_need_no_space_again(get, data_home, bucket, three, monkeypatch):
     bucket.fail("full/simplified/dog.ndjson", Fault(cut=150_000), Fault(status=404))
     with pytest.raises(DownloadError):
         get(["dog"])
@@ -128,7 +128,7 @@ def test_what_was_received_before_needs_no_room_again(get, data_home, bucket, th
     assert get(["dog"]).received == 50_000
 
 
-def test_a_missing_file_is_named_and_the_others_come(get, data_home, bucket, three):
+def test_a_missing_file_is_named_and_the_others_are_downloaded(get, data_home, bucket, three):
     with pytest.raises(DownloadError) as caught:
         get(["cat", "zebra", "dog"])
     assert f"{bucket.url}/full/simplified/zebra.ndjson: the server answered 404" in str(
@@ -153,7 +153,7 @@ def test_names_are_checked_first(get, bucket):
     assert bucket.log == []
 
 
-def test_verify_finds_a_changed_byte_and_mends_it(get, data_home, bucket, three):
+def test_verify_downloads_a_damaged_file_again(get, data_home, bucket, three):
     get(["cat", "dog"])
     path = data_home / "simplified" / "dog.ndjson"
     damaged = bytearray(path.read_bytes())
@@ -165,9 +165,7 @@ def test_verify_finds_a_changed_byte_and_mends_it(get, data_home, bucket, three)
     assert visible(data_home)["simplified/dog.ndjson"] == three["simplified/dog.ndjson"]
 
 
-def test_a_damaged_file_does_not_keep_its_name_when_it_cannot_be_mended(
-    get, data_home, bucket, three
-):
+def test_a_damaged_file_is_removed_even_if_the_download_fails(get, data_home, bucket, three):
     get(["cat"])
     (data_home / "simplified" / "cat.ndjson").write_bytes(b"x" * 50_000)
     bucket.fail("full/simplified/cat.ndjson", Fault(status=403, always=True))
@@ -176,7 +174,7 @@ def test_a_damaged_file_does_not_keep_its_name_when_it_cannot_be_mended(
     assert visible(data_home) == {}
 
 
-def test_a_shortened_file_is_fetched_anew(get, data_home, three):
+def test_a_truncated_file_is_downloaded_again(get, data_home, three):
     get(["cat"])
     path = data_home / "simplified" / "cat.ndjson"
     path.write_bytes(path.read_bytes()[:-1])
@@ -185,7 +183,7 @@ def test_a_shortened_file_is_fetched_anew(get, data_home, three):
 
 
 @pytest.mark.parametrize("right", [True, False])
-def test_a_file_that_someone_put_there_is_kept_if_it_is_right(get, data_home, bucket, three, right):
+def test_a_file_of_the_user_is_kept_if_its_checksum_is_right(get, data_home, bucket, three, right):
     path = data_home / "simplified" / "cat.ndjson"
     path.parent.mkdir(parents=True)
     path.write_bytes(three["simplified/cat.ndjson"] if right else b"x" * 50_000)
@@ -216,7 +214,7 @@ def three_names(three):
     return (name.removeprefix("simplified/").removesuffix(".ndjson") for name in three)
 
 
-def test_files_are_yielded_as_they_come_and_few_at_a_time(get, data_home, bucket):
+def test_files_are_yielded_as_they_complete_and_few_at_a_time(get, data_home, bucket):
     names = ["ant", "bat", "bear", "bee", "bird", "cat", "cow", "crab", "dog", "duck"]
     for name in names:
         bucket.put(f"full/simplified/{name}.ndjson", content(1000))
@@ -230,10 +228,10 @@ def test_files_are_yielded_as_they_come_and_few_at_a_time(get, data_home, bucket
         most = max(most, len(bucket.gets()) - count)
         file.path.unlink()
     assert len(bucket.gets()) == len(names)
-    assert most <= 3, "one being worked on and two under way"
+    assert most <= 3, "one in use and two downloading"
 
 
-def test_without_keeping_the_disk_need_hold_only_a_few(data_home, bucket, three, monkeypatch):
+def test_files_that_do_not_stay_need_space_for_a_few(data_home, bucket, three, monkeypatch):
     usage = shutil.disk_usage(data_home.parent)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=250_000))
     options = {"data_home": data_home, "mirror": bucket.url, "workers": 1, "retry_policy": QUICK}
@@ -243,7 +241,7 @@ def test_without_keeping_the_disk_need_hold_only_a_few(data_home, bucket, three,
     assert len(list(iter_download(names, keep=False, **options))) == 3
 
 
-def test_leaving_off_in_the_middle_stops_the_rest(data_home, bucket):
+def test_closing_the_iterator_stops_the_rest(data_home, bucket):
     names = ["ant", "bat", "bear", "bee", "bird"]
     for name in names:
         bucket.put(f"full/simplified/{name}.ndjson", content(100_000))
@@ -263,28 +261,30 @@ def test_settings_come_from_the_environment(data_home, bucket, three, monkeypatc
     assert download(["cat"], retry_policy=QUICK).paths == (data_home / "simplified" / "cat.ndjson",)
 
 
-def test_the_bookkeeping_of_many_files_does_not_grow_with_their_square(tmp_path, monkeypatch):
+def test_progress_of_many_files_takes_linear_time(tmp_path, monkeypatch):
     planned = [
         DownloadedFile(f"{number}", tmp_path / f"{number}" / "a", "planned", "", 1, stays=False)
         for number in range(20_000)
     ]
 
-    def fetch(self, file, planned):
+    def fetch_one(self, file, planned):
         result = replace(planned, state="fetched", received=1)
-        self.sums.finish(result)
+        self.reporter.finish(result)
         return result
 
-    monkeypatch.setattr("quickdraw_kit.acquire.download.Fetcher._fetch", fetch)
+    monkeypatch.setattr("quickdraw_kit.acquire.download.Fetcher.fetch_one", fetch_one)
     steps = []
     begun = time.monotonic()
     with fetching(tmp_path, planned, progress=steps.append) as fetcher:
         for future in [fetcher.start(file) for file in planned]:
             future.result()
     assert steps[-1].all_done == len(planned)
-    assert time.monotonic() - begun < 10, "one second, and a minute when each step sees all files"
+    assert time.monotonic() - begun < 10, (
+        "about one second; a minute if each report visits all files"
+    )
 
 
-def test_credentials_are_not_recorded_and_are_no_part_of_what_a_file_is(data_home, bucket, three):
+def test_credentials_are_not_recorded_and_not_part_of_a_version(data_home, bucket, three):
     mirror = bucket.url.replace("://", "://me:secret@")
     bucket.fail("full/simplified/dog.ndjson", Fault(cut=150_000), Fault(status=404))
     with pytest.raises(DownloadError, match="404") as caught:
@@ -305,7 +305,7 @@ def test_credentials_are_not_recorded_and_are_no_part_of_what_a_file_is(data_hom
     )
 
 
-def test_a_folder_that_cannot_be_written_is_an_error_of_the_file(get, data_home, three):
+def test_a_folder_that_cannot_be_written_fails_the_file(get, data_home, three):
     data_home.mkdir()
     (data_home / "simplified").write_text("in the way")
     with pytest.raises(DownloadError, match=r"File exists|Not a directory"):
@@ -322,7 +322,7 @@ def other_bucket(data, **traits):
     ("same", "traits", "sent"),
     [(True, {}, 0), (True, {"bare": True}, 1), (False, {}, 1), (False, {"bare": True}, 1)],
 )
-def test_a_file_of_another_place_counts_only_if_the_mirror_vouches_for_it(
+def test_a_file_from_another_url_counts_only_with_the_checksums_of_the_mirror(
     get, data_home, bucket, same, traits, sent
 ):
     first, second = content(100_000, seed=1), content(100_000, seed=1 if same else 2)
@@ -334,11 +334,11 @@ def test_a_file_of_another_place_counts_only_if_the_mirror_vouches_for_it(
         assert len(other.gets()) == sent
         get(["cat"], mirror=other.url)
         assert len(other.gets()) == sent, "it is of this mirror now"
-    report = download(["cat"], data_home=data_home)  # whose mirrors are gone, and none is named
+    report = download(["cat"], data_home=data_home)  # without a mirror any origin counts
     assert report.files[0].state == "present"
 
 
-def test_a_mirror_that_is_gone_does_not_take_away_what_came_from_elsewhere(get, data_home, bucket):
+def test_an_unreachable_mirror_leaves_present_files(get, data_home, bucket):
     bucket.put("full/simplified/cat.ndjson", content(1000))
     get(["cat"])
     with pytest.raises(DownloadError, match="no connection"):

@@ -1,4 +1,4 @@
-"""Whatever a server does, a file under its final name is whole and right."""
+"""Guarantee: whatever a server does, a file under its final name is complete and correct."""
 
 import re
 import subprocess
@@ -52,14 +52,14 @@ def check(data_home, bucket) -> None:
     ],
     ids=str,
 )
-def test_a_fault_that_passes_is_survived(get, data_home, bucket, stored, fault):
+def test_temporary_faults(get, data_home, bucket, stored, fault):
     bucket.fail(PATH, fault)
     assert get(["cat"]).files[0].state == "fetched"
     check(data_home, bucket)
 
 
 @pytest.mark.parametrize("cut", [Fault(cut=100_000), Fault(stall=100_000)], ids=["cut", "stall"])
-def test_after_a_cut_only_the_rest_is_asked_for_of_the_same_version(
+def test_after_a_cut_only_the_rest_of_the_same_version_is_requested(
     get, data_home, bucket, stored, cut
 ):
     bucket.fail(PATH, cut)
@@ -72,9 +72,7 @@ def test_after_a_cut_only_the_rest_is_asked_for_of_the_same_version(
     check(data_home, bucket)
 
 
-def test_a_line_that_is_cut_again_and_again_brings_the_file_in_the_end(
-    get, data_home, bucket, stored
-):
+def test_a_connection_that_is_cut_repeatedly_completes_the_file(get, data_home, bucket, stored):
     bucket.fail(PATH, *[Fault(cut=20_000)] * 14)
     get(["cat"])
     assert len(bucket.gets()) == 15 > QUICK.attempts
@@ -93,7 +91,7 @@ def test_a_server_that_cuts_and_ignores_ranges_is_given_up(get, data_home, bucke
     bucket.fail(PATH, Fault(cut=100_000, ignore_range=True, always=True))
     with pytest.raises(DownloadError, match="the connection was cut"):
         get(["cat"])
-    assert len(bucket.gets()) == QUICK.attempts + 1, "the first brought something new"
+    assert len(bucket.gets()) == QUICK.attempts + 1, "the first received something new"
     assert visible(data_home) == {}
 
 
@@ -105,7 +103,7 @@ def test_a_server_that_drops_tags_is_read_from_the_beginning(get, data_home, buc
     check(data_home, bucket)
 
 
-def test_a_weak_tag_pins_nothing(get, data_home, bucket):
+def test_a_weak_tag_is_not_a_version(get, data_home, bucket):
     bucket.put(PATH, DATA, bare=True)
     bucket.fail(PATH, Fault(cut=100_000, headers={"ETag": 'W/"1"'}))
     get(["cat"])
@@ -115,7 +113,7 @@ def test_a_weak_tag_pins_nothing(get, data_home, bucket):
 
 @pytest.mark.parametrize("ignore_match", [False, True], ids=["412", "206 of another version"])
 @pytest.mark.parametrize("size", [SIZE, 90_000, 400_000])
-def test_a_file_that_changes_midway_is_fetched_anew(
+def test_a_file_that_changes_midway_is_downloaded_again(
     get, data_home, bucket, stored, ignore_match, size
 ):
     def change(bucket):
@@ -129,7 +127,7 @@ def test_a_file_that_changes_midway_is_fetched_anew(
 
 
 @pytest.mark.parametrize("composite", [False, True], ids=["md5", "crc32c alone"])
-def test_a_wrong_byte_is_found_and_the_file_fetched_anew(get, data_home, bucket, composite):
+def test_a_file_with_a_wrong_byte_is_downloaded_again(get, data_home, bucket, composite):
     bucket.put(PATH, DATA, composite=composite)
     bucket.fail(PATH, Fault(flip=123_456))
     get(["cat"])
@@ -147,7 +145,7 @@ def test_a_wrong_byte_before_a_cut_is_found(get, data_home, bucket):
 def test_a_server_with_wrong_bytes_is_given_up(get, data_home, bucket):
     bucket.put(PATH, DATA)
     bucket.fail(PATH, Fault(flip=0, always=True))
-    with pytest.raises(DownloadError, match=r"the md5 of the bytes is \w{32}, expected .*2 times"):
+    with pytest.raises(DownloadError, match=r"the md5 is \w{32}, expected .*2 times"):
         get(["cat"])
     assert len(bucket.gets(PATH)) == 2
     assert visible(data_home) == {}
@@ -164,7 +162,7 @@ def test_a_server_that_announces_a_wrong_length_is_given_up(get, data_home, buck
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
-def test_a_refusal_is_not_argued_with(get, data_home, bucket, status):
+def test_permanent_errors_are_not_retried(get, data_home, bucket, status):
     bucket.put(PATH, DATA)
     bucket.fail(PATH, Fault(status=status, always=True))
     with pytest.raises(DownloadError, match=f"the server answered {status}"):
@@ -183,7 +181,7 @@ def test_a_server_that_never_recovers_is_given_up(get, data_home, bucket):
 
 @pytest.mark.parametrize("format", ["seconds", "date"])
 @pytest.mark.parametrize("method", ["HEAD", "GET"])
-def test_retry_after_is_honoured(get, bucket, format, method):
+def test_retry_after_is_honored(get, bucket, format, method):
     bucket.put(PATH, DATA)
     date = int(time.time()) + 2
     value = "1" if format == "seconds" else formatdate(date, usegmt=True)
@@ -224,8 +222,8 @@ def test_a_partial_answer_without_its_range_is_not_trusted(get, data_home, bucke
     check(data_home, bucket)
 
 
-def test_the_end_of_the_disk_fails_the_file_and_keeps_what_came(get, data_home, bucket):
-    """A limit on the size of files stands for a full disk: the write fails midway."""
+def test_a_full_disk_fails_the_file_and_keeps_what_was_received(get, data_home, bucket):
+    """A limit on the size of files acts as a full disk: the write fails midway."""
     pytest.importorskip("resource")
     bucket.put(PATH, DATA)
     script = (

@@ -1,4 +1,4 @@
-"""A kill loses nothing that was received, and two processes on one folder do no harm."""
+"""Guarantee: a kill loses nothing that was received, and processes can share a folder."""
 
 import os
 import signal
@@ -18,11 +18,11 @@ SIZE = 1_000_000
 SCRIPT = """
 import sys
 from quickdraw_kit.acquire.download import download
-home, mirror, *names = sys.argv[1:]
-def tell(step):
+data_home, mirror, *names = sys.argv[1:]
+def report(step):
     sys.stderr.write(f"{step.state} {step.name} {step.done} {step.note}\\n")
     sys.stderr.flush()
-report = download(names, data_home=home, mirror=mirror, progress=tell)
+report = download(names, data_home=data_home, mirror=mirror, progress=report)
 sys.stdout.write(" ".join(file.state for file in report.files))
 """
 
@@ -41,7 +41,7 @@ class Process:
             )
 
     def wait_for(self, text: str) -> None:
-        """Wait until a step of the progress holds a text."""
+        """Wait until the progress contains a text."""
         until = time.monotonic() + 60
         while text not in self._steps.read_text():
             assert self._process.poll() is None, self._steps.read_text()
@@ -76,7 +76,7 @@ def quicken(bucket) -> None:
     bucket.log.clear()
 
 
-def test_after_kill_9_only_the_rest_is_fetched(slow, data_home, get):
+def test_after_kill_9_only_the_rest_is_downloaded(slow, data_home, get):
     process = Process(data_home, slow, "cat")
     process.wait_for("receiving simplified/cat.ndjson 3")
     process.kill()
@@ -93,7 +93,7 @@ def test_after_kill_9_only_the_rest_is_fetched(slow, data_home, get):
     assert leftovers(data_home) == []
 
 
-def test_after_ctrl_c_only_the_rest_is_fetched(slow, data_home, get):
+def test_after_ctrl_c_only_the_rest_is_downloaded(slow, data_home, get):
     process = Process(data_home, slow, "cat")
     process.wait_for("receiving simplified/cat.ndjson 3")
     assert "KeyboardInterrupt" in process.interrupt()
@@ -104,7 +104,7 @@ def test_after_ctrl_c_only_the_rest_is_fetched(slow, data_home, get):
     assert visible(data_home) == {NAME: content(SIZE)}
 
 
-def test_a_kill_just_before_the_check_asks_for_no_byte_again(bucket, data_home, get):
+def test_a_kill_before_verification_requests_no_byte_again(bucket, data_home, get):
     bucket.put(PATH, content(SIZE))
     bucket.fail(PATH, Fault(cut=100_000), Fault(status=403))
     with pytest.raises(Exception, match="403"):
@@ -117,7 +117,7 @@ def test_a_kill_just_before_the_check_asks_for_no_byte_again(bucket, data_home, 
     assert visible(data_home) == {NAME: content(SIZE)}
 
 
-def test_a_kill_just_before_the_renaming_is_mended(bucket, data_home, get):
+def test_a_kill_before_the_rename_is_recovered(bucket, data_home, get):
     bucket.put(PATH, content(SIZE))
     get(["cat"])
     (data_home / NAME).unlink()  # the record is there, the file is not
@@ -125,7 +125,7 @@ def test_a_kill_just_before_the_renaming_is_mended(bucket, data_home, get):
     assert visible(data_home) == {NAME: content(SIZE)}
 
 
-def test_bytes_that_a_power_cut_lost_are_found(bucket, data_home, get):
+def test_bytes_lost_in_a_power_cut_are_detected(bucket, data_home, get):
     bucket.put(PATH, content(SIZE))
     bucket.fail(PATH, Fault(cut=500_000), Fault(status=403))
     with pytest.raises(Exception, match="403"):
@@ -139,7 +139,7 @@ def test_bytes_that_a_power_cut_lost_are_found(bucket, data_home, get):
 
 
 @pytest.mark.parametrize("damage", ["missing", "garbage", "another partial", "too long"])
-def test_notes_that_do_not_fit_start_over(bucket, data_home, get, damage):
+def test_an_invalid_partial_file_is_discarded(bucket, data_home, get, damage):
     bucket.put(PATH, content(SIZE))
     bucket.fail(PATH, Fault(cut=500_000), Fault(status=403))
     with pytest.raises(Exception, match="403"):
@@ -173,18 +173,18 @@ def test_two_processes_share_the_work(bucket, data_home):
     assert all(sorted(states) != ["failed"] for states in zip(*results, strict=True))
 
 
-def test_a_process_that_waited_goes_on_where_the_killed_one_stopped(slow, data_home):
+def test_a_waiting_process_resumes_where_a_killed_one_stopped(slow, data_home):
     first = Process(data_home, slow, "cat", number=1)
     first.wait_for("receiving")
     second = Process(data_home, slow, "cat", number=2)
-    second.wait_for("another process is fetching it")
+    second.wait_for("another process is downloading it")
     first.wait_for("receiving simplified/cat.ndjson 2")
     first.kill()
     slow.faults.clear()
     assert second.result() == "fetched"
     assert visible(data_home) == {NAME: content(SIZE)}
     assert leftovers(data_home) == []
-    begun, rest = slow.gets()
-    assert begun.range is None
+    first_request, rest = slow.gets()
+    assert first_request.range is None
     assert rest.range is not None
     assert rest.sent < SIZE

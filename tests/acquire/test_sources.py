@@ -1,12 +1,15 @@
-"""Sources: what a person names becomes a list of files, the same for any order."""
+"""Specs are resolved to a list of files, the same for any order."""
 
 import gzip
 import itertools
 
 import pytest
 
+from quickdraw_kit.acquire.download import download
 from quickdraw_kit.acquire.sources import resolve_sources
 from quickdraw_kit.errors import DataError, UsageError
+from quickdraw_kit.shards.prepare.pipeline import prepare
+from quickdraw_kit.synthetic.generator import write_sample
 
 
 @pytest.fixture
@@ -21,28 +24,28 @@ def folder(tmp_path):
 
 
 def test_a_folder_gives_its_readable_files_and_not_its_subfolders(folder):
-    found = resolve_sources([folder])
-    assert [(s.name, s.format.name, s.compression) for s in found] == [
+    sources = resolve_sources([folder])
+    assert [(s.name, s.format.name, s.compression) for s in sources] == [
         ("ant.bin", "binary", None),
         ("cat.ndjson", "ndjson", None),
         ("dog.ndjson.gz", "ndjson", "gzip"),
     ]
 
 
-def test_any_order_and_any_way_of_naming_gives_the_same_list(folder):
+def test_the_list_is_the_same_for_any_order(folder):
     specs = [folder, folder / "cat.ndjson", str(folder / "*.bin"), folder / "deep"]
     expected = resolve_sources(specs)
     for order in itertools.permutations(specs):
         assert resolve_sources(order) == expected
 
 
-def test_files_of_one_name_are_told_apart_by_their_folder(folder):
+def test_files_of_one_name_are_named_with_their_folder(folder):
     names = {source.name for source in resolve_sources([folder, folder / "deep"])}
     assert f"{folder.name}/cat.ndjson" in names
     assert "deep/cat.ndjson" in names
 
 
-def test_a_link_to_a_file_that_is_there_already_counts_once(folder):
+def test_a_link_to_a_file_of_the_list_counts_once(folder):
     (folder / "same.ndjson").symlink_to(folder / "cat.ndjson")
     assert len(resolve_sources([folder])) == 3
 
@@ -54,14 +57,23 @@ def test_a_category_is_its_downloaded_file(folder):
     assert resolve_sources(["Hot_air_balloon"], data_home=data_home)[0].word == "hot air balloon"
 
 
+def test_a_downloaded_category_is_found_without_naming_the_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("QUICKDRAW_KIT_HOME", str(tmp_path / "home"))
+    write_sample(tmp_path / "mirror" / "simplified", drawings=60, categories=["line"])
+    download(["line"], mirror=str(tmp_path / "mirror"))
+    (source,) = resolve_sources(["line"])
+    assert source.path == (tmp_path / "home" / "simplified" / "line.ndjson").resolve()
+    assert prepare(["line"], tmp_path / "shards", workers=1).categories == ("line",)
+
+
 @pytest.mark.parametrize(
     ("spec", "error", "message"),
     [
         ("catt", UsageError, "did you mean cat"),
         ("dog", UsageError, "not downloaded.*quickdraw-kit download"),
         ("nowhere/cat.ndjson", UsageError, "does not exist"),
-        ("s3://bucket/cat.ndjson", UsageError, "only prepare reads from elsewhere"),
-        ("s3://bucket/*.ndjson", UsageError, "only prepare reads from elsewhere"),
+        ("s3://bucket/cat.ndjson", UsageError, "only prepare reads from URLs"),
+        ("s3://bucket/*.ndjson", UsageError, "only prepare reads from URLs"),
         ("notes.txt", DataError, "does not have a supported format"),
         ("*.csv", UsageError, "no readable file matches"),
         ("wheel/", UsageError, "wheel/ does not exist"),
@@ -70,7 +82,7 @@ def test_a_category_is_its_downloaded_file(folder):
         ("empty", DataError, "does not contain files of a supported .*it has the folders inner"),
     ],
 )
-def test_what_cannot_be_read_is_named(folder, monkeypatch, spec, error, message):
+def test_specs_that_cannot_be_resolved(folder, monkeypatch, spec, error, message):
     (folder / "empty" / "inner").mkdir(parents=True)
     (folder / "shards").mkdir()
     for name in ("manifest.json", "histogram.csv", "train-00000-of-00001.images.npy"):
@@ -80,12 +92,12 @@ def test_what_cannot_be_read_is_named(folder, monkeypatch, spec, error, message)
         resolve_sources([spec], data_home=folder / "home")
 
 
-def test_naming_nothing_is_wrong_usage():
+def test_no_specs():
     with pytest.raises(UsageError, match="no source is named"):
         resolve_sources([])
 
 
-def test_a_change_of_a_source_is_noticed(folder):
+def test_a_change_of_a_source_is_an_error(folder):
     source = resolve_sources([folder / "cat.ndjson"])[0]
     source.check_unchanged()
     source.path.write_bytes(b"{}{}")

@@ -96,7 +96,7 @@ def test_names_from_a_file_and_json(run, tmp_path):
         (("cat", "--all"), "pass --all"),
         (("cat", "--variant", "bitmaps"), "expected one of simplified"),
         (("catt",), "did you mean cat"),
-        (("mnist", "--variant", "raw"), "mnist comes in one form only"),
+        (("mnist", "--variant", "raw"), "mnist has no variants"),
     ],
 )
 def test_wrong_usage(run, arguments, message):

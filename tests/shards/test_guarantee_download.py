@@ -210,7 +210,7 @@ def test_waits_are_told_while_the_files_are_looked_for(bucket, tmp_path):
     bucket.close()
     told = []
     options = DownloadOptions(bucket.url, retry_policy=QUICK, on_wait=told.append)
-    with pytest.raises(DownloadError, match="could not be had"):
+    with pytest.raises(DownloadError, match="could not be downloaded"):
         plan_prepare(["cat"], tmp_path / "out", data_home=tmp_path, download=options)
     assert len(told) == QUICK.attempts - 1
     assert all(line.startswith("simplified/cat.ndjson: no connection") for line in told)

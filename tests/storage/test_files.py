@@ -7,7 +7,13 @@ import pytest
 import zstandard
 
 from quickdraw_kit.errors import DataError
-from quickdraw_kit.storage.files import atomic_write, open_decompressed
+from quickdraw_kit.storage.files import (
+    atomic_write,
+    compressed_writer,
+    detect_compression,
+    open_decompressed,
+    parse_json,
+)
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.compress])
@@ -67,3 +73,19 @@ def test_the_permissions_are_those_of_any_new_file(tmp_path):
     (tmp_path / "b").touch()
     modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in "ab"}
     assert len(modes) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "compression"), [("a.txt", None), ("a.gz", "gzip"), ("a.zst", "zstd")]
+)
+def test_a_file_is_compressed_by_its_name(tmp_path, name, compression):
+    with atomic_write(tmp_path / name) as file, compressed_writer(file, name) as out:
+        out.write(b"text")
+    assert detect_compression(tmp_path / name) == compression
+    with open_decompressed(tmp_path / name) as file:
+        assert file.read() == b"text"
+
+
+def test_deeply_nested_json_is_a_value_error():
+    with pytest.raises(ValueError, match="nested too deeply"):
+        parse_json(b"[" * 100_000)

@@ -20,6 +20,11 @@ def test_checksums_of_a_file(tmp_path):
     assert sha256_file(tmp_path / "a") == hashlib.sha256(DIGITS).hexdigest()
 
 
+def test_checksums_of_several_chunks(tmp_path):
+    (tmp_path / "zeros").write_bytes(bytes(3 << 20))
+    assert md5_and_crc32c(tmp_path / "zeros")[0] == "d1dd210d6b1312cb342b56d02bd5e651"
+
+
 def test_md5_of_compressed_content(tmp_path):
     (tmp_path / "a.gz").write_bytes(gzip.compress(DIGITS))
     assert md5_of_content(tmp_path / "a.gz") == "25f9e794323b453885f5181f1b624d0b"

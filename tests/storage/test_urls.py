@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.storage.urls import parse_location, path_from_url, redact
+from quickdraw_kit.storage.urls import is_http_url, parse_location, path_from_url, redact
 
 
 @pytest.mark.parametrize("path", ["shards", "C:/shards", "/a/b", "./x", "a:b", "a::b"])
@@ -57,3 +57,9 @@ def test_a_file_url_of_another_machine_is_refused(url):
 def test_redact(url, redacted, path):
     assert redact(url) == redact(redacted) == redacted
     assert path_from_url(url).as_posix() == path
+
+
+def test_is_http_url():
+    assert is_http_url("HTTPS://host/cat.ndjson")
+    assert not is_http_url("s3://bucket/cat.ndjson")
+    assert not is_http_url("http")

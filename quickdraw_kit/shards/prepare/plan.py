@@ -175,15 +175,19 @@ def plan_prepare(
     options = PrepareOptions() if options is None else options
 
     data_home = get_data_home(data_home)
-    look = None
+    plan_downloads = None
     if download is not None:
-        look = functools.partial(
+        plan_downloads = functools.partial(
             _plan_download, download=download, variant=variant, data_home=data_home
         )
     retry_policy = None if download is None else download.retry_policy
-    look_at = functools.partial(resolve_url, retry_policy=retry_policy)
+    list_url = functools.partial(resolve_url, retry_policy=retry_policy)
     resolved = resolve_sources(
-        sources, data_home=data_home, variant=variant, look=look, look_at=look_at
+        sources,
+        data_home=data_home,
+        variant=variant,
+        plan_downloads=plan_downloads,
+        list_url=list_url,
     )
     if options.keep_strokes and any(not source.format.has_strokes for source in resolved):
         raise UsageError(
