@@ -16,20 +16,20 @@ ROUGH = re.compile(r" *\d[\d,]*(\.\d+)?%?( s)?( \w+)?")
 
 def commands() -> list[tuple[str, list[str]]]:
     """Each command of the README with the lines that it shows below it."""
-    found: list[tuple[str, list[str]]] = []
+    parsed: list[tuple[str, list[str]]] = []
     inside = False
     for line in README.splitlines():
         if line.startswith("    $ quickdraw-kit "):
-            found.append((line.removeprefix("    $ "), []))
+            parsed.append((line.removeprefix("    $ "), []))
             inside = True
         elif inside and line.startswith("    "):
-            found[-1][1].append(line[4:])
+            parsed[-1][1].append(line[4:])
         else:
             inside = False
-    return found
+    return parsed
 
 
-def test_there_is_a_command_for_each_of_the_five_things():
+def test_there_is_a_command_for_everything_a_user_wants():
     names = {command.split()[1] for command, _ in commands()}
     assert {"download", "sample", "prepare", "train", "evaluate", "run"} <= names
 
@@ -73,7 +73,7 @@ def test_the_ten_lines_of_the_api_run(tmp_path, monkeypatch):
 
 
 def test_every_path_of_the_tree_exists():
-    tree = README.split("## The code")[1].split("Imports point")[0]
+    tree = README.split("## The code")[1].split("Packages import")[0]
     for line in tree.splitlines():
         if match := re.match(r"    (\S+)/ ", line):
             assert (ROOT / match[1]).is_dir(), match[1]
