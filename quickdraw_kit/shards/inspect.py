@@ -1,14 +1,20 @@
-"""`inspect`: what is in a file of drawings, before anything is made of it."""
+"""`inspect`: what sources of drawings contain, before anything is made of them."""
 
+import contextlib
 import os
+import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from quickdraw_kit.acquire.download import fetching
+from quickdraw_kit.acquire.remote_sources import resolve_url
+from quickdraw_kit.acquire.results import DownloadError, DownloadReport
 from quickdraw_kit.acquire.sources import Source, resolve_sources
 from quickdraw_kit.categories import label_order
 from quickdraw_kit.formats.ndjson.scanner import Reject
@@ -16,7 +22,6 @@ from quickdraw_kit.formats.record_batch import RecordBatch
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.shards.quality import (
     QUALITY_FLAGS,
-    Fingerprints,
     find_duplicates,
     fingerprints,
     quality_flags,
@@ -24,54 +29,60 @@ from quickdraw_kit.shards.quality import (
 
 __all__ = ["Distribution", "Inspection", "inspect", "inspect_quality"]
 
+_Images: TypeAlias = npt.NDArray[np.uint8]
+_ProgressCallback: TypeAlias = Callable[[int, int, int], None]
+
 _QUANTILES = (0, 5, 25, 50, 75, 95, 100)
+_MAX_REASONS = 20  # more are counted together: a file may have a reason for every line
+_DUPLICATE_FLAGS = ("duplicate", "near-duplicate")
 
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """How a count spreads over the drawings."""
+    """How a count is distributed over the drawings."""
 
     mean: float
-    quantiles: dict[int, int]
+    quantiles: dict[int, int]  # by percent; empty if there are no drawings
 
     @classmethod
     def of(cls, counts: dict[int, int]) -> "Distribution":
-        """Make one of how often each value occurs."""
+        """Summarize how often each value occurs."""
         values = np.array(sorted(counts), np.int64)
         if len(values) == 0:
             return cls(0.0, {})
         times = np.array([counts[value] for value in values.tolist()], np.int64)
-        below = np.cumsum(times)
-        ranks = np.array(_QUANTILES) / 100 * (below[-1] - 1)
-        places = np.searchsorted(below, np.floor(ranks) + 1)
-        quantiles = dict(zip(_QUANTILES, values[places].tolist(), strict=True))
-        return cls(float((values * times).sum() / below[-1]), quantiles)
+        cumulative = np.cumsum(times)
+        ranks = np.array(_QUANTILES) / 100 * (cumulative[-1] - 1)
+        indices = np.searchsorted(cumulative, np.floor(ranks) + 1)
+        quantiles = dict(zip(_QUANTILES, values[indices].tolist(), strict=True))
+        return cls(float((values * times).sum() / cumulative[-1]), quantiles)
 
 
 @dataclass(slots=True)
 class Inspection:
-    """What is in some sources.
+    """The result of `inspect`.
 
     Parameters
     ----------
     sources : list of str
-        Their names.
-    forms : list of str
-        What they hold: raw or simplified drawings, binary, bitmaps.
+        Names of the sources.
+    formats : list of str
+        Their formats; of ndjson the variant, raw or simplified.
     bytes : int
-        Their size on disk.
+        Their size.
     drawings : int
         Drawings in them.
     categories, countries : dict of str to int
-        Drawings of each category, in label order, and country, most first.
+        Drawings of each category, in label order, and of each country, largest first.
     recognized_known, recognized : int
-        Drawings of which it is known whether the game recognised them, and that it did.
+        Drawings of sources that say whether the game recognized them, and drawings that it did
+        recognize.
     strokes, points : Distribution
-        Strokes and points of a drawing; empty for bitmaps.
+        Strokes and points per drawing; empty for bitmaps.
     rejects : dict of str to int
-        Lines that are not drawings, by reason, at most 20 reasons.
+        Lines that are not valid drawings, by reason; at most 20 reasons are listed.
     examples : ndarray of uint8, shape (n, 28, 28)
-        Some drawings, taken evenly from the categories.
+        Bitmaps of some drawings of each category, in label order.
     example_words : list of str
         Their categories.
     """
@@ -95,164 +106,82 @@ def inspect(
     sources: Iterable[str | os.PathLike[str]],
     *,
     examples: int = 0,
-    data_home: Path | None = None,
-    progress: Callable[[int, int, int], None] | None = None,
+    data_home: str | os.PathLike[str] | None = None,
+    progress: _ProgressCallback | None = None,
 ) -> Inspection:
-    """Read sources and say what is in them, in constant memory.
+    """Read sources and summarize what they contain, in constant memory.
 
     Parameters
     ----------
     sources : iterable of str or path-like
-        Files, folders, globs or categories, see `resolve_sources`.
+        Files, folders, globs, categories, or URLs such as ``s3://bucket/*.ndjson``, see
+        `resolve_sources`. Files at a URL are downloaded to a temporary folder, one at a time.
     examples : int
         How many drawings of each category to render.
-    home : Path, optional
-        Folder of downloaded data, for categories.
+    data_home : str or path-like, optional
+        Folder of downloads, for categories.
     progress : callable, optional
-        Called with the bytes read, the bytes in all, and the drawings read.
+        Called with the bytes read so far and in total, and the drawings read so far.
 
     Returns
     -------
     Inspection
-        The totals.
+        Counts and distributions.
 
     Raises
     ------
     UsageError, DataError
-        As `resolve_sources`; bad lines are counted, not raised.
+        As `resolve_sources`. Invalid lines are counted and do not raise.
+    DownloadError
+        If a file could not be downloaded.
 
     Examples
     --------
-    >>> from quickdraw_kit.strokes.batch import DrawingBatch
-    >>> from quickdraw_kit.formats.ndjson.scanner import Reject
-    from quickdraw_kit.formats.record_batch import RecordBatch
-    >>> path = getfixture("tmp_path") / "line.ndjson"
-    >>> write_ndjson(DrawingBatch.from_strokes([[([0, 9], [0, 9])]], words=["line"]), path)
-    >>> found = inspect([path])
-    >>> found.drawings, found.categories, found.points.mean
-    (1, {'line': 1}, 2.0)
+    >>> from quickdraw_kit import inspect, write_sample
+    >>> _ = write_sample("drawings", drawings=60, categories=["star", "line"])
+    >>> inspection = inspect(["drawings"])
+    >>> inspection.drawings, list(inspection.categories), inspection.formats
+    (60, ['line', 'star'], ['simplified'])
     """
-    files = resolve_sources(sources, data_home=data_home)
-    total = sum(file.size for file in files)
-    found = Inspection([file.name for file in files], [], total)
-    words: Counter[str] = Counter()
-    countries: Counter[str] = Counter()
-    strokes: Counter[int] = Counter()
-    points: Counter[int] = Counter()
-    reasons: Counter[str] = Counter()
-    taken: Counter[str] = Counter()
-    pictures: list[tuple[str, npt.NDArray[np.uint8]]] = []
+    files = resolve_sources(sources, data_home=data_home, list_url=resolve_url)
+    inspection = Inspection([file.name for file in files], [], sum(file.size for file in files))
+    totals = _Totals(inspection, examples)
+    report = _Report(progress, inspection.bytes)
 
-    def refuse(reject: Reject) -> None:
-        known = len(reasons) < 20 or reject.reason in reasons
-        reasons[reject.reason if known else "other reasons"] += 1
-
-    done = 0
-    for file in files:
-        kind = file.format.variant_of(file.path)
-        if kind not in found.formats:
-            found.formats.append(kind)
-        for records in file.read_record_batches(raw=kind == "raw", on_reject=refuse):
-            batch = records.batch
-            found.drawings += len(batch)
-            if "recognized" in file.format.fields:
-                found.recognized_known += len(batch)
-                found.recognized += int(np.count_nonzero(batch.recognized))
-            _count(words, np.array(batch.words)[batch.word_code])
-            if records.images is None:
-                _count(countries, batch.countrycode)
-                _count(strokes, batch.stroke_counts)
-                _count(points, batch.point_counts)
-            pictures.extend(_examples(records, examples, taken))
-            if progress is not None:
-                progress(done, total, found.drawings)
-        done += file.size
-        if progress is not None:
-            progress(done, total, found.drawings)
-    found.categories = {word: words[word] for word in label_order(words)}
-    found.countries = {_text(country): number for country, number in countries.most_common()}
-    found.strokes, found.points = Distribution.of(strokes), Distribution.of(points)
-    found.rejects = dict(reasons.most_common())
-    place = {word: index for index, word in enumerate(found.categories)}
-    pictures.sort(key=lambda picture: place[picture[0]])
-    if pictures:
-        found.examples = np.stack([image for _, image in pictures])
-        found.example_words = [word for word, _ in pictures]
-    return found
-
-
-def _portions(files: Iterable[Source]) -> Iterator[tuple[int, RecordBatch]]:
-    """Yield the bytes of the files that are done, and the drawings; bad lines are passed over."""
-    done = 0
-    for file in files:
-        raw = file.format.variant_of(file.path) == "raw"
-        for records in file.read_record_batches(raw=raw, on_reject=lambda reject: None):
-            yield done, records
-        done += file.size
-
-
-def _show_flagged(
-    flags: npt.NDArray[np.uint8],
-    images: npt.NDArray[np.uint8],
-    shown: dict[str, list[npt.NDArray[np.uint8]]],
-    counts: Counter[str],
-    most: int,
-) -> None:
-    for name, bit in QUALITY_FLAGS.items():
-        rows = np.flatnonzero(flags & bit)
-        counts[name] += len(rows)
-        shown[name].extend(images[rows[: max(most - len(shown[name]), 0)]])
-
-
-def _count(counter: Counter, values: npt.NDArray) -> None:  # type: ignore[type-arg]
-    for value, number in zip(*np.unique(values, return_counts=True), strict=True):
-        counter[value.item()] += int(number)
-
-
-def _text(value: object) -> str:
-    return value.decode("ascii") if isinstance(value, bytes) else str(value)
-
-
-def _examples(
-    records: RecordBatch, number: int, taken: Counter[str]
-) -> list[tuple[str, npt.NDArray[np.uint8]]]:
-    batch = records.batch
-    rows: list[int] = []
-    for code, word in enumerate(batch.words):
-        more = number - taken[word]
-        if more > 0:
-            own = np.flatnonzero(batch.word_code == code)[:more]
-            taken[word] += len(own)
-            rows.extend(own.tolist())
-    if not rows:
-        return []
-    images = rasterize(batch.take(rows)) if records.images is None else records.images[rows]
-    return [
-        (batch.words[batch.word_code[row]], image) for row, image in zip(rows, images, strict=True)
-    ]
+    for done, file in _local_sources(files):
+        variant = file.format.variant_of(file.path)
+        if variant not in inspection.formats:
+            inspection.formats.append(variant)
+        batches = file.read_record_batches(raw=variant == "raw", on_reject=totals.add_reject)
+        for records in batches:
+            totals.add(records, file)
+            report(done, inspection.drawings)
+        report(done + file.size, inspection.drawings)
+    totals.finish()
+    return inspection
 
 
 def inspect_quality(
     sources: Iterable[str | os.PathLike[str]],
     *,
     examples: int = 10,
-    data_home: Path | None = None,
-    progress: Callable[[int, int, int], None] | None = None,
+    data_home: str | os.PathLike[str] | None = None,
+    progress: _ProgressCallback | None = None,
 ) -> tuple[dict[str, int], npt.NDArray[np.uint8], list[str]]:
-    """Look for drawings with quality flags, duplicates among all sources included.
+    """Find drawings with quality flags, including duplicates among all sources.
 
-    Every drawing is rendered, and 57 bytes of it are kept in memory.
+    Every drawing is rendered, and 57 bytes per drawing are kept in memory.
 
     Parameters
     ----------
     sources : iterable of str or path-like
-        Files, folders, globs or categories, see `resolve_sources`.
+        As for `inspect`. Files at a URL are downloaded twice if there are duplicates.
     examples : int
-        How many drawings of each flag to show.
-    home : Path, optional
-        Folder of downloaded data, for categories.
+        How many drawings of each flag to return.
+    data_home : str or path-like, optional
+        Folder of downloads, for categories.
     progress : callable, optional
-        Called with the bytes read, the bytes in all, and the drawings read.
+        Called with the bytes read so far and in total, and the drawings read so far.
 
     Returns
     -------
@@ -261,58 +190,174 @@ def inspect_quality(
     images : ndarray of uint8, shape (n, 28, 28)
         Some of them.
     flags : list of str
-        The flag for which each is shown.
+        The flag that each image is an example of.
 
     Raises
     ------
-    UsageError, DataError
-        As `resolve_sources`.
+    UsageError, DataError, DownloadError
+        As `inspect`.
 
     Examples
     --------
-    >>> from quickdraw_kit.strokes.batch import DrawingBatch
-    >>> from quickdraw_kit.formats.ndjson.scanner import Reject
-    from quickdraw_kit.formats.record_batch import RecordBatch
-    >>> path = getfixture("tmp_path") / "line.ndjson"
-    >>> write_ndjson(DrawingBatch.from_strokes([[([9], [9])]], words=["line"]), path)
-    >>> counts, _, flags = inspect_quality([path])
+    >>> from quickdraw_kit import DrawingBatch, inspect_quality, write_ndjson
+    >>> batch = DrawingBatch.from_strokes([[([9], [9])]], words=["line"])
+    >>> write_ndjson(batch, "line.ndjson")
+    >>> counts, images, flags = inspect_quality(["line.ndjson"])
     >>> counts["dot"], flags
     (1, ['dot'])
     """
-    files = resolve_sources(sources, data_home=data_home)
-    total = sum(file.size for file in files)
+    files = resolve_sources(sources, data_home=data_home, list_url=resolve_url)
+    report = _Report(progress, sum(file.size for file in files))
     counts = Counter(dict.fromkeys(QUALITY_FLAGS, 0))
-    shown: dict[str, list[npt.NDArray[np.uint8]]] = {name: [] for name in QUALITY_FLAGS}
-    prints: list[Fingerprints] = []
+    shown: dict[str, list[_Images]] = {name: [] for name in QUALITY_FLAGS}
+
+    def show(flags: npt.NDArray[np.uint8], images: _Images) -> None:
+        for name, bit in QUALITY_FLAGS.items():
+            rows = np.flatnonzero(flags & bit)
+            shown[name].extend(images[rows[: max(examples - len(shown[name]), 0)]])
+
+    # first the flags that a drawing has by itself
+    prints = []
     drawings = 0
-    for done, records in _portions(files):
-        images = rasterize(records.batch) if records.images is None else records.images
+    for done, records in _read_valid(files):
+        images = _images(records)
         flags = quality_flags(records.batch, images)
-        _show_flagged(flags, images, shown, counts, examples)
+        counts.update({name: int((flags & bit > 0).sum()) for name, bit in QUALITY_FLAGS.items()})
+        show(flags, images)
         prints.append(fingerprints(records.batch, images))
         drawings += len(records.batch)
-        if progress is not None:
-            progress(done, total, drawings)
+        report(done, drawings)
+
     if not prints:
         return dict(counts), np.zeros((0, 28, 28), np.uint8), []
+
+    # then duplicates, of which examples are found by reading the sources again
     key_id, flags = find_duplicates(np.concatenate(prints))
-    for name in ("duplicate", "near-duplicate"):
-        counts[name] = int(np.count_nonzero(flags & QUALITY_FLAGS[name]))
-    few = np.concatenate(
-        [
-            np.flatnonzero(flags & QUALITY_FLAGS[name])[:examples]
-            for name in ("duplicate", "near-duplicate")
-        ]
-    )
-    chosen = dict(zip(key_id[few].tolist(), flags[few].tolist(), strict=True))
-    ids = np.array(sorted(chosen), np.uint64)
-    for _, records in _portions(files) if chosen else ():
-        rows = np.flatnonzero(np.isin(records.batch.key_id, ids))
-        if len(rows):
-            batch = records.batch.take(rows)
-            images = rasterize(batch) if records.images is None else records.images[rows]
-            masks = np.array([chosen[int(key)] for key in batch.key_id], np.uint8)
-            _show_flagged(masks, images, shown, Counter(), examples)
+    rows_by_flag = {name: np.flatnonzero(flags & QUALITY_FLAGS[name]) for name in _DUPLICATE_FLAGS}
+    counts.update({name: len(rows) for name, rows in rows_by_flag.items()})
+    rows = np.unique(np.concatenate([rows[:examples] for rows in rows_by_flag.values()]))
+    chosen_ids, chosen_flags = key_id[rows], flags[rows]
+    for _, records in _read_valid(files) if len(rows) else ():
+        is_chosen = np.isin(records.batch.key_id, chosen_ids)
+        if is_chosen.any():
+            chosen = records.filter(is_chosen)
+            position = np.searchsorted(chosen_ids, chosen.batch.key_id)
+            show(chosen_flags[position], _images(chosen))
+
     names = [name for name in QUALITY_FLAGS for _ in shown[name]]
-    pictures = [image for name in QUALITY_FLAGS for image in shown[name]]
+    pictures = [image for images in shown.values() for image in images]
     return dict(counts), np.array(pictures, np.uint8).reshape(-1, 28, 28), names
+
+
+class _Totals:
+    """Counts of an inspection while sources are read."""
+
+    def __init__(self, inspection: Inspection, examples: int) -> None:
+        self.inspection = inspection
+        self.examples = examples
+        self.words: Counter[str] = Counter()
+        self.countries: Counter[bytes] = Counter()
+        self.strokes: Counter[int] = Counter()
+        self.points: Counter[int] = Counter()
+        self.reasons: Counter[str] = Counter()
+        self.pictures: dict[str, list[_Images]] = {}
+
+    def add_reject(self, reject: Reject) -> None:
+        """Count an invalid line."""
+        is_listed = len(self.reasons) < _MAX_REASONS or reject.reason in self.reasons
+        self.reasons[reject.reason if is_listed else "other reasons"] += 1
+
+    def add(self, records: RecordBatch, source: Source) -> None:
+        """Count the drawings of a record batch."""
+        batch = records.batch
+        self.inspection.drawings += len(batch)
+        if "recognized" in source.format.fields:
+            self.inspection.recognized_known += len(batch)
+            self.inspection.recognized += int(np.count_nonzero(batch.recognized))
+
+        _count(self.words, np.array(batch.words)[batch.word_code])
+        if records.images is None:
+            _count(self.countries, batch.countrycode)
+            _count(self.strokes, batch.stroke_counts)
+            _count(self.points, batch.point_counts)
+
+        for code, word in enumerate(batch.words):
+            pictures = self.pictures.setdefault(word, [])
+            rows = np.flatnonzero(batch.word_code == code)[: max(self.examples - len(pictures), 0)]
+            if len(rows):
+                pictures.extend(_images(records, rows))
+
+    def finish(self) -> None:
+        """Write what was counted into the inspection."""
+        inspection = self.inspection
+        inspection.categories = {word: self.words[word] for word in label_order(self.words)}
+        inspection.countries = {
+            country.decode("ascii"): number for country, number in self.countries.most_common()
+        }
+        inspection.strokes = Distribution.of(self.strokes)
+        inspection.points = Distribution.of(self.points)
+        inspection.rejects = dict(self.reasons.most_common())
+
+        pictures = [
+            (word, image) for word in inspection.categories for image in self.pictures[word]
+        ]
+        if pictures:
+            inspection.example_words = [word for word, _ in pictures]
+            inspection.examples = np.stack([image for _, image in pictures])
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """Calls a progress callback, if there is one."""
+
+    progress: _ProgressCallback | None
+    total: int
+
+    def __call__(self, done: int, drawings: int) -> None:
+        if self.progress is not None:
+            self.progress(done, self.total, drawings)
+
+
+def _read_valid(files: Sequence[Source]) -> Iterator[tuple[int, RecordBatch]]:
+    """Yield the bytes of the files before, and a record batch; invalid lines are skipped."""
+    for done, file in _local_sources(files):
+        raw = file.format.variant_of(file.path) == "raw"
+        for records in file.read_record_batches(raw=raw, on_reject=lambda reject: None):
+            yield done, records
+
+
+def _local_sources(sources: Iterable[Source]) -> Iterator[tuple[int, Source]]:
+    """Yield the bytes of the sources before, and a source that is on this machine."""
+    done = 0
+    for source in sources:
+        with _download(source) as local:
+            yield done, local
+        done += source.size
+
+
+@contextlib.contextmanager
+def _download(source: Source) -> Iterator[Source]:
+    """Download a source at a URL to a temporary folder."""
+    if source.remote is None:
+        yield source
+        return
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        planned = replace(source.remote, path=folder / source.remote.name)
+        with fetching(folder, [planned]) as fetcher:
+            file = fetcher.start(planned).result()
+        if file.error is not None:
+            raise DownloadError(DownloadReport(folder, (file,)))
+        yield replace(source, path=file.path)
+
+
+def _images(records: RecordBatch, rows: npt.NDArray[np.int64] | None = None) -> _Images:
+    """Return the bitmaps of drawings, which are rendered if the source has strokes."""
+    if records.images is not None:
+        return records.images if rows is None else records.images[rows]
+    return rasterize(records.batch if rows is None else records.batch.take(rows))
+
+
+def _count(counter: Counter[Any], values: npt.NDArray[Any]) -> None:
+    for value, number in zip(*np.unique(values, return_counts=True), strict=True):
+        counter[value.item()] += int(number)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, TypeAlias
 
+from quickdraw_kit.errors import UsageError
 from quickdraw_kit.options import check, option
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.shards.hashes import check_fractions
@@ -22,14 +23,17 @@ class SplitRule:
     ----------
     by : {"hash", "sketch-rnn", "ids"}
         ``hash``: by a hash of the key_id. ``sketch-rnn``: by the position in the file of its
-        category, as the data of Sketch-RNN is split: 70,000 drawings for training, 2,500 for
-        validation, 2,500 for testing, and the rest is left out. ``ids``: by a list of key_ids.
+        category, as the data of Sketch-RNN is split: the first 70,000 drawings for training, then
+        2,500 for validation and 2,500 for testing, and the rest is left out. ``ids``: by a list of
+        key_ids.
         Positions count all lines or rows, whether a filter drops them or not. The ``.npz`` files
         of Sketch-RNN, whose drawings were sampled at random, keep the splits that they have.
     unlisted : {"filter", "train", "validation", "test"}
         What happens to drawings that are not in the list: they are left out, or go to a split.
     sha256 : str, optional
         Checksum of the list; `prepare` sets it.
+    sizes : tuple of int
+        Drawings in the training, validation and test split of a category, for ``sketch-rnn``.
 
     Raises
     ------
@@ -52,9 +56,14 @@ class SplitRule:
         option("What happens to drawings that --split-ids does not list.", group="Splits"),
     ] = "filter"
     sha256: Annotated[str, option("Checksum of the list.", cli=False)] | None = None
+    sizes: Annotated[
+        tuple[int, int, int], option("Drawings per category and split, by position.", cli=False)
+    ] = (70_000, 2_500, 2_500)
 
     def __post_init__(self) -> None:
         check(self)
+        if len(self.sizes) != 3 or min(self.sizes) < 0:
+            raise UsageError(f"sizes are {self.sizes}, expected three numbers of at least 0")
 
 
 @dataclass(frozen=True, slots=True)

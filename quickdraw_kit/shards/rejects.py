@@ -1,4 +1,4 @@
-"""The file of refused lines: each with its source, its number, its place, the reason and itself."""
+"""``rejects.ndjson``: every rejected line with its source, line number, offset, reason and text."""
 
 import codecs
 import json
@@ -11,12 +11,13 @@ from quickdraw_kit.acquire.sources import Source
 from quickdraw_kit.storage.files import open_decompressed
 from quickdraw_kit.storage.hashing import FileEntry, HashedFile, hashed_write
 
-__all__ = ["REJECTS_NAME", "RejectEntry", "write_refused", "write_rejects"]
-
-Sink: TypeAlias = HashedFile | BinaryIO
+__all__ = ["REJECTS_NAME", "RejectEntry", "write_rejects", "write_source_rejects"]
 
 REJECTS_NAME = "rejects.ndjson"
-_BLOCK = 4 << 20
+
+_Output: TypeAlias = HashedFile | BinaryIO
+
+_BLOCK_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,87 +32,92 @@ class RejectEntry:
 def write_rejects(
     folder: Path,
     sources: Sequence[Source],
-    bad: Mapping[int, Iterable[RejectEntry]],
-    written: Mapping[int, Path] | None = None,
+    rejects: Mapping[int, Iterable[RejectEntry]],
+    saved: Mapping[int, Path] | None = None,
 ) -> FileEntry:
-    """Write ``rejects.ndjson``, fetching each line from its source again.
+    """Write ``rejects.ndjson``, and read the text of each line from its source again.
 
-    A line that is not UTF-8 stands with its odd bytes as lone surrogates; in Python
-    ``text.encode("utf-8", "surrogateescape")`` gives the bytes back.
+    Mappings are by the number of the source; `saved` has what `write_source_rejects` wrote for
+    sources that do not exist any more. Bytes that are not UTF-8 become lone surrogates; in Python
+    ``text.encode("utf-8", "surrogateescape")`` restores them.
     """
-    written = written or {}
+    saved = saved or {}
     with hashed_write(folder, REJECTS_NAME) as out:
-        for index, source in enumerate(sources):
-            if index in written:
-                with written[index].open("rb") as file:
-                    while block := file.read(_BLOCK):
+        for number, source in enumerate(sources):
+            if number in saved:
+                with saved[number].open("rb") as file:
+                    while block := file.read(_BLOCK_BYTES):
                         out.write(block)
             else:
-                write_refused(out, source, bad.get(index, ()))
+                write_source_rejects(out, source, rejects.get(number, ()))
     return out.entry
 
 
-def write_refused(out: Sink, source: Source, bad: Iterable[RejectEntry]) -> None:
-    """Write the refused lines of one source, as they stand in ``rejects.ndjson``."""
-    lines = sorted(bad, key=lambda line: line.offset)
-    if not lines:
+def write_source_rejects(out: _Output, source: Source, rejects: Iterable[RejectEntry]) -> None:
+    """Write the lines of ``rejects.ndjson`` for one source."""
+    in_order = sorted(rejects, key=lambda reject: reject.offset)
+    if not in_order:
         return
+
+    # rows of binary formats have no text
     if source.format.position != "line":
-        for line in lines:
-            _write_head(out, source, line, row=line.offset + 1)
+        for reject in in_order:
+            _write_start(out, source, reject, row=reject.offset + 1)
             out.write(b"}\n")
         return
+
     with open_decompressed(source.path) as file:
         reader = _LineReader(file)
-        for line in lines:
-            reader.seek(line.offset)
-            _write_head(out, source, line, line=reader.line, offset=line.offset)
+        for reject in in_order:
+            reader.seek(reject.offset)
+            _write_start(out, source, reject, line=reader.line, offset=reject.offset)
             out.write(b', "text": "')
             reader.copy_line(out)
             out.write(b'"}\n')
 
 
-def _write_head(out: Sink, source: Source, refused: RejectEntry, **place: int) -> None:
-    head = {"source": source.name, **place, "kind": refused.kind, "reason": refused.reason}
-    out.write(json.dumps(head)[:-1].encode())
+def _write_start(out: _Output, source: Source, reject: RejectEntry, **position: int) -> None:
+    """Write a JSON object up to its closing bracket."""
+    fields = {"source": source.name, **position, "kind": reject.kind, "reason": reject.reason}
+    out.write(json.dumps(fields)[:-1].encode())
 
 
 class _LineReader:
-    """Walks forward through a file and counts its lines."""
+    """Moves forward through a file and counts lines; a line of any length takes little memory."""
 
     def __init__(self, file: BinaryIO) -> None:
+        self.line = 1
         self._file = file
         self._block = b""
-        self._start = 0  # offset of the block's first byte
-        self._at = 0  # place in the block
-        self.line = 1
+        self._block_start = 0  # offset in the file
+        self._position = 0  # in the block
 
     def seek(self, offset: int) -> None:
-        while offset > self._start + len(self._block):
-            self.line += self._block.count(b"\n", self._at)
-            if not self._next_block():
+        """Go to an offset that is not before the current one."""
+        while offset > self._block_start + len(self._block):
+            self.line += self._block.count(b"\n", self._position)
+            if not self._read_block():
                 return
-        self.line += self._block.count(b"\n", self._at, offset - self._start)
-        self._at = offset - self._start
+        self.line += self._block.count(b"\n", self._position, offset - self._block_start)
+        self._position = offset - self._block_start
 
-    def copy_line(self, out: Sink) -> None:
+    def copy_line(self, out: _Output) -> None:
+        """Write the rest of the line as the content of a JSON string."""
+        # incremental: a block may end within a character
         decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-        while True:
-            end = self._block.find(b"\n", self._at)
-            piece = self._block[self._at : len(self._block) if end < 0 else end]
-            self._at += len(piece)
-            last = end >= 0
-            if not last and not self._next_block():
-                last = True
-            text = decoder.decode(piece, final=last)
-            if last:
+        is_last = False
+        while not is_last:
+            end = self._block.find(b"\n", self._position)
+            part = self._block[self._position : len(self._block) if end < 0 else end]
+            self._position += len(part)
+            is_last = end >= 0 or not self._read_block()
+            text = decoder.decode(part, final=is_last)
+            if is_last:
                 text = text.removesuffix("\r")
             out.write(json.dumps(text)[1:-1].encode())
-            if last:
-                return
 
-    def _next_block(self) -> bool:
-        self._start += len(self._block)
-        self._block = self._file.read(_BLOCK)
-        self._at = 0
+    def _read_block(self) -> bool:
+        self._block_start += len(self._block)
+        self._block = self._file.read(_BLOCK_BYTES)
+        self._position = 0
         return bool(self._block)

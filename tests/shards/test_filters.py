@@ -1,4 +1,4 @@
-"""Filters: each drawing that fails one counts once, at the first it fails."""
+"""Filters: a drawing that fails counts once, at the first filter that it fails."""
 
 import numpy as np
 import pytest
@@ -34,9 +34,9 @@ def batch():
     ],
 )
 def test_filters(batch, filters, kept, filtered):
-    keep, left_out = filters.keep(batch)
+    keep, counts = filters.keep(batch)
     assert keep.tolist() == np.array(kept, bool).tolist()
-    assert left_out == filtered
+    assert counts == filtered
     assert sum(kept) + sum(filtered.values()) == len(batch)
 
 
@@ -50,12 +50,12 @@ def test_filters(batch, filters, kept, filtered):
         ({"points": (-1, None)}, "points -1:: expected"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(options, message):
+def test_invalid_filters(options, message):
     with pytest.raises(UsageError, match=message):
         Filters(**options)
 
 
-def test_own_words_are_accepted_when_asked():
+def test_unknown_labels_are_allowed_on_request():
     assert Filters(categories=("my cat", "ant"), allow_unknown_labels=True).categories == (
         "ant",
         "my cat",

@@ -130,9 +130,9 @@ def test_the_command_says_and_shows_it(sources, tmp_path, cli):
     ran = cli("prepare", *sources, "--out", tmp_path / "out", "--exclude-flag", "dot,duplicate")
     assert "3 flag dot" in ran.out
     ran = cli("prepare", *sources, "--out", tmp_path / "x", "--exclude-flag", "dott")
-    assert (ran.code, "did you mean dot" in ran.err) == (2, True)
+    assert (ran.code, "did you mean 'dot'" in ran.err) == (2, True)
 
 
 def test_a_flag_that_is_not_known():
-    with pytest.raises(UsageError, match="did you mean scribble"):
+    with pytest.raises(UsageError, match="did you mean 'scribble'"):
         Filters(exclude_flags=("scribbles",))

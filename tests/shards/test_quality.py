@@ -1,4 +1,4 @@
-"""Quality flags: each with a drawing that has it and one that has not, and duplicates by law."""
+"""Quality flags: for each a drawing with it and one without it, and properties of duplicates."""
 
 from dataclasses import replace
 
@@ -35,7 +35,7 @@ def timed(milliseconds):
 
 
 @pytest.mark.parametrize(
-    ("flag", "has", "has_not"),
+    ("flag", "flagged", "unflagged"),
     [
         ("dot", [([3], [3])], LINE),
         ("dot", [([0, 2], [0, 2]), ([255], [255])], [([0, 20], [0, 2]), ([255], [255])]),
@@ -48,39 +48,39 @@ def timed(milliseconds):
         ("time-limit", timed(19_000), timed(18_999)),
     ],
 )
-def test_a_flag_is_there_where_it_belongs(flag, has, has_not):
+def test_a_drawing_with_a_flag_and_one_without(flag, flagged, unflagged):
     not_recognized = {"recognized": np.array([False])}
-    assert flag in flags_of(has, **not_recognized)
-    assert flag not in flags_of(has_not, **not_recognized)
+    assert flag in flags_of(flagged, **not_recognized)
+    assert flag not in flags_of(unflagged, **not_recognized)
 
 
-def test_a_drawing_that_was_recognised_in_time_was_not_cut_off():
+def test_a_recognized_drawing_does_not_have_the_time_limit_flag():
     assert "time-limit" not in flags_of(timed(19_900), recognized=np.array([True]))
 
 
-def test_a_word_that_is_none_of_the_categories():
+def test_unknown_words():
     assert flags_of(LINE, word="lime") == ("unknown-word",)
     assert flags_of(LINE, word="line") == ()
 
 
-def test_names_and_bits_are_one_to_one():
+def test_flag_names():
     assert flag_names(sum(QUALITY_FLAGS.values())) == tuple(QUALITY_FLAGS)
     assert check_flags(["near-duplicate", "dot", "dot"]) == ("dot", "near-duplicate")
-    with pytest.raises(UsageError, match="did you mean scribble"):
+    with pytest.raises(UsageError, match="did you mean 'scribble'"):
         check_flags(["scribbel"])
 
 
 def sample():
-    """Drawings of which some are copies, and some copies with a pixel or two moved."""
-    once = generate_drawings(["line", "circle", "star"], 12, raw=False)
-    again = once.take(np.arange(0, 36, 3))
-    moved = once.take(np.arange(1, 36, 5))
+    """Drawings with copies of some of them, and copies in which one pixel has moved."""
+    originals = generate_drawings(["line", "circle", "star"], 12, raw=False)
+    copies = originals.take(np.arange(0, 36, 3))
+    moved = originals.take(np.arange(1, 36, 5))
     x = moved.x.copy()
     x[moved.point_offsets[:-1]] ^= 1
     moved = replace(moved, x=x)
-    parts = [once, again, moved]
+    parts = [originals, copies, moved]
     batch = DrawingBatch.concat(parts)
-    return replace(batch, key_id=np.arange(100, 100 + len(batch), dtype=np.uint64)), len(once)
+    return replace(batch, key_id=np.arange(100, 100 + len(batch), dtype=np.uint64)), len(originals)
 
 
 def test_copies_are_duplicates_and_the_smallest_key_id_is_the_original():
@@ -94,45 +94,45 @@ def test_copies_are_duplicates_and_the_smallest_key_id_is_the_original():
 
 @settings(max_examples=40)
 @given(st.randoms(use_true_random=False), st.integers(1, 5))
-def test_order_and_repeats_change_nothing(random, repeats):
+def test_duplicates_do_not_depend_on_order_and_repeats(random, repeats):
     batch, _ = sample()
     prints = fingerprints(batch, rasterize(batch))
     expected = find_duplicates(prints)
     rows = list(range(len(prints))) + [random.randrange(len(prints)) for _ in range(repeats)]
     random.shuffle(rows)
-    found = find_duplicates(prints[rows])
-    assert np.array_equal(found[0], expected[0])
-    assert np.array_equal(found[1], expected[1])
+    result = find_duplicates(prints[rows])
+    assert np.array_equal(result[0], expected[0])
+    assert np.array_equal(result[1], expected[1])
 
 
 @settings(max_examples=30)
 @given(st.integers(0, 6))
-def test_ranges_of_the_shape_can_be_searched_one_by_one(bits):
+def test_ranges_of_the_shape_can_be_searched_separately(bits):
     batch, _ = sample()
     prints = fingerprints(batch, rasterize(batch))
     part = prints["shape"] >> np.uint64(64 - bits) if bits else np.zeros(len(prints), np.uint64)
-    found = [find_duplicates(prints[part == value]) for value in np.unique(part)]
-    ids = np.concatenate([ids for ids, _ in found])
-    flags = np.concatenate([flags for _, flags in found])
+    result = [find_duplicates(prints[part == value]) for value in np.unique(part)]
+    ids = np.concatenate([ids for ids, _ in result])
+    flags = np.concatenate([flags for _, flags in result])
     order = np.argsort(ids)
     expected = find_duplicates(prints)
     assert np.array_equal(ids[order], expected[0])
     assert np.array_equal(flags[order], expected[1])
 
 
-def test_other_categories_are_other_drawings():
+def test_drawings_of_other_categories_are_not_duplicates():
     batch = DrawingBatch.from_strokes([LINE, LINE], words=["line", "stairs"], key_id=[1, 2])
     assert not len(find_duplicates(fingerprints(batch, rasterize(batch)))[0])
 
 
-def test_nothing_has_no_flags():
+def test_no_drawings():
     empty = generate_drawings(["line"], 1, raw=False)[:0]
     images = np.zeros((0, 28, 28), np.uint8)
     assert quality_flags(empty, images).shape == (0,)
     assert not len(find_duplicates(fingerprints(empty, images))[0])
 
 
-def test_real_drawings_are_nearly_all_without_a_flag(real_data):
+def test_few_real_drawings_have_a_flag(real_data):
     files = sorted((real_data / "quickdraw" / "simplified").glob("*.ndjson"))[:60]
     batch = DrawingBatch.concat(read_ndjson(path) for path in files)
     images = rasterize(batch)

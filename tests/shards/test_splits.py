@@ -1,4 +1,4 @@
-"""Splits by position and by a list: the same for any cut and any number of workers."""
+"""Splits by position and by a list: the same for any chunks and any number of workers."""
 
 import gzip
 import itertools
@@ -10,25 +10,19 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from quickdraw_kit.acquire.sources import resolve_sources
 from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.formats.binary import write_binary
 from quickdraw_kit.formats.ndjson.files import read_ndjson
-from quickdraw_kit.shards import splits
 from quickdraw_kit.shards.hashes import SPLITS
 from quickdraw_kit.shards.manifest import load_manifest
 from quickdraw_kit.shards.options import PrepareOptions, SplitRule
 from quickdraw_kit.shards.prepare.pipeline import prepare
-from quickdraw_kit.shards.splits import read_split_ids
+from quickdraw_kit.shards.splits import line_starts, read_split_ids
 from quickdraw_kit.shards.verify import verify
 from tests.conftest import official_line
 
-BY_POSITION = PrepareOptions(split_rule=SplitRule("sketch-rnn"))
-
-
-@pytest.fixture
-def few(monkeypatch):
-    """Seventy for training, then five for each of the others."""
-    monkeypatch.setattr(splits, "_SKETCH_RNN", (70, 75, 80))
+BY_POSITION = PrepareOptions(split_rule=SplitRule("sketch-rnn", sizes=(70, 5, 5)))
 
 
 def members(folder):
@@ -44,12 +38,12 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-def test_the_numbers_are_those_of_sketch_rnn():
-    assert np.diff([0, *splits._SKETCH_RNN]).tolist() == [70_000, 2_500, 2_500]
+def test_the_default_sizes_are_those_of_sketch_rnn():
+    assert SplitRule("sketch-rnn").sizes == (70_000, 2_500, 2_500)
 
 
 @pytest.mark.parametrize("suffix", [".ndjson", ".ndjson.gz", ".bin"])
-def test_positions_are_those_in_the_file_of_the_category(few, tmp_path, write_lines, suffix):
+def test_positions_are_those_in_the_file_of_the_category(tmp_path, write_lines, suffix):
     lines = [official_line(i, "cat", recognized=i % 3 > 0) for i in range(100)]
     lines[10] = b"{}\n"  # counts as a line
     path = write_lines(f"cat{'.ndjson' if suffix == '.bin' else suffix}", lines)
@@ -75,7 +69,7 @@ def test_positions_are_those_in_the_file_of_the_category(few, tmp_path, write_li
     assert verify(tmp_path / "out").ok
 
 
-def test_filters_and_limits_move_nothing(few, tmp_path, write_lines):
+def test_filters_do_not_change_the_split(tmp_path, write_lines):
     from quickdraw_kit.shards.filters import Filters
 
     path = write_lines("cat.ndjson", [official_line(i, recognized=i % 3 > 0) for i in range(100)])
@@ -88,39 +82,52 @@ def test_filters_and_limits_move_nothing(few, tmp_path, write_lines):
         assert filters.max_per_category in (None, manifest.counts.written)
 
 
-def test_a_file_of_several_categories_has_no_positions(tmp_path, write_lines):
+def test_a_file_of_several_categories_cannot_be_split_by_position(tmp_path, write_lines):
     path = write_lines("pets.ndjson", [official_line(i, ["cat", "dog"][i % 2]) for i in range(9)])
-    with pytest.raises(UsageError, match="holds several categories"):
+    with pytest.raises(UsageError, match="has several categories"):
         prepare([path], tmp_path / "out", options=BY_POSITION, workers=1)
 
 
-@given(
-    cut=st.integers(150, 40_000),
-    block=st.integers(100, 50_000),
-    lengths=st.lists(st.integers(1, 30), min_size=90, max_size=110),
-    end=st.sampled_from([b"\n", b""]),
-)
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_neither_how_files_are_cut_nor_blocks_matter(tmp_path_factory, cut, block, lengths, end):
-    folder = tmp_path_factory.mktemp("cut")
+line_lengths = st.lists(st.integers(1, 30), min_size=90, max_size=110)
+last_line_end = st.sampled_from([b"\n", b""])
+
+
+def write_cat(folder, lengths, end):
     drawings = [[[list(range(n)), list(range(n))]] for n in lengths]
     lines = [official_line(i, drawing=drawing) for i, drawing in enumerate(drawings)]
     (folder / "cat.ndjson").write_bytes(b"".join(lines).removesuffix(b"\n") + end)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(splits, "_SKETCH_RNN", (70, 75, 80))
-        patch.setattr(splits, "_BLOCK", block)
-        prepare([folder / "cat.ndjson"], folder / "a", options=BY_POSITION, workers=1)
-        splits._line_starts.cache_clear()
-        patch.setattr(splits, "_BLOCK", 4 << 20)
-        patch.setattr("quickdraw_kit.shards.prepare.chunks.split_into_chunks.__defaults__", (cut,))
-        prepare([folder / "cat.ndjson"], folder / "b", options=BY_POSITION, workers=1)
+    return lines
+
+
+@given(chunk_bytes=st.integers(150, 40_000), lengths=line_lengths, end=last_line_end)
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_split_does_not_depend_on_chunks(tmp_path_factory, chunk_bytes, lengths, end):
+    folder = tmp_path_factory.mktemp("chunks")
+    write_cat(folder, lengths, end)
+    source, options = [folder / "cat.ndjson"], BY_POSITION
+    prepare(source, folder / "a", options=options, workers=1)
+    prepare(source, folder / "b", options=options, workers=1, chunk_bytes=chunk_bytes)
     assert contents(folder / "a") == contents(folder / "b")
     assert members(folder / "a")["test"] == set(range(75, 80))
 
 
+@given(block_bytes=st.integers(100, 50_000), lengths=line_lengths, end=last_line_end)
+@settings(max_examples=30)
+def test_line_starts_do_not_depend_on_blocks(tmp_path_factory, block_bytes, lengths, end):
+    folder = tmp_path_factory.mktemp("blocks")
+    lines = write_cat(folder, lengths, end)
+    (source,) = resolve_sources([folder / "cat.ndjson"])
+    starts = [0, *itertools.accumulate(map(len, lines))]
+    wanted = (70, 75, len(lines) + 1)
+    expected = (starts[70], starts[75], np.iinfo(np.int64).max)
+    assert line_starts(source, wanted, block_bytes=block_bytes) == expected
+
+
 @pytest.mark.parametrize("format", ["csv", "json"])
 @pytest.mark.parametrize("unlisted", ["filter", "train"])
-def test_a_list_decides_and_workers_do_not(tmp_path, write_lines, format, unlisted, monkeypatch):
+def test_a_list_gives_the_same_split_with_any_number_of_workers(
+    tmp_path, write_lines, format, unlisted
+):
     path = write_lines("cat.ndjson", [official_line(i) for i in range(100)])
     ids = tmp_path / f"ids.{format}"
     if format == "csv":
@@ -128,13 +135,12 @@ def test_a_list_decides_and_workers_do_not(tmp_path, write_lines, format, unlist
         ids.write_text("\n".join(["key_id,split", *rows]))
     else:
         ids.write_text(json.dumps({"test": ["50"], "valid": [7], "train": list(range(20, 40))}))
-    monkeypatch.setattr(
-        "quickdraw_kit.shards.prepare.chunks.split_into_chunks.__defaults__", (3_000,)
-    )
     options = PrepareOptions(split_rule=SplitRule(unlisted=unlisted))
     for workers in (1, 2):
         out = tmp_path / f"out{workers}"
-        manifest = prepare([path], out, options=options, split_ids=ids, workers=workers)
+        manifest = prepare(
+            [path], out, options=options, split_ids=ids, workers=workers, chunk_bytes=3_000
+        )
         rest = set() if unlisted == "filter" else set(range(100)) - {50, 7}
         assert members(out) == {
             "train": set(range(20, 40)) | rest,
@@ -158,7 +164,7 @@ def test_another_list_is_another_data_set(tmp_path, write_lines):
 
 @given(st.dictionaries(st.integers(0, 2**64 - 1), st.sampled_from(SPLITS), min_size=1))
 @settings(max_examples=30)
-def test_both_forms_of_a_list_say_the_same(tmp_path_factory, wanted):
+def test_csv_and_json_lists_are_equivalent(tmp_path_factory, wanted):
     folder = tmp_path_factory.mktemp("ids")
     rows = [f"{split},{key_id},x" for key_id, split in wanted.items()]
     (folder / "ids.csv").write_text("\n".join(["split,key_id,note", *rows, rows[0]]) + "\n")
@@ -182,32 +188,32 @@ def test_both_forms_of_a_list_say_the_same(tmp_path_factory, wanted):
         ("a.csv", "", "Empty"),
         ("a.json", "{", "not JSON"),
         ("a.json", "[" * 100_000, "not JSON: brackets are nested too deeply"),
-        ("a.json", f'{{"test": ["{"9" * 5000}"]}}', "is no key_id"),
+        ("a.json", f'{{"test": ["{"9" * 5000}"]}}', "is not a key_id"),
         ("a.json", "[1]", "expected a list for each split"),
-        ("a.json", '{"train": [1.5]}', "1.5 in train is no key_id"),
-        ("a.json", '{"train": [true]}', "True in train is no key_id"),
-        ("a.json", '{"test": ["18446744073709551616"]}', "is no key_id"),
+        ("a.json", '{"train": [1.5]}', "1.5 in train is not a key_id"),
+        ("a.json", '{"train": [true]}', "True in train is not a key_id"),
+        ("a.json", '{"test": ["18446744073709551616"]}', "is not a key_id"),
     ],
 )
-def test_what_is_wrong_with_a_list_is_said(tmp_path, name, text, message):
+def test_invalid_lists(tmp_path, name, text, message):
     (tmp_path / name).write_text(text)
     with pytest.raises(DataError, match=message):
         read_split_ids(tmp_path / name)
 
 
-def test_lists_of_other_forms_and_rules_without_one_are_refused(tmp_path, write_lines):
+def test_lists_in_other_formats_and_rules_without_a_list(tmp_path, write_lines):
     path = write_lines("cat.ndjson", [official_line(1)])
     for ids in (tmp_path / "a.txt", tmp_path / "a.csv"):
         with pytest.raises(UsageError, match=r"a\.(txt|csv)"):
             read_split_ids(ids)
-    with pytest.raises(UsageError, match="none is given"):
+    with pytest.raises(UsageError, match="split_ids (.*) is not given"):
         prepare([path], tmp_path / "out", options=PrepareOptions(split_rule=SplitRule("ids")))
-    for wrong in ({"by": "chance"}, {"unlisted": "drop"}):
+    for wrong in ({"by": "chance"}, {"unlisted": "drop"}, {"sizes": (1, 2)}, {"sizes": (1, 2, -1)}):
         with pytest.raises(UsageError, match="expected"):
             SplitRule(**wrong)
 
 
-def test_the_manifest_has_the_rule(tmp_path, write_lines):
+def test_the_rule_is_in_the_manifest(tmp_path, write_lines):
     path = write_lines("cat.ndjson", [official_line(i) for i in range(30)])
     prepare([path], tmp_path / "out")
     document = json.loads((tmp_path / "out" / "manifest.json").read_text())

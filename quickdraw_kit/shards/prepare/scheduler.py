@@ -31,7 +31,7 @@ from quickdraw_kit.shards.prepare.chunks import Chunk
 from quickdraw_kit.shards.prepare.extract import ChecksumTask, ChunkTask, ExtractResult, run_task
 from quickdraw_kit.shards.prepare.plan import Plan, Progress, ProgressCallback
 from quickdraw_kit.shards.prepare.workdir import WorkDir
-from quickdraw_kit.shards.rejects import write_refused
+from quickdraw_kit.shards.rejects import write_source_rejects
 from quickdraw_kit.storage.files import atomic_write, detect_compression
 from quickdraw_kit.storage.hashing import sha256_file
 from quickdraw_kit.storage.urls import redact
@@ -241,7 +241,7 @@ class ExtractScheduler:
         rejects = [reject for path in results for reject in ExtractResult.load(path).rejects]
         if rejects:
             with atomic_write(self._workdir.source_rejects(number), sync=False) as out:
-                write_refused(out, source, rejects)
+                write_source_rejects(out, source, rejects)
         CacheEntry(source.path).remove()
 
     def _is_done(self, number: int) -> bool:

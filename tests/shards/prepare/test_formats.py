@@ -21,7 +21,7 @@ from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.strokes.normalize import normalize
 from tests.conftest import official_line
 
-BY_POSITION = PrepareOptions(split_rule=SplitRule("sketch-rnn"))
+BY_POSITION = PrepareOptions(split_rule=SplitRule("sketch-rnn", sizes=(70, 5, 5)))
 
 
 def csv_row(line: bytes) -> str:
@@ -71,8 +71,7 @@ def test_kaggle_gives_the_bitmaps_of_the_lines_that_say_the_same(table, tmp_path
     assert "byte" in rejects[1]["reason"]
 
 
-def test_positions_in_a_csv_do_not_count_the_header(table, tmp_path, monkeypatch):
-    monkeypatch.setattr("quickdraw_kit.shards.splits._SKETCH_RNN", (70, 75, 80))
+def test_positions_in_a_csv_do_not_count_the_header(table, tmp_path):
     prepare([table], tmp_path / "out", options=BY_POSITION, workers=1, max_reject_rate=0.1)
     found = members(tmp_path / "out")
     assert found["train"] == set(range(70)) - {7, 9}
