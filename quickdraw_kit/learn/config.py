@@ -2,14 +2,18 @@
 
 import os
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from quickdraw_kit.errors import UsageError
+from quickdraw_kit.learn.schedule import Schedule
 from quickdraw_kit.options import check, option
 
 __all__ = ["TrainConfig"]
 
-_TRAINING, _AUGMENTATION, _HARDWARE = "Training", "Augmentation", "Hardware"
+_training = partial(option, group="Training")
+_augmentation = partial(option, group="Augmentation")
+_hardware = partial(option, group="Hardware")
 
 # A data set that was moved is still the same data set, and neither the folder of the results nor
 # the number of checkpoints changes a weight.
@@ -119,164 +123,102 @@ class TrainConfig:
         | None
     ) = None
     network: Annotated[str, option("One of --list-models.")] = "quickdraw-cnn"
-    epochs: Annotated[int, option("Passes over the training split.", ge=1, group=_TRAINING)] = 10
-    batch_size: Annotated[
-        int, option("Rows per step, over all processes.", ge=1, group=_TRAINING)
-    ] = 128
-    schedule: Annotated[
-        Literal["one-cycle", "cosine", "constant"],
-        option("Learning-rate schedule.", group=_TRAINING),
-    ] = "one-cycle"
+    epochs: Annotated[int, _training("Passes over the training split.", ge=1)] = 10
+    batch_size: Annotated[int, _training("Rows per step, over all processes.", ge=1)] = 128
+    schedule: Annotated[Schedule, _training("Learning-rate schedule.")] = "one-cycle"
     learning_rate: Annotated[
-        float, option("Highest learning rate of the schedule.", gt=0, le=10, group=_TRAINING)
+        float, _training("Highest learning rate of the schedule.", gt=0, le=10)
     ] = 3e-3
     warmup_fraction: Annotated[
         float,
-        option(
-            "Fraction of the steps in which the learning rate rises.", ge=0, lt=1, group=_TRAINING
-        ),
+        _training("Fraction of the steps in which the learning rate rises.", ge=0, lt=1),
     ] = 0.3
-    weight_decay: Annotated[
-        float, option("Weight decay of AdamW.", ge=0, le=10, group=_TRAINING)
-    ] = 1e-2
+    weight_decay: Annotated[float, _training("Weight decay of AdamW.", ge=0, le=10)] = 1e-2
     label_smoothing: Annotated[
-        float, option("Label smoothing of the cross entropy.", ge=0, lt=1, group=_TRAINING)
+        float, _training("Label smoothing of the cross entropy.", ge=0, lt=1)
     ] = 0.0
     max_grad_norm: (
         Annotated[
             float,
-            option(
-                "Clip gradients to this norm; by default they are not clipped.",
-                gt=0,
-                group=_TRAINING,
-            ),
+            _training("Clip gradients to this norm; by default they are not clipped.", gt=0),
         ]
         | None
     ) = None
     ema_decay: Annotated[
         float,
-        option(
-            "Decay of the moving average of the weights, such as 0.998; 0 is off.",
-            ge=0,
-            lt=1,
-            group=_TRAINING,
-        ),
+        _training("Decay of the moving average of the weights, as 0.998; 0 is off.", ge=0, lt=1),
     ] = 0.0
     dropout: (
         Annotated[
             float,
-            option(
-                "Dropout rate of networks that have dropout; by default that of the network.",
-                ge=0,
-                lt=1,
-                group=_TRAINING,
+            _training(
+                "Dropout rate of networks with dropout; by default that of the network.", ge=0, lt=1
             ),
         ]
         | None
     ) = None
     class_balance: Annotated[
         float,
-        option(
+        _training(
             "Weight of rare labels: with 0 all drawings count the same, with 1 all labels do.",
             ge=0,
             le=1,
-            group=_TRAINING,
         ),
     ] = 0.0
     translate: Annotated[
         float,
-        option(
-            "Shift images by up to this fraction of their side; 0 is off.",
-            ge=0,
-            le=1,
-            group=_AUGMENTATION,
-        ),
+        _augmentation("Shift by up to this fraction of the side; 0 is off.", ge=0, le=1),
     ] = 0.0
     rotate: Annotated[
-        float,
-        option(
-            "Rotate images by up to this many degrees; 0 is off.",
-            ge=0,
-            le=180,
-            group=_AUGMENTATION,
-        ),
+        float, _augmentation("Rotate by up to this many degrees; 0 is off.", ge=0, le=180)
     ] = 0.0
     scale: Annotated[
-        float,
-        option(
-            "Grow or shrink images by up to this fraction; 0 is off.",
-            ge=0,
-            lt=1,
-            group=_AUGMENTATION,
-        ),
+        float, _augmentation("Grow or shrink by up to this fraction; 0 is off.", ge=0, lt=1)
     ] = 0.0
     shear: Annotated[
-        float,
-        option(
-            "Shear images by up to this many degrees; 0 is off.", ge=0, le=60, group=_AUGMENTATION
-        ),
+        float, _augmentation("Shear by up to this many degrees; 0 is off.", ge=0, le=60)
     ] = 0.0
     horizontal_flip: Annotated[
-        bool,
-        option("Mirror half of the images whose label allows it.", group=_AUGMENTATION),
+        bool, _augmentation("Mirror half of the images whose label allows it.")
     ] = False
     val_fraction: Annotated[
         float,
-        option(
-            "Fraction of the rows for validation, where the data is not split yet.",
-            ge=0,
-            lt=1,
-            group=_TRAINING,
-        ),
+        _training("Fraction for validation, where the data is not split yet.", ge=0, lt=1),
     ] = 0.1
     test_fraction: Annotated[
         float,
-        option(
-            "Fraction of the rows for the test split, where the data is not split yet.",
-            ge=0,
-            lt=1,
-            group=_TRAINING,
-        ),
+        _training("Fraction for the test split, where the data is not split yet.", ge=0, lt=1),
     ] = 0.1
     early_stopping_patience: (
         Annotated[
             int,
-            option(
+            _training(
                 "Stop after this many epochs without a lower validation loss; by default all "
                 "epochs run.",
                 ge=1,
-                group=_TRAINING,
             ),
         ]
         | None
     ) = None
-    seed: Annotated[int, option("Seed of everything random.", ge=0, group=_TRAINING)] = 0
+    seed: Annotated[int, _training("Seed of everything random.", ge=0)] = 0
     device: Annotated[
-        str,
-        option("cpu, cuda, mps, or auto for the fastest that is available.", group=_HARDWARE),
+        str, _hardware("cpu, cuda, mps, or auto for the fastest that is available.")
     ] = "auto"
     precision: Annotated[
         Literal["auto", "float32", "bfloat16"],
-        option("Precision of the arithmetic; auto is the fastest.", group=_HARDWARE),
+        _hardware("Precision of the arithmetic; auto is the fastest."),
     ] = "auto"
-    threads: (
-        Annotated[int, option("CPU threads; by default PyTorch chooses.", ge=1, group=_HARDWARE)]
-        | None
-    ) = None
+    threads: Annotated[int, _hardware("CPU threads; by default PyTorch chooses.", ge=1)] | None = (
+        None
+    )
     checkpoint_steps: (
         Annotated[
             int,
-            option(
-                "Steps between checkpoints; by default only after each epoch.",
-                ge=1,
-                group=_HARDWARE,
-            ),
+            _hardware("Steps between checkpoints; by default only after each epoch.", ge=1),
         ]
         | None
     ) = None
-    tensorboard: Annotated[bool, option("Write events for TensorBoard, too.", group=_HARDWARE)] = (
-        False
-    )
+    tensorboard: Annotated[bool, _hardware("Write events for TensorBoard, too.")] = False
 
     def __post_init__(self) -> None:
         check(self)

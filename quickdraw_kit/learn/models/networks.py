@@ -148,6 +148,7 @@ NETWORKS: dict[str, Callable[[int, int], nn.Module]] = {
     "stroke-cnn": _stroke_cnn,
     "tiny-cnn": _tiny_cnn,
 }
+"""Networks by name, as functions of the number of labels and the side of the images."""
 STROKE_NETWORKS = frozenset({"stroke-cnn"})
 """Networks that read strokes; the others read images."""
 
