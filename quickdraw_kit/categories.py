@@ -6,6 +6,7 @@ The order is the label order: label 0 is ``aircraft carrier`` and label 344 is `
 from collections.abc import Iterable
 
 from quickdraw_kit.errors import UsageError
+from quickdraw_kit.spelling import edit_distance, max_edits
 
 __all__ = [
     "CATEGORIES",
@@ -81,43 +82,30 @@ def search_categories(text: str) -> tuple[str, ...]:
     >>> search_categories("girafe")[0]
     'giraffe'
     """
-    return _holding(text) or nearest_categories(text)
+    return _containing(text) or nearest_categories(text)
 
 
 def nearest_categories(text: str) -> tuple[str, ...]:
-    """Find the categories that a person may have meant who has typed another name."""
+    """Find up to five categories that a misspelled name may stand for, the nearest first."""
     wanted = text.casefold().strip()
-    few = max(len(wanted) // 3, 1)
+    bare_names = {name: name.removeprefix("The ") for name in CATEGORIES}
     whole: dict[str, int] = {}
     in_words: dict[str, int] = {}
-    for name in CATEGORIES:
-        bare = name.removeprefix("The ")
+    for name, bare in bare_names.items():
         for part in (bare, *bare.split()):
-            if abs(len(part) - len(wanted)) <= few:
-                slips = _slips(wanted, part.casefold())
-                if slips <= few:
-                    (whole if part == bare else in_words).setdefault(name, slips)
-    near, partly = (sorted(found, key=found.__getitem__) for found in (whole, in_words))
-    return tuple(dict.fromkeys((*near, *_holding(text), *partly)))[:5]
+            # the length alone is a lower bound of the distance: most names need no more
+            if abs(len(part) - len(wanted)) <= max_edits(wanted):
+                distance = edit_distance(wanted, part.casefold())
+                if distance <= max_edits(wanted):
+                    (whole if part == bare else in_words).setdefault(name, distance)
+
+    by_name, by_word = (sorted(found, key=found.__getitem__) for found in (whole, in_words))
+    return tuple(dict.fromkeys((*by_name, *_containing(text), *by_word)))[:5]
 
 
-def _holding(text: str) -> tuple[str, ...]:
+def _containing(text: str) -> tuple[str, ...]:
     wanted = text.casefold().strip()
     return tuple(name for name in CATEGORIES if wanted in name.casefold())
-
-
-def _slips(typed: str, meant: str) -> int:
-    """Count letters left out, added, taken for another, or two of them exchanged."""
-    before: list[int] = []
-    row = list(range(len(meant) + 1))
-    for i, letter in enumerate(typed):
-        last, before, row = before, row, [i + 1]
-        for j, other in enumerate(meant):
-            cost = min(before[j] + (letter != other), before[j + 1] + 1, row[j] + 1)
-            if i and j and letter == meant[j - 1] and typed[i - 1] == other:
-                cost = min(cost, last[j - 1] + 1)
-            row.append(cost)
-    return row[-1]
 
 
 def check_categories(names: Iterable[str]) -> tuple[str, ...]:

@@ -13,18 +13,19 @@ generated from them, so that defaults, ranges and help cannot differ::
 """
 
 import dataclasses
-import difflib
 import operator
 import os
 import types
 import typing
 from collections.abc import Iterable, Mapping
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
 from quickdraw_kit.errors import UsageError
+from quickdraw_kit.spelling import did_you_mean
 
 __all__ = ["Field", "check", "check_known", "decode", "encode", "fields_of", "option"]
 
@@ -67,26 +68,52 @@ class Field:
         """The allowed values of a Literal; empty for other types."""
         return get_args(self.type) if get_origin(self.type) is Literal else ()
 
-    def check(self, value: Any) -> None:
+    @property
+    def help(self) -> str:
+        """What the field means; empty without `option`."""
+        return (self.meta.description if self.meta is not None else None) or ""
+
+    @property
+    def range(self) -> str:
+        """The allowed values in words, such as "at least 1"; empty when there is no bound."""
+        return " and ".join(f"{words} {bound:g}" for words, bound, _ in self._bounds())
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The flags of the command line; empty when it does not offer the field."""
+        extra = self.meta.extra if self.meta is not None else None
+        if extra is None or not extra.get("cli"):
+            return ()
+        return extra["flags"] or (f"--{self.name.replace('_', '-')}",)
+
+    @property
+    def group(self) -> str | None:
+        """The heading of ``--help`` under which the command line lists the field."""
+        extra = self.meta.extra if self.meta is not None else None
+        return extra.get("group") if extra is not None else None
+
+    def check(self, value: Any, name: str | None = None) -> None:
         """Raise `UsageError` when a value is not a choice or out of range."""
+        name = name or self.name
         if value is None and self.optional:
             return
         if self.choices and value not in self.choices:
             expected = ", ".join(map(str, self.choices))
-            raise UsageError(f"{self.name} is {value!r}, expected one of {expected}")
+            raise UsageError(f"{name} is {value!r}, expected one of {expected}")
+        # written so that NaN, which fails every comparison, is refused
+        if not all(holds(value, bound) for _, bound, holds in self._bounds()):
+            raise UsageError(f"{name} is {value}, expected {self.range}")
+
+    def _bounds(self) -> list[tuple[str, Any, Any]]:
         if self.meta is None:
-            return
-        meta = self.meta
+            return []
         bounds = [
-            ("at least", meta.ge, operator.ge),
-            ("over", meta.gt, operator.gt),
-            ("at most", meta.le, operator.le),
-            ("below", meta.lt, operator.lt),
+            ("at least", self.meta.ge, operator.ge),
+            ("over", self.meta.gt, operator.gt),
+            ("at most", self.meta.le, operator.le),
+            ("below", self.meta.lt, operator.lt),
         ]
-        given = [(words, bound, holds) for words, bound, holds in bounds if bound is not None]
-        if not all(holds(value, bound) for _, bound, holds in given):  # not for NaN either
-            expected = " and ".join(f"{words} {bound:g}" for words, bound, _ in given)
-            raise UsageError(f"{self.name} is {value}, expected {expected}")
+        return [bound for bound in bounds if bound[1] is not None]
 
 
 @cache
@@ -96,13 +123,16 @@ def fields_of(cls: type) -> tuple[Field, ...]:
     fields = []
     for field in dataclasses.fields(cls):
         hint, optional, meta = hints[field.name], False, None
-        # as in `Annotated[int, option(...)] | None`
-        if get_origin(hint) in (Union, types.UnionType) and type(None) in get_args(hint):
-            kept = [member for member in get_args(hint) if member is not type(None)]
-            optional, hint = True, kept[0] if len(kept) == 1 else Union[tuple(kept)]  # noqa: UP007
-        if get_origin(hint) is Annotated:
-            hint, *notes = get_args(hint)
-            meta = next((note for note in notes if isinstance(note, msgspec.Meta)), None)
+        # None may be outside of Annotated, as in `Annotated[int, option(...)] | None`, or inside
+        for _ in range(2):
+            if get_origin(hint) is Annotated:
+                hint, *notes = get_args(hint)
+                meta = next((note for note in notes if isinstance(note, msgspec.Meta)), meta)
+            if get_origin(hint) in (Union, types.UnionType) and type(None) in get_args(hint):
+                members = [member for member in get_args(hint) if member is not type(None)]
+                optional = True
+                hint = members[0] if len(members) == 1 else Union[tuple(members)]  # noqa: UP007
+
         default = field.default
         if field.default_factory is not dataclasses.MISSING:
             default = field.default_factory()
@@ -117,38 +147,69 @@ def check(options: Any) -> None:
 
 
 def check_known(names: Iterable[str], known: Iterable[str], where: str) -> None:
-    """Raise `UsageError` for a name that is not known, with the nearest one that is."""
+    """Raise `UsageError` for the first name that is not known, with the nearest one that is."""
     known = list(known)
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"expected {', '.join(known)}"
-            raise UsageError(f"{where} has no option {name!r}: {hint}")
+            raise UsageError(f"{where} has no option {name!r}: {did_you_mean(name, known)}")
 
 
 def decode(cls: type[_Options], values: Mapping[str, Any], where: str) -> _Options:
-    """Make an options dataclass from TOML or JSON; `where` names the place for messages."""
+    """Make an options dataclass of values from TOML or JSON.
+
+    Messages begin with `where`, such as ``[train]``, and read as those of `check`:
+    "[train] epochs is 0, expected at least 1".
+    """
     fields = {field.name: field for field in fields_of(cls)}  # type: ignore[arg-type]
     check_known(values, fields, where)
+    for name, field in fields.items():
+        if name not in values and field.default is dataclasses.MISSING:
+            raise UsageError(f"{where} {name} is missing")
 
-    arguments = {}
-    for name, value in values.items():
-        field = fields[name]
-        # msgspec does not decode `str | os.PathLike[str]`; in a file, a path is a string
-        is_path = any(get_origin(member) is os.PathLike for member in get_args(field.type))
-        type_ = str if is_path or field.choices else field.type  # `check` names the choices
-        try:
-            arguments[name] = msgspec.convert(value, type_ | None if field.optional else type_)
-        except msgspec.ValidationError as error:
-            raise UsageError(f"{where}: {name}: {error}") from error
-
+    arguments = {name: _convert(fields[name], value, where) for name, value in values.items()}
     try:
-        return cls(**arguments)  # which checks the ranges
-    except (TypeError, UsageError) as error:  # TypeError: a required field is missing
-        raise UsageError(f"{where}: {error}") from error
+        return cls(**arguments)
+    except UsageError as error:
+        raise UsageError(f"{where} {error}") from error
+
+
+def _convert(field: Field, value: Any, where: str) -> Any:
+    """Return a value of TOML or JSON as the field's type."""
+    if dataclasses.is_dataclass(field.type) and isinstance(value, Mapping):
+        return decode(field.type, value, f"{where} {field.name}:")  # type: ignore[arg-type]
+    # TOML and JSON have strings for paths
+    is_path = field.type is Path or os.PathLike[str] in get_args(field.type)
+    kind = str if is_path else field.type
+    try:
+        value = msgspec.convert(value, kind | None if field.optional else kind)
+    except msgspec.ValidationError:
+        if field.choices:
+            field.check(value, f"{where} {field.name}")
+        expected = _describe_type(kind)
+        raise UsageError(f"{where} {field.name} is {value!r}, expected {expected}") from None
+    return Path(value) if field.type is Path and value is not None else value
+
+
+def _describe_type(kind: Any) -> str:
+    """Return a type in words, such as "a list of integers"."""
+    words = {bool: "true or false", int: "an integer", float: "a number", str: "a string"}
+    if kind in words:
+        return words[kind]
+    origin, members = get_origin(kind), get_args(kind)
+    if origin is tuple and members[1:] == (...,):
+        return f"a list of {_describe_type(members[0]).split()[-1]}s"
+    if origin is tuple:
+        return f"a list of {len(members)}"
+    if origin is dict:
+        return f"a table of {_describe_type(members[1]).split()[-1]}s"
+    if origin in (Union, types.UnionType):
+        return " or ".join(map(_describe_type, members))
+    if origin is Literal:
+        return "one of " + ", ".join(map(str, members))
+    return "a table" if dataclasses.is_dataclass(kind) else f"a {kind.__name__}"
 
 
 def encode(options: Any) -> dict[str, Any]:
     """Return an options dataclass as JSON and TOML can hold it."""
-    encoded: dict[str, Any] = msgspec.to_builtins(options)
+    encoded: dict[str, Any] = msgspec.to_builtins(options, enc_hook=os.fspath)
     return encoded

@@ -11,7 +11,7 @@ import quickdraw_kit
 
 PACKAGE = Path(quickdraw_kit.__file__).parent
 ORDER = [
-    ("errors", "categories", "kernels", "options"),
+    ("errors", "spelling", "categories", "kernels", "options"),
     ("storage",),
     ("executors",),
     ("strokes",),
@@ -27,7 +27,7 @@ ORDER = [
     ("jobs",),
     ("serve",),
     ("conversion",),
-    ("recipe",),
+    ("steps", "recipe"),
     ("cli",),
 ]
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}

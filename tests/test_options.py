@@ -1,0 +1,117 @@
+"""Options that are declared once: checked, decoded, encoded, and offered as flags."""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pytest
+
+from quickdraw_kit.errors import UsageError
+from quickdraw_kit.options import check, decode, encode, fields_of, option
+
+
+@dataclass(frozen=True, slots=True)
+class Pen:
+    width: Annotated[float, option("Width of the pen.", gt=0, le=256)] = 16.0
+
+
+@dataclass(frozen=True, slots=True)
+class Toy:
+    """An option of each type."""
+
+    name: Annotated[str, option("A name.")]
+    epochs: Annotated[int, option("Passes over the data.", ge=1, group="The recipe")] = 10
+    threads: Annotated[int, option("CPU threads.", ge=1)] | None = None
+    rate: Annotated[float | None, option("Learning rate.", gt=0, lt=10)] = None
+    format: Annotated[Literal["npy", "parquet"], option("Format of the shards.")] = "npy"
+    keep: Annotated[bool, option("Keep the files.", flags=("--keep-source/--no-keep-source",))] = (
+        True
+    )
+    quality: Annotated[bool, option("Add a column.")] = False
+    words: Annotated[tuple[str, ...], option("Only these.", flags=("--words", "-w"))] = ()
+    strokes: Annotated[tuple[int, int | None], option("Strokes of a drawing.")] = (0, None)
+    split: Annotated[dict[str, float], option("Share of each split.")] = dataclasses.field(
+        default_factory=lambda: {"train": 0.9, "test": 0.1}
+    )
+    out: Annotated[Path, option("A folder.")] | None = None
+    salt: Annotated[str, option("Not on the command line.", cli=False)] = ""
+    pen: Pen = dataclasses.field(default_factory=Pen)
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.epochs == 13:
+            raise UsageError("epochs and bad luck do not go together")
+
+
+def test_fields_have_help_range_choices_and_flags():
+    fields = {field.name: field for field in fields_of(Toy)}
+    assert list(fields) == [field.name for field in dataclasses.fields(Toy)]
+    assert (fields["epochs"].help, fields["epochs"].group) == (
+        "Passes over the data.",
+        "The recipe",
+    )
+    assert (fields["epochs"].range, fields["rate"].range) == ("at least 1", "over 0 and below 10")
+    assert fields["threads"].optional and fields["rate"].optional and not fields["name"].optional
+    assert fields["rate"].type is float
+    assert fields["format"].choices == ("npy", "parquet")
+    assert fields["words"].flags == ("--words", "-w")
+    assert fields["epochs"].flags == ("--epochs",)
+    assert fields["salt"].flags == fields["pen"].flags == ()
+    assert fields["split"].default == {"train": 0.9, "test": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"epochs": 0}, "epochs is 0, expected at least 1"),
+        ({"threads": 0}, "threads is 0, expected at least 1"),
+        ({"rate": math.nan}, "rate is nan, expected over 0 and below 10"),
+        ({"rate": 10.0}, "rate is 10.0, expected over 0 and below 10"),
+        ({"format": "hdf5"}, "format is 'hdf5', expected one of npy, parquet"),
+    ],
+)
+def test_a_value_out_of_range_is_refused_by_the_api_and_by_toml_in_the_same_words(values, message):
+    with pytest.raises(UsageError) as from_python:
+        Toy("a", **values)
+    with pytest.raises(UsageError) as from_toml:
+        decode(Toy, {"name": "a", **values}, "[toy]")
+    assert (str(from_python.value), str(from_toml.value)) == (message, f"[toy] {message}")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({}, "[toy] name is missing"),
+        ({"name": "a", "epcohs": 1}, "[toy] has no option 'epcohs': did you mean epochs?"),
+        ({"name": 5}, "[toy] name is 5, expected a string"),
+        ({"name": "a", "epochs": "ten"}, "[toy] epochs is 'ten', expected an integer"),
+        ({"name": "a", "epochs": None}, "[toy] epochs is None, expected an integer"),
+        ({"name": "a", "rate": "x"}, "[toy] rate is 'x', expected a number"),
+        ({"name": "a", "keep": 1}, "[toy] keep is 1, expected true or false"),
+        ({"name": "a", "words": "b"}, "[toy] words is 'b', expected a list of strings"),
+        ({"name": "a", "strokes": [1]}, "[toy] strokes is [1], expected a list of 2"),
+        ({"name": "a", "split": []}, "[toy] split is [], expected a table of numbers"),
+        ({"name": "a", "out": 1}, "[toy] out is 1, expected a string"),
+        ({"name": "a", "pen": 1}, "[toy] pen is 1, expected a table"),
+        ({"name": "a", "pen": {"size": 1}}, "[toy] pen: has no option 'size': expected width"),
+        ({"name": "a", "epochs": 13}, "[toy] epochs and bad luck do not go together"),
+    ],
+)
+def test_messages_name_the_section_and_the_option(values, message):
+    with pytest.raises(UsageError) as caught:
+        decode(Toy, values, "[toy]")
+    assert str(caught.value) == message
+
+
+def test_what_is_encoded_is_decoded():
+    toy = Toy("a", rate=1.0, words=("b",), strokes=(1, None), out=Path("folder"), pen=Pen(8.0))
+    encoded = encode(toy)
+    assert encoded["out"] == "folder"
+    assert encoded["words"] in (["b"], ("b",))
+    assert decode(Toy, encoded, "[toy]") == toy
+
+
+def test_a_whole_number_stands_for_a_real_one():
+    assert decode(Toy, {"name": "a", "rate": 3}, "[toy]").rate == 3.0
