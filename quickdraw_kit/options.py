@@ -27,7 +27,17 @@ import msgspec
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.spelling import did_you_mean
 
-__all__ = ["Field", "check", "check_known", "decode", "encode", "fields_of", "option"]
+__all__ = [
+    "Field",
+    "build",
+    "check",
+    "check_known",
+    "decode",
+    "encode",
+    "fields_of",
+    "flat_fields",
+    "option",
+]
 
 _Options = TypeVar("_Options")
 
@@ -76,6 +86,8 @@ class Field:
     @property
     def range(self) -> str:
         """The allowed values in words, such as "at least 1"; empty when there is no bound."""
+        if self.meta is not None and self.meta.ge is not None and self.meta.le is not None:
+            return f"{self.meta.ge:g} to {self.meta.le:g}"
         return " and ".join(f"{words} {bound:g}" for words, bound, _ in self._bounds())
 
     @property
@@ -154,13 +166,35 @@ def check_known(names: Iterable[str], known: Iterable[str], where: str) -> None:
             raise UsageError(f"{where} has no option {name!r}: {did_you_mean(name, known)}")
 
 
-def decode(cls: type[_Options], values: Mapping[str, Any], where: str) -> _Options:
+def flat_fields(cls: type) -> tuple[Field, ...]:
+    """Return the fields of an options dataclass, those of nested ones in place of these."""
+    fields: list[Field] = []
+    for field in fields_of(cls):
+        fields += flat_fields(field.type) if dataclasses.is_dataclass(field.type) else [field]
+    return tuple(fields)
+
+
+def build(cls: type[_Options], values: Mapping[str, Any]) -> _Options:
+    """Make an options dataclass, and the nested ones, of the values of `flat_fields`."""
+    arguments = {field.name: values[field.name] for field in fields_of(cls) if field.name in values}
+    for field in fields_of(cls):
+        if dataclasses.is_dataclass(field.type) and field.name not in values:
+            names = [nested.name for nested in flat_fields(field.type)]  # type: ignore[arg-type]
+            if nested_values := {name: values[name] for name in names if name in values}:
+                arguments[field.name] = build(field.type, nested_values)
+    return cls(**arguments)
+
+
+def decode(
+    cls: type[_Options], values: Mapping[str, Any], where: str, *, flat: bool = False
+) -> _Options:
     """Make an options dataclass of values from TOML or JSON.
 
     Messages begin with `where`, such as ``[train]``, and read as those of `check`:
-    "[train] epochs is 0, expected at least 1".
+    "[train] epochs is 0, expected at least 1". With `flat`, the options of nested dataclasses are
+    beside the others, as on the command line.
     """
-    fields = {field.name: field for field in fields_of(cls)}  # type: ignore[arg-type]
+    fields = {field.name: field for field in (flat_fields if flat else fields_of)(cls)}
     check_known(values, fields, where)
     for name, field in fields.items():
         if name not in values and field.default is dataclasses.MISSING:
@@ -168,7 +202,7 @@ def decode(cls: type[_Options], values: Mapping[str, Any], where: str) -> _Optio
 
     arguments = {name: _convert(fields[name], value, where) for name, value in values.items()}
     try:
-        return cls(**arguments)
+        return build(cls, arguments)
     except UsageError as error:
         raise UsageError(f"{where} {error}") from error
 
@@ -209,7 +243,13 @@ def _describe_type(kind: Any) -> str:
     return "a table" if dataclasses.is_dataclass(kind) else f"a {kind.__name__}"
 
 
-def encode(options: Any) -> dict[str, Any]:
+def encode(options: Any, *, flat: bool = False) -> dict[str, Any]:
     """Return an options dataclass as JSON and TOML can hold it."""
     encoded: dict[str, Any] = msgspec.to_builtins(options, enc_hook=os.fspath)
+    if flat:
+        for field in fields_of(type(options)):
+            if dataclasses.is_dataclass(field.type):
+                nested = getattr(options, field.name)
+                del encoded[field.name]
+                encoded |= encode(nested, flat=True) if nested is not None else {}
     return encoded

@@ -9,12 +9,15 @@ from typing import Annotated, Literal
 import pytest
 
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.options import check, decode, encode, fields_of, option
+from quickdraw_kit.options import check, decode, encode, fields_of, flat_fields, option
 
 
 @dataclass(frozen=True, slots=True)
 class Pen:
     width: Annotated[float, option("Width of the pen.", gt=0, le=256)] = 16.0
+
+    def __post_init__(self) -> None:
+        check(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,17 @@ def test_what_is_encoded_is_decoded():
     assert encoded["out"] == "folder"
     assert encoded["words"] in (["b"], ("b",))
     assert decode(Toy, encoded, "[toy]") == toy
+
+
+def test_nested_options_are_flat_in_a_section():
+    assert [field.name for field in flat_fields(Toy)][-2:] == ["salt", "width"]
+    toy = decode(Toy, {"name": "a", "width": 8}, "[toy]", flat=True)
+    assert toy.pen == Pen(8.0)
+    encoded = encode(toy, flat=True)
+    assert encoded["width"] == 8.0
+    assert decode(Toy, encoded, "[toy]", flat=True) == toy
+    with pytest.raises(UsageError, match=r"^\[toy\] width is 0.0, expected over 0 and at most 256$"):
+        decode(Toy, {"name": "a", "width": 0}, "[toy]", flat=True)
 
 
 def test_a_whole_number_stands_for_a_real_one():

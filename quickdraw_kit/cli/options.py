@@ -1,8 +1,18 @@
-"""Arguments that several commands share, with their completion and parsing."""
+"""Command-line options: those of options dataclasses, and those that several commands share.
+
+`takes` turns the fields of an options dataclass into options of a command, so that flags, defaults,
+ranges and help are those of the API. What is a list, a range or a table there is text here:
+``cat,dog``, ``2:50``, ``train=0.9,test=0.1``.
+"""
 
 import contextlib
+import dataclasses
+import functools
+import inspect
 import json
 import sys
+import typing
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,151 +21,220 @@ import typer
 
 from quickdraw_kit.categories import CATEGORIES
 from quickdraw_kit.errors import UsageError
+from quickdraw_kit.options import Field, build, flat_fields
 
 __all__ = [
     "Address",
     "Categories",
-    "Engine",
-    "Folder",
+    "ExecutorName",
     "Json",
+    "ModelPath",
     "Sources",
-    "SourcesOrAll",
-    "Workers",
-    "bounds",
-    "engine",
-    "names",
+    "complete_categories",
+    "complete_list",
+    "executor_of",
+    "parse_fractions",
+    "parse_names",
+    "parse_range",
     "print_json",
-    "shares",
+    "takes",
 ]
 
+_Command = Callable[..., Any]
 
-def _complete_category(incomplete: str) -> list[str]:
+
+def takes(
+    parameter: str,
+    cls: type,
+    *,
+    exclude: Collection[str] = (),
+    **details: Mapping[str, Any],
+) -> Callable[[_Command], _Command]:
+    """Give a command an option for each field of a dataclass that has `option`.
+
+    The command receives the dataclass as `parameter`. Fields without `option`, with ``cli=False``
+    or in `exclude` keep their default. `details` has further arguments of `typer.Option` by field,
+    such as ``categories={"autocompletion": complete_categories}``.
+    """
+    fields = [field for field in flat_fields(cls) if field.flags and field.name not in exclude]
+
+    def decorate(command: _Command) -> _Command:
+        @functools.wraps(command)
+        def with_options(**arguments: Any) -> Any:
+            values = {field.name: _value_of(field, arguments.pop(field.name)) for field in fields}
+            return command(**arguments, **{parameter: build(cls, values)})
+
+        # Typer reads signatures: this one has the fields where the command has the dataclass
+        parameters: list[inspect.Parameter] = []
+        for each in inspect.signature(command, eval_str=True).parameters.values():
+            if each.name == parameter:
+                parameters += [_as_parameter(field, details.get(field.name, {})) for field in fields]
+            else:
+                parameters.append(each.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+        with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        with_options.__annotations__ = {each.name: each.annotation for each in parameters}
+        return with_options
+
+    return decorate
+
+
+def _as_parameter(field: Field, details: Mapping[str, Any]) -> inspect.Parameter:
+    """Return the parameter of a command from which Typer makes the option of a field."""
+    codec = _codec(field.type)
+    flags, default, type_ = field.flags, field.default, field.type if codec is None else str
+    if default is dataclasses.MISSING:
+        default = inspect.Parameter.empty
+    elif codec is not None and default is not None:
+        default = codec.format(default)
+    if type_ is bool and field.default is True and flags[0].count("--") == 1:
+        flags = (f"{flags[0]}/--no-{flags[0].removeprefix('--')}", *flags[1:])
+
+    help = f"{field.help.removesuffix('.')} ({field.range})." if field.range else field.help
+    if field.choices:
+        names = [str(choice) for choice in field.choices]
+        details = {"metavar": f"<{'|'.join(names)}>", "autocompletion": lambda: names, **details}
+    annotation = Annotated[
+        type_ | None if default is None or field.optional else type_,
+        typer.Option(*flags, help=help, rich_help_panel=field.group, **details),
+    ]
+    return inspect.Parameter(
+        field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
+    )
+
+
+def _value_of(field: Field, text: Any) -> Any:
+    """Return the value of a field, checked, from what Typer made of the command line."""
+    flag = next(part for part in field.flags[0].split("/") if part.startswith("--"))
+    codec = _codec(field.type)
+    if text is None:
+        return field.default
+    value = text if codec is None else codec.parse(text, flag)
+    field.check(value, flag)
+    return value
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Codec:
+    """How the command line spells values of a type."""
+
+    parse: Callable[[str, str], Any]  # text and flag -> value
+    format: Callable[[Any], str | None]
+
+
+def _codec(type_: Any) -> _Codec | None:
+    """Return how a type is spelled; None for those that Typer reads by itself."""
+    origin, members = typing.get_origin(type_), typing.get_args(type_)
+    if origin is tuple and members[1:] == (...,):
+        return _Codec(parse_names, lambda value: ",".join(value) or None)
+    if origin is tuple:
+        return _Codec(parse_range, _format_range)
+    if origin is dict:
+        return _Codec(
+            parse_fractions,
+            lambda value: ",".join(f"{name}={share:g}" for name, share in value.items()),
+        )
+    # choices, which the field checks in its own words, and `str | os.PathLike[str]`
+    if origin is typing.Literal or (origin is not None and str in members):
+        return _Codec(lambda text, flag: text, str)
+    return None
+
+
+def parse_names(text: str, flag: str) -> tuple[str, ...]:
+    """Split a list such as ``cat,hot air balloon``."""
+    names = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not names:
+        raise UsageError(f"{flag} is an empty list, expected at least one name")
+    return names
+
+
+def parse_range(text: str, flag: str) -> tuple[int, int | None]:
+    """Read a range such as ``2:50``, ``2:`` or ``:50``; both ends belong to it."""
+    first, colon, last = text.partition(":")
+    try:
+        if not colon:
+            raise ValueError
+        return int(first or 0), int(last) if last else None
+    except ValueError:
+        raise UsageError(f"{flag} {text!r}: expected a range such as 2:50, 2: or :50") from None
+
+
+def _format_range(bounds: tuple[int, int | None]) -> str | None:
+    first, last = bounds
+    return f"{first}:{'' if last is None else last}" if bounds != (0, None) else None
+
+
+def parse_fractions(text: str, flag: str) -> dict[str, float]:
+    """Read fractions such as ``train=0.8,validation=0.1,test=0.1``."""
+    try:
+        pairs = [part.split("=") for part in text.split(",")]
+        return {name.strip(): float(fraction) for name, fraction in pairs}
+    except ValueError:
+        raise UsageError(
+            f"{flag} {text!r}: expected fractions such as train=0.8,validation=0.1,test=0.1"
+        ) from None
+
+
+def complete_list(names: Collection[str], incomplete: str) -> list[str]:
+    """Complete the last name of a list with commas."""
     *before, last = incomplete.split(",")
     start = "".join(f"{name}," for name in before)
-    return [start + name for name in CATEGORIES if name.casefold().startswith(last.casefold())]
+    return [start + name for name in names if name.casefold().startswith(last.casefold())]
+
+
+def complete_categories(incomplete: str) -> list[str]:
+    """Complete a list of categories."""
+    return complete_list(CATEGORIES, incomplete)
 
 
 Sources = Annotated[
     list[str],
     typer.Argument(
-        help="Files, folders, globs, or categories that are downloaded.",
-        autocompletion=_complete_category,
+        help="Files, folders, globs, URLs of these, or categories that are downloaded.",
+        autocompletion=complete_categories,
         show_default=False,
     ),
 ]
-SourcesOrAll = Annotated[
-    list[str] | None,
-    typer.Argument(
-        help="Files, folders, globs, addresses of these, or categories.",
-        autocompletion=_complete_category,
-        show_default=False,
-    ),
-]
-Folder = Annotated[
-    Path,
-    typer.Argument(help="Folder of a data set.", exists=True, file_okay=False, show_default=False),
+ModelPath = Annotated[
+    Path, typer.Argument(help="Folder of a model, or its file.", show_default=False)
 ]
 Categories = Annotated[
     str | None,
     typer.Option(
         "--categories",
         "-c",
-        help="Only these, with commas between: 'cat,hot air balloon'.",
-        autocompletion=_complete_category,
+        help="Only these, separated by commas: 'star,house'.",
+        autocompletion=complete_categories,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-Workers = Annotated[
-    int | None, typer.Option(min=1, help="Processes; as many as processors by default.")
-]
-Engine = Annotated[
-    str,
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+ExecutorName = Annotated[
+    typing.Literal["processes", "ray"],
     typer.Option(
         "--executor",
-        help="Where to work: processes of this machine, or ray, whose nodes must see sources, "
-        "output and QUICKDRAW_KIT_HOME under the same paths.",
+        help="Where to work: processes on this machine, or a Ray cluster, whose nodes must have "
+        "sources, output and QUICKDRAW_KIT_HOME under the same paths.",
     ),
 ]
 Address = Annotated[
-    str | None, typer.Option(help="Of the Ray cluster; by default RAY_ADDRESS, or a new one here.")
+    str | None,
+    typer.Option(help="Address of the Ray cluster; by default RAY_ADDRESS, or a new local one."),
 ]
 
 
-def engine(name: str, address: str | None) -> contextlib.AbstractContextManager[Executor | None]:
-    """Return what ``--executor`` names, to be opened; None stands for processes.
-
-    Examples
-    --------
-    >>> with engine("processes", None) as executor:
-    ...     print(executor)
-    None
-    """
+def executor_of(
+    name: str, address: str | None
+) -> contextlib.AbstractContextManager[Executor | None]:
+    """Return a context with the executor of ``--executor``; None stands for local processes."""
     if name == "processes" and address is None:
         return contextlib.nullcontext()
     if name != "ray":
-        raise UsageError(
-            f"--executor {name!r} with --address {address!r}: an address goes with ray"
-            if name == "processes"
-            else f"--executor {name!r}: expected processes or ray"
-        )
+        raise UsageError(f"--address {address!r} needs --executor ray")
     from quickdraw_kit.executors import ray_executor
 
     return ray_executor(address)
 
 
-def names(text: str | None) -> tuple[str, ...] | None:
-    """Split a list with commas.
-
-    Examples
-    --------
-    >>> names("cat, dog")
-    ('cat', 'dog')
-    """
-    if text is None:
-        return None
-    parts = tuple(part.strip() for part in text.split(",") if part.strip())
-    if not parts:
-        raise UsageError("an empty list of names: give at least one")
-    return parts
-
-
-def bounds(text: str | None, name: str) -> tuple[int, int | None]:
-    """Read a range such as ``2:50``, ``2:`` or ``:50``.
-
-    Examples
-    --------
-    >>> bounds("2:", "strokes")
-    (2, None)
-    """
-    if text is None:
-        return 0, None
-    least, colon, most = text.partition(":")
-    try:
-        if not colon:
-            raise ValueError
-        return int(least or 0), int(most) if most else None
-    except ValueError:
-        raise UsageError(f"--{name} {text!r}: expected a range such as 2:50, 2: or :50") from None
-
-
-def shares(text: str) -> dict[str, float]:
-    """Read split shares such as ``train=0.8,validation=0.1,test=0.1``.
-
-    Examples
-    --------
-    >>> shares("train=0.9,test=0.1")
-    {'train': 0.9, 'test': 0.1}
-    """
-    try:
-        pairs = [part.split("=") for part in text.split(",")]
-        return {name.strip(): float(share) for name, share in pairs}
-    except ValueError:
-        raise UsageError(
-            f"--split {text!r}: expected shares such as train=0.8,validation=0.1,test=0.1"
-        ) from None
-
-
 def print_json(document: Any) -> None:
-    """Print a document for machines."""
+    """Print a document as JSON."""
     json.dump(document, sys.stdout, indent=2, ensure_ascii=False)
     sys.stdout.write("\n")

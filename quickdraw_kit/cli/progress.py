@@ -1,81 +1,196 @@
-"""Progress for people: a bar with rate and time left on a terminal, plain lines elsewhere."""
+"""Progress on standard error: bars on a terminal, a line every few seconds elsewhere.
+
+Every command reports through a `Progress`, so that rates and remaining times are computed and
+written in one place. Both are averages since the task was first reported in this run: what an
+interrupted run has done before counts as done, but not as fast.
+"""
 
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-__all__ = ["progress_bar"]
+from quickdraw_kit.errors import format_count
 
-_LINE_EVERY = 5.0  # seconds between plain lines
-_TELLING = 0.02  # share of the work, done in this run, from which the rest can be foretold
-Advance = Callable[[str, float, float, str], None]
+if TYPE_CHECKING:
+    import rich.progress
+    from rich.console import Console
+
+__all__ = ["Progress", "format_bytes", "show_progress"]
+
+_MIN_PROGRESS = 0.02  # fraction of a task, done in this run, before its remaining time is estimated
+_MIN_SECONDS = 0.2  # of a task, before its rate is shown
+
+Clock = Callable[[], float]
+
+
+class Progress:
+    """Receives the progress of tasks; this base class shows nothing."""
+
+    def update(
+        self,
+        task: str,
+        done: float,
+        total: float,
+        note: str = "",
+        *,
+        count: float | None = None,
+        unit: str = "drawing",
+        part_of_total: bool = False,
+    ) -> None:
+        """Show how much of a task is done.
+
+        `count` is what the rate is measured in, in `unit`; "byte" for a transfer. A task that is
+        part of another one, as a file of a download, is `part_of_total` and has no lines.
+        """
+
+    def end(self, task: str) -> None:
+        """Remove the bar of a task."""
+
+    def print(self, line: str) -> None:
+        """Print a line that stays, above the bars."""
 
 
 @contextmanager
-def progress_bar(*, quiet: bool = False) -> Iterator[Advance]:
-    """Show how far some work is, on standard error.
+def show_progress(
+    *,
+    quiet: bool = False,
+    bars: bool | None = None,
+    seconds_per_line: float = 5.0,
+    seconds_per_refresh: float = 0.1,
+    console: "Console | None" = None,
+    clock: Clock = time.monotonic,
+) -> Iterator[Progress]:
+    """Show progress while the context is open.
 
-    Parameters
-    ----------
-    quiet : bool
-        Show nothing.
-
-    Yields
-    ------
-    callable
-        Takes what is being done, how much is done, how much there is, and a note such as the
-        number of drawings; to be called as the work goes on.
+    `bars` are the default on a terminal, otherwise each task has a line every few seconds. Bars are
+    on `console`, by default that of standard error.
     """
     if quiet:
-        yield lambda stage, done, total, note: None
-    elif sys.stderr.isatty():
-        with _bar() as advance:
-            yield advance
+        yield Progress()
+    elif sys.stderr.isatty() if bars is None else bars:
+        progress = _Bars(console, seconds_per_refresh, clock)
+        with progress.bars:
+            yield progress
     else:
-        yield _plain_lines()
+        yield _Lines(seconds_per_line, clock)
 
 
-@contextmanager
-def _bar() -> Iterator[Advance]:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+def format_bytes(number: float) -> str:
+    """Write a number of bytes, such as 3.2 MB."""
+    from rich.filesize import decimal
 
-    bar = Progress(
-        TextColumn("{task.description:<6}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TextColumn("{task.fields[note]}"),
-        TimeRemainingColumn(compact=True),
-        console=Console(stderr=True),
-        transient=False,
-    )
-    tasks: dict[str, tuple[int, float]] = {}
-    with bar:
-
-        def advance(stage: str, done: float, total: float, note: str) -> None:
-            if stage not in tasks:
-                tasks[stage] = (int(bar.add_task(stage, total=total, note="")), time.monotonic())
-            bar.update(tasks[stage][0], completed=done, total=total, note=note)  # type: ignore[arg-type]
-
-        yield advance
+    return decimal(int(number))
 
 
-def _plain_lines() -> Advance:
-    started: dict[str, tuple[float, float]] = {}
-    shown: dict[str, float] = {}
+class _Timer:
+    """The rate and the remaining time of a task."""
 
-    def advance(stage: str, done: float, total: float, note: str) -> None:
-        now = time.monotonic()
-        begin, before = started.setdefault(stage, (now, done))
-        if done < total and now - shown.get(stage, begin) < _LINE_EVERY:
+    def __init__(self, now: float, done: float, count: float | None) -> None:
+        self.start, self.last_shown = now, now
+        self._done, self._count = done, count or 0
+
+    def describe(
+        self, now: float, done: float, total: float, note: str, count: float | None, unit: str
+    ) -> str:
+        """Return the note, the rate and the remaining time, as far as they are known."""
+        seconds, parts = now - self.start, [note]
+        if count is not None and seconds > _MIN_SECONDS:
+            rate = (count - self._count) / seconds
+            is_bytes = unit == "byte"
+            parts.append(f"{format_bytes(rate) if is_bytes else f'{rate:,.0f} {unit}s'}/s")
+        if done - self._done > _MIN_PROGRESS * total:
+            parts.append(f"ETA {seconds / (done - self._done) * (total - done):.0f} s")
+        return ", ".join(part for part in parts if part)
+
+
+class _Lines(Progress):
+    """Progress in plain lines, for logs and pipes."""
+
+    def __init__(self, every: float, clock: Clock) -> None:
+        self._every, self._clock = every, clock
+        self._timers: dict[str, _Timer] = {}
+
+    def update(
+        self,
+        task: str,
+        done: float,
+        total: float,
+        note: str = "",
+        *,
+        count: float | None = None,
+        unit: str = "drawing",
+        part_of_total: bool = False,
+    ) -> None:
+        if part_of_total:
             return
-        if done >= total and now - begin < 2:
+        now = self._clock()
+        timer = self._timers.setdefault(task, _Timer(now, done, count))
+        # the last line of a task is written at once, but tasks of a few seconds have none
+        is_due = now - timer.last_shown >= self._every
+        if not is_due and (done < total or now - timer.start < self._every):
             return
-        shown[stage] = now
-        line = f"{stage}: {done / max(total, 1):.0%}, {note}"
-        if done - before > _TELLING * total:
-            line += f", {(now - begin) / (done - before) * (total - done):.0f} s left"
+        timer.last_shown = now
+        figures = timer.describe(now, done, total, note, count, unit)
+        self.print(f"{task}: {done / max(total, 1):.0%}, {figures}".removesuffix(", "))
+
+    def end(self, task: str) -> None:
+        self._timers.pop(task, None)
+
+    def print(self, line: str) -> None:
         sys.stderr.write(line + "\n")
 
-    return advance
+
+class _Bars(Progress):
+    """Progress in bars that are redrawn, for terminals."""
+
+    def __init__(self, console: "Console | None", every: float, clock: Clock) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        self.bars = Progress(
+            TextColumn("{task.description:<6}", markup=False),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TextColumn("{task.fields[figures]}", markup=False),
+            console=console or Console(stderr=True),
+            auto_refresh=False,  # a thread that redraws would take time from training
+        )
+        self._every, self._clock = every, clock
+        self._tasks: dict[str, tuple[rich.progress.TaskID, _Timer]] = {}
+
+    def update(
+        self,
+        task: str,
+        done: float,
+        total: float,
+        note: str = "",
+        *,
+        count: float | None = None,
+        unit: str = "drawing",
+        part_of_total: bool = False,
+    ) -> None:
+        now = self._clock()
+        if task not in self._tasks:
+            bar = self.bars.add_task(task, total=total, completed=done, figures=note)  # type: ignore[arg-type]
+            self._tasks[task] = bar, _Timer(now, done, count)
+            self.bars.refresh()
+            return
+
+        bar, timer = self._tasks[task]
+        # training reports thousands of steps a second, which would cost speed to draw
+        is_due = now - timer.last_shown >= self._every
+        if not is_due and done < total:
+            return
+        timer.last_shown = now
+        figures = timer.describe(now, done, total, note, count, unit)
+        self.bars.update(bar, completed=done, total=total, figures=figures, refresh=True)  # type: ignore[arg-type]
+
+    def end(self, task: str) -> None:
+        if task in self._tasks:
+            self.bars.remove_task(self._tasks.pop(task)[0])
+            self.bars.refresh()
+
+    def print(self, line: str) -> None:
+        self.bars.console.print(line, markup=False, highlight=False)
