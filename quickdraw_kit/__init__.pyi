@@ -155,13 +155,13 @@ from .learn.train import (
 )
 from .raster.render import rasterize as rasterize
 from .raster.style import RasterStyle as RasterStyle
-from .recipe import (
+from .recipe.load import (
     Recipe as Recipe,
 )
-from .recipe import (
+from .recipe.load import (
     load_recipe as load_recipe,
 )
-from .recipe import (
+from .recipe.run import (
     run_recipe as run_recipe,
 )
 from .shards.filters import Filters as Filters

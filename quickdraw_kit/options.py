@@ -167,10 +167,13 @@ def check_known(names: Iterable[str], known: Iterable[str], where: str) -> None:
 
 
 def flat_fields(cls: type) -> tuple[Field, ...]:
-    """Return the fields of an options dataclass, those of nested ones in place of these."""
+    """Return the fields that commands and recipes offer, those of nested dataclasses included."""
     fields: list[Field] = []
     for field in fields_of(cls):
-        fields += flat_fields(field.type) if dataclasses.is_dataclass(field.type) else [field]
+        if dataclasses.is_dataclass(field.type):
+            fields += flat_fields(field.type)  # type: ignore[arg-type]
+        elif field.flags:
+            fields.append(field)
     return tuple(fields)
 
 
@@ -191,8 +194,7 @@ def decode(
     """Make an options dataclass of values from TOML or JSON.
 
     Messages begin with `where`, such as ``[train]``, and read as those of `check`:
-    "[train] epochs is 0, expected at least 1". With `flat`, the options of nested dataclasses are
-    beside the others, as on the command line.
+    "[train] epochs is 0, expected at least 1". With `flat`, the names are those of `flat_fields`.
     """
     fields = {field.name: field for field in (flat_fields if flat else fields_of)(cls)}
     check_known(values, fields, where)
@@ -244,12 +246,15 @@ def _describe_type(kind: Any) -> str:
 
 
 def encode(options: Any, *, flat: bool = False) -> dict[str, Any]:
-    """Return an options dataclass as JSON and TOML can hold it."""
-    encoded: dict[str, Any] = msgspec.to_builtins(options, enc_hook=os.fspath)
-    if flat:
-        for field in fields_of(type(options)):
-            if dataclasses.is_dataclass(field.type):
-                nested = getattr(options, field.name)
-                del encoded[field.name]
-                encoded |= encode(nested, flat=True) if nested is not None else {}
-    return encoded
+    """Return an options dataclass as JSON and TOML can hold it; `flat` as in `decode`."""
+    if not flat:
+        encoded: dict[str, Any] = msgspec.to_builtins(options, enc_hook=os.fspath)
+        return encoded
+    values: dict[str, Any] = {}
+    for field in fields_of(type(options)):
+        value = getattr(options, field.name)
+        if dataclasses.is_dataclass(field.type):
+            values |= encode(value, flat=True) if value is not None else {}
+        elif field.flags:
+            values[field.name] = msgspec.to_builtins(value, enc_hook=os.fspath)
+    return values

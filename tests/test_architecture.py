@@ -27,7 +27,7 @@ ORDER = [
     ("jobs",),
     ("serve",),
     ("conversion",),
-    ("steps", "recipe"),
+    ("recipe",),
     ("cli",),
 ]
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}

@@ -117,13 +117,17 @@ def test_what_is_encoded_is_decoded():
 
 
 def test_nested_options_are_flat_in_a_section():
-    assert [field.name for field in flat_fields(Toy)][-2:] == ["salt", "width"]
+    assert [field.name for field in flat_fields(Toy)][-2:] == ["out", "width"]
     toy = decode(Toy, {"name": "a", "width": 8}, "[toy]", flat=True)
     assert toy.pen == Pen(8.0)
     encoded = encode(toy, flat=True)
     assert encoded["width"] == 8.0
     assert decode(Toy, encoded, "[toy]", flat=True) == toy
-    with pytest.raises(UsageError, match=r"^\[toy\] width is 0.0, expected over 0 and at most 256$"):
+    with pytest.raises(UsageError, match="has no option 'salt'"):
+        decode(Toy, {"name": "a", "salt": "b"}, "[toy]", flat=True)
+    with pytest.raises(
+        UsageError, match=r"^\[toy\] width is 0.0, expected over 0 and at most 256$"
+    ):
         decode(Toy, {"name": "a", "width": 0}, "[toy]", flat=True)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from quickdraw_kit.recipe import load_recipe, planned_jobs
+from quickdraw_kit.recipe.load import load_recipe, planned_jobs
 
 PIPELINES = Path(__file__).parent.parent / "pipelines"
 

@@ -1,4 +1,4 @@
-"""The command line: a thin skin, each command on a public function of its name.
+"""The command line: each command calls the public function of its name.
 
 Nothing heavy is imported here or at the top of a command's module, so that ``--help`` and shell
 completion answer at once.
@@ -10,8 +10,8 @@ from typing import TextIO
 
 __all__ = ["main"]
 
-_GO_ON = ("prepare", "train", "download", "run")  # from where they were interrupted
-_INTERRUPTED = 130  # as a shell has it, and typer
+_RESUMABLE = ("prepare", "train", "download", "run")  # continued by the same command
+_INTERRUPTED = 130  # the exit code of shells, and of Typer
 
 
 def main() -> None:
@@ -26,42 +26,43 @@ def main() -> None:
     except UsageError as error:
         _fail(error, 2)
     except FileNotFoundError as error:
-        _fail(f"{_place(error)}there is no such file or folder: check the path", 2)
+        _fail(f"{_path_of(error)}there is no such file or folder: check the path", 2)
     except NotADirectoryError as error:
-        _fail(f"{_place(error)}a file stands where a folder is expected: check the path", 2)
+        _fail(f"{_path_of(error)}a file is in the place of a folder: check the path", 2)
     except QuickdrawError as error:
         _fail(error, 1)
     except OSError as error:
-        _fail(f"{_place(error)}{error.strerror or error}", 1)
+        _fail(f"{_path_of(error)}{error.strerror or error}", 1)
     except KeyboardInterrupt:
         _interrupted()
-    except SystemExit as stop:  # which typer makes of the interrupt of a command
+    except SystemExit as stop:  # which Typer makes of the interrupt of a command
         if stop.code == _INTERRUPTED:
             _interrupted()
         raise
     finally:
-        _print_rest(out)
+        _flush(out)
 
 
-def _place(error: OSError) -> str:
+def _path_of(error: OSError) -> str:
     return "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
 
 
-def _print_rest(out: TextIO) -> None:
-    """Print what is not printed yet; a reader that has seen enough is no failure."""
+def _flush(out: TextIO) -> None:
+    """Write what is buffered; it is not an error when the reader has closed the pipe."""
     try:
-        if sys.stdout is not out:  # typer has met a broken pipe: is it this one?
+        if sys.stdout is not out:  # Typer has replaced it because of a broken pipe: is it this one?
             out.write("\n")
         out.flush()
     except BrokenPipeError:
+        # Python flushes standard output once more at exit, which must not fail again
         os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
         sys.exit(0)
 
 
 def _interrupted() -> None:
-    goes_on = sys.argv[1:] and sys.argv[1] in _GO_ON
-    again = ": give the same command again to go on" if goes_on else ""
-    _fail(f"interrupted{again}", _INTERRUPTED)
+    is_resumable = sys.argv[1:] and sys.argv[1] in _RESUMABLE
+    hint = ": run the same command to continue" if is_resumable else ""
+    _fail(f"interrupted{hint}", _INTERRUPTED)
 
 
 def _fail(error: object, code: int) -> None:

@@ -7,17 +7,17 @@ from typing import Annotated, Any
 import typer
 
 from quickdraw_kit.cli import (
-    data,
-    datasets,
     download,
+    drawings,
     evaluate,
     export,
-    jobs,
     predict,
     prepare,
     primer,
+    recipes,
     report,
     serve,
+    shards,
     train,
     warm_up,
 )
@@ -52,19 +52,20 @@ def _root(
     """Google's Quick, Draw! drawings: from stroke files to verified shards and a model."""
 
 
-def _flowed(function: Callable[..., Any]) -> str:
-    """Return the help of a command with each paragraph in one line, which any width may break."""
+def _unwrapped_help(function: Callable[..., Any]) -> str:
+    """Return the help of a command with each paragraph on one line, for terminals of any width."""
     paragraphs = (inspect.getdoc(function) or "").split("\n\n")
     return "\n\n".join(
-        part if part.startswith(" ") else part.replace("\n", " ") for part in paragraphs
+        text if text.startswith(" ") else text.replace("\n", " ") for text in paragraphs
     )
 
 
+# the order in which --help lists them
 for module in (
-    data,
+    drawings,
     download,
     prepare,
-    datasets,
+    shards,
     train,
     evaluate,
     predict,
@@ -72,10 +73,10 @@ for module in (
     report,
     serve,
     primer,
-    jobs,
+    recipes,
     warm_up,
 ):
     module.add_to(app)
 for command in app.registered_commands:
     if command.callback is not None:
-        command.help = _flowed(command.callback)
+        command.help = _unwrapped_help(command.callback)

@@ -1,4 +1,4 @@
-"""The command that measures a model."""
+"""`evaluate`: measure a model on the splits of a data set."""
 
 import csv
 import io
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quickdraw_kit.cli.options import Json, print_json
+from quickdraw_kit.cli.options import Json, ModelPath, print_json
 
 if TYPE_CHECKING:
     from quickdraw_kit.learn.evaluate import Evaluation
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to"]
 
-_LISTED = 8  # rows of the tables below the first
-_MEASURES = {  # heading and form
+_MAX_ROWS = 8  # of the tables below the first
+_METRICS = {  # heading and number format
     "loss": ("loss", "{:.3f}"),
     "top1": ("top-1", "{:.2%}"),
     "top3": ("top-3", "{:.2%}"),
@@ -36,29 +36,29 @@ def add_to(app: typer.Typer) -> None:
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="Folder or file of a model.", show_default=False)],
+    model: ModelPath,
     data: Annotated[
         str,
         typer.Argument(
-            help="Folder or address of shards; folder of MNIST's IDX files, of <category>.npy or "
-            "of <category>.ndjson; or mnist-5k.",
+            help="Folder or URL of shards; folder of MNIST's IDX files, of <category>.npy or of "
+            "<category>.ndjson; or mnist-5k.",
             show_default=False,
         ),
     ],
     split: Annotated[
         str | None,
-        typer.Option(help="train, validation or test; by default all, side by side."),
+        typer.Option(help="train, validation or test; by default all."),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="CSV file for the measures of each label and split."),
+        typer.Option("--out", "-o", help="CSV file for the metrics of each label and split."),
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Measure a model on the splits of a data set.
 
-    Loss, accuracy, macro F1 and calibration; the labels that are confused most often; and the
-    accuracy by country and by whether the game recognized the drawing, where the data tells.
+    Prints loss, accuracy, macro F1 and calibration; the labels that are confused most often; and
+    the accuracy by country and by whether the game recognized the drawing, where that is known.
 
     Examples:
 
@@ -66,11 +66,11 @@ def evaluate(
 
       quickdraw-kit evaluate model shards --split test --out labels.csv
 
-      quickdraw-kit evaluate model shards --json > measures.json
+      quickdraw-kit evaluate model shards --json > metrics.json
     """
     from quickdraw_kit.errors import UsageError
     from quickdraw_kit.learn.data.splits import open_splits
-    from quickdraw_kit.learn.evaluate import evaluate as measure
+    from quickdraw_kit.learn.evaluate import evaluate as evaluate_split
     from quickdraw_kit.learn.evaluate import training_config
     from quickdraw_kit.learn.export import open_model
     from quickdraw_kit.learn.group_metrics import group_columns, metrics_by_group
@@ -80,7 +80,7 @@ def evaluate(
     if split is not None and split not in splits:
         raise UsageError(f"--split {split!r}: {data} has {', '.join(splits)}")
     chosen = {name: part for name, part in splits.items() if split in (None, name)}
-    results = {name: measure(loaded, part) for name, part in chosen.items()}
+    results = {name: evaluate_split(loaded, part) for name, part in chosen.items()}
     groups = {
         name: {
             kind: metrics_by_group(results[name], values)
@@ -104,11 +104,13 @@ def _warnings(model: Mapping[str, Any], data: Mapping[str, Any]) -> list[str]:
     lines = []
     trained, given = model.get("raster_style"), data.get("raster_style")
     if trained and given and trained != given:
-        lines.append(f"the model was trained on bitmaps of style {trained}, these are of {given}")
+        lines.append(
+            f"the model was trained on bitmaps of style {trained}, these have style {given}"
+        )
     trained, given = model.get("data_sha256"), data.get("data_sha256")
     if trained and given and trained != given:
         lines.append(
-            "this is not the data that the model was trained on: what it learnt from may be in "
+            "this is not the data that the model was trained on: its training drawings may be in "
             "any split"
         )
     return lines
@@ -145,13 +147,13 @@ def _print_tables(
     from quickdraw_kit.learn.metrics import confused_pairs
 
     rows = [["drawings", *(f"{len(result):,}" for result in results.values())]]
-    for measure, (heading, format) in _MEASURES.items():
+    for measure, (heading, format) in _METRICS.items():
         values = (getattr(result, measure) for result in results.values())
         rows.append([heading, *(format.format(value) for value in values)])
     _print_table("", ["", *results], rows)
     last = next(reversed(results))
     result = results[last]
-    pairs = confused_pairs(result.confusion, result.label_names, most=_LISTED)
+    pairs = confused_pairs(result.confusion, result.label_names, most=_MAX_ROWS)
     if pairs:
         _print_table(
             f"Confused most often in {last}",
@@ -173,7 +175,7 @@ def _print_tables(
                     f"{scores.f1[label]:.3f}",
                     f"{scores.support[label]:,}",
                 ]
-                for label in there[:_LISTED]
+                for label in there[:_MAX_ROWS]
             ],
         )
     for kind, found in groups[last].items():
@@ -182,7 +184,7 @@ def _print_tables(
             [_GROUPS[kind], "drawings", "loss", "top-1", "top-3"],
             [
                 [g.name, f"{g.drawings:,}", f"{g.loss:.3f}", f"{g.top1:.2%}", f"{g.top3:.2%}"]
-                for g in found[:_LISTED]
+                for g in found[:_MAX_ROWS]
             ],
         )
 

@@ -1,11 +1,11 @@
-"""The command that writes a model for others."""
+"""`export`: write a model in formats for other programs."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from quickdraw_kit.cli.options import Json, names, print_json
+from quickdraw_kit.cli.options import Json, ModelPath, parse_names, print_json
 
 __all__ = ["add_to"]
 
@@ -16,32 +16,30 @@ def add_to(app: typer.Typer) -> None:
 
 
 def export(
-    model: Annotated[Path, typer.Argument(help="Folder or file of a model.", show_default=False)],
+    model: ModelPath,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Folder to write; by default export beside the model."),
+        typer.Option("--out", "-o", help="Output folder; by default export, beside the model."),
     ] = None,
     formats: Annotated[
         str | None,
         typer.Option(
             "--formats",
             "-f",
-            help="Of safetensors, onnx and pt2, with commas; by default all, and of a network that "
-            "reads strokes safetensors only.",
+            help="Some of safetensors, onnx and pt2, separated by commas; by default all, or "
+            "safetensors only for a network whose input is strokes.",
         ),
     ] = None,
     overwrite: Annotated[
         bool,
-        typer.Option(
-            "--overwrite", help="Replace another model in the folder, which is refused else."
-        ),
+        typer.Option("--overwrite", help="Replace another model in the folder."),
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Write a model for others: safetensors with config.json, ONNX, torch.export.
+    """Write a model for other programs: safetensors with config.json, ONNX, torch.export.
 
-    Each file holds the labels. ONNX and torch.export take bitmaps as they are (uint8, any number of
-    them) and give logits; ONNX is held to PyTorch by onnxruntime before it is written.
+    Each file has the label names. The inputs of ONNX and torch.export are batches of uint8 bitmaps,
+    the outputs are logits. ONNX is compared with PyTorch, by onnxruntime, before it is written.
 
     Examples:
 
@@ -52,7 +50,12 @@ def export(
     from quickdraw_kit.learn.export import export_model, open_model
 
     folder = out if out is not None else (model if model.is_dir() else model.parent) / "export"
-    paths = export_model(open_model(model), folder, formats=names(formats), overwrite=overwrite)
+    paths = export_model(
+        open_model(model),
+        folder,
+        formats=formats and parse_names(formats, "--formats"),
+        overwrite=overwrite,
+    )
     sizes = {str(path): path.stat().st_size for path in paths}
     if as_json:
         print_json([{"path": path, "bytes": size} for path, size in sizes.items()])

@@ -30,6 +30,7 @@ __all__ = [
     "Json",
     "ModelPath",
     "Sources",
+    "SourcesOrAll",
     "complete_categories",
     "complete_list",
     "executor_of",
@@ -68,7 +69,9 @@ def takes(
         parameters: list[inspect.Parameter] = []
         for each in inspect.signature(command, eval_str=True).parameters.values():
             if each.name == parameter:
-                parameters += [_as_parameter(field, details.get(field.name, {})) for field in fields]
+                parameters += [
+                    _as_parameter(field, details.get(field.name, {})) for field in fields
+                ]
             else:
                 parameters.append(each.replace(kind=inspect.Parameter.KEYWORD_ONLY))
         with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -124,17 +127,21 @@ class _Codec:
 def _codec(type_: Any) -> _Codec | None:
     """Return how a type is spelled; None for those that Typer reads by itself."""
     origin, members = typing.get_origin(type_), typing.get_args(type_)
+    if origin is dict:
+        return _Codec(parse_fractions, _format_fractions)
     if origin is tuple and members[1:] == (...,):
         return _Codec(parse_names, lambda value: ",".join(value) or None)
     if origin is tuple:
         return _Codec(parse_range, _format_range)
-    if origin is dict:
+    if any(typing.get_origin(member) is dict for member in members):
+        # fractions or a word, as of --split
+        words = [word for member in members for word in typing.get_args(member)]
         return _Codec(
-            parse_fractions,
-            lambda value: ",".join(f"{name}={share:g}" for name, share in value.items()),
+            lambda text, flag: text if text in words else parse_fractions(text, flag),
+            lambda value: value if isinstance(value, str) else _format_fractions(value),
         )
     # choices, which the field checks in its own words, and `str | os.PathLike[str]`
-    if origin is typing.Literal or (origin is not None and str in members):
+    if origin is typing.Literal or str in members:
         return _Codec(lambda text, flag: text, str)
     return None
 
@@ -174,6 +181,10 @@ def parse_fractions(text: str, flag: str) -> dict[str, float]:
         ) from None
 
 
+def _format_fractions(fractions: Mapping[str, float]) -> str:
+    return ",".join(f"{name}={fraction:g}" for name, fraction in fractions.items())
+
+
 def complete_list(names: Collection[str], incomplete: str) -> list[str]:
     """Complete the last name of a list with commas."""
     *before, last = incomplete.split(",")
@@ -186,14 +197,13 @@ def complete_categories(incomplete: str) -> list[str]:
     return complete_list(CATEGORIES, incomplete)
 
 
-Sources = Annotated[
-    list[str],
-    typer.Argument(
-        help="Files, folders, globs, URLs of these, or categories that are downloaded.",
-        autocompletion=complete_categories,
-        show_default=False,
-    ),
-]
+_SOURCES = typer.Argument(
+    help="Files, folders, globs, URLs of these, or categories that are downloaded.",
+    autocompletion=complete_categories,
+    show_default=False,
+)
+Sources = Annotated[list[str], _SOURCES]
+SourcesOrAll = Annotated[list[str] | None, _SOURCES]
 ModelPath = Annotated[
     Path, typer.Argument(help="Folder of a model, or its file.", show_default=False)
 ]

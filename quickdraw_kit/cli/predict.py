@@ -1,4 +1,4 @@
-"""The command that asks a model what drawings are."""
+"""`predict`: label drawings and pictures with a model."""
 
 import sys
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quickdraw_kit.cli.options import Json, print_json
+from quickdraw_kit.cli.options import Json, ModelPath, print_json
 
 if TYPE_CHECKING:
     from quickdraw_kit.learn.infer.predict import Prediction
@@ -21,7 +21,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(help="Folder or file of a model.", show_default=False)],
+    model: ModelPath,
     inputs: Annotated[
         list[str],
         typer.Argument(
@@ -29,13 +29,13 @@ def predict(
             show_default=False,
         ),
     ],
-    top: Annotated[int, typer.Option("--top", "-k", min=1, help="Labels to name.")] = 3,
+    top: Annotated[int, typer.Option("--top", "-k", min=1, help="Labels per input.")] = 3,
     figure: Annotated[
-        Path | None, typer.Option(help="Show what was given and what the model sees, .png or .svg.")
+        Path | None, typer.Option(help="Write a figure of each input and its bitmap, .png or .svg.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Ask a model what drawings are, from strokes, pictures or photos of paper.
+    """Predict the labels of strokes, pictures or photos of drawings on paper.
 
     Examples:
 
@@ -43,7 +43,7 @@ def predict(
 
       quickdraw-kit predict model cats.ndjson drawing.svg --top 5 --json
 
-      quickdraw-kit predict model - --figure seen.png < drawing.png
+      quickdraw-kit predict model - --figure inputs.png < drawing.png
     """
     from quickdraw_kit.learn.export import open_model
     from quickdraw_kit.learn.infer.inputs import check_input
@@ -54,29 +54,29 @@ def predict(
     if figure is not None:
         figure_format(figure)
     loaded = open_model(model)
-    answers: list[Prediction] = []
+    predictions: list[Prediction] = []
     failures: list[dict[str, str]] = []
     for source in inputs:
-        _ask(loaded, source, top, answers, failures)
+        _predict(loaded, source, top, predictions, failures)
     if as_json:
-        print_json([*map(_plain, answers), *failures])
-    elif answers:
-        _print_table(answers)
-    if figure is not None and answers:
+        print_json([*map(_document, predictions), *failures])
+    elif predictions:
+        _print_table(predictions)
+    if figure is not None and predictions:
         from quickdraw_kit.show.predictions import prediction_figure
 
-        prediction_figure(answers, figure)
+        prediction_figure(predictions, figure)
     for failure in failures:
         sys.stderr.write(f"quickdraw-kit: {failure['error']}\n")
     if failures:
         raise typer.Exit(1)
 
 
-def _ask(
+def _predict(
     model: "Model",
     source: str,
     top: int,
-    answers: "list[Prediction]",
+    predictions: "list[Prediction]",
     failures: list[dict[str, str]],
 ) -> None:
     from quickdraw_kit.errors import QuickdrawError, UsageError
@@ -86,27 +86,27 @@ def _ask(
         failures.append({"source": source, "error": str(error)})
 
     try:
-        for answer in iter_predict(model, source, top, on_error=fail):
-            answers.append(answer)
+        for prediction in iter_predict(model, source, top, on_error=fail):
+            predictions.append(prediction)
     except UsageError:
         raise
-    except (QuickdrawError, OSError) as error:  # the other inputs may still be good
+    except (QuickdrawError, OSError) as error:  # the other inputs may be valid
         fail(error)
 
 
-def _plain(answer: "Prediction") -> dict[str, Any]:
-    pairs = zip(answer.labels, answer.probabilities, strict=True)
+def _document(prediction: "Prediction") -> dict[str, Any]:
+    pairs = zip(prediction.labels, prediction.probabilities, strict=True)
     return {
-        "source": answer.source,
+        "source": prediction.source,
         "predictions": [
-            {"label": label, "probability": round(chance, 6)} for label, chance in pairs
+            {"label": label, "probability": round(probability, 6)} for label, probability in pairs
         ],
     }
 
 
-def _print_table(answers: "list[Prediction]") -> None:
-    width = max(len(answer.source) for answer in answers)
-    for answer in answers:
-        pairs = zip(answer.labels, answer.probabilities, strict=True)
-        named = "".join(f"  {chance:>6.1%} {label:<14}" for label, chance in pairs)
-        typer.echo(f"{answer.source:<{width}}{named}".rstrip())
+def _print_table(predictions: "list[Prediction]") -> None:
+    width = max(len(prediction.source) for prediction in predictions)
+    for prediction in predictions:
+        pairs = zip(prediction.labels, prediction.probabilities, strict=True)
+        cells = "".join(f"  {probability:>6.1%} {label:<14}" for label, probability in pairs)
+        typer.echo(f"{prediction.source:<{width}}{cells}".rstrip())

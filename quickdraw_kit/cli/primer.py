@@ -1,11 +1,12 @@
-"""Commands of the primer: convolutional networks shown on this data."""
+"""`primer`: figures and arithmetic that explain convolutional networks."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from quickdraw_kit.cli.options import Json, print_json
+from quickdraw_kit.cli.options import Json, ModelPath, print_json
 from quickdraw_kit.errors import UsageError
 
 __all__ = ["add_to"]
@@ -17,14 +18,13 @@ primer = typer.Typer(
     no_args_is_help=True,
 )
 Out = Annotated[Path, typer.Option("--out", "-o", help="Figure to write, .png or .svg.")]
-Seen = Annotated[
+Image = Annotated[
     str,
     typer.Argument(
-        help="An image, a bitmap file (.npy, IDX) with --row, or a category.", show_default=False
+        help="A picture, a bitmap file (.npy, IDX) with --row, or a category.", show_default=False
     ),
 ]
-Row = Annotated[int, typer.Option(min=0, help="Which bitmap of a file of many.")]
-ModelPath = Annotated[Path, typer.Argument(help="Folder or file of a model.", show_default=False)]
+Row = Annotated[int, typer.Option(min=0, help="Which bitmap of the file, counted from 0.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -48,7 +48,7 @@ def example(out: Out = Path("example.png")) -> None:
 
 @primer.command()
 def shapes(out: Out = Path("shapes.png")) -> None:
-    """Draw a vector, a matrix, a tensor and the planes of a colour image.
+    """Draw a vector, a matrix, a tensor and the channels of a color image.
 
     Examples:
 
@@ -61,8 +61,8 @@ def shapes(out: Out = Path("shapes.png")) -> None:
 
 
 @primer.command()
-def kernels(seen: Seen, out: Out = Path("kernels.png"), row: Row = 0) -> None:
-    """Draw what six kernels make of an image, grey or in colour, or of a drawing.
+def kernels(image: Image, out: Out = Path("kernels.png"), row: Row = 0) -> None:
+    """Draw the outputs of six kernels for an image, gray or in color, or for a drawing.
 
     Examples:
 
@@ -73,7 +73,7 @@ def kernels(seen: Seen, out: Out = Path("kernels.png"), row: Row = 0) -> None:
     from quickdraw_kit.primer.kernels import KERNELS
     from quickdraw_kit.show.primer import draw_kernels
 
-    draw_kernels(_image(seen, row, side=112), out)
+    draw_kernels(_read_image(image, row, side=112), out)
     for kernel in KERNELS.values():
         typer.echo(f"{kernel.name:<17} {kernel.effect}")
     typer.echo(f"wrote {out}")
@@ -84,7 +84,7 @@ def layers(
     network: Annotated[str, typer.Argument(help="mnist-cnn or quickdraw-cnn.")] = "mnist-cnn",
     as_json: Json = False,
 ) -> None:
-    """Print the card of each layer: what it does, its shape and its parameters, by arithmetic.
+    """Print what each layer does, with the arithmetic of its shape and its parameters.
 
     Examples:
 
@@ -94,27 +94,25 @@ def layers(
 
     summaries = summarize(network)
     if as_json:
-        import dataclasses
-
-        print_json([dataclasses.asdict(summary) for summary in summaries])
+        print_json([asdict(summary) for summary in summaries])
         return
     for number, summary in enumerate(summaries):
         shape = " x ".join(map(str, summary.shape))
         typer.echo(f"{number}. {summary.layer.type} -> {shape}  ({summary.shape_arithmetic})")
         typer.echo(f"   {summary.description}")
         typer.echo(f"   {summary.parameter_arithmetic}")
-    typer.echo(f"in all {sum(summary.parameters for summary in summaries):,} parameters")
+    typer.echo(f"{sum(summary.parameters for summary in summaries):,} parameters in total")
 
 
 @primer.command()
 def forward(
     model: ModelPath,
-    seen: Seen,
+    image: Image,
     out: Out = Path("forward.png"),
     row: Row = 0,
     as_json: Json = False,
 ) -> None:
-    """Run a trained network on one image by the primer's own operations, and draw every layer.
+    """Run a trained network on one image, in plain NumPy, and draw the output of every layer.
 
     Examples:
 
@@ -127,7 +125,7 @@ def forward(
     from quickdraw_kit.show.primer import draw_forward
 
     weights = read_weights(model)
-    steps = run(weights, _image(seen, row, side=weights.side, exact=True))
+    steps = run(weights, _read_image(image, row, side=weights.side, exact=True))
     draw_forward(steps, weights.label_names, out)
     probabilities = [float(p) for p in steps[-1].output]
     order = sorted(range(len(probabilities)), key=lambda label: -probabilities[label])[:5]
@@ -141,8 +139,8 @@ def forward(
 
 
 @primer.command()
-def features(model: ModelPath, seen: Seen, out: Out = Path("features.png"), row: Row = 0) -> None:
-    """Draw the kernels that the first layer learned, and where each answers on an image.
+def features(model: ModelPath, image: Image, out: Out = Path("features.png"), row: Row = 0) -> None:
+    """Draw the kernels of the first layer, and the output of each for an image.
 
     Examples:
 
@@ -153,16 +151,16 @@ def features(model: ModelPath, seen: Seen, out: Out = Path("features.png"), row:
     from quickdraw_kit.show.primer import draw_features
 
     weights = read_weights(model)
-    steps = run(weights, _image(seen, row, side=weights.side, exact=True))
+    steps = run(weights, _read_image(image, row, side=weights.side, exact=True))
     draw_features(weights, steps, out)
     typer.echo(f"wrote {out}")
 
 
-def _image(seen: str, row: int, *, side: int, exact: bool = False) -> Any:
-    """Return the image that an argument names; `exact` makes it a bitmap of that side."""
+def _read_image(name: str, row: int, *, side: int, exact: bool = False) -> Any:
+    """Return an image by file or category; `exact` makes it a bitmap of that side."""
     import numpy as np
 
-    path = Path(seen)
+    path = Path(name)
     if path.exists() and (path.suffix == ".npy" or "idx3" in path.name):
         from quickdraw_kit.formats.bitmaps import read_bitmaps
         from quickdraw_kit.formats.idx import read_idx
@@ -172,23 +170,24 @@ def _image(seen: str, row: int, *, side: int, exact: bool = False) -> Any:
             raise UsageError(f"--row {row}: {path} has {len(images)} bitmaps")
         return np.array(images[row]).reshape(28, 28)
     if path.exists():
-        from PIL import Image
+        from PIL import Image as Pillow
 
-        opened = Image.open(path)
-        grey = exact or opened.mode in ("1", "L", "LA", "I")
-        picture = opened.convert("L" if grey else "RGB")
+        opened = Pillow.open(path)
+        is_gray = exact or opened.mode in ("1", "L", "LA", "I")
+        picture = opened.convert("L" if is_gray else "RGB")
         if exact and picture.size != (side, side):
-            picture = picture.resize((side, side), Image.Resampling.BOX)
-        image = np.asarray(picture)
-        return 255 - image if exact and image.mean() > 127 else image
+            picture = picture.resize((side, side), Pillow.Resampling.BOX)
+        pixels = np.asarray(picture)
+        # bitmaps are white on black, pictures mostly black on white
+        return 255 - pixels if exact and pixels.mean() > 127 else pixels
     from quickdraw_kit.raster.render import rasterize
     from quickdraw_kit.raster.style import RasterStyle
     from quickdraw_kit.synthetic.generator import SYNTHETIC_CATEGORIES, generate_drawings
 
-    if seen not in SYNTHETIC_CATEGORIES:
+    if name not in SYNTHETIC_CATEGORIES:
         raise UsageError(
-            f"{seen!r} is neither a file nor a category that can be generated: "
+            f"{name!r} is neither a file nor a category that can be generated: expected "
             f"{', '.join(SYNTHETIC_CATEGORIES)}"
         )
-    drawing = generate_drawings([seen], 1, start=row, raw=False)
+    drawing = generate_drawings([name], 1, start=row, raw=False)
     return rasterize(drawing, RasterStyle(side=side))[0]

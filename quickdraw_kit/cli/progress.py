@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from quickdraw_kit.errors import format_count
-
 if TYPE_CHECKING:
     import rich.progress
     from rich.console import Console
@@ -36,13 +34,13 @@ class Progress:
         note: str = "",
         *,
         count: float | None = None,
-        unit: str = "drawing",
+        noun: str = "drawing",
         part_of_total: bool = False,
     ) -> None:
         """Show how much of a task is done.
 
-        `count` is what the rate is measured in, in `unit`; "byte" for a transfer. A task that is
-        part of another one, as a file of a download, is `part_of_total` and has no lines.
+        `count` is what the rate is measured in, in `noun`; "byte" for a transfer. A task that is
+        part of another one, as a file of a download, is `part_of_total`: its only lines are notes.
         """
 
     def end(self, task: str) -> None:
@@ -92,14 +90,14 @@ class _Timer:
         self._done, self._count = done, count or 0
 
     def describe(
-        self, now: float, done: float, total: float, note: str, count: float | None, unit: str
+        self, now: float, done: float, total: float, note: str, count: float | None, noun: str
     ) -> str:
         """Return the note, the rate and the remaining time, as far as they are known."""
         seconds, parts = now - self.start, [note]
         if count is not None and seconds > _MIN_SECONDS:
             rate = (count - self._count) / seconds
-            is_bytes = unit == "byte"
-            parts.append(f"{format_bytes(rate) if is_bytes else f'{rate:,.0f} {unit}s'}/s")
+            is_bytes = noun == "byte"
+            parts.append(f"{format_bytes(rate) if is_bytes else f'{rate:,.0f} {noun}s'}/s")
         if done - self._done > _MIN_PROGRESS * total:
             parts.append(f"ETA {seconds / (done - self._done) * (total - done):.0f} s")
         return ", ".join(part for part in parts if part)
@@ -120,10 +118,12 @@ class _Lines(Progress):
         note: str = "",
         *,
         count: float | None = None,
-        unit: str = "drawing",
+        noun: str = "drawing",
         part_of_total: bool = False,
     ) -> None:
         if part_of_total:
+            if note:
+                self.print(f"{task}: {note}")
             return
         now = self._clock()
         timer = self._timers.setdefault(task, _Timer(now, done, count))
@@ -132,7 +132,7 @@ class _Lines(Progress):
         if not is_due and (done < total or now - timer.start < self._every):
             return
         timer.last_shown = now
-        figures = timer.describe(now, done, total, note, count, unit)
+        figures = timer.describe(now, done, total, note, count, noun)
         self.print(f"{task}: {done / max(total, 1):.0%}, {figures}".removesuffix(", "))
 
     def end(self, task: str) -> None:
@@ -168,7 +168,7 @@ class _Bars(Progress):
         note: str = "",
         *,
         count: float | None = None,
-        unit: str = "drawing",
+        noun: str = "drawing",
         part_of_total: bool = False,
     ) -> None:
         now = self._clock()
@@ -184,7 +184,7 @@ class _Bars(Progress):
         if not is_due and done < total:
             return
         timer.last_shown = now
-        figures = timer.describe(now, done, total, note, count, unit)
+        figures = timer.describe(now, done, total, note, count, noun)
         self.bars.update(bar, completed=done, total=total, figures=figures, refresh=True)  # type: ignore[arg-type]
 
     def end(self, task: str) -> None:

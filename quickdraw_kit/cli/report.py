@@ -1,4 +1,4 @@
-"""The command that draws: a page about a run, or a network."""
+"""`report`: write a page about a model, or draw a network."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,15 +16,15 @@ def add_to(app: typer.Typer) -> None:
 
 
 def report(
-    run: Annotated[
+    path: Annotated[
         Path | None,
-        typer.Argument(metavar="MODEL_DIR", help="Folder or file of a model."),
+        typer.Argument(metavar="MODEL", help="Folder of a model, or its file."),
     ] = None,
     data: Annotated[
         str | None,
         typer.Argument(
-            help="Folder or address of shards; folder of MNIST's IDX files, of <category>.npy or "
-            "of <category>.ndjson; or mnist-5k.",
+            help="Folder or URL of shards; folder of MNIST's IDX files, of <category>.npy or of "
+            "<category>.ndjson; or mnist-5k.",
         ),
     ] = None,
     out: Annotated[
@@ -32,24 +32,24 @@ def report(
         typer.Option(
             "--out",
             "-o",
-            help="The page, report.html by default; with --model a .svg, .png or .dot file, "
-            "model.svg by default.",
+            help="Page, by default report.html; with --model a .svg, .png or .dot file, by "
+            "default model.svg.",
         ),
     ] = None,
     title: Annotated[str | None, typer.Option(help="Heading of the page.")] = None,
     model: Annotated[
         str | None,
-        typer.Option(help="Draw this network as a graph: a name of train --list-models, or a file"),
+        typer.Option(help="Draw this network instead: a name from train --list-models, or a file."),
     ] = None,
     classes: Annotated[
-        int | None, typer.Option(min=2, help="Labels of the network that is drawn by its name.")
+        int | None, typer.Option(min=2, help="Number of labels, for --model with a name.")
     ] = None,
 ) -> None:
     """Write a page about a model and its data, or draw a network.
 
-    The page is one file that opens from disk and asks for nothing. It shows the drawings, how the
-    model learnt, its answers and its mistakes, what it confuses, and whether it knows how sure to
-    be. Its pictures are also in the folder figures beside it.
+    The page is one file that needs no server and no network. It has a sample of the drawings, the
+    training curves, sample predictions, the confusion matrix, per-class metrics and calibration.
+    Its figures are also in the folder figures beside it.
 
     Examples:
 
@@ -60,21 +60,21 @@ def report(
       quickdraw-kit report --model model/model.safetensors --out network.png
     """
     if model is not None:
-        if run is not None or data is not None or title is not None:
-            raise UsageError("--model draws a network: it goes with --out and --classes only")
+        if path is not None or data is not None or title is not None:
+            raise UsageError("--model draws a network: use only --out and --classes with it")
         _draw(model, classes, out or Path("model.svg"))
         return
-    if run is None or data is None:
+    if path is None or data is None:
         raise UsageError(
-            "give the folder of a model and the data: quickdraw-kit report model shards; "
+            "name a model and its data: quickdraw-kit report model shards; "
             "or a network to draw: --model NAME"
         )
     if classes is not None:
-        raise UsageError("--classes goes with --model: a trained model has its labels")
+        raise UsageError("--classes needs --model: a trained model has its own labels")
     from quickdraw_kit.show.report import write_report
 
     page = out or Path("report.html")
-    write_report(page, title or f"{run.resolve().name} on {Path(data).name}", data, run)
+    write_report(page, title or f"{path.resolve().name} on {Path(data).name}", data, path)
     typer.echo(f"wrote {page}")
 
 

@@ -1,4 +1,4 @@
-"""The command that serves the local web page."""
+"""`serve`: serve the local web page."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,30 +16,36 @@ def add_to(app: typer.Typer) -> None:
 
 
 def serve(
-    places: Annotated[
-        list[Path] | None,
-        typer.Argument(help="Shards, or folders of .ndjson files, to browse.", show_default=False),
+    locations: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Folders or URLs of shards, or folders of .ndjson files, to browse.",
+            show_default=False,
+        ),
     ] = None,
     model: Annotated[
-        Path | None, typer.Option("--model", "-m", help="Folder or file of the model that guesses.")
+        Path | None,
+        typer.Option("--model", "-m", help="Folder of the model that guesses, or its file."),
     ] = None,
     runs: Annotated[
-        list[Path] | None, typer.Option(help="Folder in which training runs are found.")
+        list[Path] | None, typer.Option(help="Folder with training runs, at any depth.")
     ] = None,
     keep: Annotated[
-        Path | None, typer.Option(help="Folder for drawings that players keep, as raw ndjson.")
+        Path | None, typer.Option(help="Folder for the drawings that users keep, as raw ndjson.")
     ] = None,
-    host: Annotated[str, typer.Option(help="Address to bind to.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
+    host: Annotated[str, typer.Option(help="IP address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 is any free one.")
+    ] = 8000,
     allow_host: Annotated[
-        list[str] | None, typer.Option(help="A name under which the server is called.")
+        list[str] | None, typer.Option(help="Host name that browsers may use for the server.")
     ] = None,
 ) -> None:
-    """Serve a local page: draw and be guessed, browse drawings, compare training runs.
+    """Serve a local page: draw and let the model guess, browse drawings, compare training runs.
 
-    It answers this machine only. To show it to others, put a proxy with TLS and a password in
-    front of it and name the proxy's host with --allow-host; --host 0.0.0.0 alone would let in
-    everyone on the network, with nothing between them and --keep.
+    The server is open to this machine only. To share it, put a proxy with TLS and a password in
+    front of it, and pass the proxy's host name as --allow-host. With --host 0.0.0.0 alone, everyone
+    on the network could use it, and write into the folder of --keep.
 
     Examples:
 
@@ -59,13 +65,13 @@ def serve(
 
     for folder in runs or ():
         if not folder.is_dir():
-            raise UsageError(f"--runs {folder}: there is no such folder")
+            raise UsageError(f"--runs {folder}: no such folder")
     file = model / "model.safetensors" if model is not None and model.is_dir() else model
     rooms = Rooms(
         model=load_model(file) if file is not None else None,
-        collections=[open_collection(place) for place in places or ()],
+        collections=[open_collection(location) for location in locations or ()],
         runs=tuple(runs or ()),
         keep=keep,
         hosts=("127.0.0.1", "localhost", "[::1]", *(allow_host or ())),
     )
-    run(rooms, host=host, port=port, started=lambda url: typer.echo(f"{url} (stop with ctrl-c)"))
+    run(rooms, host=host, port=port, started=lambda url: typer.echo(f"{url} (stop with Ctrl-C)"))

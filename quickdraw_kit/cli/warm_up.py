@@ -1,4 +1,4 @@
-"""The command that compiles the kernels before they are needed."""
+"""`warm-up`: compile the kernels before they are needed."""
 
 import tempfile
 import time
@@ -18,10 +18,10 @@ def add_to(app: typer.Typer) -> None:
 def warm_up(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
 ) -> None:
-    """Compile what reads, simplifies and renders drawings, and keep it for later processes.
+    """Compile the kernels that read, simplify and render drawings, and cache them.
 
-    Without this, the first call after installation compiles what it needs, for up to half a minute.
-    Run it once where an image is built or before many processes start at once; again does no harm.
+    Without it, the first commands after installation compile what they need, which takes up to half
+    a minute. Run it when you build a container image, or before you start many processes at once.
 
     Examples:
 
@@ -45,4 +45,4 @@ def warm_up(
         write_binary(batch, path / "cloud.bin")
         read_binary(path / "cloud.bin")
     if not quiet:
-        typer.echo(f"compiled and kept, in {time.perf_counter() - start:.1f} s")
+        typer.echo(f"compiled and cached the kernels in {time.perf_counter() - start:.1f} s")

@@ -1,6 +1,7 @@
 """Drawings to browse: a set of shards or a folder of ndjson, filtered, seen and compared."""
 
 import functools
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from quickdraw_kit.shards.hashes import SPLITS
 from quickdraw_kit.shards.manifest import MANIFEST_NAME
 from quickdraw_kit.shards.quality import QUALITY_FLAGS
 from quickdraw_kit.shards.read.dataset import open_shards
+from quickdraw_kit.storage.urls import parse_location
 from quickdraw_kit.strokes.batch import DrawingBatch
 
 __all__ = ["Choice", "Collection", "open_collection"]
@@ -130,8 +132,11 @@ class Collection:
         return [(int(other), float(np.sqrt(distances[other]))) for other in nearest]
 
 
-def open_collection(path: Path) -> Collection:
-    """Open a folder of shards, or files of drawings."""
+def open_collection(location: str | os.PathLike[str]) -> Collection:
+    """Open a folder or a URL of shards, or files of drawings."""
+    path = parse_location(location)
+    if isinstance(path, str):
+        return Collection(path.rstrip("/").rpartition("/")[2], _Shards(path))
     if not path.exists():
         raise UsageError(f"{path} does not exist: expected shards, or a folder of .ndjson files")
     if (path / MANIFEST_NAME).exists():
@@ -140,7 +145,7 @@ def open_collection(path: Path) -> Collection:
 
 
 class _Shards:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | str) -> None:
         self._data = open_shards(path)
         frame = self._data.to_pandas()
         self._frame = frame

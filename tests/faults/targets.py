@@ -397,7 +397,7 @@ def _safetensors(folder: Path, each: int) -> Target:
 
 
 def _toml(folder: Path, each: int) -> Target:
-    from quickdraw_kit.recipe import load_recipe
+    from quickdraw_kit.recipe.load import load_recipe
 
     seeds = [path.read_bytes() for path in sorted(Path("pipelines").glob("*.toml"))]
     words = _words("""

@@ -1,15 +1,25 @@
 """Commands on finished data sets: `histogram`, `verify`."""
 
+import csv
+import io
+from dataclasses import astuple, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quickdraw_kit.cli.options import Folder, Json, print_json
-from quickdraw_kit.cli.progress import progress_bar
+from quickdraw_kit.cli.options import Json, print_json
+from quickdraw_kit.cli.progress import format_bytes, show_progress
 from quickdraw_kit.errors import UsageError, format_count
 
+if TYPE_CHECKING:
+    from quickdraw_kit.shards.histogram import HistogramRow
+
 __all__ = ["add_to"]
+
+_Location = Annotated[
+    str, typer.Argument(help="Folder or URL of a data set.", metavar="SHARDS", show_default=False)
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -19,28 +29,28 @@ def add_to(app: typer.Typer) -> None:
 
 
 def histogram(
-    folder: Folder,
+    location: _Location,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Write a figure (.png, .svg) or table (.csv)."),
+        typer.Option("--out", "-o", help="Write a figure (.png, .svg) or a table (.csv)."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show how many drawings of each category a data set has.
+    """Show the number of drawings of each category in a data set.
 
     Examples:
 
       quickdraw-kit histogram shards
 
-      quickdraw-kit histogram shards --out histogram.svg
+      quickdraw-kit histogram s3://bucket/shards --out histogram.svg
     """
     from quickdraw_kit.shards.histogram import read_histogram
     from quickdraw_kit.shards.manifest import load_manifest
 
-    manifest = load_manifest(folder)
-    rows = read_histogram(folder)
+    manifest = load_manifest(location)
+    rows = read_histogram(location)
     if out is not None:
-        _write_histogram(folder, out, manifest.categories, rows)
+        _write_histogram(out, manifest.categories, rows)
         typer.echo(f"wrote {out}")
         return
     totals = dict.fromkeys(manifest.categories, 0)
@@ -54,12 +64,12 @@ def histogram(
     typer.echo(bars(totals))
 
 
-def _write_histogram(folder: Path, out: Path, categories: tuple[str, ...], rows: list[Any]) -> None:
+def _write_histogram(out: Path, categories: tuple[str, ...], rows: "list[HistogramRow]") -> None:
     from quickdraw_kit.storage.files import atomic_write
 
     if out.suffix == ".csv":
         with atomic_write(out) as file:
-            file.write((folder / "histogram.csv").read_bytes())
+            file.write(_csv(rows))
     elif out.suffix in (".png", ".svg"):
         from quickdraw_kit.shards.hashes import SPLITS
         from quickdraw_kit.show.figures import category_histogram
@@ -69,16 +79,19 @@ def _write_histogram(folder: Path, out: Path, categories: tuple[str, ...], rows:
             counts[row.split][row.category] += row.drawings
         category_histogram(counts, out)
     else:
-        raise UsageError(f"--out {out}: expected a name that ends in .png, .svg or .csv")
+        raise UsageError(f"--out {out}: expected a name that ends with .png, .svg or .csv")
 
 
-def verify(
-    place: Annotated[
-        str, typer.Argument(help="Folder or address of a data set.", show_default=False)
-    ],
-    as_json: Json = False,
-) -> None:
-    """Re-check every checksum and count of a data set; exit with 1 when something is wrong.
+def _csv(rows: "list[HistogramRow]") -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([field.name for field in fields(rows[0])] if rows else [])
+    writer.writerows(astuple(row) for row in rows)
+    return text.getvalue().encode()
+
+
+def verify(location: _Location, as_json: Json = False) -> None:
+    """Check every checksum and count of a data set again; exit with 1 if something is wrong.
 
     Examples:
 
@@ -86,15 +99,15 @@ def verify(
 
       quickdraw-kit verify s3://bucket/shards
     """
-    from quickdraw_kit.shards import verify as module
+    from quickdraw_kit.shards.verify import verify as verify_shards
 
-    with progress_bar(quiet=as_json) as advance:
-        result = module.verify(
-            place,
-            progress=lambda done, total: advance(
-                "verify", done, total, f"{done / 1e6:,.0f} of {total / 1e6:,.0f} MB"
-            ),
-        )
+    with show_progress(quiet=as_json) as progress:
+
+        def update(done: int, total: int) -> None:
+            note = f"{format_bytes(done)} of {format_bytes(total)}"
+            progress.update("verify", done, total, note, count=done, noun="byte")
+
+        result = verify_shards(location, progress=update)
     if as_json:
         print_json(
             {
@@ -107,7 +120,7 @@ def verify(
         )
     elif result.ok:
         typer.echo(
-            f"{place}: all is well: {format_count(result.files, 'file')}, "
+            f"{location}: all is well: {format_count(result.files, 'file')}, "
             f"{format_count(result.bytes, 'byte')}, {format_count(result.drawings, 'drawing')}"
         )
     else:

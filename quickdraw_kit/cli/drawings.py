@@ -1,0 +1,285 @@
+"""Commands on drawings: `categories`, `sample`, `inspect`, `convert`."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from quickdraw_kit.cli.options import Json, Sources, complete_categories, print_json, takes
+from quickdraw_kit.cli.progress import Progress, show_progress
+from quickdraw_kit.errors import format_count
+from quickdraw_kit.options import encode
+from quickdraw_kit.raster.style import RasterStyle
+from quickdraw_kit.recipe.steps import SampleStep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from quickdraw_kit.formats.ndjson.scanner import Reject
+    from quickdraw_kit.shards.inspect import Inspection
+
+__all__ = ["add_to"]
+
+_MOST_COMMON = 10  # categories and countries that `inspect` prints
+_DRAWINGS_PER_SHEET_ROW = 10
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    for command in (categories, sample, inspect, convert):
+        app.command(rich_help_panel="Drawings")(command)
+
+
+def categories(
+    search: Annotated[
+        str | None,
+        typer.Argument(help="Part of a name; near matches if no name contains it."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List the 345 categories in label order, or search them.
+
+    Examples:
+
+      quickdraw-kit categories
+
+      quickdraw-kit categories ball
+    """
+    from quickdraw_kit.categories import CATEGORIES, search_categories
+
+    names = CATEGORIES if search is None else search_categories(search)
+    labels = {name: CATEGORIES.index(name) for name in names}
+    if as_json:
+        print_json([{"label": label, "name": name} for name, label in labels.items()])
+    else:
+        for name, label in labels.items():
+            typer.echo(f"{label:>3}  {name}")
+    if not names:
+        typer.echo(f"no category is similar to {search!r}", err=True)
+        raise typer.Exit(1)
+
+
+@takes("step", SampleStep, categories={"autocompletion": complete_categories})
+def sample(
+    out: Annotated[Path, typer.Argument(help="Folder to write to, one file per category.")],
+    *,
+    step: SampleStep,
+) -> None:
+    """Generate drawings that look hand-made, in the official ndjson format. They are not real data.
+
+    Examples:
+
+      quickdraw-kit sample drawings/
+
+      quickdraw-kit sample load-test/ --drawings 1000000 --raw
+    """
+    from quickdraw_kit.synthetic.generator import write_sample
+
+    with show_progress() as progress:
+
+        def update(done: int, total: int) -> None:
+            progress.update("sample", done, total, format_count(done, "drawing"), count=done)
+
+        paths = write_sample(out, **encode(step), progress=update)
+    drawings = format_count(step.drawings, "drawing")
+    typer.echo(f"{out}: {drawings} in {format_count(len(paths), 'file')}")
+
+
+def inspect(
+    sources: Sources,
+    preview: Annotated[
+        int, typer.Option(help="Show this many drawings of each category in the terminal.")
+    ] = 0,
+    sheet: Annotated[
+        Path | None, typer.Option(help="Write a contact sheet, ten drawings of each category.")
+    ] = None,
+    quality: Annotated[
+        bool,
+        typer.Option("--quality", help="Count flawed drawings; the contact sheet shows them."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Summarize files: drawings, strokes, points, countries, bad lines.
+
+    Examples:
+
+      quickdraw-kit inspect cat.ndjson
+
+      quickdraw-kit inspect simplified/ --sheet sheet.png
+
+      quickdraw-kit inspect cat.ndjson --quality --sheet flawed.png
+    """
+    from quickdraw_kit.acquire.cache_entry import get_data_home
+    from quickdraw_kit.shards.inspect import inspect as inspect_sources
+
+    if quality:
+        _inspect_quality(sources, sheet, as_json)
+        return
+    with show_progress(quiet=as_json) as progress:
+        inspection = inspect_sources(
+            sources,
+            examples=_DRAWINGS_PER_SHEET_ROW if sheet is not None else preview,
+            data_home=get_data_home(),
+            progress=_reading(progress),
+        )
+    if sheet is not None:
+        from quickdraw_kit.show.sheet import contact_sheet
+
+        labels = {word: label for label, word in enumerate(inspection.categories)}
+        rows = [labels[word] for word in inspection.example_words]
+        contact_sheet(inspection.examples, rows, tuple(inspection.categories), sheet)
+
+    if as_json:
+        document = asdict(inspection)
+        for name in ("examples", "example_words"):
+            del document[name]
+        print_json(document)
+        return
+    _show_inspection(inspection)
+    if preview:
+        from quickdraw_kit.show.terminal import gallery
+
+        shown = slice(preview * 12)
+        typer.echo(gallery(inspection.examples[shown], inspection.example_words[shown]))
+    if sheet is not None:
+        typer.echo(f"wrote {sheet}")
+
+
+def _inspect_quality(sources: list[str], sheet: Path | None, as_json: bool) -> None:
+    from quickdraw_kit.acquire.cache_entry import get_data_home
+    from quickdraw_kit.shards.inspect import inspect_quality
+
+    with show_progress(quiet=as_json) as progress:
+        counts, images, flags = inspect_quality(
+            sources, data_home=get_data_home(), progress=_reading(progress)
+        )
+    if sheet is not None and flags:
+        from quickdraw_kit.show.sheet import contact_sheet
+
+        names = tuple(counts)
+        contact_sheet(images, [names.index(flag) for flag in flags], names, sheet)
+    if as_json:
+        print_json({"flags": counts})
+        return
+    for name, number in counts.items():
+        typer.echo(f"{name:<15} {number:>9,}")
+    if sheet is not None:
+        typer.echo(f"wrote {sheet}" if flags else "no drawing has a flag: no sheet was written")
+
+
+def _reading(progress: Progress) -> "Callable[[int, int, int], None]":
+    """Return a callback that shows how much of the sources is read."""
+
+    def update(done: int, total: int, drawings: int) -> None:
+        progress.update("read", done, total, format_count(drawings, "drawing"), count=drawings)
+
+    return update
+
+
+def _show_inspection(inspection: "Inspection") -> None:
+    formats = " and ".join(inspection.formats)
+    recognized = ""
+    if inspection.recognized_known:
+        recognized = f", {inspection.recognized / inspection.recognized_known:.1%} recognized"
+    if 0 < inspection.recognized_known < inspection.drawings:
+        recognized += f" of the {inspection.recognized_known:,} for which it is known"
+    typer.echo(
+        f"{format_count(len(inspection.sources), 'file')} of {formats}, "
+        f"{format_count(inspection.bytes, 'byte')}: "
+        f"{format_count(inspection.drawings, 'drawing')} of "
+        f"{format_count(len(inspection.categories), 'category', 'categories')}{recognized}"
+    )
+    for name, spread in (("strokes", inspection.strokes), ("points", inspection.points)):
+        if spread.quantiles:
+            smallest, _, low, median, high, _, largest = spread.quantiles.values()
+            typer.echo(
+                f"{f'{name} per drawing':<20} mean {spread.mean:.1f}, median {median}, "
+                f"middle half {low} to {high}, all {smallest} to {largest}"
+            )
+    _show_most_common("categories", inspection.categories)
+    _show_most_common("countries", inspection.countries)
+    if inspection.rejects:
+        _show_most_common("bad lines", inspection.rejects)
+
+
+def _show_most_common(title: str, counts: dict[str, int]) -> None:
+    ordered = sorted(counts.items(), key=lambda pair: -pair[1])
+    shown = ", ".join(f"{name or 'unknown'} {number:,}" for name, number in ordered[:_MOST_COMMON])
+    more = f" and {len(ordered) - _MOST_COMMON} more" if len(ordered) > _MOST_COMMON else ""
+    if shown:
+        typer.echo(f"{title:<20} {shown}{more}")
+
+
+@takes("style", RasterStyle)
+def convert(
+    source: Annotated[
+        Path,
+        typer.Argument(help="File to read; - is ndjson from standard input.", show_default=False),
+    ],
+    target: Annotated[
+        Path,
+        typer.Argument(help="File to write, in the format of its suffix.", show_default=False),
+    ],
+    *,
+    index: Annotated[
+        int, typer.Option(min=0, help="Which drawing to render as a picture, counted from 0.")
+    ] = 0,
+    word: Annotated[
+        str | None, typer.Option(help="Category, where the source does not have it.")
+    ] = None,
+    simplify: Annotated[
+        bool, typer.Option("--simplify", help="Simplify raw drawings as the official files are.")
+    ] = False,
+    epsilon: Annotated[float, typer.Option(help="Tolerance of --simplify, in the 256 frame.")] = 2,
+    allow_loss: Annotated[
+        bool, typer.Option("--allow-loss", help="Drop what the target format cannot hold.")
+    ] = False,
+    style: RasterStyle,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Skip and report lines that are not drawings.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Convert drawings from one format to another.
+
+    Without --allow-loss, it is an error if the target format cannot hold everything. Bitmaps and
+    pictures are renderings, without metadata. A picture shows one drawing, chosen by --index.
+
+    Reads .ndjson, .bin, .npz (Sketch-RNN), .csv (Kaggle), .parquet, .arrow, also with .gz or .zst;
+    writes .ndjson, .bin, .npz, .parquet, .arrow, .npy (bitmaps), .svg, .png and .gif.
+
+    Examples:
+
+      quickdraw-kit convert cat.ndjson cat.parquet
+
+      quickdraw-kit convert cat.ndjson cat.svg --index 12
+
+      quickdraw-kit convert raw/cat.ndjson cat.bin --simplify --allow-loss
+    """
+    from quickdraw_kit.conversion import convert as convert_file
+
+    conversion = convert_file(
+        source,
+        target,
+        index=index,
+        word=word,
+        simplify=simplify,
+        epsilon=epsilon,
+        allow_loss=allow_loss,
+        style=style,
+        on_reject=_print_reject if skip_bad else None,
+    )
+    if as_json:
+        print_json(asdict(conversion))
+        return
+    parts = [f"{target}: {format_count(conversion.drawings, 'drawing')}", *conversion.notes]
+    if conversion.rejects:
+        parts.append(f"skipped {format_count(conversion.rejects, 'bad line')}")
+    if conversion.lost:
+        parts.append(f"lost: {', '.join(conversion.lost)}")
+    typer.echo("; ".join(parts))
+
+
+def _print_reject(reject: "Reject") -> None:
+    typer.echo(f"{reject.source}, line {reject.line}: {reject.reason}", err=True)

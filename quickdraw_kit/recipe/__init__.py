@@ -1,0 +1,1 @@
+"""Recipes: the options of their steps, reading and checking them, running them."""
