@@ -79,6 +79,11 @@ class Field:
         return get_args(self.type) if get_origin(self.type) is Literal else ()
 
     @property
+    def is_nested(self) -> bool:
+        """Whether the values are options dataclasses themselves."""
+        return dataclasses.is_dataclass(self.type)
+
+    @property
     def help(self) -> str:
         """What the field means; empty without `option`."""
         return (self.meta.description if self.meta is not None else None) or ""
@@ -128,9 +133,13 @@ class Field:
         return [bound for bound in bounds if bound[1] is not None]
 
 
-@cache
-def fields_of(cls: type) -> tuple[Field, ...]:
+def fields_of(cls: Any) -> tuple[Field, ...]:
     """Return the fields of an options dataclass, in order."""
+    return _fields_of(cls)
+
+
+@cache
+def _fields_of(cls: Any) -> tuple[Field, ...]:
     hints = typing.get_type_hints(cls, include_extras=True)
     fields = []
     for field in dataclasses.fields(cls):
@@ -166,12 +175,12 @@ def check_known(names: Iterable[str], known: Iterable[str], where: str) -> None:
             raise UsageError(f"{where} has no option {name!r}: {did_you_mean(name, known)}")
 
 
-def flat_fields(cls: type) -> tuple[Field, ...]:
+def flat_fields(cls: Any) -> tuple[Field, ...]:
     """Return the fields that commands and recipes offer, those of nested dataclasses included."""
     fields: list[Field] = []
     for field in fields_of(cls):
-        if dataclasses.is_dataclass(field.type):
-            fields += flat_fields(field.type)  # type: ignore[arg-type]
+        if field.is_nested:
+            fields += flat_fields(field.type)
         elif field.flags:
             fields.append(field)
     return tuple(fields)
@@ -181,8 +190,8 @@ def build(cls: type[_Options], values: Mapping[str, Any]) -> _Options:
     """Make an options dataclass, and the nested ones, of the values of `flat_fields`."""
     arguments = {field.name: values[field.name] for field in fields_of(cls) if field.name in values}
     for field in fields_of(cls):
-        if dataclasses.is_dataclass(field.type) and field.name not in values:
-            names = [nested.name for nested in flat_fields(field.type)]  # type: ignore[arg-type]
+        if field.is_nested and field.name not in values:
+            names = [nested.name for nested in flat_fields(field.type)]
             if nested_values := {name: values[name] for name in names if name in values}:
                 arguments[field.name] = build(field.type, nested_values)
     return cls(**arguments)
@@ -211,8 +220,8 @@ def decode(
 
 def _convert(field: Field, value: Any, where: str) -> Any:
     """Return a value of TOML or JSON as the field's type."""
-    if dataclasses.is_dataclass(field.type) and isinstance(value, Mapping):
-        return decode(field.type, value, f"{where} {field.name}:")  # type: ignore[arg-type]
+    if field.is_nested and isinstance(value, Mapping):
+        return decode(field.type, value, f"{where} {field.name}:")
     # TOML and JSON have strings for paths
     is_path = field.type is Path or os.PathLike[str] in get_args(field.type)
     kind = str if is_path else field.type
@@ -253,7 +262,7 @@ def encode(options: Any, *, flat: bool = False) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for field in fields_of(type(options)):
         value = getattr(options, field.name)
-        if dataclasses.is_dataclass(field.type):
+        if field.is_nested:
             values |= encode(value, flat=True) if value is not None else {}
         elif field.flags:
             values[field.name] = msgspec.to_builtins(value, enc_hook=os.fspath)

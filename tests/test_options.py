@@ -56,7 +56,7 @@ def test_fields_have_help_range_choices_and_flags():
         "The recipe",
     )
     assert (fields["epochs"].range, fields["rate"].range) == ("at least 1", "over 0 and below 10")
-    assert fields["threads"].optional and fields["rate"].optional and not fields["name"].optional
+    assert [name for name, field in fields.items() if field.optional] == ["threads", "rate", "out"]
     assert fields["rate"].type is float
     assert fields["format"].choices == ("npy", "parquet")
     assert fields["words"].flags == ("--words", "-w")

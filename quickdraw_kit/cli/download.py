@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quickdraw_kit.acquire.catalog import VARIANTS, Variant
+from quickdraw_kit.acquire.catalog import VARIANTS
 from quickdraw_kit.cli.options import Json, complete_categories, print_json
 from quickdraw_kit.cli.progress import Progress, format_bytes, show_progress
 from quickdraw_kit.errors import UsageError, format_count
@@ -16,12 +16,7 @@ if TYPE_CHECKING:
     from quickdraw_kit.acquire.progress import DownloadProgress
     from quickdraw_kit.acquire.results import DownloadReport
 
-__all__ = ["add_to", "report_to"]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command of this module."""
-    app.command(rich_help_panel="Drawings")(download)
+__all__ = ["download", "report_to"]
 
 
 def download(
@@ -92,7 +87,7 @@ def download(
     with show_progress(quiet=as_json, bars=False if dry_run else None) as progress:
         report = download_files(
             None if every else wanted,
-            variant=cast("Variant", variant),
+            variant=variant,
             data_home=data_home,
             mirror=mirror,
             workers=workers,

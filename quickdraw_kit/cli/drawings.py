@@ -19,16 +19,10 @@ if TYPE_CHECKING:
     from quickdraw_kit.formats.ndjson.scanner import Reject
     from quickdraw_kit.shards.inspect import Inspection
 
-__all__ = ["add_to"]
+__all__ = ["categories", "convert", "inspect", "sample"]
 
 _MOST_COMMON = 10  # categories and countries that `inspect` prints
 _DRAWINGS_PER_SHEET_ROW = 10
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    for command in (categories, sample, inspect, convert):
-        app.command(rich_help_panel="Drawings")(command)
 
 
 def categories(

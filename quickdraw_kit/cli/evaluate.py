@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from quickdraw_kit.learn.evaluate import Evaluation
     from quickdraw_kit.learn.group_metrics import GroupMetrics
 
-__all__ = ["add_to"]
+__all__ = ["evaluate"]
 
 _MAX_ROWS = 8  # of the tables below the first
 _METRICS = {  # heading and number format
@@ -28,11 +28,6 @@ _METRICS = {  # heading and number format
     "calibration_error": ("calibration error", "{:.4f}"),
 }
 _GROUPS = {"countrycode": "country", "recognized": "recognized"}
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command of this module."""
-    app.command(rich_help_panel="Models and recipes")(evaluate)
 
 
 def evaluate(

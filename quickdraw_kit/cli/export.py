@@ -7,12 +7,7 @@ import typer
 
 from quickdraw_kit.cli.options import Json, ModelPath, parse_names, print_json
 
-__all__ = ["add_to"]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command of this module."""
-    app.command(rich_help_panel="Models and recipes")(export)
+__all__ = ["export"]
 
 
 def export(

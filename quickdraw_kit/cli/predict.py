@@ -12,12 +12,7 @@ if TYPE_CHECKING:
     from quickdraw_kit.learn.infer.predict import Prediction
     from quickdraw_kit.learn.models.model import Model
 
-__all__ = ["add_to"]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command of this module."""
-    app.command(rich_help_panel="Models and recipes")(predict)
+__all__ = ["predict"]
 
 
 def predict(

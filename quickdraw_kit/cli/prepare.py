@@ -26,12 +26,7 @@ if TYPE_CHECKING:
     from quickdraw_kit.shards.prepare.plan import Plan
     from quickdraw_kit.shards.prepare.plan import Progress as PrepareProgress
 
-__all__ = ["add_to"]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command of this module."""
-    app.command(rich_help_panel="Shards")(prepare)
+__all__ = ["prepare"]
 
 
 def _complete_flags(incomplete: str) -> list[str]:

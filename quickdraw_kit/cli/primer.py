@@ -9,7 +9,7 @@ import typer
 from quickdraw_kit.cli.options import Json, ModelPath, print_json
 from quickdraw_kit.errors import UsageError
 
-__all__ = ["add_to"]
+__all__ = ["primer"]
 
 primer = typer.Typer(
     name="primer",
@@ -25,11 +25,6 @@ Image = Annotated[
     ),
 ]
 Row = Annotated[int, typer.Option(min=0, help="Which bitmap of the file, counted from 0.")]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    app.add_typer(primer, rich_help_panel="Learn how it works")
 
 
 @primer.command()

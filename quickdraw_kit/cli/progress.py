@@ -185,7 +185,7 @@ class _Bars(Progress):
             return
         timer.last_shown = now
         figures = timer.describe(now, done, total, note, count, noun)
-        self.bars.update(bar, completed=done, total=total, figures=figures, refresh=True)  # type: ignore[arg-type]
+        self.bars.update(bar, completed=done, total=total, figures=figures, refresh=True)
 
     def end(self, task: str) -> None:
         if task in self._tasks:

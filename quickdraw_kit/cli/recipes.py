@@ -17,13 +17,7 @@ if TYPE_CHECKING:
     from quickdraw_kit.jobs import JobResult
     from quickdraw_kit.recipe.load import Recipe
 
-__all__ = ["add_to"]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    for command in (run, demo):
-        app.command(rich_help_panel="Models and recipes")(command)
+__all__ = ["demo", "run"]
 
 
 def run(

@@ -7,12 +7,7 @@ import typer
 
 from quickdraw_kit.errors import UsageError
 
-__all__ = ["add_to"]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command of this module."""
-    app.command(rich_help_panel="Models and recipes")(serve)
+__all__ = ["serve"]
 
 
 def serve(

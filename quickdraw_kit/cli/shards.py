@@ -15,17 +15,11 @@ from quickdraw_kit.errors import UsageError, format_count
 if TYPE_CHECKING:
     from quickdraw_kit.shards.histogram import HistogramRow
 
-__all__ = ["add_to"]
+__all__ = ["histogram", "verify"]
 
 _Location = Annotated[
     str, typer.Argument(help="Folder or URL of a data set.", metavar="SHARDS", show_default=False)
 ]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    for command in (histogram, verify):
-        app.command(rich_help_panel="Shards")(command)
 
 
 def histogram(
@@ -48,7 +42,7 @@ def histogram(
     from quickdraw_kit.shards.manifest import load_manifest
 
     manifest = load_manifest(location)
-    rows = read_histogram(location)
+    rows = read_histogram(Path(location))
     if out is not None:
         _write_histogram(out, manifest.categories, rows)
         typer.echo(f"wrote {out}")

@@ -15,12 +15,7 @@ from quickdraw_kit.learn.config import TrainConfig
 if TYPE_CHECKING:
     from quickdraw_kit.learn.train import TrainResult
 
-__all__ = ["add_to"]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command of this module."""
-    app.command(rich_help_panel="Models and recipes")(train)
+__all__ = ["train"]
 
 
 @takes("config", TrainConfig)

@@ -7,12 +7,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["add_to"]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command of this module."""
-    app.command("warm-up", rich_help_panel="Models and recipes")(warm_up)
+__all__ = ["warm_up"]
 
 
 def warm_up(

@@ -61,7 +61,7 @@ class Recipe:
 
 
 def load_recipe(path: Path, *, overrides: Iterable[str] = ()) -> Recipe:
-    """Read and check a recipe.
+    r"""Read and check a recipe.
 
     Parameters
     ----------
@@ -85,14 +85,14 @@ def load_recipe(path: Path, *, overrides: Iterable[str] = ()) -> Recipe:
     --------
     >>> from pathlib import Path
     >>> from quickdraw_kit import load_recipe
-    >>> _ = Path("small.toml").write_text("[sample]\\ndrawings = 100")
+    >>> _ = Path("small.toml").write_text("[sample]\ndrawings = 100")
     >>> load_recipe(Path("small.toml")).sample.drawings
     100
-    >>> _ = Path("wrong.toml").write_text("[sample]\\ndrawing = 100")
+    >>> _ = Path("wrong.toml").write_text("[sample]\ndrawing = 100")
     >>> load_recipe(Path("wrong.toml"))
     Traceback (most recent call last):
         ...
-    quickdraw_kit.errors.UsageError: wrong.toml: [sample] has no option 'drawing': did you mean drawings?
+    quickdraw_kit.errors.UsageError: ... [sample] has no option 'drawing': did you mean drawings?
     """
     try:
         document = tomllib.loads(path.read_text("utf-8"))
@@ -139,7 +139,9 @@ def _decode_recipe(document: dict[str, Any], overrides: dict[str, Any]) -> Recip
         prepare=_decode_section(PrepareStep, document, "prepare"),
         train=_decode_section(TrainConfig, document, "train", exclude=("data", "out")),
         defaults=_table(document.get("defaults", {}), "[defaults]"),
-        jobs=tables and tuple({**_table(each, "[[jobs]]"), **overrides} for each in tables),
+        jobs=None
+        if tables is None
+        else tuple(_table(each, "[[jobs]]") | overrides for each in tables),
         report=_decode_section(ReportStep, document, "report"),
     )
 

@@ -66,7 +66,7 @@ def run_recipe(
     part: tuple[int, int] | None = None,
     progress: ProgressCallback | None = None,
 ) -> RecipeResult:
-    """Run the steps of a recipe that are not finished yet.
+    r"""Run the steps of a recipe that are not finished yet.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def run_recipe(
     --------
     >>> from pathlib import Path
     >>> from quickdraw_kit import load_recipe, run_recipe
-    >>> _ = Path("small.toml").write_text("[sample]\\ndrawings = 54")
+    >>> _ = Path("small.toml").write_text("[sample]\ndrawings = 54")
     >>> run_recipe(load_recipe(Path("small.toml")), Path("out")).steps
     {'sample': '54 generated drawings in 27 files'}
     """

@@ -60,7 +60,11 @@ class Filters:
     categories: (
         Annotated[
             tuple[str, ...],
-            option("Only these categories: 'cat,hot air balloon'.", group=_GROUP),
+            option(
+                "Only these categories: 'cat,hot air balloon'.",
+                group=_GROUP,
+                flags=("--categories", "-c"),
+            ),
         ]
         | None
     ) = None

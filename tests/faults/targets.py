@@ -402,8 +402,8 @@ def _toml(folder: Path, each: int) -> Target:
     seeds = [path.read_bytes() for path in sorted(Path("pipelines").glob("*.toml"))]
     words = _words("""
         [sample] [prepare] [train] [report] [[jobs]] [defaults] split="sketch-rnn" strokes=[
-        categories=[ kind="raw" epochs= learning_rate= network= seed=[0,1] side= rows_per_shard= inf nan
-        1979-05-27T07:32:00Z 0x7fffffffffffffff 99999999999999999999 {} \'\'\'
+        categories=[ kind="raw" epochs= learning_rate= network= seed=[0,1] side= rows_per_shard= inf
+        nan 1979-05-27T07:32:00Z 0x7fffffffffffffff 99999999999999999999 {} \'\'\'
     """)
     return Target(seeds, "damaged.toml", load_recipe, words)
 
