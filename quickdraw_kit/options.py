@@ -90,7 +90,9 @@ class Field:
 
     @property
     def range(self) -> str:
-        """The allowed values in words, such as "at least 1"; empty when there is no bound."""
+        """The allowed values in words, such as "at least 1"; empty when all are allowed."""
+        if self.choices:
+            return ", ".join(map(str, self.choices))
         if self.meta is not None and self.meta.ge is not None and self.meta.le is not None:
             return f"{self.meta.ge:g} to {self.meta.le:g}"
         return " and ".join(f"{words} {bound:g}" for words, bound, _ in self._bounds())
@@ -115,8 +117,7 @@ class Field:
         if value is None and self.optional:
             return
         if self.choices and value not in self.choices:
-            expected = ", ".join(map(str, self.choices))
-            raise UsageError(f"{name} is {value!r}, expected one of {expected}")
+            raise UsageError(f"{name} is {value!r}, expected one of {self.range}")
         # written so that NaN, which fails every comparison, is refused
         if not all(holds(value, bound) for _, bound, holds in self._bounds()):
             raise UsageError(f"{name} is {value}, expected {self.range}")

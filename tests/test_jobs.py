@@ -1,4 +1,4 @@
-"""Batches of jobs: grids, notes, failures that stop nobody, and one table of results."""
+"""Batches of jobs: grids, records, failures that do not stop others, and one results table."""
 
 import json
 import signal
@@ -11,7 +11,7 @@ import pytest
 
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.executors import process_pool
-from quickdraw_kit.jobs import expand, run_jobs, summarise, write_jobs_page, write_results
+from quickdraw_kit.jobs import expand, run_jobs, summarize, write_jobs_page, write_results
 from quickdraw_kit.shards.prepare.pipeline import prepare
 from quickdraw_kit.synthetic.generator import write_sample
 
@@ -36,7 +36,7 @@ def weights(folder, jobs):
     return {job.name: (folder / job.name / "model.safetensors").read_bytes() for job in jobs}
 
 
-def notes(folder):
+def records(folder):
     return {path: path.stat().st_mtime_ns for path in folder.glob("*/result.json")}
 
 
@@ -59,21 +59,21 @@ def test_lists_are_dimensions_and_tables_override_defaults():
     ("table", "message"),
     [
         ({"netwrk": "tiny-cnn"}, "did you mean network"),
-        ({"epochs": "five"}, r"epochs in \[jobs: tiny\]: Expected `int`"),
-        ({"epochs": [1, "five"]}, "Expected `int`"),
+        ({"epochs": "five"}, r"^\[\[jobs\]\] tiny: epochs is 'five', expected an integer$"),
+        ({"epochs": [1, "five"]}, "expected an integer"),
         ({"epochs": 0}, "at least 1"),
         ({"seed": []}, "empty list"),
-        ({"name": "../up"}, "cannot name a job"),
+        ({"name": "../up"}, "is not a name of a job"),
         ({"seed": [1, 1]}, "two jobs are called"),
-        ({"data": 5}, "Expected `str`"),
+        ({"data": 5}, "data is 5, expected a string"),
     ],
 )
-def test_a_mistake_is_said_before_anything_starts(table, message):
+def test_a_mistake_is_reported_before_anything_starts(table, message):
     with pytest.raises(UsageError, match=message):
         expand([{"name": "tiny", **table}])
 
 
-def test_jobs_leave_models_and_a_table(jobs, tmp_path):
+def test_jobs_write_models_and_a_table(jobs, tmp_path):
     results = run_jobs(jobs, tmp_path / "jobs")
     assert not any(result.failed for result in results)
     summary = write_results(results, tmp_path)
@@ -87,11 +87,11 @@ def test_jobs_leave_models_and_a_table(jobs, tmp_path):
     assert summary["test_top1_sd"][0] == pytest.approx(abs(both[0] - both[1]) / 2**0.5)
 
 
-def test_what_is_done_is_not_done_again_and_a_new_setting_is(jobs, shards, tmp_path):
+def test_finished_jobs_are_skipped_unless_an_option_changes(jobs, shards, tmp_path):
     run_jobs(jobs, tmp_path)
-    before = notes(tmp_path)
+    before = records(tmp_path)
     run_jobs(jobs, tmp_path)
-    assert notes(tmp_path) == before
+    assert records(tmp_path) == before
     changed = expand(
         [{"name": "net", "network": ["tiny-cnn", "mnist-cnn"], "seed": 0}],
         {"data": shards, "epochs": 2, "batch_size": 64, "threads": 1},
@@ -99,7 +99,7 @@ def test_what_is_done_is_not_done_again_and_a_new_setting_is(jobs, shards, tmp_p
     assert all(result.figures["epochs"] == 2 for result in run_jobs(changed, tmp_path))
 
 
-def test_a_job_that_fails_stops_no_other(shards, tmp_path):
+def test_a_job_that_fails_does_not_stop_the_others(shards, tmp_path):
     jobs = expand(
         [{"name": "gone", "data": str(tmp_path / "nowhere")}, {"name": "fine", "data": shards}],
         {"epochs": 1, "batch_size": 64, "threads": 1, "network": "tiny-cnn"},
@@ -108,7 +108,7 @@ def test_a_job_that_fails_stops_no_other(shards, tmp_path):
     assert [result.failed for result in results] == [True, False]
     assert "nowhere" in results[0].error
     assert "Traceback" in (tmp_path / "jobs" / "gone-seed0" / "error.txt").read_text()
-    assert summarise(results)["failed"].tolist() == [1, 0]
+    assert summarize(results)["failed"].tolist() == [1, 0]
     write_results(results, tmp_path)
     write_jobs_page(tmp_path / "index.html", "One of two", results)
     assert "nowhere" in (tmp_path / "index.html").read_text()
@@ -122,7 +122,7 @@ def test_processes_give_the_same_weights(jobs, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_batch_that_was_killed_goes_on_and_ends_with_the_same_weights(shards, tmp_path):
+def test_a_killed_batch_continues_and_ends_with_the_same_weights(shards, tmp_path):
     recipe = tmp_path / "batch.toml"
     recipe.write_text(
         f"[defaults]\ndata = {json.dumps(shards)}\nthreads = 1\nbatch_size = 64\nepochs = 40\nseed = [0, 1]\n"
@@ -130,12 +130,12 @@ def test_a_batch_that_was_killed_goes_on_and_ends_with_the_same_weights(shards, 
     )
     command = [sys.executable, "-m", "quickdraw_kit", "run", recipe, "--out"]
     subprocess.run([*command, tmp_path / "whole"], check=True, capture_output=True)
-    notes = tmp_path / "cut" / "jobs"
-    for wanted in (1, 2):  # killed once in each job, when it has begun to write
+    jobs = tmp_path / "cut" / "jobs"
+    for wanted in (1, 2):  # killed once in each job, when it has started to write
         run = subprocess.Popen(
             [*command, tmp_path / "cut"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        while run.poll() is None and len(list(notes.glob("*/metrics.jsonl"))) < wanted:
+        while run.poll() is None and len(list(jobs.glob("*/metrics.jsonl"))) < wanted:
             time.sleep(0.01)
         run.send_signal(signal.SIGKILL)
         run.wait()

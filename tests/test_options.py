@@ -7,9 +7,16 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
+import typer
+from typer.main import get_command
 
+from quickdraw_kit.cli.app import app
+from quickdraw_kit.cli.options import complete_categories, takes
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.options import check, decode, encode, fields_of, flat_fields, option
+from quickdraw_kit.learn.config import TrainConfig
+from quickdraw_kit.options import build, check, decode, encode, fields_of, flat_fields, option
+from quickdraw_kit.raster.style import RasterStyle
+from quickdraw_kit.recipe.steps import PrepareStep, ReportStep, SampleStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,7 @@ def test_fields_have_help_range_choices_and_flags():
     assert [name for name, field in fields.items() if field.optional] == ["threads", "rate", "out"]
     assert fields["rate"].type is float
     assert fields["format"].choices == ("npy", "parquet")
+    assert fields["format"].range == "npy, parquet"
     assert fields["words"].flags == ("--words", "-w")
     assert fields["epochs"].flags == ("--epochs",)
     assert fields["salt"].flags == fields["pen"].flags == ()
@@ -133,3 +141,103 @@ def test_nested_options_are_flat_in_a_section():
 
 def test_a_whole_number_stands_for_a_real_one():
     assert decode(Toy, {"name": "a", "rate": 3}, "[toy]").rate == 3.0
+
+
+@pytest.fixture(scope="module")
+def toy_command():
+    """A command with the options of the toy."""
+
+    @takes("toy", Toy, words={"autocompletion": complete_categories})
+    def command(source: str, *, toy: Toy, dry_run: bool = False) -> None:
+        raise RuntimeError(repr((source, toy, dry_run)))
+
+    toy_app = typer.Typer()
+    toy_app.command()(command)
+    return get_command(toy_app)
+
+
+def run_toy(command, *arguments: str) -> str:
+    with pytest.raises((RuntimeError, UsageError)) as caught:
+        command(["cat.ndjson", "--name", "a", *arguments], standalone_mode=False)
+    return str(caught.value)
+
+
+def test_a_command_without_options_has_the_defaults_of_the_api(toy_command):
+    assert run_toy(toy_command) == repr(("cat.ndjson", Toy("a"), False))
+
+
+def test_a_command_takes_every_option(toy_command):
+    text = (
+        "--epochs 3 --threads 2 --rate 0.5 --format parquet --no-keep-source --quality "
+        "-w cat,dog --strokes 2: --split train=1 --out folder --width 8"
+    )
+    toy = Toy(
+        "a", 3, 2, 0.5, "parquet", False, True, ("cat", "dog"), (2, None), {"train": 1.0},
+        Path("folder"), pen=Pen(8.0),
+    )  # fmt: skip
+    assert run_toy(toy_command, *text.split()) == repr(("cat.ndjson", toy, False))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--epochs", "0"), "--epochs is 0, expected at least 1"),
+        (("--width", "nan"), "--width is nan, expected over 0 and at most 256"),
+        (("--format", "hdf5"), "--format is 'hdf5', expected one of npy, parquet"),
+        (("-w", ","), "--words is an empty list, expected at least one name"),
+        (("--strokes", "two"), "--strokes 'two': expected a range such as 2:50, 2: or :50"),
+        (("--epochs", "13"), "epochs and bad luck do not go together"),
+    ],
+)
+def test_messages_of_a_command_name_the_flag(toy_command, arguments, message):
+    assert run_toy(toy_command, *arguments) == message
+
+
+OFFERED = [
+    ("train", TrainConfig, ()),
+    ("prepare", PrepareStep, ("sources",)),
+    ("sample", SampleStep, ()),
+    ("convert", RasterStyle, ()),
+]
+
+
+@pytest.mark.parametrize(("command", "cls", "exclude"), OFFERED)
+def test_every_option_has_a_flag_with_its_default_help_and_range(command, cls, exclude):
+    parameters = {parameter.name: parameter for parameter in get_command(app).commands[command].params}
+    for field in flat_fields(cls):
+        if field.name in exclude:
+            continue
+        parameter = parameters[field.name]
+        flags = {flag for each in field.flags for flag in each.split("/")}
+        assert flags <= {*parameter.opts, *parameter.secondary_opts}
+        assert field.help.removesuffix(".") in parameter.help
+        assert field.range in parameter.help
+        assert parameter.rich_help_panel == field.group
+
+    # what the command makes of no options is what the API makes of none
+    defaults = {field.name: field.default for field in flat_fields(cls)}
+    assert build(cls, defaults) == cls()
+    for field in flat_fields(cls):
+        if field.name not in exclude and isinstance(field.default, (int, float, str)):
+            assert parameters[field.name].default == field.default
+
+
+@pytest.mark.parametrize(("command", "cls", "exclude"), OFFERED)
+def test_every_option_says_what_happens_without_it(command, cls, exclude):
+    for field in flat_fields(cls):
+        is_filter = field.group in ("Filters", "Sources", "Splits") or "Only" in field.help
+        if field.default is None and field.name not in ("data", "out") and not is_filter:
+            assert "by default" in field.help, field.name
+
+
+def test_sections_of_a_recipe_have_the_names_of_the_options():
+    for section, cls, exclude in (
+        ("sample", SampleStep, set()),
+        ("prepare", PrepareStep, set()),
+        ("train", TrainConfig, {"data", "out"}),
+        ("report", ReportStep, set()),
+    ):
+        names = {field.name for field in flat_fields(cls)} - exclude
+        options = cls() if section != "prepare" else PrepareStep(sources=("drawings",))
+        assert set(encode(options, flat=True)) - exclude == names
+        assert decode(cls, encode(options, flat=True), f"[{section}]", flat=True) == options

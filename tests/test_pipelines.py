@@ -1,4 +1,4 @@
-"""The recipes that come with the library are valid, and the job templates are what they say."""
+"""The recipes that come with the package are valid, and so are the templates for clusters."""
 
 import subprocess
 from pathlib import Path
@@ -18,7 +18,7 @@ def test_a_recipe_is_valid(path):
         assert planned_jobs(recipe, Path("out"))
 
 
-def test_the_slurm_script_is_a_script():
+def test_the_slurm_script_is_valid():
     subprocess.run(["bash", "-n", PIPELINES / "slurm.sbatch"], check=True)
 
 

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+from collections import UserDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -49,19 +50,13 @@ _SETTINGS: dict[str, Any] = {
 }
 
 
-class _LazyCommands(dict[str, Any]):
+class _LazyCommands(UserDict[str, Any]):
     """The commands by name; each is imported when it is asked for."""
 
-    def __init__(self) -> None:
-        super().__init__(dict.fromkeys(_MODULES))
-
     def __getitem__(self, name: str) -> Any:
-        if super().__getitem__(name) is None:
-            self[name] = _load(name)
-        return super().__getitem__(name)
-
-    def get(self, name: str, default: Any = None) -> Any:
-        return self[name] if name in self else default  # noqa: SIM401
+        if self.data[name] is None:
+            self.data[name] = _load(name)
+        return self.data[name]
 
 
 class _LazyGroup(TyperGroup):
@@ -69,7 +64,7 @@ class _LazyGroup(TyperGroup):
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
-        self.commands = _LazyCommands()
+        self.commands = _LazyCommands(dict.fromkeys(_MODULES))
         self._is_listing = False
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:

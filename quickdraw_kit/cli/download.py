@@ -37,8 +37,7 @@ def download(
         typer.Option(
             "--variant",
             "-k",
-            help="Variant of the categories.",
-            metavar=f"<{'|'.join(VARIANTS)}>",
+            help=f"Variant of the categories ({', '.join(VARIANTS)}).",
             autocompletion=lambda: list(VARIANTS),
         ),
     ] = "simplified",

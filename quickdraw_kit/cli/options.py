@@ -94,8 +94,7 @@ def _as_parameter(field: Field, details: Mapping[str, Any]) -> inspect.Parameter
 
     help = f"{field.help.removesuffix('.')} ({field.range})." if field.range else field.help
     if field.choices:
-        names = [str(choice) for choice in field.choices]
-        details = {"metavar": f"<{'|'.join(names)}>", "autocompletion": lambda: names, **details}
+        details = {"autocompletion": lambda: [str(choice) for choice in field.choices], **details}
     annotation: Any = Annotated[
         type_ | None if default is None or field.optional else type_,
         typer.Option(*flags, help=help, rich_help_panel=field.group, **details),

@@ -1,4 +1,4 @@
-"""Habits: help with examples everywhere, exit codes, completion, no colour when asked."""
+"""All commands: help with examples, exit codes, completion, no color on request."""
 
 import itertools
 import os
@@ -12,14 +12,19 @@ import typer
 from typer.testing import CliRunner
 
 from quickdraw_kit.cli.app import app
-from quickdraw_kit.cli.options import _complete_category, bounds, names, shares
+from quickdraw_kit.cli.options import (
+    complete_categories,
+    parse_fractions,
+    parse_names,
+    parse_range,
+)
 from quickdraw_kit.errors import UsageError
 from tests.conftest import official_line
 
 COMMANDS = sorted(typer.main.get_command(app).commands)
 
 
-def test_every_command_of_the_main_job_is_there():
+def test_the_main_commands_exist():
     assert {
         "categories",
         "convert",
@@ -44,7 +49,7 @@ def test_every_command_has_help_with_an_example(cli, command):
 
 @pytest.mark.parametrize("columns", [80, 120])
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_cuts_no_word_and_fills_its_lines(command, columns):
+def test_help_is_complete_and_fills_its_lines(command, columns):
     environment = {"COLUMNS": str(columns), "NO_COLOR": "1"}
     text = CliRunner().invoke(app, [command, "--help"], env=environment).output
     assert "…" not in text
@@ -61,7 +66,7 @@ def test_help_cuts_no_word_and_fills_its_lines(command, columns):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_is_in_the_readme_or_its_help_list(cli, command):
+def test_every_command_is_listed(cli, command):
     assert command in cli("--help").out
 
 
@@ -80,13 +85,13 @@ def test_the_version(cli):
         (("nothing",), 2, "No such command"),
         (("prepare", "catt", "--out", "o"), 2, "did you mean cat"),
         (("verify", "nowhere"), 2, "nowhere does not exist: expected the folder"),
-        (("histogram", "nowhere"), 2, "dir 'nowhere' does not exist"),
+        (("histogram", "nowhere"), 2, "nowhere does not exist: expected the folder"),
         (("convert", "nowhere.ndjson", "x.svg"), 2, "nowhere.ndjson: there is no such file"),
         (("serve", "nowhere"), 2, "nowhere does not exist: expected shards"),
         (("serve", "--model", "nowhere"), 2, "nowhere: there is no such file or folder"),
         (("prepare", "x.ndjson", "--out", "o", "--strokes", "two"), 2, "expected a range"),
-        (("prepare", "x.ndjson", "--out", "o", "--split", "train"), 2, "expected shares"),
-        (("prepare", "x.ndjson", "--out", "o", "--format", "hdf5"), 2, "npy or parquet"),
+        (("prepare", "x.ndjson", "--out", "o", "--split", "train"), 2, "expected fractions"),
+        (("prepare", "x.ndjson", "--out", "o", "--format", "hdf5"), 2, "expected one of npy, parquet"),
     ],
 )
 def test_exit_codes_and_messages(cli, tmp_path, monkeypatch, arguments, code, message):
@@ -99,26 +104,26 @@ def test_exit_codes_and_messages(cli, tmp_path, monkeypatch, arguments, code, me
 
 
 @pytest.mark.parametrize(
-    ("arguments", "place", "message"),
+    ("arguments", "function", "is_resumable"),
     [
-        (("train", "d", "-o", "m"), "learn.sources.open_splits", True),
-        (("prepare", "d", "-o", "s"), "shards.prepare.prepare", True),
-        (("run", "recipe.toml", "-o", "r"), "recipe.load_recipe", True),
+        (("train", "d", "-o", "m"), "learn.data.splits.open_splits", True),
+        (("prepare", "d", "-o", "s"), "shards.prepare.pipeline.prepare", True),
+        (("run", "recipe.toml", "-o", "r"), "recipe.load.load_recipe", True),
         (("download", "cat"), "acquire.download.download", True),
         (("evaluate", "m", "s"), "learn.export.open_model", False),
     ],
 )
-def test_an_interrupt_is_said_in_one_line(cli, monkeypatch, arguments, place, message):
+def test_an_interrupt_is_reported_in_one_line(cli, monkeypatch, arguments, function, is_resumable):
     def interrupt(*_, **__):
         os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(f"quickdraw_kit.{place}", interrupt)
+    monkeypatch.setattr(f"quickdraw_kit.{function}", interrupt)
     ran = cli(*arguments)
-    again = ": give the same command again to go on" if message else ""
-    assert (ran.code, ran.err) == (130, f"quickdraw-kit: interrupted{again}\n")
+    hint = ": run the same command to continue" if is_resumable else ""
+    assert (ran.code, ran.err) == (130, f"quickdraw-kit: interrupted{hint}\n")
 
 
-def test_an_interrupted_training_goes_on(tmp_path):
+def test_an_interrupted_training_run_can_be_continued(tmp_path):
     numbers = np.random.default_rng(0)
     for name in ("cat", "dog"):
         np.save(tmp_path / f"{name}.npy", numbers.integers(0, 256, (500, 784), np.uint8))
@@ -133,16 +138,16 @@ def test_an_interrupted_training_goes_on(tmp_path):
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert err == "quickdraw-kit: interrupted: give the same command again to go on\n"
+    assert err == "quickdraw-kit: interrupted: run the same command to continue\n"
     assert (tmp_path / "model" / "checkpoint.safetensors").exists()
 
 
-def test_completion_offers_categories_also_behind_a_comma():
-    assert "hot air balloon" in _complete_category("hot")
-    assert _complete_category("cat,hot a") == ["cat,hot air balloon"]
+def test_categories_complete_after_a_comma_too():
+    assert "hot air balloon" in complete_categories("hot")
+    assert complete_categories("cat,hot a") == ["cat,hot air balloon"]
 
 
-def test_no_color_is_heard():
+def test_no_color():
     command = [sys.executable, "-m", "quickdraw_kit", "prepare", "--help"]
     environment = {"NO_COLOR": "1", "FORCE_COLOR": "", "PATH": ""}
     run = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
@@ -152,7 +157,7 @@ def test_no_color_is_heard():
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_reader_that_has_seen_enough_gets_no_complaint(unbuffered):
+def test_a_closed_pipe_is_not_an_error(unbuffered):
     command = f"set -o pipefail; {sys.executable} -m quickdraw_kit categories | head -1"
     environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
     run = subprocess.run(
@@ -162,31 +167,32 @@ def test_a_reader_that_has_seen_enough_gets_no_complaint(unbuffered):
     assert run.stderr == ""
 
 
-def test_a_place_that_is_not_there_is_named_as_it_was_given(cli, write_lines, tmp_path):
+def test_a_missing_path_is_named_as_it_was_given(cli, write_lines, tmp_path):
     source = write_lines("cat.ndjson", [official_line(1)])
-    for folder, reason in ((tmp_path / "none", "there is no such"), (source, "a file stands")):
+    for folder, reason in ((tmp_path / "none", "there is no such"), (source, "a file is in the place of a folder")):
         ran = cli("convert", source, folder / "x.bin", "--allow-loss")
         assert ran.code == 2
         assert f"{folder / 'x.bin'}: {reason}" in ran.err
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [(None, (0, None)), ("2:50", (2, 50)), (":5", (0, 5)), ("2:", (2, None))]
+    ("text", "expected"), [("2:50", (2, 50)), (":5", (0, 5)), ("2:", (2, None))]
 )
-def test_bounds(text, expected):
-    assert bounds(text, "strokes") == expected
+def test_ranges(text, expected):
+    assert parse_range(text, "--strokes") == expected
 
 
 @pytest.mark.parametrize("text", ["5", "a:b", "1:2:3"])
-def test_bounds_that_are_none(text):
-    with pytest.raises(UsageError, match="expected a range"):
-        bounds(text, "strokes")
+def test_invalid_ranges(text):
+    with pytest.raises(UsageError, match="--strokes .*: expected a range"):
+        parse_range(text, "--strokes")
 
 
-def test_lists_and_shares():
-    assert names("cat,, dog ") == ("cat", "dog")
-    with pytest.raises(UsageError, match="empty list"):
-        names(" , ")
-    assert shares("train=0.5, test=0.5") == {"train": 0.5, "test": 0.5}
-    with pytest.raises(UsageError, match="expected shares"):
-        shares("train:0.5")
+def test_lists_and_fractions():
+    assert parse_names("cat,, dog ", "-c") == ("cat", "dog")
+    with pytest.raises(UsageError, match="-c is an empty list"):
+        parse_names(" , ", "-c")
+    fractions = parse_fractions("train=0.5, test=0.5", "--split")
+    assert fractions == {"train": 0.5, "test": 0.5}
+    with pytest.raises(UsageError, match="expected fractions"):
+        parse_fractions("train:0.5", "--split")

@@ -1,4 +1,4 @@
-"""The command `download`: what it prints, and that it shows how far it is."""
+"""The command `download`: what it prints, and its progress."""
 
 import contextlib
 import json
@@ -7,13 +7,15 @@ import subprocess
 import sys
 
 import pytest
-import typer
+from typer.main import get_command
 
 from quickdraw_kit.acquire.progress import DownloadProgress
 from quickdraw_kit.acquire.results import DownloadError
-from quickdraw_kit.cli import download as command
+from quickdraw_kit.cli.app import app
+from quickdraw_kit.cli.download import report_to
+from quickdraw_kit.cli.progress import show_progress
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.storage import retry as session
+from quickdraw_kit.storage import retry
 from tests.acquire.bucket import Bucket
 from tests.acquire.conftest import QUICK
 
@@ -34,14 +36,10 @@ def run(bucket, tmp_path, capfd, monkeypatch):
     """Call the command with arguments, and return what it printed to either stream."""
     for name in ("QUICKDRAW_KIT_HOME", "QUICKDRAW_KIT_MIRROR"):
         monkeypatch.delenv(name, raising=False)
-    app = typer.Typer(pretty_exceptions_enable=False)
-    command.add_to(app)
 
     def run(*arguments):
-        app(
-            [*arguments, "--mirror", bucket.url, "--data-home", str(tmp_path / "home")],
-            standalone_mode=False,
-        )
+        folders = ["--mirror", bucket.url, "--data-home", str(tmp_path / "home")]
+        get_command(app)(["download", *arguments, *folders], standalone_mode=False)
         return capfd.readouterr()
 
     return run
@@ -52,22 +50,22 @@ def test_a_dry_run_lists_sizes(run, tmp_path):
     assert out.splitlines() == [
         "  256.0 kB  simplified/cat.ndjson",
         "  256.0 kB  simplified/hot air balloon.ndjson",
-        f"  512.0 kB  in all, of which 512.0 kB to fetch to {tmp_path / 'home'}",
+        f"  512.0 kB  in total, 512.0 kB of it to download to {tmp_path / 'home'}",
     ]
 
 
-def test_a_download_ends_with_a_line_and_shows_its_files_on_the_way(run, tmp_path):
+def test_a_download_prints_its_files_and_a_summary(run, tmp_path):
     shown = run("cat")
     assert shown.out == f"1 file, 256.0 kB in {tmp_path / 'home'}; 256.0 kB received\n"
     assert shown.err == "simplified/cat.ndjson: 256.0 kB\n"
-    assert run("cat", "--dry-run").out.splitlines()[0].endswith("cat.ndjson  there already")
+    assert run("cat", "--dry-run").out.splitlines()[0].endswith("cat.ndjson  already downloaded")
     assert "0 bytes received" in run("cat", "--verify").out
 
 
-def test_a_dry_run_shows_its_waits_and_a_failure_gives_its_reason_once(
+def test_a_dry_run_shows_waits_and_prints_the_reason_of_a_failure_once(
     bucket, run, capfd, monkeypatch
 ):
-    monkeypatch.setattr(session, "Patience", lambda: QUICK)
+    monkeypatch.setattr(retry, "RetryPolicy", lambda: QUICK)
     bucket.close()
     with pytest.raises(DownloadError) as caught:
         run("cat", "--dry-run")
@@ -109,9 +107,9 @@ def test_on_a_terminal_there_are_bars(bucket, tmp_path):
     import pty
 
     leader, follower = pty.openpty()
-    script = "from quickdraw_kit.cli.download import download; import sys; download(sys.argv[1:])"
+    script = "from quickdraw_kit.cli import main; main()"
     process = subprocess.Popen(
-        [sys.executable, "-c", script, "cat", "hot air balloon"],
+        [sys.executable, "-c", script, "download", "cat", "hot air balloon"],
         env=os.environ
         | {
             "QUICKDRAW_KIT_MIRROR": bucket.url,
@@ -124,20 +122,21 @@ def test_on_a_terminal_there_are_bars(bucket, tmp_path):
     )
     os.close(follower)
     shown = ""
-    with contextlib.suppress(OSError):  # how the end of a terminal is told
-        while piece := os.read(leader, 1 << 16):
-            shown += piece.decode()
+    with contextlib.suppress(OSError):  # which is the end of a terminal
+        while data := os.read(leader, 1 << 16):
+            shown += data.decode()
     os.close(leader)
     assert process.wait(60) == 0, shown
     assert "all files" in shown
-    assert "512.0/512.0 kB" in shown
+    assert "512.0 kB of 512.0 kB" in shown
     assert "simplified/hot air balloon.ndjson: 256.0 kB" in shown
 
 
 def test_plain_lines_are_few(capsys):
-    show = command._lines()
+    with show_progress() as progress:
+        update = report_to(progress)
     for done in range(1000):
-        show(DownloadProgress("a", "receiving", done, 1000, done, 1000))
-    show(DownloadProgress("a", "waiting", 999, 1000, 999, 1000, "503; again in 2 s"))
-    show(DownloadProgress("a", "fetched", 1000, 1000, 1000, 1000))
+        update(DownloadProgress("a", "receiving", done, 1000, done, 1000))
+    update(DownloadProgress("a", "waiting", 999, 1000, 999, 1000, "503; again in 2 s"))
+    update(DownloadProgress("a", "fetched", 1000, 1000, 1000, 1000))
     assert capsys.readouterr().err == "a: 503; again in 2 s\na: 1.0 kB\n"

@@ -1,4 +1,4 @@
-"""The commands on drawings, from the shell's side."""
+"""The commands on drawings, on the command line."""
 
 import json
 
@@ -18,12 +18,12 @@ def test_categories_are_listed_and_searched(cli):
     assert cli("categories", "qqqqq").code == 1
 
 
-def test_inspect_says_what_is_in_a_file(cli, write_lines, tmp_path):
+def test_inspect_summarizes_a_file(cli, write_lines, tmp_path):
     lines = [official_line(i, country="US" if i % 4 else "BR") for i in range(40)]
     path = write_lines("cat.ndjson", [*lines, b"broken\n"])
     text = cli("inspect", path).out
     assert "1 file of simplified" in text
-    assert "40 drawings of 1 category, 100.0% recognised" in text
+    assert "40 drawings of 1 category, 100.0% recognized" in text
     assert "US 30, BR 10" in text
     assert "not JSON" in text
     found = json.loads(cli("inspect", path, "--json").out)
@@ -49,18 +49,18 @@ def test_inspect_of_bitmaps(cli, tmp_path):
     np.save(tmp_path / "cat.npy", np.zeros((7, 784), np.uint8))
     found = json.loads(cli("inspect", tmp_path / "cat.npy", "--json").out)
     assert (found["drawings"], found["categories"]) == (7, {"cat": 7})
-    assert "recognised" not in cli("inspect", tmp_path / "cat.npy").out
+    assert "recognized" not in cli("inspect", tmp_path / "cat.npy").out
 
 
-def test_inspect_takes_the_share_of_the_drawings_of_which_it_is_known(cli, write_lines, tmp_path):
+def test_inspect_counts_recognized_drawings_among_those_for_which_it_is_known(cli, write_lines, tmp_path):
     path = write_lines("cat.ndjson", [official_line(i, recognized=i > 0) for i in range(4)])
     np.save(tmp_path / "dog.npy", np.zeros((7, 784), np.uint8))
-    assert "75.0% recognised of the 4 of which it is known" in cli("inspect", tmp_path).out
+    assert "75.0% recognized of the 4 for which it is known" in cli("inspect", tmp_path).out
     assert cli("convert", path, tmp_path / "cat.npz", "--allow-loss").code == 0
-    assert "recognised" not in cli("inspect", tmp_path / "cat.npz").out
+    assert "recognized" not in cli("inspect", tmp_path / "cat.npz").out
 
 
-def test_inspect_of_what_is_not_there(cli):
+def test_inspect_of_a_missing_file(cli):
     ran = cli("inspect", "nowhere/cat.ndjson")
     assert (ran.code, "does not exist" in ran.err) == (2, True)
 
@@ -76,7 +76,7 @@ def test_a_sample_is_the_same_every_time_and_can_be_prepared(cli, tmp_path):
     assert cli("sample", tmp_path / "c", "-c", "catt").code == 2
 
 
-def test_convert_there_and_back_again(cli, write_lines, tmp_path):
+def test_convert_and_back(cli, write_lines, tmp_path):
     path = write_lines("cat.ndjson", [official_line(i) for i in range(20)])
     parquet, back = tmp_path / "cat.parquet", tmp_path / "back.ndjson"
     assert "20 drawings" in cli("convert", path, parquet).out
@@ -103,13 +103,13 @@ def test_convert_reads_standard_input(cli, write_lines, tmp_path, monkeypatch):
     assert "2 drawings" in cli("convert", tmp_path / "cat.parquet", tmp_path / "b.ndjson").out
 
 
-def test_convert_skips_bad_lines_only_when_told(cli, write_lines, tmp_path):
+def test_convert_skips_bad_lines_only_on_request(cli, write_lines, tmp_path):
     path = write_lines("cat.ndjson", [official_line(1), b"broken\n", official_line(2)])
     refused = cli("convert", path, tmp_path / "cat.arrow")
     assert refused.code == 1
     assert "line 2" in refused.err
     assert "convert --skip-bad" in refused.err
     assert not (tmp_path / "cat.arrow").exists()
-    told = cli("convert", path, tmp_path / "cat.arrow", "--skip-bad")
-    assert "2 drawings; 1 bad line left out" in told.out
-    assert "line 2" in told.err
+    skipped = cli("convert", path, tmp_path / "cat.arrow", "--skip-bad")
+    assert "2 drawings; skipped 1 bad line" in skipped.out
+    assert "line 2" in skipped.err

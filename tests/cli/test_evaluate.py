@@ -1,4 +1,4 @@
-"""`evaluate`, `export` and `report`, from the shell's side."""
+"""`evaluate` on the command line."""
 
 import csv
 import json
@@ -28,20 +28,20 @@ def model(tmp_path_factory, shards):
     return folder
 
 
-def test_all_splits_stand_side_by_side(cli, model, shards):
+def test_all_splits_are_printed_together(cli, model, shards):
     ran = cli("evaluate", model, shards)
     assert (ran.code, ran.err) == (0, "")
     lines = ran.out.splitlines()
     assert lines[0].split() == ["train", "validation", "test"]
     drawings = next(line for line in lines if line.startswith("drawings")).split()[1:]
     assert sum(map(int, drawings)) == 150
-    for measure in ("loss", "top-1", "top-3", "top-5", "MAP@3", "macro F1", "calibration error"):
-        assert any(line.startswith(measure) for line in lines)
+    for metric in ("loss", "top-1", "top-3", "top-5", "MAP@3", "macro F1", "calibration error"):
+        assert any(line.startswith(metric) for line in lines)
     for title in ("Confused most often in test", "Weakest labels", "By country", "By recognized"):
         assert title in ran.out
 
 
-def test_json_and_csv_say_the_same(cli, model, shards, tmp_path):
+def test_json_and_csv_agree(cli, model, shards, tmp_path):
     out = tmp_path / "labels.csv"
     document = json.loads(cli("evaluate", model, shards, "--json", "--out", out).out)
     assert list(document["splits"]) == ["train", "validation", "test"]
@@ -55,7 +55,7 @@ def test_json_and_csv_say_the_same(cli, model, shards, tmp_path):
         assert 0 <= result["top1"] <= result["map3"] <= result["top3"] <= result["top5"] <= 1
 
 
-def test_bitmaps_that_were_prepared(cli, tmp_path):
+def test_prepared_bitmaps(cli, tmp_path):
     import numpy as np
 
     rng = np.random.default_rng(0)
@@ -77,7 +77,7 @@ def test_one_split(cli, model, shards):
     assert "has train, validation, test" in ran.err
 
 
-def test_data_that_it_was_not_trained_on(cli, shards, tmp_path):
+def test_data_that_the_model_was_not_trained_on(cli, shards, tmp_path):
     from quickdraw_kit.shards.read.dataset import open_shards
 
     metadata = {"data_sha256": "0" * 64, "raster_style": {"side": 28}}
@@ -99,6 +99,6 @@ def test_a_pickle_is_refused(cli, shards, tmp_path):
         assert "is a pickle, which can run any code" in ran.err
 
 
-def test_a_model_that_is_not_there(cli, shards):
+def test_a_missing_model(cli, shards):
     ran = cli("evaluate", "bm", shards)
     assert (ran.code, "bm does not exist: give the folder of a model" in ran.err) == (2, True)

@@ -1,4 +1,4 @@
-"""`export`, from the shell's side."""
+"""`export`, on the command line."""
 
 import json
 
@@ -22,7 +22,7 @@ def test_files_are_written_beside_the_model(cli, model):
     assert [line.split()[1].rpartition("/")[2] for line in ran.out.splitlines()] == names
 
 
-def test_chosen_forms_go_where_they_are_sent(cli, model, tmp_path):
+def test_chosen_formats(cli, model, tmp_path):
     out = tmp_path / "out"
     ran = cli("export", model, "--out", out, "--formats", "safetensors", "--json")
     assert [row["path"] for row in json.loads(ran.out)] == [
@@ -34,7 +34,7 @@ def test_chosen_forms_go_where_they_are_sent(cli, model, tmp_path):
     assert "expected some of safetensors, onnx, pt2" in ran.err
 
 
-def test_another_model_in_the_folder_stays_unless_it_may_go(cli, model, tmp_path):
+def test_another_model_in_the_folder_is_replaced_only_on_request(cli, model, tmp_path):
     save_model(Model.new("stroke-cnn", ("a", "b")), tmp_path / "other.safetensors")
     command = ("export", tmp_path / "other.safetensors", "--out", model)
     ran = cli(*command)
@@ -43,6 +43,6 @@ def test_another_model_in_the_folder_stays_unless_it_may_go(cli, model, tmp_path
     assert sorted(path.name for path in model.iterdir()) == ["config.json", "model.safetensors"]
 
 
-def test_a_model_that_is_not_there(cli, tmp_path):
+def test_a_missing_model(cli, tmp_path):
     ran = cli("export", tmp_path / "nowhere")
     assert (ran.code, "nowhere does not exist: give the folder of a model" in ran.err) == (2, True)

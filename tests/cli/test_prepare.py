@@ -1,4 +1,4 @@
-"""The command `prepare`, from the shell's side."""
+"""The command `prepare`, on the command line."""
 
 import json
 
@@ -22,10 +22,10 @@ def test_a_dry_run_writes_nothing(cli, drawings, tmp_path):
     plan = json.loads(cli("prepare", drawings, "--out", out, "--dry-run", "--json").out)
     assert 150 <= plan["drawings"] <= 250
     assert plan["sources"][0]["name"] == "pets.ndjson"
-    assert not plan["there"]
+    assert not plan["finished"]
 
 
-def test_a_dry_run_says_no_where_the_run_would(cli, drawings, tmp_path):
+def test_a_dry_run_fails_where_the_run_would(cli, drawings, tmp_path):
     (tmp_path / "foreign").mkdir()
     (tmp_path / "foreign" / "thesis.doc").touch()
     other, ids = tmp_path / "other", tmp_path / "ids.csv"
@@ -62,11 +62,11 @@ def test_filters_are_reported(cli, drawings, tmp_path):
     assert sum(result["rows"].values()) == 30
 
 
-def test_refused_lines_are_reported_with_their_file(cli, drawings, tmp_path, write_lines):
+def test_rejected_lines_are_reported_with_their_file(cli, drawings, tmp_path, write_lines):
     write_lines("in/bad.ndjson", [b"{}\n"])
     ran = cli("prepare", drawings, "--out", tmp_path / "o")
     assert ran.code == 0
-    assert "refused: 1 malformed (see" in ran.out
+    assert "rejected: 1 malformed (see" in ran.out
     ran = cli("prepare", drawings, "--out", tmp_path / "p", "--max-reject-rate", 0)
     assert ran.code == 1
     assert "bad.ndjson" in ran.err
@@ -74,7 +74,7 @@ def test_refused_lines_are_reported_with_their_file(cli, drawings, tmp_path, wri
 
 @pytest.fixture
 def mirror(drawings, tmp_path, monkeypatch):
-    """A folder that is laid out as the bucket is, and a home without downloads."""
+    """A folder with the layout of the official bucket, and an empty data home."""
     folder = tmp_path / "mirror" / "full" / "simplified"
     folder.mkdir(parents=True)
     for word in ("cat", "dog"):
@@ -84,15 +84,15 @@ def mirror(drawings, tmp_path, monkeypatch):
     return tmp_path / "mirror"
 
 
-def test_prepare_downloads_what_it_is_told_to(cli, mirror, tmp_path):
+def test_prepare_downloads_on_request(cli, mirror, tmp_path):
     ran = cli("prepare", "cat", "-o", tmp_path / "out")
     assert ran.code == 2
     assert "'cat' is not downloaded" in ran.err
     given = ("cat", "--download", "--mirror", mirror, "-o", tmp_path / "out")
     plan = cli("prepare", *given, "--dry-run").out
-    assert "cat.ndjson  to fetch" in plan
-    assert "MB to fetch" in plan
-    assert json.loads(cli("prepare", *given, "--dry-run", "--json").out)["to_fetch"] > 10_000
+    assert "cat.ndjson  to download" in plan
+    assert "MB of them to download" in plan
+    assert json.loads(cli("prepare", *given, "--dry-run", "--json").out)["bytes_to_download"] > 10_000
     assert "160 drawings of 1 category" in cli("prepare", *given, "--no-keep-source").out
     assert not (tmp_path / "home").exists()
     cli("prepare", *given, "--overwrite")
@@ -111,7 +111,7 @@ def test_prepare_downloads_what_it_is_told_to(cli, mirror, tmp_path):
         assert message in ran.err
 
 
-def test_splits_as_papers_have_them(cli, drawings, tmp_path):
+def test_splits_of_papers(cli, drawings, tmp_path):
     (drawings / "pets.ndjson").write_bytes(b"".join(official_line(i) for i in range(75)))
     ran = cli("prepare", drawings, "-o", tmp_path / "a", "--split", "sketch-rnn")
     assert "75 train" in ran.out

@@ -1,4 +1,4 @@
-"""The commands that run recipes, from the shell's side."""
+"""The commands that run recipes, on the command line."""
 
 import json
 

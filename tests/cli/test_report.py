@@ -1,4 +1,4 @@
-"""`report`, from the shell's side."""
+"""`report`, on the command line."""
 
 import pytest
 
@@ -6,11 +6,11 @@ from quickdraw_kit.learn.models.model import Model, save_model
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def folder(tmp_path_factory):
     """A model and bitmaps."""
     import numpy as np
 
-    folder = tmp_path_factory.mktemp("run")
+    folder = tmp_path_factory.mktemp("report")
     (folder / "model").mkdir()
     save_model(Model.new("tiny-cnn", ("cat", "dog")), folder / "model" / "model.safetensors")
     (folder / "data").mkdir()
@@ -20,32 +20,32 @@ def run(tmp_path_factory):
     return folder
 
 
-def test_a_page_is_written(cli, run, tmp_path):
+def test_a_page_is_written(cli, folder, tmp_path):
     ran = cli(
-        "report", run / "model", run / "data", "--out", tmp_path / "page.html", "--title", "<T>"
+        "report", folder / "model", folder / "data", "--out", tmp_path / "page.html", "--title", "<T>"
     )
     assert (ran.code, ran.out) == (0, f"wrote {tmp_path / 'page.html'}\n")
     assert "<h1>&lt;T&gt;</h1>" in (tmp_path / "page.html").read_text("utf-8")
 
 
-def test_a_network_is_drawn_by_its_name_or_from_a_file(cli, run, tmp_path):
+def test_a_network_is_drawn_by_name_or_from_a_file(cli, folder, tmp_path):
     ran = cli("report", "--model", "mnist-cnn", "--out", tmp_path / "network.svg")
     assert (ran.code, "37,610 parameters" in ran.out) == (0, True)
     assert "<svg" in (tmp_path / "network.svg").read_text("utf-8")
     ran = cli("report", "--model", "quickdraw-cnn", "--out", tmp_path / "network.dot")
     assert "500,985 parameters" in ran.out
-    ran = cli("report", "--model", run / "model", "--out", tmp_path / "own.png")
+    ran = cli("report", "--model", folder / "model", "--out", tmp_path / "own.png")
     assert (ran.code, "tiny-cnn" in ran.out) == (0, True)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "give the folder of a model and the data"),
-        (("model",), "give the folder of a model and the data"),
+        ((), "name a model and its data"),
+        (("model",), "name a model and its data"),
         (("--model", "no-such-net"), "expected a file or one of mnist-cnn"),
         (("model", "data", "--model", "mnist-cnn"), "--model draws a network"),
-        (("model", "data", "--classes", 5), "--classes goes with --model"),
+        (("model", "data", "--classes", 5), "--classes needs --model"),
         (("nowhere", "data"), "nowhere does not exist: give the folder of a model"),
     ],
 )

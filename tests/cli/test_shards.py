@@ -1,4 +1,4 @@
-"""The commands on finished data sets, from the shell's side."""
+"""The commands on finished data sets, on the command line."""
 
 import json
 
@@ -22,8 +22,8 @@ def test_prepare_verify_and_histogram(cli, drawings, tmp_path):
     bars = cli("histogram", out).out
     assert "cat" in bars
     assert "100" in bars
-    format_count = json.loads(cli("histogram", out, "--json").out)
-    assert format_count["categories"] == {"cat": 100, "dog": 100}
+    counts = json.loads(cli("histogram", out, "--json").out)
+    assert counts["categories"] == {"cat": 100, "dog": 100}
     for suffix, magic in ((".png", b"\x89PNG"), (".svg", b"<?xml"), (".csv", b"category,")):
         picture = tmp_path / f"histogram{suffix}"
         assert cli("histogram", out, "--out", picture).code == 0

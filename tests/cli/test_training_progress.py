@@ -1,8 +1,7 @@
-"""What a training shows: epochs as they come, a bar on a terminal, lines where epochs take long."""
+"""The progress of training: a row per epoch, a bar on a terminal, lines for long epochs."""
 
 import pytest
 
-from quickdraw_kit.cli import training_progress as module
 from quickdraw_kit.cli.training_progress import show_epochs
 from quickdraw_kit.learn.history import EpochMetrics
 
@@ -13,67 +12,73 @@ LINE = (
 )
 
 
+class Clock:
+    """A clock that goes on with the steps of an epoch."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def run(self, on_step, epoch: int, steps: int, seconds: float) -> None:
+        """Report the steps of an epoch, each of which takes some seconds."""
+        for done in range(1, steps + 1):
+            self.now += seconds
+            on_step(epoch, done, steps)
+
+
 @pytest.fixture
-def steps(monkeypatch):
-    """Make an epoch of so many steps that take so many seconds each."""
-    now = [0.0]
-    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
-
-    def run(on_step, epoch, count, seconds):
-        for done in range(1, count + 1):
-            now[0] += seconds
-            on_step(epoch, done, count)
-
-    return run
+def clock():
+    return Clock()
 
 
-def test_short_epochs_are_a_line_each(steps, capfd, monkeypatch):
+def test_short_epochs_are_a_line_each(clock, capfd, monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
-    with show_epochs(2, 64) as (on_epoch, on_step):
-        steps(on_step, 1, 9, seconds=1.0)
+    with show_epochs(2, 64, clock=clock) as (on_epoch, on_step):
+        clock.run(on_step, 1, 9, seconds=1.0)
         on_epoch(ROW)
-        steps(on_step, 2, 9, seconds=1.0)
+        clock.run(on_step, 2, 9, seconds=1.0)
     assert capfd.readouterr() == (LINE, "")
 
 
-def test_long_epochs_tell_how_far_they_are(steps, capfd):
-    with show_epochs(2, 64) as (on_epoch, on_step):
-        steps(on_step, 1, 61, seconds=1.0)
+def test_long_epochs_have_lines(clock, capfd):
+    with show_epochs(2, 64, clock=clock) as (on_epoch, on_step):
+        clock.run(on_step, 1, 61, seconds=1.0)
         on_epoch(ROW)
     out, err = capfd.readouterr()
     assert out == LINE
     lines = err.splitlines()
-    assert lines[0] == "epoch 1 of 2: 18%, 64 drawings/s, 50 s left"
+    assert lines[0] == "epoch 1 of 2: 18%, 64 drawings/s, ETA 50 s"
     assert len(lines) == 6
 
 
-def test_an_epoch_that_is_continued_has_the_pace_of_this_run(capfd, monkeypatch):
-    now = iter([0.0, 10.0])
-    monkeypatch.setattr(module.time, "monotonic", lambda: next(now))
-    with show_epochs(2, 10) as (_, on_step):
+def test_a_resumed_epoch_has_the_rate_of_this_run(capfd):
+    times = iter([0.0, 10.0])
+    with show_epochs(2, 10, clock=lambda: next(times)) as (_, on_step):
         on_step(2, 90, 200)
         on_step(2, 100, 200)
-    assert capfd.readouterr().err == "epoch 2 of 2: 50%, 10 drawings/s, 100 s left\n"
+    assert capfd.readouterr().err == "epoch 2 of 2: 50%, 10 drawings/s, ETA 100 s\n"
 
 
-def test_a_bar_on_a_terminal(steps, capfd, monkeypatch):
+def test_a_bar_on_a_terminal(clock, capfd, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "100")
-    with show_epochs(2, 64) as (on_epoch, on_step):
-        steps(on_step, 1, 4, seconds=1.0)
+    with show_epochs(2, 64, clock=clock) as (on_epoch, on_step):
+        clock.run(on_step, 1, 4, seconds=1.0)
         on_epoch(ROW)
     out, err = capfd.readouterr()
     assert err == ""
     assert "75%" in out
-    assert "64 drawings/s, 1 s left" in out
-    assert out.rstrip().endswith("\x1b[?25h")  # the cursor is back
+    assert "64 drawings/s, ETA 1 s" in out
+    assert out.rstrip().endswith("\x1b[?25h")  # the cursor is visible again
     last = out.split("61.0 s")[-1]
     assert "drawings/s" not in last  # the bar goes, the table stays
 
 
-def test_quiet(steps, capfd):
-    with show_epochs(2, 64, quiet=True) as (on_epoch, on_step):
-        steps(on_step, 1, 9, seconds=99.0)
+def test_quiet(clock, capfd):
+    with show_epochs(2, 64, quiet=True, clock=clock) as (on_epoch, on_step):
+        clock.run(on_step, 1, 9, seconds=99.0)
         on_epoch(ROW)
     assert capfd.readouterr() == ("", "")
