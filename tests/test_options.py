@@ -203,7 +203,9 @@ OFFERED = [
 
 @pytest.mark.parametrize(("command", "cls", "exclude"), OFFERED)
 def test_every_option_has_a_flag_with_its_default_help_and_range(command, cls, exclude):
-    parameters = {parameter.name: parameter for parameter in get_command(app).commands[command].params}
+    parameters = {
+        parameter.name: parameter for parameter in get_command(app).commands[command].params
+    }
     for field in flat_fields(cls):
         if field.name in exclude:
             continue

@@ -42,7 +42,7 @@ def histogram(
     from quickdraw_kit.shards.manifest import load_manifest
 
     manifest = load_manifest(location)
-    rows = read_histogram(Path(location))
+    rows = read_histogram(location)
     if out is not None:
         _write_histogram(out, manifest.categories, rows)
         typer.echo(f"wrote {out}")

@@ -41,11 +41,12 @@ class RasterStyle:
     (True, 24.0)
     """
 
-    side: Annotated[
-        int, option("Side of the bitmaps, in pixels.", ge=1, le=1024, group=_GROUP)
-    ] = 28
+    side: Annotated[int, option("Side of the bitmaps, in pixels.", ge=1, le=1024, group=_GROUP)] = (
+        28
+    )
     line_diameter: Annotated[
-        float, option("Diameter of the pen, in units of the frame of 256.", gt=0, le=256, group=_GROUP)
+        float,
+        option("Diameter of the pen, in units of the frame of 256.", gt=0, le=256, group=_GROUP),
     ] = 16.0
     padding: Annotated[
         float, option("Margin around the frame, in units of the frame.", ge=0, le=256, group=_GROUP)

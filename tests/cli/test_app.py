@@ -91,7 +91,11 @@ def test_the_version(cli):
         (("serve", "--model", "nowhere"), 2, "nowhere: there is no such file or folder"),
         (("prepare", "x.ndjson", "--out", "o", "--strokes", "two"), 2, "expected a range"),
         (("prepare", "x.ndjson", "--out", "o", "--split", "train"), 2, "expected fractions"),
-        (("prepare", "x.ndjson", "--out", "o", "--format", "hdf5"), 2, "expected one of npy, parquet"),
+        (
+            ("prepare", "x.ndjson", "--out", "o", "--format", "hdf5"),
+            2,
+            "expected one of npy, parquet",
+        ),
     ],
 )
 def test_exit_codes_and_messages(cli, tmp_path, monkeypatch, arguments, code, message):
@@ -169,7 +173,10 @@ def test_a_closed_pipe_is_not_an_error(unbuffered):
 
 def test_a_missing_path_is_named_as_it_was_given(cli, write_lines, tmp_path):
     source = write_lines("cat.ndjson", [official_line(1)])
-    for folder, reason in ((tmp_path / "none", "there is no such"), (source, "a file is in the place of a folder")):
+    for folder, reason in (
+        (tmp_path / "none", "there is no such"),
+        (source, "a file is in the place of a folder"),
+    ):
         ran = cli("convert", source, folder / "x.bin", "--allow-loss")
         assert ran.code == 2
         assert f"{folder / 'x.bin'}: {reason}" in ran.err
@@ -184,7 +191,7 @@ def test_ranges(text, expected):
 
 @pytest.mark.parametrize("text", ["5", "a:b", "1:2:3"])
 def test_invalid_ranges(text):
-    with pytest.raises(UsageError, match="--strokes .*: expected a range"):
+    with pytest.raises(UsageError, match=r"--strokes .*: expected a range"):
         parse_range(text, "--strokes")
 
 

@@ -52,7 +52,9 @@ def test_inspect_of_bitmaps(cli, tmp_path):
     assert "recognized" not in cli("inspect", tmp_path / "cat.npy").out
 
 
-def test_inspect_counts_recognized_drawings_among_those_for_which_it_is_known(cli, write_lines, tmp_path):
+def test_inspect_counts_recognized_drawings_among_those_for_which_it_is_known(
+    cli, write_lines, tmp_path
+):
     path = write_lines("cat.ndjson", [official_line(i, recognized=i > 0) for i in range(4)])
     np.save(tmp_path / "dog.npy", np.zeros((7, 784), np.uint8))
     assert "75.0% recognized of the 4 for which it is known" in cli("inspect", tmp_path).out

@@ -81,7 +81,9 @@ def test_no_model(cli, folder):
         (("nomodel", "drawn.png", "--figure", "f.pdf"), "f.pdf: a figure's name ends in .png or"),
     ],
 )
-def test_mistakes_are_reported_before_the_model_is_loaded(cli, folder, monkeypatch, arguments, message):
+def test_mistakes_are_reported_before_the_model_is_loaded(
+    cli, folder, monkeypatch, arguments, message
+):
     monkeypatch.chdir(folder)
     ran = cli("predict", *arguments)
     assert (ran.code, ran.out) == (2, "")

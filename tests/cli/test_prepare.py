@@ -92,7 +92,9 @@ def test_prepare_downloads_on_request(cli, mirror, tmp_path):
     plan = cli("prepare", *given, "--dry-run").out
     assert "cat.ndjson  to download" in plan
     assert "MB of them to download" in plan
-    assert json.loads(cli("prepare", *given, "--dry-run", "--json").out)["bytes_to_download"] > 10_000
+    assert (
+        json.loads(cli("prepare", *given, "--dry-run", "--json").out)["bytes_to_download"] > 10_000
+    )
     assert "160 drawings of 1 category" in cli("prepare", *given, "--no-keep-source").out
     assert not (tmp_path / "home").exists()
     cli("prepare", *given, "--overwrite")

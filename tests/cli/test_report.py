@@ -22,7 +22,13 @@ def folder(tmp_path_factory):
 
 def test_a_page_is_written(cli, folder, tmp_path):
     ran = cli(
-        "report", folder / "model", folder / "data", "--out", tmp_path / "page.html", "--title", "<T>"
+        "report",
+        folder / "model",
+        folder / "data",
+        "--out",
+        tmp_path / "page.html",
+        "--title",
+        "<T>",
     )
     assert (ran.code, ran.out) == (0, f"wrote {tmp_path / 'page.html'}\n")
     assert "<h1>&lt;T&gt;</h1>" in (tmp_path / "page.html").read_text("utf-8")
