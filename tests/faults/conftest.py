@@ -1,4 +1,4 @@
-"""A tally of faults: how many were injected, survived and lost, printed when the suite ends."""
+"""Counts of faults: how many were injected, survived and lost, printed when the suite ends."""
 
 from collections import Counter
 from dataclasses import dataclass, field

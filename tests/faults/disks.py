@@ -1,4 +1,4 @@
-"""Small disks, the command line in a process of its own, and what it left."""
+"""Small disks, the command line in a separate process, and the files that it wrote."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ def mounted(folder: Path, options: str):
     try:
         ran = subprocess.run(mount, capture_output=True, text=True, check=False)
     except FileNotFoundError:
-        pytest.skip("no mount here: a small disk cannot be made")
+        pytest.skip("there is no mount command: a small disk cannot be made")
     if ran.returncode:
         pytest.skip(f"a small disk cannot be made: {ran.stderr.strip()}")
     try:

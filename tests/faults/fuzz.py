@@ -1,14 +1,14 @@
-"""Fuzz one reader, led by its branches: python -m tests.faults.fuzz TARGET [OPTIONS] FOLDER.
+"""Fuzz one reader, guided by its branches: python -m tests.faults.fuzz TARGET [OPTIONS] FOLDER.
 
-libFuzzer, by way of atheris, changes valid files and keeps every change that takes a new branch, so
-that it comes behind checks which blind damage never passes. Kernels run as Python here: their
-branches lead as well, and an index that leaves its array, which compiled code would follow, is an
-error. What was kept, in FOLDER/corpus, `--again` reads with the compiled kernels.
+libFuzzer, through atheris, changes valid files and keeps every change that takes a new branch, so
+that it gets past checks which blind damage never passes. Kernels run as Python here: their branches
+guide it as well, and an index outside its array, which compiled code would follow, is an error. The
+kept files are in FOLDER/corpus; `--again` reads them with the compiled kernels.
 
-Kernels compute modulo 2**64 and divide by zero; numpy warns where it does so for them, so within
-kernels it must not. Any other warning is a fault. `simplify` multiplies and adds with one rounding,
-which Python cannot: here it rounds twice. The renderer works on addresses, which Python has not,
-and the branches of Parquet are Arrow's, in C++; these two are left out.
+Kernels compute modulo 2**64 and divide by zero, so numpy must not warn about it within kernels. Any
+other warning is a fault. `simplify` multiplies and adds with one rounding, which Python cannot do:
+here it rounds twice. The renderer works on addresses, which Python does not have, and the branches
+of Parquet are in the C++ of Arrow; these two are left out.
 """
 
 import argparse
@@ -57,7 +57,7 @@ def fuzz(arguments: argparse.Namespace) -> None:
         simplify._fused = lambda a, b, c: a * b + c
         target = TARGETS[arguments.target](arguments.folder, 1)
         path = arguments.folder / target.name
-        for number, seed in enumerate(target.seeds):  # what is imported late is imported now
+        for number, seed in enumerate(target.seeds):  # which imports what readers import late
             (arguments.folder / "corpus" / f"seed{number}").write_bytes(seed)
             path.write_bytes(target.whole(seed))
             target.read(path)
@@ -69,7 +69,7 @@ def fuzz(arguments: argparse.Namespace) -> None:
     def read(data: bytes) -> None:
         try:
             outcome(target, path, target.whole(data))
-        except BaseException:  # libFuzzer's own note does not always come to be written
+        except BaseException:  # libFuzzer does not always write its own file
             (arguments.folder / "fault-raised").write_bytes(data)
             raise
 

@@ -1,13 +1,13 @@
 """Kill a command at each of its commits, and finish it: python -m tests.faults.killed FOLDER ...
 
-A commit is a rename, a link or a removal of a file: whatever another process, or a later run, can
-see. Runs are forks of this process, which has imported everything and started nothing. The count
-of commits is the size of a file, so that worker processes, which import this module, share it.
-With several ranks a run is as many forks, as `torchrun` would start them, and one that commits
-nothing is killed as well while another commits.
+A commit is a rename, a link or a removal of a file: what another process, or a later run, can see.
+Runs are forks of this process, which has imported everything and started nothing. The number of
+commits is the size of a file, which worker processes share because they import this module. With
+several ranks a run is one fork for each, as `torchrun` would start them, and a rank that commits
+nothing is killed as well while another one commits.
 
-In the command {out} stands for its output. Prints JSON: how many runs were killed, and which ended
-with other bytes.
+In the command {out} is replaced by the output. Prints JSON: how many runs were killed, and which
+ended with other bytes.
 """
 
 import argparse
@@ -24,24 +24,24 @@ from pathlib import Path
 
 _COUNT = "FAULTS_COUNT"
 _UNEXPECTED = 70  # exit code of a run that ends with a traceback
-_PATIENCE = 60  # seconds that a rank may outlive another
+_TIMEOUT = 60  # seconds that a rank may outlive another
 
 
 def _at_commit(call):
-    def format_count(*arguments, **options):
+    def wrapper(*arguments, **options):
         with open(os.environ[_COUNT], "ab", buffering=0) as file:  # noqa: PTH123
             file.write(b".")
             number = file.tell()
-        mine = number == int(os.environ["FAULTS_AT"])
+        is_due = number == int(os.environ["FAULTS_AT"])
         victim = int(os.environ["FAULTS_VICTIM"]) or os.getpid()
-        if mine and os.environ["FAULTS_WHEN"] == "before":
+        if is_due and os.environ["FAULTS_WHEN"] == "before":
             os.kill(victim, signal.SIGKILL)
         result = call(*arguments, **options)
-        if mine and os.environ["FAULTS_WHEN"] == "after":
+        if is_due and os.environ["FAULTS_WHEN"] == "after":
             os.kill(victim, signal.SIGKILL)
         return result
 
-    return format_count
+    return wrapper
 
 
 def _arm() -> None:
@@ -83,12 +83,12 @@ def _run(arguments: list[str], ranks: int, count: Path | None = None, kill: Kill
         environment |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
         environment |= {"WORLD_SIZE": str(ranks)}
     children: dict[int, int] = {}
-    for rank in reversed(range(ranks)):  # the first one commits, and must know the others
+    for rank in reversed(range(ranks)):  # rank 0 commits, and must know the process ids of the others
         victim = (
             children[kill.rank] if kill is not None and kill.rank is not None and not rank else 0
         )
-        own = {"RANK": str(rank), "LOCAL_RANK": str(rank)} if ranks > 1 else {}
-        children[rank] = _fork(arguments, environment | own | {"FAULTS_VICTIM": str(victim)})
+        rank_environment = {"RANK": str(rank), "LOCAL_RANK": str(rank)} if ranks > 1 else {}
+        children[rank] = _fork(arguments, environment | rank_environment | {"FAULTS_VICTIM": str(victim)})
     return _wait(list(children.values()))
 
 
@@ -117,7 +117,7 @@ def _fork(arguments: list[str], environment: dict[str, str]) -> int:
 
 
 def _wait(children: list[int]) -> list[int]:
-    """Collect exit codes; what outlives a failure by a minute hangs, and is killed."""
+    """Collect exit codes; a process that outlives a failure by a minute hangs, and is killed."""
     codes: list[int] = []
     failed = 0.0
     while children:
@@ -128,7 +128,7 @@ def _wait(children: list[int]) -> list[int]:
                 codes.append(os.waitstatus_to_exitcode(status))
         if any(codes) and children:
             failed = failed or time.monotonic()
-            if time.monotonic() - failed > _PATIENCE:
+            if time.monotonic() - failed > _TIMEOUT:
                 for child in children:
                     os.kill(child, signal.SIGKILL)
                 raise SystemExit(f"a rank hung when another was killed: {codes}")
@@ -172,20 +172,20 @@ def main() -> None:
             out = folder / str(kill).replace(" ", "-")
             codes = _run(command(out), ranks, count, kill)
             if _UNEXPECTED in codes:
-                bad.append(f"killed {kill}: what was not killed gave no reason")
+                bad.append(f"killed {kill}: a process that was not killed gave no reason")
             if any(codes):
                 killed += 1
             else:
-                unreached += 1  # a worker was killed and its work done again, or fewer commits
+                unreached += 1  # a worker was killed and its task run again, or fewer commits
             codes = _run(command(out), ranks)
             if any(codes) or _content(out, suffixes) != expected:
                 bad.append(f"killed {kill}: exit codes {codes} of the next run")
             shutil.rmtree(out)
-    told = {"commits": commits, "files": len(expected)}
-    sys.stdout.write(json.dumps({**told, "killed": killed, "unreached": unreached, "bad": bad}))
+    summary = {"commits": commits, "files": len(expected)}
+    sys.stdout.write(json.dumps({**summary, "killed": killed, "unreached": unreached, "bad": bad}))
 
 
-if __name__ == "__main__":  # forks need not import what is imported here
+if __name__ == "__main__":  # imports that forks share
     import numba  # noqa: F401
     import onnxruntime  # noqa: F401
     import onnxscript  # noqa: F401

@@ -1,9 +1,8 @@
-"""What reads damaged files: for each kind the reader with its laws, valid files, and words of them.
+"""What reads damaged files: for each format the reader, what must hold, valid files and their words.
 
-A reader may return or raise an error of ours that says why; `outcome` tells which, and whatever
-else comes out of it is a fault. `mutate` damages the files blindly, `fuzz` is led by the branches
-that the reader takes. They import the library here, inside functions, because the fuzzer has to be
-there first.
+A reader may return or raise a `QuickdrawError` with a reason; anything else is a fault. `mutate`
+damages the files blindly, `fuzz` is guided by the branches that the reader takes. The library is
+imported inside functions, because the fuzzer must be imported first.
 """
 
 import contextlib
@@ -27,21 +26,20 @@ _BETWEEN = b"|member|"  # parts the members of an archive
 
 @dataclass(frozen=True)
 class Target:
-    """A reader, and what to begin with.
+    """A reader, and what to start with.
 
     Parameters
     ----------
     seeds : list of bytes
         Valid inputs.
     name : str
-        Of the file: some readers go by it.
+        Name of the file, which some readers need.
     read : callable
-        Read the file at a path, and check what must hold of what it gave.
+        Read the file at a path, and check the result.
     words : sequence of bytes
-        What stands in such files, and is long to guess.
+        Words of such files, which take long to guess.
     whole : callable
-        Make the file of an input, for forms that a checksum, a length or much that is not of
-        interest surrounds.
+        Make the file of an input, for formats with a checksum, a length or much else around it.
     """
 
     seeds: list[bytes]
@@ -52,10 +50,10 @@ class Target:
 
 
 def outcome(target: Target, path: Path, data: bytes) -> str:
-    """Read a file: it is read or refused with a reason, and anything else is raised."""
+    """Read a file; return "read" or, when it is refused with a reason, "refused"."""
     from quickdraw_kit.errors import QuickdrawError
 
-    path.unlink(missing_ok=True)  # what is cut to nothing instead may wait for the disk each time
+    path.unlink(missing_ok=True)  # truncating it instead may wait for the disk
     path.write_bytes(data)
     try:
         target.read(path)
@@ -71,9 +69,9 @@ def _words(text: str) -> list[bytes]:
 
 
 def bound_memory() -> None:
-    """Let this process take no more than a few GB beyond what it has."""
-    held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (held + _MEMORY, held + _MEMORY))
+    """Limit this process to a few GB more than it has now."""
+    memory = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (memory + _MEMORY, memory + _MEMORY))
 
 
 def _drawings(each: int):
@@ -101,7 +99,7 @@ def _ndjson(folder: Path, each: int) -> Target:
     from quickdraw_kit.formats.ndjson.writer import encode_lines
     from tests.formats.ndjson.differential import assert_same, official
 
-    # the scanner knows words that came before, so that a line in front lets it try the others
+    # the scanner remembers words, so a line before makes it take other branches
     before = {
         raw: official(word="star", drawing=[[[1], [2], [3]][: 2 + raw]]) + b"\n"
         for raw in (False, True)
@@ -159,7 +157,7 @@ def _npy(folder: Path, each: int) -> Target:
 
     def read(path: Path) -> None:
         bitmaps = read_bitmaps(path)
-        assert np.array_equal(bitmaps, _by_numpy(path, bitmaps)), "numpy reads others"
+        assert np.array_equal(bitmaps, _by_numpy(path, bitmaps)), "numpy reads other values"
 
     shapes = (each, 784), (2, 3, 3)
     arrays = [np.arange(np.prod(shape), dtype=np.uint8).reshape(shape) for shape in shapes]
@@ -181,13 +179,13 @@ def _npy_of(array) -> bytes:
     return file.getvalue()
 
 
-def _by_numpy(path: Path, found):
-    """Return what numpy reads in the same shape, or what was found where numpy is stricter."""
+def _by_numpy(path: Path, bitmaps):
+    """Return what numpy reads in the same shape, or the bitmaps where numpy is stricter."""
     try:
         with warnings.catch_warnings(action="ignore"):  # of headers as Python 2 wrote them
-            return np.load(path, allow_pickle=False).reshape(found.shape)
+            return np.load(path, allow_pickle=False).reshape(bitmaps.shape)
     except (ValueError, SyntaxError):
-        return found
+        return bitmaps
 
 
 def _npz(folder: Path, each: int) -> Target:
@@ -202,7 +200,7 @@ def _npz(folder: Path, each: int) -> Target:
 
 
 def _members(folder: Path, each: int) -> Target:
-    """What is in a .npz: the official pickles or our flat arrays, with checksums that are right."""
+    """The content of a .npz: official pickles or our flat arrays, with valid checksums."""
     from quickdraw_kit.formats.stroke3 import to_stroke3
 
     batch = _drawings(each)
@@ -308,7 +306,7 @@ def _svg(folder: Path, each: int) -> Target:
 
 
 def _sent(folder: Path, each: int) -> Target:
-    """What a browser sends to the server."""
+    """What a browser posts to the server."""
     from quickdraw_kit.serve.requests import read_drawing
 
     seeds = [b'{"strokes": [[[0, 10.5], [5, 5], [0, 16]], [[-1e4], [9], [99]]]}']
@@ -317,7 +315,7 @@ def _sent(folder: Path, each: int) -> Target:
 
 
 def _simplify(folder: Path, each: int) -> Target:
-    """Not a file, but numbers as a raw file may hold them; what is not finite ends a stroke."""
+    """Not a file, but numbers as a raw file may hold them; a non-finite one ends a stroke."""
     from quickdraw_kit.strokes.batch import DrawingBatch
     from quickdraw_kit.strokes.simplify import simplify
 
@@ -342,7 +340,7 @@ def _simplify(folder: Path, each: int) -> Target:
 
 
 def _parquet(folder: Path, each: int) -> Target:
-    """Nothing for the fuzzer: the branches are those of Arrow, in C++, which it does not see."""
+    """Not for the fuzzer: the branches are in the C++ of Arrow, which it does not see."""
     from quickdraw_kit.formats.ndjson.files import write_ndjson
     from quickdraw_kit.shards.options import PrepareOptions
     from quickdraw_kit.shards.prepare.pipeline import prepare
@@ -365,7 +363,7 @@ def _parquet(folder: Path, each: int) -> Target:
 
 
 def _safetensors(folder: Path, each: int) -> Target:
-    """Its input is the text of a model and the table of its tensors, whose numbers stay."""
+    """Its input is the metadata of a model and the table of its tensors; the weights stay."""
     from quickdraw_kit.errors import QuickdrawError
     from quickdraw_kit.learn.models.model import Model, load_model, save_model
     from quickdraw_kit.primer.forward import read_weights
@@ -384,7 +382,7 @@ def _safetensors(folder: Path, each: int) -> Target:
 
     def read(path: Path) -> None:
         with contextlib.suppress(QuickdrawError):
-            read_weights(path)  # the primer's own way, which asks for less
+            read_weights(path)  # the reader of the primer, which requires less
         load_model(path).probabilities(np.zeros((1, 28, 28), np.uint8))
 
     words = _words("""
@@ -423,4 +421,4 @@ TARGETS: dict[str, Callable[[Path, int], Target]] = {
     "safetensors": _safetensors,
     "toml": _toml,
 }
-"""Each takes a folder for itself, and how many drawings of a category its seeds are to hold."""
+"""Each takes an empty folder, and the number of drawings of a category in its seeds."""

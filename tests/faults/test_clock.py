@@ -1,7 +1,7 @@
 """Clocks that jump by seconds and by decades while a command runs: its bytes are the same.
 
-libfaketime gives the processes another clock, which a thread sets while they run; the clock that
-only counts on (CLOCK_MONOTONIC) is left alone, as it is when a real clock is set.
+libfaketime gives the processes another clock, which a thread sets while they run; the monotonic
+clock is left alone, as it is when a real clock is set.
 """
 
 import importlib.util
@@ -20,6 +20,7 @@ import pytest
 from quickdraw_kit.acquire.cache_entry import CacheEntry
 from quickdraw_kit.errors import DataError
 from quickdraw_kit.shards.options import PrepareOptions
+from quickdraw_kit.shards.prepare.extract import ChecksumTask
 from quickdraw_kit.shards.prepare.pipeline import prepare
 from quickdraw_kit.shards.read.dataset import open_shards
 from quickdraw_kit.storage.store import RetryingStore
@@ -27,6 +28,7 @@ from quickdraw_kit.synthetic.generator import write_sample
 from tests.acquire.bucket import Bucket, Fault
 from tests.acquire.conftest import content as some_bytes
 from tests.faults.disks import content
+from tests.shards.hooks import HookedExecutor, Killed, kill_at_merge
 
 JUMPS = ("+0", "-3", "+3600", "-40y", "+1d", "+60y", "-1", "+200y")
 SHARDS = (".npy", ".parquet", ".json", ".csv", ".ndjson")
@@ -34,11 +36,11 @@ SHARDS = (".npy", ".parquet", ".json", ".csv", ".ndjson")
 
 @pytest.fixture
 def jumping(tmp_path, tally):
-    """Run the command line while its clock jumps; return the exit code and what it said."""
-    found = importlib.util.find_spec("libfaketime")
-    if found is None or not sys.platform.startswith("linux"):
-        pytest.skip("libfaketime is not installed: no clock that can be set")
-    library = next(Path(found.origin).parent.rglob("libfaketime.so.1"))
+    """Run the command line while its clock jumps; return the exit code and its messages."""
+    package = importlib.util.find_spec("libfaketime")
+    if package is None or not sys.platform.startswith("linux"):
+        pytest.skip("libfaketime is not installed: the clock cannot be set")
+    library = next(Path(package.origin).parent.rglob("libfaketime.so.1"))
     setting = tmp_path / "clock"
     environment = os.environ | {
         "LD_PRELOAD": str(library),
@@ -73,13 +75,13 @@ def jumping(tmp_path, tally):
         thread = threading.Thread(target=keep_jumping)
         thread.start()
         try:
-            _, said = process.communicate(timeout=200)
+            _, messages = process.communicate(timeout=200)
         finally:
             over.set()
             thread.join()
-        assert kill_at is None or process.returncode == -signal.SIGKILL, said
+        assert kill_at is None or process.returncode == -signal.SIGKILL, messages
         tally(f"clock that jumps, {kind}").add("ended or was killed, as it should")
-        return process.returncode, said
+        return process.returncode, messages
 
     run.environment, run.jump = environment, jump
     return run
@@ -127,8 +129,8 @@ def test_prepare(jumping, sample, tmp_path, workers):
         return len(list(out.glob("train-*.images.npy"))) >= half
 
     jumping("prepare", *command, kill_at=is_half_done)
-    code, said = jumping("prepare", *command)
-    assert code == 0, said
+    code, messages = jumping("prepare", *command)
+    assert code == 0, messages
     assert content(out, SHARDS) == content(sample / "shards", SHARDS)
 
 
@@ -136,12 +138,12 @@ def test_prepare(jumping, sample, tmp_path, workers):
 def test_train(jumping, sample, tmp_path):
     settings = ("--network", "tiny-cnn", "--epochs", 3, "--threads", 1)
     command = ("train", sample / "shards", *settings, "--out")
-    code, said = jumping("train", *command, tmp_path / "once")
-    assert code == 0, said
+    code, messages = jumping("train", *command, tmp_path / "once")
+    assert code == 0, messages
     out = tmp_path / "out"
     jumping("train", *command, out, kill_at=(out / "checkpoint.safetensors").exists)
-    code, said = jumping("train", *command, out)
-    assert code == 0, said
+    code, messages = jumping("train", *command, out)
+    assert code == 0, messages
     weights = [path / "model.safetensors" for path in (out, tmp_path / "once")]
     assert weights[0].read_bytes() == weights[1].read_bytes()
 
@@ -167,71 +169,70 @@ def test_download(jumping, tmp_path):
         half = len(data)
         jumping("download", *command, kill_at=lambda: bucket.sent() > half)
         received = bucket.sent()
-        code, said = jumping("download", *command)
-        assert code == 0, said
+        code, messages = jumping("download", *command)
+        assert code == 0, messages
     finally:
         bucket.close()
     for word in ("cat", "dog"):
-        place = CacheEntry(tmp_path / "home" / "simplified" / f"{word}.ndjson")
-        assert place.path.read_bytes() == data
-        assert place.is_intact()
-    assert bucket.sent() - received < 2 * len(data), "what was there was not fetched again"
+        entry = CacheEntry(tmp_path / "home" / "simplified" / f"{word}.ndjson")
+        assert entry.path.read_bytes() == data
+        assert entry.is_intact()
+    assert bucket.sent() - received < 2 * len(data), "what was received was not downloaded again"
 
 
-def test_a_server_whose_clock_differs_is_asked_again_when_it_means(jumping, tmp_path):
-    """Retry-After names a time of the server's clock, not of ours."""
+def test_a_server_with_another_clock_is_asked_again_at_its_time(jumping, tmp_path):
+    """Retry-After is a time on the clock of the server, not on ours."""
     bucket = Bucket()
     try:
         bucket.put("full/simplified/cat.ndjson", b"12345", composite=True)
         date = formatdate(time.time() + 2, usegmt=True)
         bucket.fail("full/simplified/cat.ndjson", Fault(status=503, headers={"Retry-After": date}))
         command = ("download", "cat", "--mirror", bucket.url, "--data-home", tmp_path / "home")
-        code, said = jumping("download", *command)
+        code, messages = jumping("download", *command)
     finally:
         bucket.close()
-    assert code == 0, said
+    assert code == 0, messages
 
 
 YEARS = 365 * 86_400 * 10**9
 
 
 @pytest.mark.parametrize("mtime_ns", [0, 1, -50 * YEARS, 69 * YEARS, 140 * YEARS, 300 * YEARS])
-def test_a_source_from_any_time(tmp_path, monkeypatch, tally, mtime_ns):
+def test_a_source_from_any_time(tmp_path, tally, mtime_ns):
     write_sample(tmp_path / "sample", drawings=60, categories=["line"])
     path = tmp_path / "sample" / "line.ndjson"
     prepare([path], tmp_path / "expected", workers=1)
     os.utime(path, ns=(mtime_ns, mtime_ns))
     kept = path.stat().st_mtime_ns  # a file system may not hold every time
-    from quickdraw_kit.shards.prepare import passes as module
-
-    with monkeypatch.context() as patch:
-        patch.setattr(module, "build_shard", None)
-        with pytest.raises(TypeError):
-            prepare([path], tmp_path / "out", workers=1)
-    prepare([path], tmp_path / "out", workers=1)  # goes on where it was
+    with pytest.raises(Killed):
+        prepare([path], tmp_path / "out", workers=1, progress=kill_at_merge)
+    prepare([path], tmp_path / "out", workers=1)  # resumes
     assert content(tmp_path / "out", SHARDS) == content(tmp_path / "expected", SHARDS)
     assert path.stat().st_mtime_ns == kept
     tally("sources from other centuries").add("as any other")
 
 
-def test_a_source_whose_time_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
+def test_a_source_whose_time_changes_while_it_is_read_is_refused(tmp_path):
     write_sample(tmp_path / "sample", drawings=60, categories=["line"])
     path = tmp_path / "sample" / "line.ndjson"
-    from quickdraw_kit.shards.prepare import intake
 
-    monkeypatch.setattr(intake, "sha256_file", lambda path: os.utime(path, ns=(1, 1)) or "")
+    def change_before_the_checksum(task):
+        if isinstance(task, ChecksumTask):
+            os.utime(path, ns=(1, 1))
+
+    executor = HookedExecutor(change_before_the_checksum)
     with pytest.raises(DataError, match="its time is another"):
-        prepare([path], tmp_path / "out", workers=1)
+        prepare([path], tmp_path / "out", executor=executor)
 
 
-def test_the_cache_of_a_store_keeps_to_its_bound_whatever_the_times_of_its_files(
+def test_the_shard_cache_keeps_its_bound_for_files_of_any_time(
     sample, tmp_path, tally
 ):
     store = RetryingStore("memory://clock/shards")
     for path in (sample / "shards").iterdir():
         store.put(path.name, path)
-    max_per_category = 600_000
-    dataset = open_shards("memory://clock/shards", cache=tmp_path, cache_bytes=max_per_category)
+    cache_bytes = 600_000
+    dataset = open_shards("memory://clock/shards", cache=tmp_path, cache_bytes=cache_bytes)
     expected = open_shards(sample / "shards")
     times = itertools.cycle([0, -50 * YEARS, 300 * YEARS, 69 * YEARS])
     for row in range(0, len(dataset), 97):
@@ -239,6 +240,6 @@ def test_the_cache_of_a_store_keeps_to_its_bound_whatever_the_times_of_its_files
             now = next(times)
             os.utime(path, ns=(now, now))
         assert (dataset[row][0] == expected[row][0]).all()
-        held = sum(path.stat().st_size for path in tmp_path.rglob("*.npy"))
-        assert held <= max_per_category
-    tally("a cache whose files are from other centuries").add("within its bound")
+        size = sum(path.stat().st_size for path in tmp_path.rglob("*.npy"))
+        assert size <= cache_bytes
+    tally("a shard cache with files from other centuries").add("within its bound")

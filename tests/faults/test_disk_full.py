@@ -1,7 +1,7 @@
-"""A disk that is full, at any point: a reason and exit code 1; with room again, the same bytes.
+"""A disk that is full at any point: a reason and exit code 1; with free space again, the same bytes.
 
-The output is on a small tmpfs. A ballast takes most of it, or from some moment on all of it, for
-commands that look first whether there is room. `make faults` tries more points.
+The output is on a small tmpfs. A ballast file takes most of it, or after some time all of it, for
+commands that check the free space first. `make faults` tries more points.
 """
 
 import os
@@ -66,7 +66,7 @@ COMMANDS = {
 @pytest.mark.parametrize("kind", COMMANDS)
 def test_full_at_some_point(kind, inputs, tmp_path, tally):
     template, suffixes = COMMANDS[kind]
-    mine = tally(f"disk full, {kind}")
+    counts = tally(f"disk full, {kind}")
 
     def command(out: Path):
         return [
@@ -92,9 +92,9 @@ def test_full_at_some_point(kind, inputs, tmp_path, tally):
         rng = random.Random(kind)
         ballast = disk / "ballast"
 
-        def fill(module: int = 0):
+        def fill(spared: int = 0):
             with suppress(OSError):
-                ballast.write_bytes(bytes(max(free() - module, 0)))
+                ballast.write_bytes(bytes(max(free() - spared, 0)))
 
         def late(wait: float):
             time.sleep(wait)
@@ -112,13 +112,13 @@ def test_full_at_some_point(kind, inputs, tmp_path, tally):
             if stopped.returncode:
                 assert stopped.returncode == 1, stopped.stderr
                 assert "Traceback" not in stopped.stderr
-                assert re.search("[Nn]o space left|Make room", stopped.stderr), stopped.stderr
-                for name, found in content(out, suffixes).items():
-                    assert found == expected[name], f"{name} is half-written"
+                assert re.search("[Nn]o space left| free, and ", stopped.stderr), stopped.stderr
+                for name, data in content(out, suffixes).items():
+                    assert data == expected[name], f"{name} is incomplete"
             again = run(command(out), temporary=disk)
             same = again.returncode == 0 and content(out, suffixes) == expected
-            outcome = "stopped, finished with room again" if stopped.returncode else "had room"
-            mine.add(outcome if same else "other bytes", lost=not same)
+            outcome = "stopped, finished with free space" if stopped.returncode else "had enough space"
+            counts.add(outcome if same else "other bytes", lost=not same)
             assert same, again.stderr
             shutil.rmtree(out)
-        assert mine.injected == POINTS
+        assert counts.injected == POINTS

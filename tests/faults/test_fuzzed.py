@@ -1,7 +1,7 @@
-"""A fuzzer that is led by branches finds no file that a reader neither answers nor refuses.
+"""A coverage-guided fuzzer finds no file that a reader neither reads nor refuses.
 
-Where `mutate` damages files blindly, `fuzz` keeps what takes a new branch and goes on from there.
-It begins with the same valid files and the same dice each time; `make faults` takes forty times as
+Where `mutate` damages files blindly, `fuzz` keeps what takes a new branch and continues from there.
+It starts with the same valid files and the same seed each time; `make faults` takes forty times as
 many steps.
 """
 
@@ -39,16 +39,16 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("kind", RUNS)
-def test_every_file_is_answered_or_refused(tally, tmp_path, kind):
+def test_every_file_is_read_or_refused(tally, tmp_path, kind):
     ran = run(kind, tmp_path, "--runs", RUNS[kind] * MORE)
     steps = re.findall(r"^#(\d+)\s.* cov: (\d+)", ran.stderr, re.MULTILINE)
     assert steps, ran.stderr[-3000:]
     runs, branches = map(int, steps[-1])
     faults = sorted(tmp_path.glob("fault-*"))
-    mine = tally(f"fuzzed {kind}")
-    mine.add(f"read or refused, on {branches} branches", times=runs - len(faults[:1]))
+    counts = tally(f"fuzzed {kind}")
+    counts.add(f"read or refused, on {branches} branches", times=runs - len(faults[:1]))
     if faults:
-        mine.add("BAD", lost=True)
+        counts.add("BAD", lost=True)
         traceback = ran.stdout.partition("=== Uncaught")[2] or ran.stderr
         pytest.fail(f"{faults[0].name} is {faults[0].read_bytes()!r}\n{traceback[-3000:]}")
     assert ran.returncode == 0, ran.stderr[-3000:]

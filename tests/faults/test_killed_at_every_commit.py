@@ -1,9 +1,9 @@
-"""SIGKILL at every commit of prepare, download, train and export: the next run ends as if nothing.
+"""SIGKILL at every commit of prepare, download, train and export: the next run has the same bytes.
 
 The commits of a command are counted, and then a fresh run is killed at each, before it and after
 it: the process that commits, which is the parent or a worker, and for training with two ranks also
-the one that commits nothing. What was left is finished by the same command and compared with a run
-that was never killed, byte for byte. `make faults` takes every commit; in the whole suite every
+the one that commits nothing. The same command then finishes the run, and its files are compared
+with those of a run that was never killed, byte for byte. `make faults` takes every commit; in the whole suite every
 eighth is enough.
 """
 
@@ -36,14 +36,14 @@ def kill(tally, tmp_path):
             capture_output=True, text=True, timeout=1800, check=False,
         )  # fmt: skip
         assert ran.returncode == 0, ran.stderr[-3000:]
-        told = json.loads(ran.stdout.splitlines()[-1])
-        assert told["files"]
-        assert told["killed"]
-        mine = tally(f"SIGKILL, {kind}")
-        for number in range(told["killed"] + told["unreached"]):
-            lost = number < len(told["bad"])
-            mine.add("other bytes" if lost else "finished by the next run", lost=lost)
-        assert not told["bad"], (told["bad"][:5], ran.stderr[-2000:])
+        summary = json.loads(ran.stdout.splitlines()[-1])
+        assert summary["files"]
+        assert summary["killed"]
+        counts = tally(f"SIGKILL, {kind}")
+        for number in range(summary["killed"] + summary["unreached"]):
+            lost = number < len(summary["bad"])
+            counts.add("other bytes" if lost else "finished by the next run", lost=lost)
+        assert not summary["bad"], (summary["bad"][:5], ran.stderr[-2000:])
 
     return run
 

@@ -1,8 +1,8 @@
-"""Ten thousand damaged files of every kind: an answer or an error that says so, never a crash.
+"""Ten thousand damaged files of every format: they are read or refused, and nothing crashes.
 
 Each reader is fed valid files in which bytes are flipped, cut, repeated, inserted or replaced by
-numbers that declare much. A process of its own reads them, with bounded memory; what it may do is
-return or raise an error of ours. Of ndjson, every line must be accounted for: read or refused.
+numbers that declare large sizes. A separate process reads them, with bounded memory; it may return
+or raise a `QuickdrawError`. Of ndjson, every line must be accounted for: read or rejected.
 `make faults` reads all ten thousand; the whole suite a fifth of them.
 """
 
@@ -25,7 +25,7 @@ if os.environ.get("FAULTS") != "all":
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_damaged_file_is_an_answer_or_an_error(tally, tmp_path, kind):
+def test_a_damaged_file_is_read_or_refused(tally, tmp_path, kind):
     ran = subprocess.run(
         [sys.executable, "-m", "tests.faults.mutate", kind, str(KINDS[kind]), str(tmp_path)],
         cwd=ROOT,
@@ -35,10 +35,10 @@ def test_a_damaged_file_is_an_answer_or_an_error(tally, tmp_path, kind):
         check=False,
     )
     assert ran.returncode == 0, ran.stderr[-3000:]
-    told = json.loads(ran.stdout.splitlines()[-1])
-    mine = tally(f"damaged {kind}")
-    for outcome, number in told["outcomes"].items():
+    summary = json.loads(ran.stdout.splitlines()[-1])
+    counts = tally(f"damaged {kind}")
+    for outcome, number in summary["outcomes"].items():
         for _ in range(number):
-            mine.add(outcome, lost=outcome.startswith("BAD"))
-    assert not told["bad"], told["bad"][:3]
-    assert sum(told["outcomes"].values()) == KINDS[kind]
+            counts.add(outcome, lost=outcome.startswith("BAD"))
+    assert not summary["bad"], summary["bad"][:3]
+    assert sum(summary["outcomes"].values()) == KINDS[kind]

@@ -1,4 +1,4 @@
-"""An output that cannot be written: a reason and exit code 1, and nothing in it has changed."""
+"""An output that cannot be written: a reason and exit code 1, and nothing in it changes."""
 
 import subprocess
 
@@ -25,7 +25,7 @@ COMMANDS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", COMMANDS)
-def test_a_disk_that_is_read_only(kind, tmp_path, tally):
+def test_a_read_only_disk(kind, tmp_path, tally):
     write_sample(tmp_path / "sample", drawings=20, categories=["circle"])
     save_model(Model.new("tiny-cnn", ("cat", "dog")), tmp_path / "model.safetensors")
     (tmp_path / "full" / "simplified").mkdir(parents=True)

@@ -1,6 +1,6 @@
-"""Shards that are cut off or taken away while they are read: an error that says so, and no crash.
+"""Shards that are cut off while they are read: an error with the file, and no crash.
 
-Through a map this would end the process (SIGBUS), so each case runs the command line or a server.
+A memory map would end the process (SIGBUS), so each case runs the command line.
 """
 
 import os
@@ -28,8 +28,8 @@ def drawings(tmp_path_factory):
 
 @pytest.mark.parametrize("format", ["npy", "parquet"])
 def test_while_train_reads(drawings, tmp_path, tally, format):
-    """The disk is read in every epoch; memory would hide it."""
-    mine = tally(f"a {format} shard that is cut off while train reads")
+    """Many epochs of small shards, so that the disk is read again."""
+    counts = tally(f"a {format} shard that is cut off while train reads")
     rng = random.Random(format)
     for point in range(POINTS):
         shards, out = tmp_path / f"shards{point}", tmp_path / f"model{point}"
@@ -47,9 +47,9 @@ def test_while_train_reads(drawings, tmp_path, tally, format):
         time.sleep(rng.uniform(0, 0.3))
         for path in shards.glob(f"train-*{'.images.npy' if format == 'npy' else '.parquet'}"):
             os.truncate(path, path.stat().st_size // 2)
-        _, said = process.communicate(timeout=200)
-        assert process.returncode == 1, (process.returncode, said)
-        assert "Traceback" not in said
-        assert "train-" in said
-        assert "verify" in said
-        mine.add("stopped with a reason")
+        _, messages = process.communicate(timeout=200)
+        assert process.returncode == 1, (process.returncode, messages)
+        assert "Traceback" not in messages
+        assert "train-" in messages
+        assert "verify" in messages
+        counts.add("stopped with a reason")

@@ -18,7 +18,7 @@ POINTS = 8 if os.environ.get("FAULTS") == "all" else 2
 
 
 def changed(lines: bytes) -> bytes:
-    """Let the last half be of another year, in as many bytes."""
+    """Change the year in the last half, in as many bytes."""
     half = len(lines) // 2
     return lines[:half] + lines[half:].replace(b'"timestamp":"2017', b'"timestamp":"2016')
 
@@ -60,7 +60,7 @@ def test_while_prepare_reads(kind, lines, tmp_path, tally):
         after = whole("after")
         assert after != before
     rng = random.Random(kind)
-    mine = tally(f"a source that {kind.split()[0]}")
+    counts = tally(f"a source that {kind.split()[0]}")
     for point in range(POINTS):
         source.write_bytes(lines)
         out = tmp_path / f"out{point}"
@@ -76,9 +76,9 @@ def test_while_prepare_reads(kind, lines, tmp_path, tally):
 
         ran = run(command(out.name), temporary=tmp_path, meanwhile=meanwhile)
         if ran.returncode == 0:
-            found = content(out, suffixes)
-            assert found == before or (change is not None and found == after)
-            mine.add("read in time")
+            result = content(out, suffixes)
+            assert result == before or (change is not None and result == after)
+            counts.add("read in time")
             continue
         assert ran.returncode == 1, ran.stderr
         assert "Traceback" not in ran.stderr
@@ -88,4 +88,4 @@ def test_while_prepare_reads(kind, lines, tmp_path, tally):
             again = run([*command(out.name), "--overwrite"], temporary=tmp_path)
             assert again.returncode == 0, again.stderr
             assert content(out, suffixes) == after
-        mine.add("stopped with a reason")
+        counts.add("stopped with a reason")

@@ -1,4 +1,4 @@
-"""Two runs into one folder at once: the result is whole, and who comes second is told so."""
+"""Two runs into one folder at once: the data set is complete, and the second run is refused."""
 
 import subprocess
 import sys
@@ -27,7 +27,7 @@ def test_two_prepares(tmp_path, tally):
 
     assert run(command("alone"), temporary=tmp_path).returncode == 0
     expected = content(tmp_path / "alone", SUFFIXES)
-    mine = tally("two prepares into one folder")
+    counts = tally("two prepares into one folder")
     for name in ("first", "second"):
         processes = [
             subprocess.Popen(
@@ -38,12 +38,12 @@ def test_two_prepares(tmp_path, tally):
             )
             for _ in range(2)
         ]
-        told = [process.communicate(timeout=200)[1] for process in processes]
+        messages = [process.communicate(timeout=200)[1] for process in processes]
         codes = [process.returncode for process in processes]
-        assert 0 in codes, told
-        for code, err in zip(codes, told, strict=True):
+        assert 0 in codes, messages
+        for code, err in zip(codes, messages, strict=True):
             assert code in (0, 1, 2), err
             assert "Traceback" not in err
             assert code == 0 or str(tmp_path / name) in err
         assert content(tmp_path / name, SUFFIXES) == expected
-        mine.add("one at a time" if codes == [0, 0] else "one refused with a reason")
+        counts.add("one at a time" if codes == [0, 0] else "one refused with a reason")

@@ -1,7 +1,7 @@
 """Guarantee: prepared while it is downloaded, a data set has the bytes it would have had otherwise.
 
 Whatever the number of workers, whether the sources are kept, and however often the run was killed;
-and what is set down is not downloaded again.
+and what is extracted is not downloaded again.
 """
 
 import os
@@ -22,9 +22,14 @@ from quickdraw_kit.shards.verify import verify
 from tests.acquire.bucket import Bucket, Fault
 from tests.acquire.conftest import QUICK
 from tests.conftest import official_line
+from tests.shards.hooks import HookedExecutor, fail_at_second_task
 
 WORDS = ("ant", "bee", "cat", "dog")
-SETTINGS = {"options": PrepareOptions(rows_per_shard=500), "max_reject_rate": 0.1}
+SETTINGS = {
+    "options": PrepareOptions(rows_per_shard=500),
+    "max_reject_rate": 0.1,
+    "chunk_bytes": 50_000,
+}
 
 
 def path_of(word):
@@ -38,13 +43,6 @@ def contents(folder):
 def visible(data_home):
     files = data_home.rglob("*") if data_home.exists() else ()
     return sorted(file.name for file in files if file.is_file() and not file.name.startswith("."))
-
-
-@pytest.fixture(autouse=True)
-def _small_units(monkeypatch):
-    monkeypatch.setattr(
-        "quickdraw_kit.shards.prepare.chunks.split_into_chunks.__defaults__", (50_000,)
-    )
 
 
 @pytest.fixture
@@ -92,19 +90,19 @@ def expected(bucket, tmp_path):
 
 @pytest.mark.parametrize("workers", [1, 3])
 @pytest.mark.parametrize("keep", [True, False])
-def test_the_bytes_are_those_of_a_download_before(run, expected, bucket, tmp_path, workers, keep):
+def test_the_bytes_are_those_of_an_earlier_download(run, expected, bucket, tmp_path, workers, keep):
     whole = expected()
     run(keep=keep, workers=workers)
     assert contents(tmp_path / "out") == whole
     assert visible(tmp_path / "home") == ([f"{word}.ndjson" for word in WORDS] if keep else [])
     assert {len(bucket.gets(path_of(word))) for word in WORDS} == {1}
     assert verify(tmp_path / "out").ok
-    run(keep=keep)  # what is finished is left as it is
+    run(keep=keep)  # a finished data set stays
     assert contents(tmp_path / "out") == whole
     assert len(bucket.gets()) == len(WORDS)
 
 
-def test_the_lines_of_a_source_that_is_gone_are_fetched_again_for_a_duplicate(
+def test_a_removed_source_is_downloaded_again_for_the_line_of_a_duplicate(
     run, expected, bucket, tmp_path
 ):
     twin = official_line(5, "zebra")  # key_id 5 is the sixth ant
@@ -116,7 +114,7 @@ def test_the_lines_of_a_source_that_is_gone_are_fetched_again_for_a_duplicate(
     assert [len(bucket.gets(path_of(word))) for word in WORDS] == [1, 1, 1, 2]
 
 
-def test_sources_that_were_there_before_stay(run, expected, bucket, tmp_path):
+def test_sources_that_were_downloaded_before_stay(run, expected, bucket, tmp_path):
     whole = expected()
     download(["bee"], data_home=tmp_path / "home", mirror=bucket.url, retry_policy=QUICK)
     bucket.log.clear()
@@ -134,7 +132,9 @@ def test_offline_with_everything_present_is_a_success(run, expected, bucket, tmp
 
 
 @pytest.mark.parametrize("keep", [True, False])
-def test_after_a_server_that_fails_only_the_rest_is_fetched(run, expected, bucket, tmp_path, keep):
+def test_after_a_failure_of_the_server_only_the_rest_is_downloaded(
+    run, expected, bucket, tmp_path, keep
+):
     whole = expected()
     size = len(bucket.objects[path_of("bee")].data)
     # the head of the plan is answered, and then the server fails in the middle of the file
@@ -151,7 +151,7 @@ def test_after_a_server_that_fails_only_the_rest_is_fetched(run, expected, bucke
     assert (rest.path, rest.sent) == (path_of("bee"), size - 100_000)
 
 
-def test_files_are_let_go_before_the_last_has_come(run, bucket, tmp_path):
+def test_files_are_removed_before_the_last_arrives(run, bucket, tmp_path):
     most = 0
 
     def count(_bucket):
@@ -167,23 +167,10 @@ def test_files_are_let_go_before_the_last_has_come(run, bucket, tmp_path):
     assert 1 <= most <= 3
 
 
-def test_a_file_that_changed_since_part_of_it_was_set_down_is_refused(
-    run, bucket, tmp_path, monkeypatch
-):
-    from quickdraw_kit.shards.prepare import intake
-
-    collect, done = intake.collect_unit, []
-
-    def fails_at_the_second(*arguments, **options):
-        if len(done) == 1:
-            raise OSError("the disk is gone")
-        done.append(collect(*arguments, **options))
-        return done[-1]
-
-    with monkeypatch.context() as patch:
-        patch.setattr(intake, "collect_unit", fails_at_the_second)
-        with pytest.raises(OSError, match="gone"):
-            run(words=["cat"], keep=True)
+def test_a_file_that_changed_after_a_part_was_extracted_is_refused(run, bucket, tmp_path):
+    executor = HookedExecutor(fail_at_second_task())
+    with pytest.raises(OSError, match="gone"):
+        run(words=["cat"], keep=True, executor=executor)
     data = bucket.objects[path_of("cat")].data
     bucket.put(path_of("cat"), data.replace(b'"US"', b'"BR"'))
     (tmp_path / "home" / "simplified" / "cat.ndjson").unlink()
@@ -192,7 +179,7 @@ def test_a_file_that_changed_since_part_of_it_was_set_down_is_refused(
     run(words=["cat"], overwrite=True)
 
 
-def test_a_plan_says_what_is_to_fetch(bucket, tmp_path):
+def test_a_plan_holds_the_bytes_to_download(bucket, tmp_path):
     download(["cat"], data_home=tmp_path, mirror=bucket.url, retry_policy=QUICK)
     plan = plan_prepare(
         WORDS,
@@ -206,17 +193,17 @@ def test_a_plan_says_what_is_to_fetch(bucket, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_waits_are_told_while_the_files_are_looked_for(bucket, tmp_path):
+def test_waits_are_reported_while_the_download_is_planned(bucket, tmp_path):
     bucket.close()
-    told = []
-    options = DownloadOptions(bucket.url, retry_policy=QUICK, on_wait=told.append)
+    lines = []
+    options = DownloadOptions(bucket.url, retry_policy=QUICK, on_wait=lines.append)
     with pytest.raises(DownloadError, match="could not be downloaded"):
         plan_prepare(["cat"], tmp_path / "out", data_home=tmp_path, download=options)
-    assert len(told) == QUICK.attempts - 1
-    assert all(line.startswith("simplified/cat.ndjson: no connection") for line in told)
+    assert len(lines) == QUICK.attempts - 1
+    assert all(line.startswith("simplified/cat.ndjson: no connection") for line in lines)
 
 
-def test_what_is_not_to_be_had_or_known_is_said_before_anything_is_fetched(run, bucket, tmp_path):
+def test_missing_files_and_unknown_words_are_errors_before_any_download(run, bucket, tmp_path):
     with pytest.raises(DownloadError, match="bat"):
         run(words=["cat", "bat"])
     with pytest.raises(UsageError, match="did you mean cat"):
@@ -225,34 +212,33 @@ def test_what_is_not_to_be_had_or_known_is_said_before_anything_is_fetched(run, 
     assert not (tmp_path / "out").exists()
 
 
-def test_progress_tells_of_both(run, bucket):
+def test_progress_covers_download_and_extract_stage(run, bucket):
     steps = []
     run(progress=steps.append)
     size = sum(len(stored.data) for stored in bucket.objects.values())
-    for stage in ("fetch", "read"):
+    for stage in ("download", "extract"):
         last = [step for step in steps if step.stage == stage][-1]
         assert (last.done, last.total) == (size, size)
-    assert steps[-1].stage == "write"
+    assert steps[-1].stage == "merge"
 
 
 RUN = """
 import sys
 from pathlib import Path
-import quickdraw_kit.shards.prepare.chunks as units
-units.split_into_chunks.__defaults__ = (50_000,)
 from quickdraw_kit.acquire.download import DownloadOptions
+from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.prepare.pipeline import prepare
-from quickdraw_kit.shards.options import Layout
 if __name__ == "__main__":
-    out, home, url, keep, workers = sys.argv[1:]
-    prepare(["ant", "bee", "cat", "dog"], out, data_home=Path(home), options=PrepareOptions(rows_per_shard=500),
-            max_reject_rate=0.1, workers=int(workers), download=DownloadOptions(url, keep == "keep"))
+    out, data_home, url, keep, workers = sys.argv[1:]
+    prepare(["ant", "bee", "cat", "dog"], out, data_home=Path(data_home),
+            options=PrepareOptions(rows_per_shard=500), max_reject_rate=0.1, workers=int(workers),
+            download=DownloadOptions(url, keep == "keep"), chunk_bytes=50_000)
 """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("keep", "workers"), [("keep", 2), ("let go", 1), ("let go", 2)])
-def test_killed_at_any_point_and_started_again(expected, bucket, tmp_path, keep, workers):
+@pytest.mark.parametrize(("keep", "workers"), [("keep", 2), ("remove", 1), ("remove", 2)])
+def test_killed_at_any_point_and_resumed(expected, bucket, tmp_path, keep, workers):
     whole = expected()
     for word in WORDS:
         bucket.fail(path_of(word), Fault(slow=0.03, always=True))
@@ -279,7 +265,7 @@ def test_killed_at_any_point_and_started_again(expected, bucket, tmp_path, keep,
     bucket.faults.clear()
     subprocess.run(command, check=True)
     assert contents(out) == whole
-    for word in WORDS:  # only what was under way to the killed run is sent twice
+    for word in WORDS:  # only a download that the kill cut off is sent twice
         size = len(bucket.objects[path_of(word)].data)
         assert sum(line.sent == size for line in bucket.gets(path_of(word))) <= 1
         assert bucket.sent(path_of(word)) < 2 * size

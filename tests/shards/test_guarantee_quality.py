@@ -1,4 +1,4 @@
-"""Quality flags in shards: the same bytes however the work is done, and an account that closes."""
+"""Quality flags in shards: the same bytes for any workers, and counts that reconcile."""
 
 import json
 from dataclasses import replace
@@ -18,7 +18,7 @@ from quickdraw_kit.shards.verify import verify
 from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.synthetic.generator import generate_drawings
 
-LAYOUT = PrepareOptions(rows_per_shard=40, quality=True)
+OPTIONS = PrepareOptions(rows_per_shard=40, quality=True)
 
 
 @pytest.fixture(scope="module")
@@ -45,15 +45,15 @@ def files(folder):
 
 @pytest.mark.parametrize("format", ["npy", "parquet"])
 def test_the_bytes_are_the_same_for_any_workers_and_order(sources, tmp_path, format):
-    options = replace(LAYOUT, format=format)
+    options = replace(OPTIONS, format=format)
     for name, order, workers in (("one", sources, 1), ("two", sources[::-1], 2)):
         prepare(order, tmp_path / name, options=options, workers=workers)
     assert files(tmp_path / "one") == files(tmp_path / "two")
     assert verify(tmp_path / "one").ok
 
 
-def test_flags_stand_in_the_metadata_and_in_the_account(sources, tmp_path):
-    manifest = prepare(sources, tmp_path / "out", options=LAYOUT, workers=1)
+def test_flags_are_in_the_metadata_and_in_the_counts(sources, tmp_path):
+    manifest = prepare(sources, tmp_path / "out", options=OPTIONS, workers=1)
     frame = open_shards(tmp_path / "out").to_pandas()
     masks = frame["quality"].to_numpy(dtype=np.uint8)
     for name, bit in QUALITY_FLAGS.items():
@@ -64,9 +64,9 @@ def test_flags_stand_in_the_metadata_and_in_the_account(sources, tmp_path):
     assert 1000 not in duplicates
 
 
-def test_nothing_goes_unless_it_is_asked_for(sources, tmp_path):
-    flagged = prepare(sources, tmp_path / "flagged", options=LAYOUT, workers=1)
-    plain = prepare(sources, tmp_path / "plain", options=replace(LAYOUT, quality=False), workers=1)
+def test_flags_alone_exclude_nothing(sources, tmp_path):
+    flagged = prepare(sources, tmp_path / "flagged", options=OPTIONS, workers=1)
+    plain = prepare(sources, tmp_path / "plain", options=replace(OPTIONS, quality=False), workers=1)
     assert flagged.counts.written == plain.counts.written == plain.counts.read
     for name, content in files(tmp_path / "plain").items():
         if name.endswith((".images.npy", ".labels.npy")):
@@ -74,7 +74,7 @@ def test_nothing_goes_unless_it_is_asked_for(sources, tmp_path):
 
 
 def test_what_is_excluded_is_counted_and_the_originals_stay(sources, tmp_path):
-    everything = prepare(sources, tmp_path / "all", options=LAYOUT, workers=1)
+    everything = prepare(sources, tmp_path / "all", options=OPTIONS, workers=1)
     filters = Filters(exclude_flags=("duplicate", "dot"))
     manifest = prepare(sources, tmp_path / "some", filters=filters, workers=1)
     assert manifest.options.quality
@@ -91,7 +91,7 @@ def test_what_is_excluded_is_counted_and_the_originals_stay(sources, tmp_path):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_limit_counts_what_is_left(sources, tmp_path, workers):
+def test_excluded_duplicates_do_not_count_for_max_per_category(sources, tmp_path, workers):
     filters = Filters(exclude_flags=("duplicate", "near-duplicate"), max_per_category=20)
     manifest = prepare(sources, tmp_path, filters=filters, workers=workers)
     frame = open_shards(tmp_path).to_pandas()
@@ -99,30 +99,30 @@ def test_a_limit_counts_what_is_left(sources, tmp_path, workers):
     assert manifest.counts.reconciles
 
 
-def test_a_run_that_was_interrupted_ends_with_the_same_bytes(sources, tmp_path):
-    prepare(sources, tmp_path / "whole", options=LAYOUT, workers=1)
+def test_a_resumed_run_ends_with_the_same_bytes(sources, tmp_path):
+    prepare(sources, tmp_path / "whole", options=OPTIONS, workers=1)
 
     class StopError(Exception):
         pass
 
     def stop(progress):
-        if progress.stage == "write" and progress.done:
+        if progress.stage == "merge" and progress.done:
             raise StopError
 
     with pytest.raises(StopError):
-        prepare(sources, tmp_path / "cut", options=LAYOUT, workers=1, progress=stop)
-    prepare(sources, tmp_path / "cut", options=LAYOUT, workers=1)
+        prepare(sources, tmp_path / "cut", options=OPTIONS, workers=1, progress=stop)
+    prepare(sources, tmp_path / "cut", options=OPTIONS, workers=1)
     assert files(tmp_path / "cut") == files(tmp_path / "whole")
 
 
 def test_inspection_finds_what_prepare_flags(sources, tmp_path):
-    manifest = prepare(sources, tmp_path / "out", options=LAYOUT, workers=1)
+    manifest = prepare(sources, tmp_path / "out", options=OPTIONS, workers=1)
     counts, images, flags = inspect_quality(sources, examples=5)
     assert counts == manifest.counts.flags
     assert len(images) == len(flags) == sum(min(number, 5) for number in counts.values())
 
 
-def test_the_command_says_and_shows_it(sources, tmp_path, cli):
+def test_the_command_reports_flags_and_writes_a_sheet(sources, tmp_path, cli):
     told = json.loads(cli("inspect", *sources, "--quality", "--json").out)["flags"]
     assert told["dot"] == 3
     assert cli("inspect", *sources, "--quality", "--sheet", tmp_path / "sheet.png").code == 0
@@ -133,6 +133,6 @@ def test_the_command_says_and_shows_it(sources, tmp_path, cli):
     assert (ran.code, "did you mean 'dot'" in ran.err) == (2, True)
 
 
-def test_a_flag_that_is_not_known():
+def test_an_unknown_flag_is_an_error():
     with pytest.raises(UsageError, match="did you mean 'scribble'"):
         Filters(exclude_flags=("scribbles",))

@@ -1,4 +1,4 @@
-"""Guarantee: the bytes depend on the sources and the settings, and on nothing else.
+"""Guarantee: the bytes depend on the sources and the options, and on nothing else.
 
 Not on the number of workers, not on the order of the sources, not on how often the run was killed.
 """
@@ -33,20 +33,20 @@ def sources(tmp_path):
     return sorted(folder.iterdir())
 
 
-@pytest.fixture
-def small_units(monkeypatch):
-    monkeypatch.setattr(
-        "quickdraw_kit.shards.prepare.chunks.split_into_chunks.__defaults__", (50_000,)
-    )
-
-
 @pytest.mark.parametrize("format", ["npy", "parquet"])
-def test_workers_and_order_of_sources(sources, tmp_path, format, small_units):
+def test_workers_and_order_of_sources(sources, tmp_path, format):
     options = PrepareOptions(format=format, rows_per_shard=500)
     expected = None
     for workers, order in ((1, 1), (2, -1), (7, 1)):
         out = tmp_path / f"out{workers}"
-        prepare(sources[::order], out, options=options, workers=workers, max_reject_rate=0.1)
+        prepare(
+            sources[::order],
+            out,
+            options=options,
+            workers=workers,
+            max_reject_rate=0.1,
+            chunk_bytes=50_000,
+        )
         if expected is None:
             expected = contents(out)
         assert contents(out) == expected
@@ -54,20 +54,17 @@ def test_workers_and_order_of_sources(sources, tmp_path, format, small_units):
 
 RUN = """
 import sys
-from pathlib import Path
-import quickdraw_kit.shards.prepare.chunks as units
-units.split_into_chunks.__defaults__ = (50_000,)
+from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.prepare.pipeline import prepare
-from quickdraw_kit.shards.options import Layout
 if __name__ == "__main__":
-    prepare([sys.argv[1]], sys.argv[2], layout=Layout(rows_per_shard=500), workers=int(sys.argv[3]),
-            max_reject_rate=0.1)
+    prepare([sys.argv[1]], sys.argv[2], options=PrepareOptions(rows_per_shard=500),
+            workers=int(sys.argv[3]), max_reject_rate=0.1, chunk_bytes=50_000)
 """
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
-def test_killed_at_any_point_and_started_again(sources, tmp_path, workers):
+def test_killed_at_any_point_and_resumed(sources, tmp_path, workers):
     script = tmp_path / "run.py"
     script.write_text(RUN)
 
@@ -80,8 +77,8 @@ def test_killed_at_any_point_and_started_again(sources, tmp_path, workers):
     killed, finished, steps = 0, False, 0
     while not finished:
         steps += 1
-        assert steps < 60, "the run does not get on"
-        # let it leave a few more files behind than last time, and kill it with all it started
+        assert steps < 60, "the run makes no progress"
+        # let it write some more files than last time, and kill it with all its workers
         seen = count(out)
         process = subprocess.Popen(command(out), start_new_session=True)
         while process.poll() is None and count(out) < seen + 7:
@@ -115,7 +112,7 @@ def test_workers_of_a_killed_parent_end(sources, tmp_path):
         except ProcessLookupError:
             return
         time.sleep(0.05)
-    pytest.fail("workers are left over")
+    pytest.fail("workers still run")
 
 
 def count(folder):

@@ -1,7 +1,7 @@
-"""Guarantee: sources of a store or of the web give the bytes that the same files give here.
+"""Guarantee: sources in a store or on a web server give the bytes that local files give.
 
 Whatever the store, the number of workers, and however often the run was killed; each object is
-fetched once, few are here at a time, none stays, and one that changes on the way is noticed.
+downloaded once, few are here at a time, none stays, and one that changes is noticed.
 """
 
 import csv
@@ -28,25 +28,19 @@ from quickdraw_kit.storage.store import RetryingStore
 from quickdraw_kit.synthetic.generator import write_sample
 from tests.acquire.bucket import Bucket, Fault
 from tests.acquire.conftest import QUICK
+from tests.shards.hooks import HookedExecutor, Killed, fail_at_second_task, kill_at_merge
 
 WORDS = ("circle", "line", "square", "star")
-LAYOUT = PrepareOptions(rows_per_shard=200)
+SETTINGS = {"options": PrepareOptions(rows_per_shard=200), "chunk_bytes": 30_000}
 
 
 def contents(folder):
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-@pytest.fixture(autouse=True)
-def _small_units(monkeypatch):
-    monkeypatch.setattr(
-        "quickdraw_kit.shards.prepare.chunks.split_into_chunks.__defaults__", (30_000,)
-    )
-
-
 @pytest.fixture(scope="module")
 def here(tmp_path_factory):
-    """The files, with a refused line in one and another packed."""
+    """The files, with a rejected line in one; another is compressed."""
     folder = tmp_path_factory.mktemp("urls") / "here"
     write_sample(folder, drawings=1600, categories=WORDS)
     with (folder / "line.ndjson").open("ab") as file:
@@ -59,8 +53,8 @@ def here(tmp_path_factory):
 
 @pytest.fixture
 def whole(here, tmp_path):
-    """What a folder of this machine gives."""
-    prepare([here], tmp_path / "expected", options=LAYOUT, workers=1)
+    """The data set of the same files in a folder."""
+    prepare([here], tmp_path / "expected", **SETTINGS, workers=1)
     return contents(tmp_path / "expected")
 
 
@@ -94,7 +88,7 @@ def test_a_store(s3, here, whole, tmp_path, format, workers):
         "files": [f"{url}/{path.name}" for path in sorted(here.iterdir(), reverse=True)],
     }[format]
     out, data_home = tmp_path / "out", tmp_path / "home"
-    prepare(sources, out, options=LAYOUT, data_home=data_home, workers=workers)
+    prepare(sources, out, **SETTINGS, data_home=data_home, workers=workers)
     assert contents(out) == whole
     assert not data_home.exists()
     assert verify(out).ok
@@ -102,40 +96,36 @@ def test_a_store(s3, here, whole, tmp_path, format, workers):
 
 def test_memory_is_a_store_too(here, whole, tmp_path):
     url = fill("memory://urls", here)
-    prepare([url], tmp_path / "out", options=LAYOUT, workers=1)
+    prepare([url], tmp_path / "out", **SETTINGS, workers=1)
     assert contents(tmp_path / "out") == whole
 
 
 def test_from_a_store_into_a_store(s3, here, whole, tmp_path):
     url = fill(f"{s3}/from", here)
-    prepare([url], f"{s3}/to", options=LAYOUT, data_home=tmp_path / "home", workers=2)
+    prepare([url], f"{s3}/to", **SETTINGS, data_home=tmp_path / "home", workers=2)
     store = RetryingStore(f"{s3}/to")
     assert {name: store.get(name) for name in whole} == whole
     assert not [path for path in tmp_path.glob("home/**/*") if path.is_file()]
 
 
 def test_the_web(web, whole, tmp_path):
-    prepare(web_urls(web), tmp_path / "out", options=LAYOUT, workers=2)
+    prepare(web_urls(web), tmp_path / "out", **SETTINGS, workers=2)
     assert contents(tmp_path / "out") == whole
     assert {len(web.gets(path)) for path in web.objects} == {1}
-    prepare(web_urls(web), tmp_path / "out", options=LAYOUT, workers=1)  # finished: left as it is
+    prepare(web_urls(web), tmp_path / "out", **SETTINGS, workers=1)  # finished: stays as it is
     assert len(web.gets()) == len(WORDS)
 
 
 @pytest.mark.parametrize("kind", ["s3", "memory"])
-def test_an_object_that_changed_since_a_run_was_interrupted_is_noticed(
-    s3, here, tmp_path, monkeypatch, kind
-):
-    """As many bytes, another content, and what the run has read of it is gone."""
+def test_an_object_that_changed_after_an_interrupted_run_is_noticed(s3, here, tmp_path, kind):
+    """As many bytes, and another content."""
     url = fill({"s3": f"{s3}/changed", "memory": "memory://changed"}[kind], here)
 
     def run(**options):
-        return prepare([url], tmp_path / "out", options=LAYOUT, workers=1, **options)
+        return prepare([url], tmp_path / "out", **SETTINGS, workers=1, **options)
 
-    with monkeypatch.context() as patch:
-        patch.setattr("quickdraw_kit.shards.prepare.passes.build_shard", None)
-        with pytest.raises(TypeError):
-            run()
+    with pytest.raises(Killed):
+        run(progress=kill_at_merge)
     path = min(here.iterdir())
     RetryingStore(url).put(path.name, path.read_bytes().replace(b'"US"', b'"SU"'))
     with pytest.raises(UsageError, match="unfinished run that differs in its sources"):
@@ -144,18 +134,18 @@ def test_an_object_that_changed_since_a_run_was_interrupted_is_noticed(
     assert "SU" in open_shards(tmp_path / "out").to_pandas()["countrycode"].tolist()
 
 
-def test_an_address_of_this_machine_is_its_folder(here, whole, tmp_path):
+def test_a_file_url_is_a_folder(here, whole, tmp_path):
     out = tmp_path / "a b#c"
-    prepare([here.as_uri()], out.as_uri(), options=LAYOUT, data_home=tmp_path / "home", workers=1)
+    prepare([here.as_uri()], out.as_uri(), **SETTINGS, data_home=tmp_path / "home", workers=1)
     assert contents(out) == whole
     assert not (tmp_path / "home").exists()
-    prepare([here], out, options=LAYOUT, workers=1)  # finished: left as it is
+    prepare([here], out, **SETTINGS, workers=1)  # finished: stays as it is
     assert len(open_shards(out.as_uri())) == len(open_shards(out))
     assert len(open_splits(TrainConfig(data=out.as_uri()))["train"]) > 0
 
 
 @pytest.mark.parametrize("url", ["memory://", "s3:///"])
-def test_an_address_with_nothing_behind_is_no_folder_here(here, tmp_path, monkeypatch, url):
+def test_a_url_without_a_path_is_not_a_folder(here, tmp_path, monkeypatch, url):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match="is not a location"):
         prepare([here], url, data_home=tmp_path, workers=1)
@@ -164,33 +154,31 @@ def test_an_address_with_nothing_behind_is_no_folder_here(here, tmp_path, monkey
     assert not list(tmp_path.iterdir())
 
 
-def test_no_credential_gets_into_what_is_published(web, tmp_path):
+def test_no_credential_is_in_the_data_set(web, tmp_path):
     urls = [url.replace("://", "://me:secret@") for url in web_urls(web)]
-    manifest = prepare(urls, tmp_path / "out", options=LAYOUT, workers=1)
+    manifest = prepare(urls, tmp_path / "out", **SETTINGS, workers=1)
     assert manifest.counts.rejected
     assert "secret" not in json.dumps(plan_prepare(urls, tmp_path / "out").describe())
     assert not [path for path in tmp_path.glob("out/**/*") if b"secret" in path.read_bytes()]
 
 
-def test_a_store_and_this_machine_and_categories_together(here, web, tmp_path):
+def test_a_web_server_a_folder_and_categories_together(here, web, tmp_path):
     for word in WORDS[:3]:
         data = (here / f"{word}.ndjson").read_bytes()
         web.put(f"full/simplified/{word}.ndjson", data)
     data_home = tmp_path / "home"
     options = DownloadOptions(web.url, retry_policy=QUICK)
     sources = ["circle", here / "line.ndjson", f"{web.url}/set/square.ndjson"]
-    prepare(
-        sources, tmp_path / "out", options=LAYOUT, data_home=data_home, download=options, workers=1
-    )
+    prepare(sources, tmp_path / "out", **SETTINGS, data_home=data_home, download=options, workers=1)
     names = ("circle.ndjson", "line.ndjson", "square.ndjson")
     local = [here / name for name in names]
-    prepare(local, tmp_path / "expected", options=LAYOUT, workers=1)
+    prepare(local, tmp_path / "expected", **SETTINGS, workers=1)
     assert contents(tmp_path / "out") == contents(tmp_path / "expected")
     kept = [path.name for path in data_home.rglob("*.ndjson")]
-    assert kept == ["circle.ndjson"], "what has a name is kept, what has an address is not"
+    assert kept == ["circle.ndjson"], "categories are kept, files at URLs are not"
 
 
-def test_objects_are_let_go_before_the_last_has_come(web, here, tmp_path):
+def test_objects_are_removed_before_the_last_arrives(web, here, tmp_path):
     most = 0
 
     def count(_bucket):
@@ -202,25 +190,27 @@ def test_objects_are_let_go_before_the_last_has_come(web, here, tmp_path):
         web.put(f"set/more-{number}.ndjson", (here / "circle.ndjson").read_bytes()[:9999])
     for path in web.objects:
         web.fail(path, Fault(before=count))
-    prepare(web_urls(web), tmp_path / "out", options=LAYOUT, workers=1, max_reject_rate=1)
+    prepare(web_urls(web), tmp_path / "out", **SETTINGS, workers=1, max_reject_rate=1)
     assert 1 <= most <= 3
 
 
-def test_the_plan_tells_what_is_fetched(web, here, tmp_path):
-    plan = plan_prepare(web_urls(web), tmp_path / "out", options=LAYOUT)
+def test_the_plan_holds_the_bytes_to_download(web, here, tmp_path):
+    plan = plan_prepare(web_urls(web), tmp_path / "out", **SETTINGS)
     sizes = [path.stat().st_size for path in here.iterdir()]
     assert plan.to_fetch == sum(sizes)
     assert 400 < plan.drawings < 6400
     assert not web.gets()
 
 
-def test_an_object_that_changes_while_it_is_fetched_is_had_whole(web, here, whole, tmp_path):
+def test_an_object_that_changes_during_its_download_is_downloaded_as_one_version(
+    web, here, whole, tmp_path
+):
     path = "set/circle.ndjson"
     data = web.objects[path].data
     web.put(path, data.replace(b'"US"', b'"BR"'), composite=True)
     back = Fault(before=lambda bucket: bucket.put(path, data, composite=True))
     web.fail(path, Fault(cut=40_000), back)
-    prepare(web_urls(web), tmp_path / "out", options=LAYOUT, workers=1)
+    prepare(web_urls(web), tmp_path / "out", **SETTINGS, workers=1)
     assert contents(tmp_path / "out") == whole
 
 
@@ -231,67 +221,49 @@ def test_an_object_of_another_size_than_was_planned_is_refused(web, tmp_path):
     with pytest.raises(
         DataError, match=f"changed at http.*{len(data)} bytes then, {len(data) * 2}"
     ):
-        prepare(web_urls(web), tmp_path / "out", options=LAYOUT, workers=1)
+        prepare(web_urls(web), tmp_path / "out", **SETTINGS, workers=1)
     assert not (tmp_path / "out" / "manifest.json").exists()
 
 
-def test_an_object_that_changed_since_part_of_it_was_set_down_is_refused(
-    web, here, tmp_path, monkeypatch
-):
-    from quickdraw_kit.shards.prepare import intake
-
-    collect, done = intake.collect_unit, []
-
-    def fails_at_the_second(*arguments, **options):
-        if len(done) == 1:
-            raise OSError("the disk is gone")
-        done.append(collect(*arguments, **options))
-        return done[-1]
-
+def test_an_object_that_changed_after_a_part_was_extracted_is_refused(web, here, tmp_path):
     url, path = f"{web.url}/set/circle.ndjson", "set/circle.ndjson"
-    with monkeypatch.context() as patch:
-        patch.setattr(intake, "collect_unit", fails_at_the_second)
-        with pytest.raises(OSError, match="gone"):
-            prepare([url], tmp_path / "out", options=LAYOUT, workers=1)
+    executor = HookedExecutor(fail_at_second_task())
+    with pytest.raises(OSError, match="gone"):
+        prepare([url], tmp_path / "out", **SETTINGS, executor=executor)
     for left in (tmp_path / "out" / ".prepare" / "sources").rglob("*.ndjson"):
         left.unlink()
+
+    # it is replaced after the plan has seen the old one, and before the download
     changed = web.objects[path].data.replace(b'"US"', b'"BR"')
-
-    def change_when_planned(*arguments, **options):
-        plan = plan_prepare(*arguments, **options)
-        web.put(path, changed, composite=True)
-        return plan
-
-    with monkeypatch.context() as patch:
-        patch.setattr("quickdraw_kit.shards.prepare.pipeline.plan_prepare", change_when_planned)
-        with pytest.raises(DataError, match="changed at http"):
-            prepare([url], tmp_path / "out", options=LAYOUT, workers=1)
-    prepare([url], tmp_path / "out", options=LAYOUT, workers=1, overwrite=True)
+    web.fail(path, Fault(before=lambda bucket: bucket.put(path, changed, composite=True)))
+    with pytest.raises(DataError, match="changed at http"):
+        prepare([url], tmp_path / "out", **SETTINGS, workers=1)
+    prepare([url], tmp_path / "out", **SETTINGS, workers=1, overwrite=True)
     (tmp_path / "circle.ndjson").write_bytes(changed)
-    prepare([tmp_path / "circle.ndjson"], tmp_path / "expected", options=LAYOUT, workers=1)
+    prepare([tmp_path / "circle.ndjson"], tmp_path / "expected", **SETTINGS, workers=1)
     assert contents(tmp_path / "out") == contents(tmp_path / "expected")
 
 
-def test_an_object_that_is_packed_without_saying_so_is_refused(s3, here, tmp_path):
+def test_an_object_that_is_compressed_and_not_named_so_is_refused(s3, here, tmp_path):
     store = RetryingStore(f"{s3}/packed")
     store.put("star.ndjson", here / "star.ndjson.gz")
     with pytest.raises(DataError, match=r"is gzip compressed.*Rename it: \.gz"):
-        prepare([f"{s3}/packed"], tmp_path / "out", options=LAYOUT, workers=1)
+        prepare([f"{s3}/packed"], tmp_path / "out", **SETTINGS, workers=1)
 
 
-def test_what_is_not_there_is_said_before_anything_is_written(s3, web, tmp_path):
+def test_missing_objects_are_an_error_before_anything_is_written(s3, web, tmp_path):
     for url, error in (
         (f"{s3}/nothing/*.ndjson", UsageError),
         ("s3://no-such-bucket/cat.ndjson", UsageError),
         (f"{web.url}/set/cat.ndjson", DataError),
     ):
         with pytest.raises(error, match=r"does not exist|404"):
-            prepare([url], tmp_path / "out", options=LAYOUT, workers=1)
+            prepare([url], tmp_path / "out", **SETTINGS, workers=1)
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("format", ["binary", "stroke3", "bitmaps", "csv"])
-def test_other_forms(s3, tmp_path, format):
+def test_other_formats(s3, tmp_path, format):
     from quickdraw_kit.conversion import convert
 
     here = tmp_path / "here"
@@ -312,8 +284,8 @@ def test_other_forms(s3, tmp_path, format):
         name = {"stroke3": "npz", "binary": "bin"}[format]
         convert(sample, here / f"star.{name}", allow_loss=True)
     url = fill(f"{s3}/{format}", here)
-    prepare([here], tmp_path / "expected", options=LAYOUT, workers=1)
-    prepare([url], tmp_path / "out", options=LAYOUT, workers=1)
+    prepare([here], tmp_path / "expected", **SETTINGS, workers=1)
+    prepare([url], tmp_path / "out", **SETTINGS, workers=1)
     assert contents(tmp_path / "out") == contents(tmp_path / "expected")
 
 
@@ -322,26 +294,25 @@ def test_real_drawings(s3, real_data, tmp_path):
     store = RetryingStore(f"{s3}/real things")
     for path in files:
         store.put(path.name, path)
-    prepare(files, tmp_path / "expected", options=LAYOUT, workers=1)
-    prepare([f"{s3}/real things"], tmp_path / "out", options=LAYOUT, workers=1)
+    prepare(files, tmp_path / "expected", **SETTINGS, workers=1)
+    prepare([f"{s3}/real things"], tmp_path / "out", **SETTINGS, workers=1)
     assert contents(tmp_path / "out") == contents(tmp_path / "expected")
 
 
 RUN = """
 import sys
-import quickdraw_kit.shards.prepare.chunks as units
-units.split_into_chunks.__defaults__ = (30_000,)
+from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.prepare.pipeline import prepare
-from quickdraw_kit.shards.options import Layout
 if __name__ == "__main__":
     out, workers, *urls = sys.argv[1:]
-    prepare(urls, out, layout=Layout(rows_per_shard=200), workers=int(workers))
+    prepare(urls, out, options=PrepareOptions(rows_per_shard=200), workers=int(workers),
+            chunk_bytes=30_000)
 """
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
-def test_killed_at_any_point_and_started_again(web, whole, tmp_path, workers):
+def test_killed_at_any_point_and_resumed(web, whole, tmp_path, workers):
     for path in web.objects:
         web.fail(path, Fault(slow=0.03, always=True))
     total = sum(len(stored.data) for stored in web.objects.values())
@@ -358,5 +329,5 @@ def test_killed_at_any_point_and_started_again(web, whole, tmp_path, workers):
     web.faults.clear()
     subprocess.run(command, check=True)
     assert contents(tmp_path / "out") == whole
-    # what was received before each kill was not asked for again
+    # what was received before each kill was not requested again
     assert web.sent() < total + 4 * (1 << 16) * len(WORDS)

@@ -48,7 +48,9 @@ class Rejects:
         sources = self._plan.sources
         for duplicate in (each for result in merged for each in result.duplicates):
             first = sources[duplicate.first_source]
-            position = first.format.describe_position(duplicate.first_offset)
+            # in these words since the first version: rejects.ndjson must keep its bytes
+            counted = "byte" if first.format.position == "line" else "row"
+            position = f"{counted} {duplicate.first_offset}"
             reason = f"key_id {duplicate.key_id} was there before: {first.name}, {position}"
             entry = RejectEntry(duplicate.offset, "duplicate", reason)
             self._by_source[duplicate.source].append(entry)

@@ -1,6 +1,7 @@
 """`prepare`: what goes in comes out, split and shuffled, and the totals reconcile."""
 
 import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -13,7 +14,6 @@ from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.shards.filters import Filters
 from quickdraw_kit.shards.hashes import order_hash
 from quickdraw_kit.shards.options import PrepareOptions
-from quickdraw_kit.shards.prepare import workdir as claim
 from quickdraw_kit.shards.prepare.pipeline import prepare
 from quickdraw_kit.shards.read.dataset import open_shards
 from quickdraw_kit.shards.verify import verify
@@ -22,7 +22,7 @@ from tests.conftest import official_line
 
 @pytest.fixture
 def three_files(write_lines):
-    """300 drawings of three categories, a tenth of them not recognised, in three files."""
+    """300 drawings of three categories, a tenth of them not recognized, in three files."""
     for start, word in ((0, "cat"), (1000, "dog"), (2000, "ant")):
         lines = [
             official_line(start + i, word, recognized=i % 10 != 0, country="US" if i % 2 else "BR")
@@ -71,7 +71,7 @@ def test_totals_reconcile_over_filters_and_rejects(three_files, tmp_path, write_
     assert counts.read == 303
     assert counts.rejected == {"malformed": 1, "unknown word": 1, "duplicate": 1} or (
         counts.rejected == {"malformed": 1, "unknown word": 1}
-    ), "the twin of drawing 3 is refused, or beyond the limit as drawing 3 is"
+    ), "the copy of drawing 3 is rejected, or over max_per_category as drawing 3 is"
     assert counts.filtered["category"] == 100
     assert counts.filtered["unrecognized"] == 20
     assert counts.written == 40
@@ -80,29 +80,24 @@ def test_totals_reconcile_over_filters_and_rejects(three_files, tmp_path, write_
     assert verify(tmp_path / "out").ok
 
 
-def test_a_limit_takes_the_same_drawings_whatever_the_units_and_their_order(
-    three_files, tmp_path, monkeypatch
-):
+def test_max_per_category_keeps_the_same_drawings_for_any_chunks(three_files, tmp_path):
     filters = Filters(max_per_category=7)
-    whole = prepare([three_files], tmp_path / "a", filters=filters)
-    monkeypatch.setattr(
-        "quickdraw_kit.shards.prepare.chunks.split_into_chunks.__defaults__", (1000,)
-    )
-    cut = prepare([three_files], tmp_path / "b", filters=filters)
-    assert whole == cut
+    one_chunk_each = prepare([three_files], tmp_path / "a", filters=filters)
+    many_chunks = prepare([three_files], tmp_path / "b", filters=filters, chunk_bytes=1000)
+    assert one_chunk_each == many_chunks
     frame = open_shards(tmp_path / "a").to_pandas()
     assert frame["word"].value_counts().to_dict() == {"cat": 7, "dog": 7, "ant": 7}
 
 
-def test_a_limit_does_not_spoil_the_order(three_files, tmp_path, write_lines):
+def test_max_per_category_keeps_the_order_shuffled(three_files, tmp_path, write_lines):
     write_lines("in/many.ndjson", [official_line(10_000 + i, "zebra") for i in range(3000)])
     prepare([three_files], tmp_path / "out", filters=Filters(max_per_category=50))
     labels = open_shards(tmp_path / "out", split="train").labels
     zebras = np.flatnonzero(labels == labels.max()) / len(labels)
-    assert 0.35 < zebras.mean() < 0.65, "the category with many drawings is at one end"
+    assert 0.35 < zebras.mean() < 0.65, "a category with many drawings is at one end"
 
 
-def test_duplicates_are_refused_and_the_first_stays(tmp_path, write_lines):
+def test_duplicates_are_rejected_and_the_first_stays(tmp_path, write_lines):
     lines = [official_line(key) for key in range(50)]
     write_lines("in/a.ndjson", lines)
     write_lines("in/b.ndjson", [official_line(7, "dog"), official_line(900, "dog")])
@@ -114,7 +109,7 @@ def test_duplicates_are_refused_and_the_first_stays(tmp_path, write_lines):
     assert reject["text"].encode() + b"\n" == official_line(7, "dog")
 
 
-def test_a_reject_holds_the_line_to_the_byte(tmp_path, write_lines):
+def test_a_reject_holds_the_line_byte_by_byte(tmp_path, write_lines):
     broken = b'{"word":"caf\xe9", \x00 "d' + b"x" * 100
     write_lines(
         "in/a.ndjson", [official_line(1), b"\n", broken + b"\r\n", official_line(2), b'{"word":']
@@ -149,7 +144,7 @@ def test_filters_that_leave_nothing_are_an_error(three_files, tmp_path):
         prepare([three_files], tmp_path / "out", filters=Filters(countries=("DE",)))
 
 
-def test_asked_categories_are_labels_even_without_a_drawing(three_files, tmp_path):
+def test_requested_categories_are_labels_even_without_a_drawing(three_files, tmp_path):
     filters = Filters(categories=("cat", "zebra"))
     assert prepare([three_files], tmp_path / "o", filters=filters).categories == (
         "cat",
@@ -157,7 +152,7 @@ def test_asked_categories_are_labels_even_without_a_drawing(three_files, tmp_pat
     )
 
 
-def test_own_words_come_after_the_official_ones(tmp_path, write_lines):
+def test_unofficial_words_come_after_the_official_ones(tmp_path, write_lines):
     write_lines("in/a.ndjson", [official_line(1, "zebra"), official_line(2, "my own")])
     manifest = prepare(
         [tmp_path / "in"], tmp_path / "o", filters=Filters(allow_unknown_labels=True)
@@ -165,7 +160,7 @@ def test_own_words_come_after_the_official_ones(tmp_path, write_lines):
     assert manifest.categories == ("zebra", "my own")
 
 
-def test_a_folder_that_is_not_empty_is_left_alone(three_files, tmp_path):
+def test_a_folder_that_is_not_empty_is_not_touched(three_files, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.tex").write_text("all of it")
     with pytest.raises(UsageError, match=r"not empty: it holds thesis.tex"):
@@ -173,7 +168,7 @@ def test_a_folder_that_is_not_empty_is_left_alone(three_files, tmp_path):
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.tex"]
 
 
-def test_the_same_call_again_is_done_at_once_and_another_one_is_refused(three_files, tmp_path):
+def test_the_same_call_again_changes_nothing_and_another_one_is_refused(three_files, tmp_path):
     first = prepare([three_files], tmp_path / "out")
     times = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
     assert prepare([three_files], tmp_path / "out") == first
@@ -208,8 +203,8 @@ def test_a_second_run_into_the_folder_is_refused(three_files, tmp_path):
     assert verify(tmp_path / "out").ok
 
 
-def test_a_disk_that_is_too_small_is_said_first(three_files, tmp_path, monkeypatch):
-    monkeypatch.setattr(claim.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1000})())
+def test_a_disk_that_is_too_small_is_an_error_before_the_work(three_files, tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1000})())
     with pytest.raises(QuickdrawError, match=r"1\.0 kB free, and about \d+ drawings take"):
         prepare([three_files], tmp_path / "out")
     assert not list((tmp_path / "out").glob("*.npy"))
@@ -221,7 +216,7 @@ def test_an_executor_of_the_caller_is_used(three_files, tmp_path):
     assert threaded == prepare([three_files], tmp_path / "b", workers=1)
 
 
-def test_other_sides_pens_and_kept_strokes(three_files, tmp_path):
+def test_another_side_another_pen_and_kept_strokes(three_files, tmp_path):
     style = RasterStyle(side=64, line_diameter=8, padding=4)
     prepare([three_files], tmp_path / "out", options=PrepareOptions(style=style, keep_strokes=True))
     dataset = open_shards(tmp_path / "out", split="test")
@@ -248,7 +243,7 @@ def test_official_bitmaps_and_strokes_go_into_one_data_set(three_files, tmp_path
     assert unknown["timestamp"].isna().all()
 
 
-def test_bitmaps_cannot_be_drawn_again(tmp_path):
+def test_bitmaps_cannot_be_rendered_again(tmp_path):
     np.save(tmp_path / "cat.npy", np.zeros((3, 784), np.uint8))
     for style in (RasterStyle(side=64), RasterStyle(padding=0)):
         with pytest.raises(UsageError, match="bitmaps"):
@@ -280,6 +275,21 @@ def test_mnist_keeps_its_own_test_set(real_data, tmp_path):
 
 
 @pytest.mark.parametrize("max_reject_rate", [-0.1, 1.1])
-def test_a_share_of_rejects_outside_0_to_1_is_wrong_usage(three_files, tmp_path, max_reject_rate):
+def test_a_reject_rate_outside_0_to_1_is_an_error(three_files, tmp_path, max_reject_rate):
     with pytest.raises(UsageError, match="max_reject_rate"):
         prepare([three_files], tmp_path / "out", max_reject_rate=max_reject_rate)
+
+
+def test_a_chunk_size_below_1_is_an_error(three_files, tmp_path):
+    with pytest.raises(UsageError, match="chunk_bytes is 0"):
+        prepare([three_files], tmp_path / "out", chunk_bytes=0)
+
+
+def test_strokes_of_raw_and_simplified_drawings_are_not_kept_in_one_table(tmp_path, write_lines):
+    raw = [[[1.5, 2.0], [3.0, 4.0], [0, 16]]]
+    write_lines("in/a.ndjson", [official_line(key) for key in range(50)])
+    write_lines("in/b.ndjson", [official_line(key, drawing=raw) for key in range(50, 100)])
+    options = PrepareOptions(keep_strokes=True)
+    with pytest.raises(UsageError, match="both raw and simplified drawings"):
+        prepare([tmp_path / "in"], tmp_path / "out", options=options)
+    assert prepare([tmp_path / "in"], tmp_path / "pixels").counts.written == 100

@@ -1,6 +1,6 @@
-"""Guarantee: a store that fails for a while costs time and no data; one that refuses says so.
+"""Guarantee: a store that fails for a while costs time and no data; a refusal is an error at once.
 
-Each fault is met by our patience alone, for the driver's own is switched off.
+Only our own retries meet the faults: those of the driver are switched off.
 """
 
 import hashlib
@@ -23,15 +23,15 @@ from quickdraw_kit.synthetic.generator import write_sample
 from tests.shards.conftest import QUICK
 from tests.shards.flaky import Fault
 
-LAYOUT = PrepareOptions(rows_per_shard=20)
+OPTIONS = PrepareOptions(rows_per_shard=20)
 PASSING = (500, 503, "drop", "lost", "cut")
 
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("patience")
+    folder = tmp_path_factory.mktemp("retries")
     write_sample(folder / "sample", drawings=135)
-    prepare([folder / "sample"], folder / "shards", options=LAYOUT, workers=1)
+    prepare([folder / "sample"], folder / "shards", options=OPTIONS, workers=1)
     return folder
 
 
@@ -49,8 +49,8 @@ def stored(url: str) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("kind", PASSING)
-def test_every_request_is_made_again(flaky, s3, tmp_path, kind):
-    store = RetryingStore(f"{s3}/again-{kind}")
+def test_every_request_is_repeated(flaky, s3, tmp_path, kind):
+    store = RetryingStore(f"{s3}/repeated-{kind}")
     content = np.random.default_rng(0).bytes(100_000)
     (tmp_path / "b.bin").write_bytes(content)
     flaky.faults = [Fault(method, "", kind, 2) for method in ("PUT", "GET", "HEAD", "DELETE")]
@@ -68,7 +68,7 @@ def test_every_request_is_made_again(flaky, s3, tmp_path, kind):
     assert {fault.method for fault in flaky.met} >= {"PUT", "GET"}
 
 
-def test_what_is_refused_is_not_asked_for_again(flaky, s3):
+def test_a_refused_request_is_not_repeated(flaky, s3):
     store = RetryingStore(f"{s3}/refused")
     store.put("a.bin", b"x")
     flaky.faults = [Fault("GET", "a.bin", 403, 99)]
@@ -79,7 +79,7 @@ def test_what_is_refused_is_not_asked_for_again(flaky, s3):
     assert len(flaky.met) == 1
 
 
-def test_patience_ends_with_the_place_and_the_reason(flaky, s3, tmp_path):
+def test_the_last_attempt_fails_with_the_file_and_the_reason(flaky, s3, tmp_path):
     store = RetryingStore(f"{s3}/ends")
     store.put("a.bin", b"x" * 1000)
     flaky.faults = [Fault("GET", "a.bin", "cut", 99)]
@@ -89,7 +89,7 @@ def test_patience_ends_with_the_place_and_the_reason(flaky, s3, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_long_file_goes_on_where_it_was_cut(flaky, s3, tmp_path):
+def test_a_long_download_continues_where_it_was_cut(flaky, s3, tmp_path):
     store = RetryingStore(f"{s3}/long", chunk_bytes=100_000)
     content = np.random.default_rng(0).bytes(1_000_000)
     store.put("a.bin", content)
@@ -99,18 +99,18 @@ def test_a_long_file_goes_on_where_it_was_cut(flaky, s3, tmp_path):
     assert flaky.sent <= len(content) + 3 * 100_000
 
 
-def test_prepare_into_a_store_that_stumbles(flaky, s3, sample, tmp_path):
-    url = f"{s3}/stumbles"
+def test_prepare_into_a_store_that_fails_at_times(flaky, s3, sample, tmp_path):
+    url = f"{s3}/fails"
     flaky.faults = [Fault("PUT", "train", kind) for kind in PASSING]
     flaky.faults += [Fault("PUT", "manifest", 503)]
-    prepare([sample / "sample"], url, options=LAYOUT, data_home=tmp_path, workers=1)
+    prepare([sample / "sample"], url, options=OPTIONS, data_home=tmp_path, workers=1)
     assert len(flaky.met) == 6
     assert stored(url) == files(sample / "shards")
 
 
-def test_a_pass_over_a_store_that_stumbles(flaky, s3, sample, tmp_path):
+def test_a_pass_over_a_store_that_fails_at_times(flaky, s3, sample, tmp_path):
     url = f"{s3}/pass"
-    prepare([sample / "sample"], url, options=LAYOUT, data_home=tmp_path, workers=1)
+    prepare([sample / "sample"], url, options=OPTIONS, data_home=tmp_path, workers=1)
     flaky.faults = [Fault("GET", "images", kind) for kind in PASSING]
     flaky.faults += [Fault("GET", "manifest", 503)]
     dataset = open_shards(url, cache=tmp_path / "cache")
@@ -120,9 +120,9 @@ def test_a_pass_over_a_store_that_stumbles(flaky, s3, sample, tmp_path):
     assert len(flaky.met) == 6
 
 
-def test_a_pass_that_is_left_waits_no_more_and_the_next_one_does(sample, tmp_path, monkeypatch):
+def test_a_pass_that_is_closed_stops_waiting_and_the_next_one_waits(sample, tmp_path, monkeypatch):
     url = "memory://left"
-    manifest = prepare([sample / "sample"], url, options=LAYOUT, data_home=tmp_path, workers=1)
+    manifest = prepare([sample / "sample"], url, options=OPTIONS, data_home=tmp_path, workers=1)
     store = RetryingStore(url, RetryPolicy(first_wait=600))
     dataset = ShardDataset(manifest, CachedFiles(store, tmp_path / "cache"), "train")
     answers, asked = MemoryFileSystem._open, threading.Event()
