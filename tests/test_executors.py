@@ -95,7 +95,7 @@ def test_a_process_that_dies_is_an_error_that_says_how_to_continue(tmp_path):
 
 def test_a_folder_that_a_worker_does_not_see_is_an_error(tmp_path):
     check_visible(tmp_path)
-    with pytest.raises(QuickdrawError, match="does not see .*every node of the cluster"):
+    with pytest.raises(QuickdrawError, match=r"does not see .*every node of the cluster"):
         check_visible(tmp_path / "elsewhere")
 
 
@@ -105,7 +105,9 @@ def cluster():
     from ray.cluster_utils import Cluster
 
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    cluster = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
+    )
     yield cluster
     cluster.shutdown()
 

@@ -83,12 +83,16 @@ def _run(arguments: list[str], ranks: int, count: Path | None = None, kill: Kill
         environment |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
         environment |= {"WORLD_SIZE": str(ranks)}
     children: dict[int, int] = {}
-    for rank in reversed(range(ranks)):  # rank 0 commits, and must know the process ids of the others
+    for rank in reversed(
+        range(ranks)
+    ):  # rank 0 commits, and must know the process ids of the others
         victim = (
             children[kill.rank] if kill is not None and kill.rank is not None and not rank else 0
         )
         rank_environment = {"RANK": str(rank), "LOCAL_RANK": str(rank)} if ranks > 1 else {}
-        children[rank] = _fork(arguments, environment | rank_environment | {"FAULTS_VICTIM": str(victim)})
+        children[rank] = _fork(
+            arguments, environment | rank_environment | {"FAULTS_VICTIM": str(victim)}
+        )
     return _wait(list(children.values()))
 
 

@@ -225,9 +225,7 @@ def test_a_source_whose_time_changes_while_it_is_read_is_refused(tmp_path):
         prepare([path], tmp_path / "out", executor=executor)
 
 
-def test_the_shard_cache_keeps_its_bound_for_files_of_any_time(
-    sample, tmp_path, tally
-):
+def test_the_shard_cache_keeps_its_bound_for_files_of_any_time(sample, tmp_path, tally):
     store = RetryingStore("memory://clock/shards")
     for path in (sample / "shards").iterdir():
         store.put(path.name, path)

@@ -117,7 +117,9 @@ def test_full_at_some_point(kind, inputs, tmp_path, tally):
                     assert data == expected[name], f"{name} is incomplete"
             again = run(command(out), temporary=disk)
             same = again.returncode == 0 and content(out, suffixes) == expected
-            outcome = "stopped, finished with free space" if stopped.returncode else "had enough space"
+            outcome = (
+                "stopped, finished with free space" if stopped.returncode else "had enough space"
+            )
             counts.add(outcome if same else "other bytes", lost=not same)
             assert same, again.stderr
             shutil.rmtree(out)
