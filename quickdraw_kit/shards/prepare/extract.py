@@ -25,8 +25,8 @@ from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.shards.filters import Filters
 from quickdraw_kit.shards.hashes import SPLITS, sampling_hash
 from quickdraw_kit.shards.options import PrepareOptions
-from quickdraw_kit.shards.prepare.chunks import Chunk
 from quickdraw_kit.shards.prepare.duplicates import save_fingerprints
+from quickdraw_kit.shards.prepare.plan import Chunk
 from quickdraw_kit.shards.prepare.spill import distinct_rank, write_spill_file
 from quickdraw_kit.shards.prepare.workdir import WorkDir
 from quickdraw_kit.shards.quality import fingerprints, quality_flags

@@ -30,7 +30,6 @@ from quickdraw_kit.shards.histogram import write_histogram
 from quickdraw_kit.shards.manifest import Manifest
 from quickdraw_kit.shards.options import PrepareOptions, SplitRule
 from quickdraw_kit.shards.prepare.accounting import Rejects, reconcile, source_entries
-from quickdraw_kit.shards.prepare.chunks import CHUNK_BYTES
 from quickdraw_kit.shards.prepare.duplicates import (
     DuplicateIds,
     find_duplicates_in,
@@ -39,7 +38,13 @@ from quickdraw_kit.shards.prepare.duplicates import (
 )
 from quickdraw_kit.shards.prepare.extract import ExtractResult
 from quickdraw_kit.shards.prepare.merge import MergeJob, MergeResult, Shard, merge_shard
-from quickdraw_kit.shards.prepare.plan import Plan, Progress, ProgressCallback, plan_prepare
+from quickdraw_kit.shards.prepare.plan import (
+    CHUNK_BYTES,
+    Plan,
+    Progress,
+    ProgressCallback,
+    plan_prepare,
+)
 from quickdraw_kit.shards.prepare.scheduler import ExtractScheduler
 from quickdraw_kit.shards.prepare.spill import (
     SpillPath,

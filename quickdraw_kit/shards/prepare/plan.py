@@ -20,14 +20,25 @@ from quickdraw_kit.acquire.sources import Source, resolve_sources
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.shards.filters import Filters
 from quickdraw_kit.shards.options import PrepareOptions
-from quickdraw_kit.shards.prepare.chunks import CHUNK_BYTES, Chunk, split_into_chunks
 from quickdraw_kit.storage.files import open_decompressed
 from quickdraw_kit.storage.urls import parse_location
 
-__all__ = ["Plan", "Progress", "ProgressCallback", "plan_prepare"]
+__all__ = ["CHUNK_BYTES", "Chunk", "Plan", "Progress", "ProgressCallback", "plan_prepare"]
+
+CHUNK_BYTES = 64 << 20
 
 _SAMPLE_BYTES = 256 << 10  # of a file, to estimate how long its lines are
 _GZIP_RATIO = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A range of bytes of a source."""
+
+    number: int  # among all chunks of a run
+    source: int  # position of the source among all sources
+    start: int
+    stop: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +215,7 @@ def plan_prepare(
     return Plan(
         out=parse_location(out),
         sources=tuple(resolved),
-        chunks=tuple(split_into_chunks(resolved, chunk_bytes)),
+        chunks=tuple(_split_into_chunks(resolved, chunk_bytes)),
         filters=filters,
         options=options,
         drawings=drawings,
@@ -213,6 +224,17 @@ def plan_prepare(
         chunk_bytes=chunk_bytes,
         download=download,
     )
+
+
+def _split_into_chunks(sources: Sequence[Source], chunk_bytes: int) -> list[Chunk]:
+    """Split each source into chunks; a source without parts is one chunk."""
+    ranges: list[tuple[int, int, int]] = []
+    for index, source in enumerate(sources):
+        step = chunk_bytes if source.is_splittable else max(source.size, 1)
+        # an empty source has a chunk too: its outcome says that nothing was read
+        for start in range(0, max(source.size, 1), step):
+            ranges.append((index, start, min(start + step, source.size)))
+    return [Chunk(number, *range_) for number, range_ in enumerate(ranges)]
 
 
 def _plan_download(

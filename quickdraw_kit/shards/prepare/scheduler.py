@@ -27,9 +27,8 @@ from quickdraw_kit.executors import (
     max_workers,
     translate_broken_pool,
 )
-from quickdraw_kit.shards.prepare.chunks import Chunk
 from quickdraw_kit.shards.prepare.extract import ChecksumTask, ChunkTask, ExtractResult, run_task
-from quickdraw_kit.shards.prepare.plan import Plan, Progress, ProgressCallback
+from quickdraw_kit.shards.prepare.plan import Chunk, Plan, Progress, ProgressCallback
 from quickdraw_kit.shards.prepare.workdir import WorkDir
 from quickdraw_kit.shards.rejects import write_source_rejects
 from quickdraw_kit.storage.files import atomic_write, detect_compression

@@ -30,8 +30,7 @@ from pathlib import Path
 from quickdraw_kit.acquire.sources import Source
 from quickdraw_kit.errors import QuickdrawError, UsageError, format_count
 from quickdraw_kit.shards.manifest import MANIFEST_NAME, Manifest, SourceEntry, load_manifest
-from quickdraw_kit.shards.prepare.chunks import Chunk
-from quickdraw_kit.shards.prepare.plan import Plan
+from quickdraw_kit.shards.prepare.plan import Chunk, Plan
 from quickdraw_kit.storage.files import atomic_write
 
 __all__ = ["FolderOutput", "WorkDir", "check_same", "is_output_file"]
