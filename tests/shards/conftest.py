@@ -1,4 +1,4 @@
-"""A server that speaks Amazon's protocol, for the tests of object stores."""
+"""An S3 server on this machine, for the tests of object stores."""
 
 import socket
 
@@ -12,7 +12,7 @@ QUICK = RetryPolicy(attempts=8, first_wait=0.01, max_wait=0.04)
 
 @pytest.fixture(scope="session")
 def s3_server():
-    """The address of a server on this machine."""
+    """The URL of the server."""
     moto = pytest.importorskip("moto.server")
     pytest.importorskip("s3fs")
     with socket.socket() as free:
@@ -26,7 +26,7 @@ def s3_server():
 
 @pytest.fixture
 def s3(s3_server, monkeypatch):
-    """An empty bucket, and the environment in which drivers find it."""
+    """A bucket, and the environment variables with which drivers use it."""
     import fsspec
     import s3fs
 
@@ -47,14 +47,14 @@ def s3(s3_server, monkeypatch):
 
 @pytest.fixture
 def flaky(s3_server, s3, monkeypatch):
-    """A server before the bucket that fails as it is told, and drivers that do not try again."""
+    """A proxy before the server that fails on request, and drivers that do not retry."""
     import s3fs
 
-    made = Flaky(s3_server)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", made.url)
+    proxy = Flaky(s3_server)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     monkeypatch.setattr(s3fs.S3FileSystem, "retries", 1)
     monkeypatch.setattr("quickdraw_kit.storage.store.DEFAULT_RETRY_POLICY", QUICK)
     s3fs.S3FileSystem.clear_instance_cache()
-    yield made
-    made.close()
+    yield proxy
+    proxy.close()

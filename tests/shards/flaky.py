@@ -1,4 +1,4 @@
-"""A server between a client and a store, that counts what passes and fails when it is told to."""
+"""A proxy between a client and a store, which counts requests and fails on request."""
 
 import http.client
 import threading
@@ -7,26 +7,26 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-_OURS = {"connection", "content-length", "date", "server", "transfer-encoding"}
+_HOP_HEADERS = {"connection", "content-length", "date", "server", "transfer-encoding"}
 
 
 @dataclass
 class Fault:
-    """What happens to the next `times` requests of `method` whose path holds `name`."""
+    """What happens to the next `times` requests of `method` whose path contains `name`."""
 
     method: str
     name: str
-    kind: int | str  # a status; "cut": half of an answer; "drop": none; "lost": done, not answered
+    kind: int | str  # a status; "cut": half a response; "drop": none; "lost": done, no response
     times: int = 1
 
 
 class Flaky:
-    """The server. `sent` counts bytes of answers to GET, `requests` all that was asked for."""
+    """The proxy. `sent` counts bytes of responses to GET, `requests` lists all requests."""
 
-    def __init__(self, behind: str) -> None:
-        self.behind = urlsplit(behind).netloc
+    def __init__(self, target: str) -> None:
+        self.target = urlsplit(target).netloc
         self.faults: list[Fault] = []
-        self.met: list[Fault] = []
+        self.happened: list[Fault] = []
         self.sent = 0
         self.requests: list[str] = []
         self.before: Callable[[str], None] = lambda line: None
@@ -46,7 +46,7 @@ class Flaky:
             for fault in self.faults:
                 if fault.times and fault.method == method and fault.name in path:
                     fault.times -= 1
-                    self.met.append(fault)
+                    self.happened.append(fault)
                     return fault.kind
         return None
 
@@ -59,7 +59,7 @@ def _handler(flaky: Flaky) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def _pass_on(self) -> None:
+        def _forward(self) -> None:
             body = self._body()
             flaky.before(f"{self.command} {self.path}")
             fault = flaky.fault(self.command, self.path)
@@ -67,22 +67,22 @@ def _handler(flaky: Flaky) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
                 return
             if isinstance(fault, int):
-                self._answer(fault, {}, b"")
+                self._respond(fault, {}, b"")
                 return
-            link = http.client.HTTPConnection(flaky.behind, timeout=30)
-            headers = {k: v for k, v in self.headers.items() if k.lower() not in _OURS}
-            link.request(self.command, self.path, body, headers)
-            got = link.getresponse()
-            content = got.read()
-            link.close()
+            connection = http.client.HTTPConnection(flaky.target, timeout=30)
+            headers = {k: v for k, v in self.headers.items() if k.lower() not in _HOP_HEADERS}
+            connection.request(self.command, self.path, body, headers)
+            response = connection.getresponse()
+            content = response.read()
+            connection.close()
             if fault == "lost":
                 self.close_connection = True
                 return
             if self.command == "GET":
                 flaky.count(len(content))
-            kept = {k: v for k, v in got.getheaders() if k.lower() not in _OURS}
-            length = got.getheader("content-length") if self.command == "HEAD" else None
-            self._answer(got.status, kept, content, length, cut=fault == "cut")
+            kept_headers = {k: v for k, v in response.getheaders() if k.lower() not in _HOP_HEADERS}
+            length = response.getheader("content-length") if self.command == "HEAD" else None
+            self._respond(response.status, kept_headers, content, length, cut=fault == "cut")
 
         def _body(self) -> bytes:
             if "chunked" not in self.headers.get("Transfer-Encoding", ""):
@@ -94,7 +94,7 @@ def _handler(flaky: Flaky) -> type[BaseHTTPRequestHandler]:
             self.rfile.readline()
             return b"".join(parts)
 
-        def _answer(self, status, headers, content, length=None, *, cut=False) -> None:
+        def _respond(self, status, headers, content, length=None, *, cut=False) -> None:
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
@@ -103,7 +103,7 @@ def _handler(flaky: Flaky) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(content[: len(content) // 2] if cut else content)
             self.close_connection |= cut
 
-        do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _pass_on  # noqa: N815
+        do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _forward  # noqa: N815
 
         def log_message(self, *_) -> None:
             pass

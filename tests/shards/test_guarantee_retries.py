@@ -65,7 +65,7 @@ def test_every_request_is_repeated(flaky, s3, tmp_path, kind):
     assert (tmp_path / "c.bin").read_bytes() == content
     store.delete("a.bin")
     assert set(store.sizes()) == {"b.bin"}
-    assert {fault.method for fault in flaky.met} >= {"PUT", "GET"}
+    assert {fault.method for fault in flaky.happened} >= {"PUT", "GET"}
 
 
 def test_a_refused_request_is_not_repeated(flaky, s3):
@@ -76,7 +76,7 @@ def test_a_refused_request_is_not_repeated(flaky, s3):
         store.get("a.bin")
     with pytest.raises(DataError, match=r"refused/b\.bin does not exist"):
         store.get("b.bin")
-    assert len(flaky.met) == 1
+    assert len(flaky.happened) == 1
 
 
 def test_the_last_attempt_fails_with_the_file_and_the_reason(flaky, s3, tmp_path):
@@ -85,7 +85,7 @@ def test_the_last_attempt_fails_with_the_file_and_the_reason(flaky, s3, tmp_path
     flaky.faults = [Fault("GET", "a.bin", "cut", 99)]
     with pytest.raises(QuickdrawError, match=r"ends/a\.bin: .*Try again later"):
         store.download(entry_of("a.bin", b"x" * 1000), tmp_path / "a.bin")
-    assert len(flaky.met) == QUICK.attempts
+    assert len(flaky.happened) == QUICK.attempts
     assert not list(tmp_path.iterdir())
 
 
@@ -104,7 +104,7 @@ def test_prepare_into_a_store_that_fails_at_times(flaky, s3, sample, tmp_path):
     flaky.faults = [Fault("PUT", "train", kind) for kind in PASSING]
     flaky.faults += [Fault("PUT", "manifest", 503)]
     prepare([sample / "sample"], url, options=OPTIONS, data_home=tmp_path, workers=1)
-    assert len(flaky.met) == 6
+    assert len(flaky.happened) == 6
     assert stored(url) == files(sample / "shards")
 
 
@@ -117,7 +117,7 @@ def test_a_pass_over_a_store_that_fails_at_times(flaky, s3, sample, tmp_path):
     here = open_shards(sample / "shards")
     for ours, theirs in zip(here.batches(16), dataset.batches(16), strict=True):
         assert np.array_equal(ours[0], theirs[0])
-    assert len(flaky.met) == 6
+    assert len(flaky.happened) == 6
 
 
 def test_a_pass_that_is_closed_stops_waiting_and_the_next_one_waits(sample, tmp_path, monkeypatch):

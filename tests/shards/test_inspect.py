@@ -45,10 +45,10 @@ def test_counts_and_examples(folder):
 
 
 def test_files_in_a_store(folder, url):
-    here, there = inspect([folder], examples=2), inspect([f"{url}/*.ndjson"], examples=2)
-    assert np.array_equal(here.examples, there.examples)
+    local, remote = inspect([folder], examples=2), inspect([f"{url}/*.ndjson"], examples=2)
+    assert np.array_equal(local.examples, remote.examples)
     for name in ("bytes", "categories", "countries", "strokes", "points", "formats"):
-        assert getattr(here, name) == getattr(there, name)
+        assert getattr(local, name) == getattr(remote, name)
 
 
 def test_quality_of_files_in_a_store(folder, url):
@@ -56,12 +56,12 @@ def test_quality_of_files_in_a_store(folder, url):
     write_ndjson(batch, folder / "dots.ndjson")
     content = (folder / "dots.ndjson").read_bytes()
     fsspec.filesystem("memory").pipe("/inspect/dots.ndjson", content)
-    here, there = inspect_quality([folder]), inspect_quality([url])
-    assert here[0]["dot"] == 2
-    assert here[0]["duplicate"] >= 1
-    assert there[0] == here[0]
-    assert np.array_equal(there[1], here[1])
-    assert there[2] == here[2]
+    local, remote = inspect_quality([folder]), inspect_quality([url])
+    assert local[0]["dot"] == 2
+    assert local[0]["duplicate"] >= 1
+    assert remote[0] == local[0]
+    assert np.array_equal(remote[1], local[1])
+    assert remote[2] == local[2]
 
 
 def test_a_file_that_disappears(url, monkeypatch):

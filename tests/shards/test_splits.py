@@ -27,11 +27,11 @@ BY_POSITION = PrepareOptions(split_rule=SplitRule("sketch-rnn", sizes=(70, 5, 5)
 
 def members(folder):
     """The key_ids of each split."""
-    found = {name: set() for name in SPLITS}
+    ids = {name: set() for name in SPLITS}
     for shard in load_manifest(folder).shards:
         table = pq.read_table(folder / shard.files[-1].name)
-        found[shard.split] |= set(table["key_id"].to_pylist())
-    return found
+        ids[shard.split] |= set(table["key_id"].to_pylist())
+    return ids
 
 
 def contents(folder):
@@ -172,8 +172,8 @@ def test_csv_and_json_lists_are_equivalent(tmp_path_factory, wanted):
     (folder / "ids.json").write_text(json.dumps(lists))
     for name in ("ids.csv", "ids.json"):
         ids = read_split_ids(folder / name)
-        found = dict(zip(ids.key_id.tolist(), (SPLITS[s] for s in ids.split), strict=True))
-        assert found == wanted
+        splits = dict(zip(ids.key_id.tolist(), (SPLITS[s] for s in ids.split), strict=True))
+        assert splits == wanted
         assert (ids.key_id[1:] > ids.key_id[:-1]).all()
 
 

@@ -1,4 +1,4 @@
-"""Guarantee: no byte of a data set can change, and no file can go, without being named."""
+"""Guarantee: every changed byte and every missing file of a data set is reported by name."""
 
 import contextlib
 import json
@@ -28,7 +28,7 @@ def data_set(request, tmp_path_factory):
     return folder / "out"
 
 
-def test_all_is_well(data_set):
+def test_an_intact_data_set(data_set):
     result = verify(data_set)
     assert result.ok
     assert result.drawings == 200
@@ -37,14 +37,14 @@ def test_all_is_well(data_set):
 
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
-def test_any_flipped_bit_is_found_and_its_file_named(data_set, data):
+def test_any_flipped_bit_is_reported_with_its_file(data_set, data):
     files = sorted(path for path in data_set.iterdir() if path.is_file())
     path = data.draw(st.sampled_from(files))
     original = path.read_bytes()
-    place = data.draw(st.integers(0, len(original) - 1))
+    index = data.draw(st.integers(0, len(original) - 1))
     bit = data.draw(st.integers(0, 7))
     changed = bytearray(original)
-    changed[place] ^= 1 << bit
+    changed[index] ^= 1 << bit
     path.write_bytes(changed)
     try:
         try:
@@ -57,13 +57,13 @@ def test_any_flipped_bit_is_found_and_its_file_named(data_set, data):
         path.write_bytes(original)
 
 
-def test_every_byte_of_the_manifest_counts(data_set):
+def test_every_byte_of_the_manifest_is_checked(data_set):
     path = data_set / "manifest.json"
     original = path.read_bytes()
     try:
-        for place in range(0, len(original), 7):
+        for index in range(0, len(original), 7):
             changed = bytearray(original)
-            changed[place] ^= 1
+            changed[index] ^= 1
             path.write_bytes(changed)
             with contextlib.suppress(DataError):
                 assert not verify(data_set).ok
@@ -71,28 +71,28 @@ def test_every_byte_of_the_manifest_counts(data_set):
         path.write_bytes(original)
 
 
-@pytest.mark.parametrize("damage", ["remove", "cut", "grow"])
-def test_lost_cut_and_grown_files_are_named(data_set, damage):
+@pytest.mark.parametrize("damage", ["remove", "truncate", "extend"])
+def test_missing_truncated_and_longer_files(data_set, damage):
     for file in load_manifest(data_set).all_files():
         path = data_set / file.name
         original = path.read_bytes()
         if damage == "remove":
             path.unlink()
         else:
-            path.write_bytes(original[:-1] if damage == "cut" else original + b"\0")
+            path.write_bytes(original[:-1] if damage == "truncate" else original + b"\0")
         problems = verify(data_set).problems
         path.write_bytes(original)
         assert len(problems) == 1
         assert file.name in problems[0]
 
 
-def test_a_shard_that_nobody_wrote_is_named(data_set):
-    stranger = data_set / "train-00099-of-00100.images.npy"
-    np.save(stranger, np.zeros(3))
+def test_a_shard_that_is_not_in_the_manifest(data_set):
+    extra = data_set / "train-00099-of-00100.images.npy"
+    np.save(extra, np.zeros(3))
     try:
-        assert [stranger.name in problem for problem in verify(data_set).problems] == [True]
+        assert [extra.name in problem for problem in verify(data_set).problems] == [True]
     finally:
-        stranger.unlink()
+        extra.unlink()
 
 
 @pytest.mark.parametrize("name", ["../escape.npy", "/etc/passwd", "a/b.npy", ".."])

@@ -201,10 +201,10 @@ class ShardDataset:
         numbers = np.searchsorted(np.asarray(self._ends), wanted, side="right")
         for number in np.unique(numbers).tolist():
             selected = numbers == number
-            shard_rows = wanted[selected] - (self._ends[number - 1] if number else 0)
+            rows_in_shard = wanted[selected] - (self._ends[number - 1] if number else 0)
             shard_images, shard_labels = self._open.get(number)
-            images[selected] = shard_images.take(shard_rows)
-            labels[selected] = shard_labels.take(shard_rows)
+            images[selected] = shard_images.take(rows_in_shard)
+            labels[selected] = shard_labels.take(rows_in_shard)
         return images, labels
 
     def batches(
