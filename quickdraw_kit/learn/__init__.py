@@ -1,1 +1,1 @@
-"""The trainer."""
+"""Training, evaluation, inference and export."""

@@ -75,7 +75,8 @@ class EpochMetrics:
 def selected_epoch(history: Sequence[EpochMetrics], early_stopping_patience: int | None) -> int:
     """Return the index, in a history, of the epoch whose weights the model has."""
     if early_stopping_patience is None:
-        return len(history) - 1
+        return len(history) - 1  # where the schedule has brought the learning rate to zero
+    # of equal losses the first, as patience counts from it
     losses = [row.validation_loss for row in history if row.validation_loss is not None]
     return losses.index(min(losses))
 

@@ -233,7 +233,7 @@ class _TrainingRun:
         if isinstance(previous, UnfinishedRun):
             self._restore(previous)
         finished = isinstance(previous, FinishedRun)
-        self._check_same_step(-1 if finished else self.state.step)
+        self._check_same_step(-1 if finished else self.state.step)  # no step has this number
 
         if not isinstance(previous, FinishedRun):
             return None
@@ -260,6 +260,8 @@ class _TrainingRun:
                 self._reduce_step_sums()
                 self.save(epoch_ended=False)
 
+        # Means are computed from the sums of the steps, in the order of the steps, so that they are
+        # the same for a run that was resumed.
         self._reduce_step_sums()
         self.group.broadcast([self.step_sums])
         means = self.step_sums.cpu().double().sum(dim=1) / len(self.data)
@@ -287,8 +289,8 @@ class _TrainingRun:
         folder = Path(self.config.out)
         folder.mkdir(parents=True, exist_ok=True)
 
-        # The checkpoint is last: if the process is killed before it, the epoch is trained again
-        # from the one before, and writes the same files.
+        # The checkpoint is last: if the process is killed before, the run resumes from the previous
+        # checkpoint, and writes the same files again.
         if epoch_ended:
             model = self._with_metadata(self.state.model, self.history[-1])
             save_model(model, folder / MODEL_NAME)

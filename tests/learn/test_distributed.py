@@ -64,6 +64,7 @@ def test_two_processes_train_as_one_does(shards, tmp_path):
     )
     run(config, tmp_path, 2)
     run(config, tmp_path)
+
     (first, losses), (second, others) = results(tmp_path, 0), results(tmp_path, 1)
     alone, expected = results(tmp_path, "alone")
     assert losses == others
@@ -88,6 +89,8 @@ def test_with_everything_that_differs_between_processes(shards, tmp_path):
         tensorboard=False,
     )
     run(config, tmp_path, 2)
+
+    # both processes have the weights of the model, and one process alone would have others
     (first, losses), (second, others) = results(tmp_path, 0), results(tmp_path, 1)
     assert losses == others
     assert all(torch.equal(first[name], second[name]) for name in first)
@@ -96,6 +99,7 @@ def test_with_everything_that_differs_between_processes(shards, tmp_path):
     assert not (tmp_path / "model/checkpoint.safetensors").exists()
     run(replace(config, out=None), tmp_path)
     assert not torch.equal(first["0.weight"], results(tmp_path, "alone")[0]["0.weight"])
+
     # finished: both return it, neither makes a step, and both refuse another run
     steps = seen(tmp_path)
     run(config, tmp_path, 2)
@@ -125,11 +129,12 @@ def test_two_processes_that_were_killed_resume(shards, tmp_path):
     assert not (tmp_path / "0.json").exists()
     run(config, tmp_path, 2)
     (first, losses), (second, others) = results(tmp_path, 0), results(tmp_path, 1)
+
     whole = tmp_path / "whole"
     whole.mkdir()
     run(replace(config, out=None), whole, 2)
-    expected, never_killed = results(whole, 0)
-    assert losses == others == never_killed
+    expected, expected_losses = results(whole, 0)
+    assert losses == others == expected_losses
     for name, value in expected.items():
         assert torch.equal(first[name], value), name
         assert torch.equal(second[name], value), name
@@ -159,12 +164,15 @@ def test_a_run_resumes_with_any_number_of_processes(shards, tmp_path):
         threads=1,
         checkpoint_steps=3,
     )
+
+    # without an interruption
     whole = tmp_path / "whole"
     whole.mkdir()
     run(replace(config, out=None), whole)
     expected = seen(whole)
     train = open_splits(config)["train"]
     per_epoch = -(-len(train) // 32)
+
     seen_by = {}
     for processes, stop in ((1, per_epoch + 4), (2, 2 * per_epoch + 5), (3, 0)):
         folder = tmp_path / str(processes)
@@ -175,15 +183,19 @@ def test_a_run_resumes_with_any_number_of_processes(shards, tmp_path):
         else:
             run(config, folder, processes)
         seen_by[processes] = seen(folder)
+
     assert min(seen_by[2]) == (per_epoch + 4) // 3 * 3  # from a checkpoint, not from the start
     assert min(seen_by[3]) == (2 * per_epoch + 5) // 3 * 3
     for steps in seen_by.values():
         assert all(steps[step] == expected[step] for step in steps)
     assert set().union(*seen_by.values()) == set(expected)
+
+    # each drawing once per epoch
     for epoch in range(4):
         rows = [row for step in range(per_epoch) for row in expected[epoch * per_epoch + step]]
         assert len(rows) == len(train)
         assert sorted(rows) == sorted(md5(image.tobytes()).hexdigest() for image, _ in train)
+
     alone, _ = results(whole, "alone")
     for name, value in results(tmp_path / "3", 0)[0].items():
         torch.testing.assert_close(value, alone[name], rtol=1e-3, atol=1e-4)

@@ -47,17 +47,17 @@ class KilledError(Exception):
 
 
 class Fragile(ArrayDataset):
-    """Fails after `left[0]` batches."""
+    """Fails after `remaining_batches[0]` batches."""
 
     def batches(self, batch_size, **options):
         for batch in super().batches(batch_size, **options):
-            left[0] -= 1
-            if left[0] < 0:
+            remaining_batches[0] -= 1
+            if remaining_batches[0] < 0:
                 raise KilledError
             yield batch
 
 
-left = [0]
+remaining_batches = [0]
 
 
 def weights(model):
@@ -65,7 +65,7 @@ def weights(model):
 
 
 def metrics_of(result):
-    return [{k: v for k, v in asdict(row).items() if k != "seconds"} for row in result.history]
+    return [row.without_seconds() for row in result.history]
 
 
 def assert_same(one, other):
@@ -85,19 +85,22 @@ def test_killed_again_and_again(name, splits, whole, tmp_path):
     config = replace(CONFIGS[name], out=tmp_path)
     part = splits["train"]
     fragile = {**splits, "train": Fragile(part.images, part.labels, part.label_names)}
+
     attempts = 0
     while True:
         attempts += 1
-        left[0] = 17  # batches: more than an epoch
+        remaining_batches[0] = 17  # more than the batches of an epoch
         try:
             result = train(config, fragile, resume=None if attempts == 1 else True)
             break
         except KilledError:
             assert (tmp_path / "checkpoint.safetensors").exists()
+
     assert attempts > 1
     assert result.resumed_from_step > 0
     assert_same(result, whole[name])
     assert not (tmp_path / "checkpoint.safetensors").exists()
+
     saved = load_model(tmp_path / "model.safetensors")
     assert all((weights(saved)[k] == v).all() for k, v in weights(whole[name].model).items())
     lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
@@ -117,6 +120,8 @@ def test_kill_dash_nine(tmp_path):
         "train(TrainConfig(**json.loads(sys.argv[1])))\n"
     )
     command = [sys.executable, "-c", code, json.dumps(asdict(config))]
+
+    # killed as soon as the first epoch has written its metrics
     metrics = tmp_path / "killed/metrics.jsonl"
     process = subprocess.Popen(command)
     while not metrics.exists() and process.poll() is None:
@@ -124,6 +129,7 @@ def test_kill_dash_nine(tmp_path):
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     assert (tmp_path / "killed/checkpoint.safetensors").exists()
+
     subprocess.run(command, check=True)
     again = load_model(tmp_path / "killed/model.safetensors")
     expected = train(replace(config, out=None))

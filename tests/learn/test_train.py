@@ -10,7 +10,7 @@ import torch
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.learn.data.dataset import ArrayDataset
 from quickdraw_kit.learn.evaluate import evaluate
-from quickdraw_kit.learn.models.model import load_model
+from quickdraw_kit.learn.models.model import Model, load_model
 from quickdraw_kit.learn.train import TrainConfig, train
 
 QUICK = TrainConfig(network="tiny-cnn", epochs=2, batch_size=32, threads=1)
@@ -133,7 +133,7 @@ def test_smoothing_and_decay_are_used(splits):
     ],
 )
 def test_settings_are_used(change, splits, plain):
-    # where the CPU has no bfloat16, auto is float32
+    # where the CPU does not support bfloat16, auto is float32
     if "precision" in change and plain.model.metadata["precision"] == "float32":
         change = {"precision": "bfloat16"}
     assert not same(plain, train(replace(QUICK, **change), splits))
@@ -162,8 +162,6 @@ def test_the_averaged_weights_lag_behind(splits):
     # in the first step, the average moves by 0.9, whatever `ema_decay` is
     slow = train(replace(one_step, ema_decay=0.999), splits)
     torch.manual_seed(0)
-    from quickdraw_kit.learn.models.model import Model
-
     start = Model.new("tiny-cnn", last.model.label_names).network.state_dict()
     for name, value in slow.model.network.named_parameters():
         moved = start[name] + 0.9 * (last.model.network.state_dict()[name] - start[name])
@@ -200,6 +198,7 @@ def test_stops_early_and_restores_the_best_weights(splits, tmp_path):
         threads=1,
     )
     result = train(config, splits)
+
     losses = [row.validation_loss for row in result.history]
     best = losses.index(min(losses))
     assert len(losses) == best + 3 < 30

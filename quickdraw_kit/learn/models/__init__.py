@@ -1,1 +1,1 @@
-"""Networks, and models on disk."""
+"""Networks, and models: networks with label names, in files."""

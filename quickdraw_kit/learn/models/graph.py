@@ -66,6 +66,7 @@ def network_graph(name: str, classes: int, *, side: int = 28) -> Graph:
     indices: dict[fx.Node, tuple[int, ...]] = {}  # of the nodes that give an operation its values
     for operation in traced.nodes:
         kind, sources, module_name = _describe(operation)
+        # without repetitions: an operation may read the same values twice
         inputs = tuple(
             dict.fromkeys(index for source in sources for index in indices.get(source, ()))
         )

@@ -97,6 +97,7 @@ class Residual(nn.Module):
 
 def _convolution(in_channels: int, out_channels: int) -> list[nn.Module]:
     """Return a 3 x 3 convolution with batch normalization and ReLU."""
+    # no bias: batch normalization would subtract it again
     return [
         nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
         nn.BatchNorm2d(out_channels),
@@ -199,6 +200,8 @@ def build_network(
             "2 classes of at least 16 x 16 pixels"
         )
     network = NETWORKS[name](classes, side)
+
+    # set afterwards: the rate does not change which random weights are drawn
     for module in network.modules():
         if isinstance(module, nn.Dropout) and dropout is not None:
             module.p = dropout
