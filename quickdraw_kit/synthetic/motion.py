@@ -1,8 +1,9 @@
-"""The hand and the screen: from clean key points to what a device would have recorded.
+"""Synthetic motion: from clean key points to what a device would have recorded.
 
-`deform` makes key points look hand-made, `trace` moves a pen along them. The pen is slow at corners
-and at the ends of strokes, trembles, is lifted between strokes, and lands somewhere on a screen.
-Only + - * /, square roots and rounding are used, which IEEE 754 defines to the last bit.
+`deform` makes key points look drawn by hand; `to_raw` moves a pen along them, and `to_simplified`
+fits them to the frame. The pen is slow at corners and at the ends of strokes, trembles, is lifted
+between strokes, and draws somewhere on a screen. Only + - * /, square roots and rounding are used,
+which IEEE 754 defines to the last bit, so that the bytes are the same on every machine.
 """
 
 from dataclasses import replace
@@ -22,127 +23,144 @@ from quickdraw_kit.synthetic.rng import (
 )
 from quickdraw_kit.synthetic.sketch import Outline, cosine, sine
 
-__all__ = ["Pixels", "deform", "fit_bytes", "trace"]
+__all__ = ["Points", "deform", "to_raw", "to_simplified"]
 
-Pixels: TypeAlias = tuple[
+# x, y, t and stroke offsets
+Points: TypeAlias = tuple[
     npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[np.int32] | None, IntArray
 ]
 
 _SCREENS = np.array([[360, 560], [412, 720], [768, 900], [1000, 640], [1300, 760]])
-_LONG = 0.4  # segments longer than this are seen to bow
-_SEEN = 0.016  # a bow that simplification with epsilon 2 of 255 would keep, in units of shapes
+_MIN_BOWED_LENGTH = 0.4  # shorter segments are left straight
+_MIN_BOW = 0.016  # in units of shapes; less would be removed by simplification with epsilon 2
 
 
 def deform(outline: Outline, rng: CounterRNG, sloppiness: FloatArray) -> Outline:
-    """Displace, bow, stretch and turn clean key points."""
+    """Displace key points, bow long segments, stretch, shear and rotate drawings."""
     outline = _bow(_jitter(outline, rng, sloppiness), rng, sloppiness)
-    counts = _points_of_drawings(outline)
+    counts = _point_counts(outline)
     angle = rng.normal(0.008) * sloppiness
-    wide, lean = 1.0 + rng.normal(0.08), rng.normal(0.04)
-    c, s = (np.repeat(part, counts) for part in (cosine(angle), sine(angle)))
-    x = outline.x * np.repeat(wide, counts) + outline.y * np.repeat(lean, counts)
-    return replace(outline, x=x * c - outline.y * s, y=x * s + outline.y * c)
+    stretch, shear = 1.0 + rng.normal(0.08), rng.normal(0.04)
+    cos, sin = np.repeat(cosine(angle), counts), np.repeat(sine(angle), counts)
+    x = outline.x * np.repeat(stretch, counts) + outline.y * np.repeat(shear, counts)
+    return replace(outline, x=x * cos - outline.y * sin, y=x * sin + outline.y * cos)
 
 
-def fit_bytes(outline: Outline) -> Pixels:
+def to_simplified(outline: Outline) -> Points:
     """Fit drawings to 0..255, round, and drop points that repeat the one before."""
-    counts = _points_of_drawings(outline)
-    left, top, extent = _boxes(outline)
+    counts = _point_counts(outline)
+    left, top, extent = _bounding_boxes(outline)
     scale = np.repeat(255.0 / np.maximum(extent, 1e-9), counts)
     x = np.rint((outline.x - np.repeat(left, counts)) * scale).astype(np.uint8)
     y = np.rint((outline.y - np.repeat(top, counts)) * scale).astype(np.uint8)
+
+    # the first point of a stroke stays, even where the stroke before ended
     keep = np.ones(len(x), np.bool_)
     keep[1:] = (x[1:] != x[:-1]) | (y[1:] != y[:-1])
     keep[outline.stroke_offsets[:-1]] = True
     return x[keep], y[keep], None, lengths_to_offsets(keep)[outline.stroke_offsets]
 
 
-def trace(outline: Outline, rng: CounterRNG) -> Pixels:
+def to_raw(outline: Outline, rng: CounterRNG) -> Points:
     """Move a pen along key points and record it as a device does."""
-    outline = _on_screen(outline, rng)
-    into = _segments(outline)
-    key_counts = _points_of_drawings(outline)
-    pace = np.repeat(rng.uniform(7, 18), key_counts)
+    outline = _place_on_screen(outline, rng)
+    incoming = _segments(outline)
+    key_counts = _point_counts(outline)
+    pace = np.repeat(rng.uniform(7, 18), key_counts)  # pixels per sample
     hold = np.repeat(rng.uniform(0.5, 0.95), key_counts)
-    tangent_x, tangent_y, stop = _tangents(outline, into)
+    tangent_x, tangent_y, stop = _tangents(outline, incoming)
+
+    # How many samples each segment gets: more where the pen brakes at either of its ends. A stroke
+    # starts with a segment of length 0, which gives its first point.
     first = outline.stroke_offsets[:-1]
     before = np.maximum(np.arange(len(outline.x)) - 1, 0)
-    before[first] = first  # a stroke begins with a segment without length
+    before[first] = first
     brake = hold * stop
-    length = np.sqrt(into[0] * into[0] + into[1] * into[1])
+    length = np.sqrt(incoming[0] * incoming[0] + incoming[1] * incoming[1])
     samples = 1 + np.rint(length / pace * (1.0 + 0.4 * (brake + brake[before]))).astype(np.int64)
     samples[first] = 1
-
     points = lengths_to_offsets(samples)
     stroke_offsets = points[outline.stroke_offsets]
     counts = np.diff(stroke_offsets[outline.drawing_offsets])
+
+    # Where the pen is at each sample: along a cubic from key point to key point.
     index = np.arange(points[-1])
     u = (index - np.repeat(points[:-1], samples) + 1) / np.repeat(samples, samples)
-    u = _eased(u, *(np.repeat(1.0 - part, samples) for part in (brake[before], brake)))
+    speeds = (1.0 - brake[before], 1.0 - brake)
+    u = _ease(u, *(np.repeat(speed, samples) for speed in speeds))
     x, y = (
-        _hermite(u, *(np.repeat(part, samples) for part in (at[before], at, slope[before], slope)))
+        _hermite(u, *(np.repeat(each, samples) for each in (at[before], at, slope[before], slope)))
         for at, slope in ((outline.x, tangent_x), (outline.y, tangent_y))
     )
+
+    # Devices report whole pixels, or quarters of them.
     number = index - np.repeat(points[outline.stroke_offsets[outline.drawing_offsets[:-1]]], counts)
     whole = np.repeat(rng.chance(0.75), counts)
-    grain = np.where(whole, 1.0, 4.0)
-    x, y = (np.rint((at + _tremor(rng, number, counts)) * grain) / grain for at in (x, y))
+    steps = np.where(whole, 1.0, 4.0)
+    x, y = (np.rint((at + _tremor(rng, number, counts)) * steps) / steps for at in (x, y))
     t = _times(rng, number, counts, stroke_offsets, outline.drawing_offsets)
     return x.astype(np.float32), y.astype(np.float32), t, stroke_offsets
 
 
-def _points_of_drawings(outline: Outline) -> IntArray:
+def _point_counts(outline: Outline) -> IntArray:
     return np.diff(outline.stroke_offsets[outline.drawing_offsets])
 
 
+def _numbers_in_drawing(counts: IntArray) -> IntArray:
+    """Return for each point its number within its drawing, from 0."""
+    return np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+
+
 def _segments(outline: Outline) -> tuple[FloatArray, FloatArray]:
-    """Return the way from the point before to each point; nothing for the first of a stroke."""
-    way = []
+    """Return the vector to each point from the one before; 0 for the first of a stroke."""
+    vectors = []
     for at in (outline.x, outline.y):
         step = np.zeros(len(at))
         step[1:] = at[1:] - at[:-1]
         step[outline.stroke_offsets[:-1]] = 0.0
-        way.append(step)
-    return way[0], way[1]
+        vectors.append(step)
+    return vectors[0], vectors[1]
 
 
-def _boxes(outline: Outline) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return the left and the upper edge of each drawing and its longer side."""
+def _bounding_boxes(outline: Outline) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the left edge, the top edge and the longer side of each drawing."""
     starts = outline.stroke_offsets[outline.drawing_offsets[:-1]]
     left, top = np.minimum.reduceat(outline.x, starts), np.minimum.reduceat(outline.y, starts)
-    right, low = np.maximum.reduceat(outline.x, starts), np.maximum.reduceat(outline.y, starts)
-    return left, top, np.maximum(right - left, low - top)
+    right, bottom = np.maximum.reduceat(outline.x, starts), np.maximum.reduceat(outline.y, starts)
+    return left, top, np.maximum(right - left, bottom - top)
 
 
 def _jitter(outline: Outline, rng: CounterRNG, sloppiness: FloatArray) -> Outline:
-    """Miss each point a little, in proportion to the way there, and drift over the whole."""
-    counts = _points_of_drawings(outline)
+    """Displace each point in proportion to the segment that leads to it, and add a slow drift."""
+    counts = _point_counts(outline)
     keys = np.repeat(rng.bits(), counts)
-    index = np.arange(len(keys))
+    number = _numbers_in_drawing(counts)
     dx, dy = _segments(outline)
     stop = _tangents(outline, (dx, dy))[2]
-    miss = np.minimum(0.07 * np.sqrt(dx * dx + dy * dy) + 0.006, 0.05)
-    miss *= (0.25 + 0.75 * stop) * np.repeat(sloppiness, counts)  # bends stay smooth
+    error = np.minimum(0.07 * np.sqrt(dx * dx + dy * dy) + 0.006, 0.05)
+    error *= (0.25 + 0.75 * stop) * np.repeat(sloppiness, counts)  # bends stay smooth
+
     moved = []
     for axis, at in enumerate((outline.x, outline.y)):
-        own = index - np.repeat(np.cumsum(counts) - counts, counts)
-        wave = np.repeat(rng.uniform(0.03, 0.09), counts) * own + np.repeat(
+        phase = np.repeat(rng.uniform(0.03, 0.09), counts) * number + np.repeat(
             rng.uniform(0, 1), counts
         )
-        drift = np.repeat(rng.uniform(0.005, 0.04) * sloppiness, counts) * sine(wave)
-        moved.append(at + miss * normal(point_bits(keys, 2 * own + axis)) + drift)
+        drift = np.repeat(rng.uniform(0.005, 0.04) * sloppiness, counts) * sine(phase)
+        moved.append(at + error * normal(point_bits(keys, 2 * number + axis)) + drift)
     return replace(outline, x=moved[0], y=moved[1])
 
 
 def _bow(outline: Outline, rng: CounterRNG, sloppiness: FloatArray) -> Outline:
-    """Give long segments a point in the middle that stands off the straight way."""
-    counts = _points_of_drawings(outline)
-    own = np.arange(len(outline.x)) - np.repeat(np.cumsum(counts) - counts, counts)
+    """Give long segments a point in the middle that is a little off the straight line."""
+    counts = _point_counts(outline)
+    number = _numbers_in_drawing(counts)
     dx, dy = _segments(outline)
-    bend = normal(point_bits(np.repeat(rng.bits(), counts), own))
+    bend = normal(point_bits(np.repeat(rng.bits(), counts), number))
     bend *= 0.025 * np.repeat(sloppiness, counts)
     length = np.sqrt(dx * dx + dy * dy)
-    bowed = (length > _LONG) & (np.abs(bend) * length > _SEEN)
+    bowed = (length > _MIN_BOWED_LENGTH) & (np.abs(bend) * length > _MIN_BOW)
+
+    # the end of a bowed segment is doubled, and the first copy moved to the middle
     copies = 1 + bowed
     source = np.repeat(np.arange(len(copies)), copies)
     offsets = lengths_to_offsets(copies)
@@ -153,40 +171,40 @@ def _bow(outline: Outline, rng: CounterRNG, sloppiness: FloatArray) -> Outline:
     return replace(outline, x=x, y=y, stroke_offsets=offsets[outline.stroke_offsets])
 
 
-def _on_screen(outline: Outline, rng: CounterRNG) -> Outline:
-    """Scale drawings to pixels and put them somewhere on a screen."""
-    counts = _points_of_drawings(outline)
-    left, top, extent = _boxes(outline)
-    screen = _SCREENS[rng.whole(0, len(_SCREENS) - 1)]
+def _place_on_screen(outline: Outline, rng: CounterRNG) -> Outline:
+    """Scale drawings to pixels and move them somewhere on a screen."""
+    counts = _point_counts(outline)
+    left, top, extent = _bounding_boxes(outline)
+    screen = _SCREENS[rng.integers(0, len(_SCREENS) - 1)]
     size = np.min(screen, axis=1) * rng.uniform(0.35, 0.8)
     scale = size / np.maximum(extent, 1e-9)
-    places = []
-    for at, edge, room in ((outline.x, left, screen[:, 0]), (outline.y, top, screen[:, 1])):
-        corner = (room - size) * rng.uniform(0.05, 0.95)
-        places.append((at - np.repeat(edge, counts)) * np.repeat(scale, counts))
-        places[-1] += np.repeat(corner, counts)
-    return replace(outline, x=places[0], y=places[1])
+    scaled = []
+    for at, edge, side in ((outline.x, left, screen[:, 0]), (outline.y, top, screen[:, 1])):
+        corner = (side - size) * rng.uniform(0.05, 0.95)
+        scaled.append((at - np.repeat(edge, counts)) * np.repeat(scale, counts))
+        scaled[-1] += np.repeat(corner, counts)
+    return replace(outline, x=scaled[0], y=scaled[1])
 
 
 def _tangents(
-    outline: Outline, into: tuple[FloatArray, FloatArray]
+    outline: Outline, incoming: tuple[FloatArray, FloatArray]
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return the direction of the pen at each point, and how much it stops there, 0 to 1.
 
-    In a gentle bend the pen passes in the direction of the chord between its neighbours, as a
-    Catmull-Rom spline does; in a corner and at an end it comes to a stop.
+    In a gentle bend the pen moves in the direction of the chord between the neighbors, as in a
+    Catmull-Rom spline; at a corner and at an end it stops.
     """
-    dx, dy = into
-    after_x, after_y = np.append(dx[1:], 0.0), np.append(dy[1:], 0.0)
-    cross = dx * after_x + dy * after_y
-    lengths = np.sqrt((dx * dx + dy * dy) * (after_x * after_x + after_y * after_y))
-    cosine_of_turn = np.divide(cross, lengths, out=np.full(len(dx), -1.0), where=lengths > 0)
-    through = np.clip(2.0 * cosine_of_turn - 0.6, 0.0, 1.0)
-    return 0.5 * through * (dx + after_x), 0.5 * through * (dy + after_y), 1.0 - through
+    dx, dy = incoming
+    next_dx, next_dy = np.append(dx[1:], 0.0), np.append(dy[1:], 0.0)
+    dot = dx * next_dx + dy * next_dy
+    lengths = np.sqrt((dx * dx + dy * dy) * (next_dx * next_dx + next_dy * next_dy))
+    cosine_of_turn = np.divide(dot, lengths, out=np.full(len(dx), -1.0), where=lengths > 0)
+    speed = np.clip(2.0 * cosine_of_turn - 0.6, 0.0, 1.0)
+    return 0.5 * speed * (dx + next_dx), 0.5 * speed * (dy + next_dy), 1.0 - speed
 
 
-def _eased(u: FloatArray, start: FloatArray, end: FloatArray) -> FloatArray:
-    """Return how far the pen is at a share of the time, for its speed at both ends."""
+def _ease(u: FloatArray, start: FloatArray, end: FloatArray) -> FloatArray:
+    """Return how far the pen is at a fraction of the time, given its speed at both ends."""
     rest = 1.0 - u
     return u * u * (3.0 - 2.0 * u) + u * rest * (start * rest - end * u)
 
@@ -194,7 +212,7 @@ def _eased(u: FloatArray, start: FloatArray, end: FloatArray) -> FloatArray:
 def _hermite(
     u: FloatArray, a: FloatArray, b: FloatArray, slope_a: FloatArray, slope_b: FloatArray
 ) -> FloatArray:
-    """Return the cubic from a to b with the slopes given; without slopes, the straight line."""
+    """Return the cubic from a to b with given slopes; with slopes of b - a, a straight line."""
     rest = 1.0 - u
     straight = a + (b - a) * u
     return straight + u * rest * ((slope_a - (b - a)) * rest - (slope_b - (b - a)) * u)
@@ -203,10 +221,10 @@ def _hermite(
 def _tremor(rng: CounterRNG, number: IntArray, counts: IntArray) -> FloatArray:
     """Return what the hand and the sensor add to each point, in pixels."""
     slow = np.repeat(rng.uniform(0.02, 0.08), counts) * number
-    quick = np.repeat(rng.uniform(0.15, 0.3), counts) * number
+    fast = np.repeat(rng.uniform(0.15, 0.3), counts) * number
     shake = np.repeat(rng.uniform(0.2, 1.2), counts) * sine(
         slow + np.repeat(rng.uniform(0, 1), counts)
-    ) + np.repeat(rng.uniform(0.0, 0.5), counts) * sine(quick)
+    ) + np.repeat(rng.uniform(0.0, 0.5), counts) * sine(fast)
     return shake + 0.2 * normal(point_bits(np.repeat(rng.bits(), counts), number))
 
 
@@ -215,16 +233,19 @@ def _times(
     number: IntArray,
     counts: IntArray,
     stroke_offsets: IntArray,
-    drawings: IntArray,
+    drawing_offsets: IntArray,
 ) -> npt.NDArray[np.int32]:
     """Return when each point was recorded, in milliseconds."""
-    tick = np.repeat(rng.whole(8, 17), counts)
-    luck = uniform(point_bits(np.repeat(rng.bits(), counts), number))
-    step = tick + np.where(luck < 0.1, 40 * luck / 0.1, 8 * luck).astype(np.int64)
-    slow = np.repeat(rng.uniform(0.5, 2.0), np.diff(drawings))
-    lifted = stroke_offsets[:-1]
-    step[lifted] = (120 + 600 * slow * luck[lifted]).astype(np.int64)
-    step[stroke_offsets[drawings[:-1]]] = 0
-    total = np.cumsum(step)
-    begin = total[stroke_offsets[drawings[:-1]]]
-    return (total - np.repeat(begin, counts)).astype(np.int32)
+    # A point comes a tick after the one before, or up to 8 ms later; one in ten up to 40 ms later.
+    tick = np.repeat(rng.integers(8, 17), counts)
+    random = uniform(point_bits(np.repeat(rng.bits(), counts), number))
+    step = tick + np.where(random < 0.1, 40 * random / 0.1, 8 * random).astype(np.int64)
+
+    # Lifting the pen takes longer. Each drawing starts at 0.
+    slowness = np.repeat(rng.uniform(0.5, 2.0), np.diff(drawing_offsets))
+    starts = stroke_offsets[:-1]
+    step[starts] = (120 + 600 * slowness * random[starts]).astype(np.int64)
+    step[stroke_offsets[drawing_offsets[:-1]]] = 0
+    elapsed = np.cumsum(step)
+    start = elapsed[stroke_offsets[drawing_offsets[:-1]]]
+    return (elapsed - np.repeat(start, counts)).astype(np.int32)

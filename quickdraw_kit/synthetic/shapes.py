@@ -1,7 +1,8 @@
-"""What the generator can draw: one function a category, from numbers to strokes.
+"""The categories that the generator draws, one function per category.
 
-Each function draws its category in the ways people do, with parts that some leave out, and gives
-every part its own proportions. Coordinates are about -1 to 1, y downwards.
+Each function draws its category in several of the ways in which people do. Some parts are left out
+in some of the drawings, and all proportions are random. Coordinates are about -1 to 1, y downward.
+The order of the calls to the generator of random numbers is part of the result: do not change it.
 """
 
 from collections.abc import Callable
@@ -24,17 +25,17 @@ def _clock(s: Sketch) -> None:
     s.line(_polar(0.45, short), (0, 0), _polar(0.75, long), shown=joined)
     s.line((0, 0), _polar(0.45, short), shown=~joined)
     s.line((0, 0), _polar(0.75, long), shown=~joined)
-    marks = s.rng.whole(0, 2)  # none, four, twelve
+    marks = s.rng.integers(0, 2)  # none, 4 or 12
     for hour in range(12):
         shown = (marks == 2) | ((marks == 1) & (hour % 3 == 0))
         s.line(_polar(0.8, hour / 12), _polar(0.92, hour / 12), shown=shown)
 
 
 def _cloud(s: Sketch) -> None:
-    bumps, height = s.rng.whole(5, 9), s.rng.uniform(0.5, 0.7)
+    bumps, height = s.rng.integers(5, 9), s.rng.uniform(0.5, 0.7)
     start, depth = s.rng.uniform(0, 1), s.rng.uniform(0.3, 0.5)
     points: list[Point] = []
-    for bump in range(9):
+    for bump in range(9):  # the most; `count` ends the stroke after those of a drawing
         a, b = start + bump / bumps, start + (bump + 1) / bumps
         wide = s.rng.uniform(0.7, 1.2) * depth
         for step in range(min(bump, 1), 6):
@@ -62,12 +63,12 @@ def _donut(s: Sketch) -> None:
     hole = s.rng.uniform(0.2, 0.45)
     s.loop(0, 0, 1, flat)
     s.loop(s.rng.normal(0.05), s.rng.normal(0.05), hole, hole * flat)
-    sprinkled = s.rng.chance(0.4)
-    for place in range(7):
-        angle = place / 7 + s.rng.uniform(-0.05, 0.05)
+    has_sprinkles = s.rng.chance(0.4)
+    for sprinkle in range(7):
+        angle = sprinkle / 7 + s.rng.uniform(-0.05, 0.05)
         x, y = _polar(s.rng.uniform(0.6, 0.8), angle)
         dx, dy = _polar(0.08, s.rng.uniform(0, 1))
-        s.line((x - dx, y * flat - dy), (x + dx, y * flat + dy), shown=sprinkled)
+        s.line((x - dx, y * flat - dy), (x + dx, y * flat + dy), shown=has_sprinkles)
 
 
 def _envelope(s: Sketch) -> None:
@@ -83,10 +84,10 @@ def _envelope(s: Sketch) -> None:
 def _eye(s: Sketch) -> None:
     high = s.rng.uniform(0.4, 0.65)
     joined = s.rng.chance(0.5)
-    over, under = _half(1, high, 0.5), _half(1, high * s.rng.uniform(0.7, 1.1), 0.0)
-    s.line(*over, *under[1:], shown=joined)
-    s.line(*over, shown=~joined)
-    s.line(*under, shown=~joined)
+    upper, lower = _half(1, high, 0.5), _half(1, high * s.rng.uniform(0.7, 1.1), 0.0)
+    s.line(*upper, *lower[1:], shown=joined)
+    s.line(*upper, shown=~joined)
+    s.line(*lower, shown=~joined)
     iris = high * s.rng.uniform(0.5, 0.85)
     s.loop(0, 0, iris, iris)
     s.loop(0, 0, iris * 0.4, iris * 0.4, shown=s.rng.chance(0.6))
@@ -112,15 +113,15 @@ def _fish(s: Sketch) -> None:
 
 
 def _flower(s: Sketch) -> None:
-    heart = s.rng.uniform(0.2, 0.35)
-    petals, start = s.rng.whole(4, 8), s.rng.uniform(0, 1)
-    s.loop(0, 0, heart, heart)
+    center = s.rng.uniform(0.2, 0.35)
+    petals, start = s.rng.integers(4, 8), s.rng.uniform(0, 1)
+    s.loop(0, 0, center, center)
     for petal in range(8):
         middle, reach = start + petal / petals, s.rng.uniform(0.85, 1.1)
         points: list[Point] = []
         for step in range(9):
             t = step / 8
-            out = heart + (reach - heart) * (1 - (2 * t - 1) * (2 * t - 1))
+            out = center + (reach - center) * (1 - (2 * t - 1) * (2 * t - 1))
             points.append(_polar(out, middle + (t - 0.5) * 0.9 / petals))
         s.line(*points, shown=petal < petals)
     stem, sway = s.rng.chance(0.75), s.rng.normal(0.1)
@@ -173,7 +174,7 @@ def _ladder(s: Sketch) -> None:
     wide, lean = s.rng.uniform(0.25, 0.45), s.rng.normal(0.15)
     s.line((lean - wide, -1), (-wide - lean, 1))
     s.line((lean + wide, -1), (wide - lean, 1))
-    rungs = s.rng.whole(4, 8)
+    rungs = s.rng.integers(4, 8)
     for rung in range(8):
         y = -1 + 2 * (rung + 0.5) / rungs
         s.line((-wide - lean * y, y), (wide - lean * y, y), shown=rung < rungs)
@@ -254,7 +255,7 @@ def _square(s: Sketch) -> None:
 
 def _stairs(s: Sketch) -> None:
     s.flip(0.35)
-    steps = s.rng.whole(3, 6)
+    steps = s.rng.integers(3, 6)
     points: list[Point] = [(-1, 1)]
     for step in range(6):
         x, y = -1 + 2 * step / steps, 1 - 2 * (step + 1) / steps
@@ -276,7 +277,7 @@ def _star(s: Sketch) -> None:
 def _sun(s: Sketch) -> None:
     size, gap = s.rng.uniform(0.4, 0.55), s.rng.uniform(0, 0.15)
     s.loop(0, 0, size, size)
-    rays, start = s.rng.whole(6, 13), s.rng.uniform(0, 1)
+    rays, start = s.rng.integers(6, 13), s.rng.uniform(0, 1)
     for ray in range(13):
         angle = start + ray / rays + s.rng.normal(0.006)
         end = _polar(s.rng.uniform(0.85, 1.1), angle)
@@ -293,7 +294,7 @@ def _tree(s: Sketch) -> None:
     s.polygon((-0.75, 0.2), (0, -1), (0.75, 0.2), shown=pine & s.rng.chance(0.4))
     left = [(-0.7, 0.2), (-0.25, -0.2), (-0.5, -0.2), (-0.15, -0.6), (-0.3, -0.6), (0, -1)]
     s.line(*left, *((-x, y) for x, y in left[-2::-1]), shown=pine)
-    bumps, start = s.rng.whole(5, 8), s.rng.uniform(0, 1)
+    bumps, start = s.rng.integers(5, 8), s.rng.uniform(0, 1)
     crown: list[Point] = []
     for step in range(41):
         turn = step / 40
@@ -309,7 +310,7 @@ def _triangle(s: Sketch) -> None:
 
 
 def _umbrella(s: Sketch) -> None:
-    high, ribs = s.rng.uniform(0.7, 1), s.rng.whole(2, 5)
+    high, ribs = s.rng.uniform(0.7, 1), s.rng.integers(2, 5)
     s.line(*_half(1, high, 0.5))
     edge: list[Point] = [(-1 + step / 2 / ribs, -0.15 * float(step % 4 > 0)) for step in range(21)]
     s.line(*edge, count=1 + 4 * ribs)
@@ -319,7 +320,7 @@ def _umbrella(s: Sketch) -> None:
 
 
 def _zigzag(s: Sketch) -> None:
-    corners, high = s.rng.whole(5, 11), s.rng.uniform(0.3, 0.7)
+    corners, high = s.rng.integers(5, 11), s.rng.uniform(0.3, 0.7)
     side = np.where(s.rng.chance(0.5), 1.0, -1.0) * high
     points = [(-1 + 2 * c / (corners - 1), side * (1 - 2 * (c % 2))) for c in range(11)]
     s.line(*points, count=corners)
@@ -330,7 +331,7 @@ def _polar(radius: Number, turns: Number) -> Point:
 
 
 def _half(rx: Number, ry: Number, start: float) -> list[Point]:
-    """Return half an ellipse about the origin: the upper one from 0.5, the lower one from 0."""
+    """Return half an ellipse around the origin: the upper half from 0.5, the lower one from 0."""
     return ellipse(0, 0, rx, ry, start, 0.5, points=10)
 
 
@@ -338,12 +339,13 @@ def _leaf(x: Number, y: Number, reach: float) -> list[Point]:
     return [(x, y), (x + reach / 2, y - 0.35), (x + reach, y - 0.4), (x + reach / 2, y), (x, y)]
 
 
-_DRAWN = (
+_FUNCTIONS = (
     _circle, _clock, _cloud, _diamond, _donut, _envelope, _eye, _fish, _flower, _hourglass,
     _house, _ice_cream, _ladder, _lightning, _line, _moon, _sailboat, _smiley_face, _snowman,
     _square, _stairs, _star, _sun, _tree, _triangle, _umbrella, _zigzag,
 )  # fmt: skip
 
+# by category: `_ice_cream` draws "ice cream"
 SHAPES: dict[str, Callable[[Sketch], None]] = {
-    draw.__name__[1:].replace("_", " "): draw for draw in _DRAWN
+    draw.__name__[1:].replace("_", " "): draw for draw in _FUNCTIONS
 }

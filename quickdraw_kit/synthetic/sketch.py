@@ -1,9 +1,9 @@
 """Many drawings of one category at once, as the key points of their strokes.
 
-A thousand houses differ in numbers, not in kind: each has the same possible strokes, some of which
-a given drawing leaves out. So a stroke is a table of key points, a row a drawing, with a mask of
-those that are there, and a category is a dozen lines of numpy (see `quickdraw_kit.synthetic.shapes`).
-Coordinates are about -1 to 1, y downwards; angles are in turns, 0 to the right, 0.25 down.
+A thousand houses differ in numbers, not in structure: each has the same possible strokes, of which
+a drawing leaves some out. So a stroke is a table of key points with a row per drawing and a mask
+of the points that exist, and a category is a dozen lines of numpy (see `synthetic.shapes`).
+Coordinates are about -1 to 1, y downward. Angles are in turns: 0 is to the right, 0.25 down.
 """
 
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ Number: TypeAlias = float | FloatArray
 Point: TypeAlias = tuple[Number, Number]
 
 _REVERSED = 0.3  # share of strokes that are drawn from the other end
-_LOOSE = 1.5  # how far strokes leave their usual order
-_ROUND = 18  # key points of a closed curve; with fewer, corners would be seen
-_PIECES = 64  # more than the pieces of any stroke
+_SHUFFLE = 1.5  # how far strokes move from their usual order
+_ELLIPSE_SEGMENTS = 18  # with fewer, corners would be visible
+_MAX_PARTS = 64  # more than any stroke is divided into
 
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """Key points of n drawings, one behind the other, laid out as in `DrawingBatch`."""
+    """Key points of n drawings, concatenated, with offsets as in `DrawingBatch`."""
 
     x: FloatArray
     y: FloatArray
@@ -35,17 +35,27 @@ class Outline:
     drawing_offsets: IntArray
 
 
+@dataclass(frozen=True, slots=True)
+class _Stroke:
+    """One stroke of n drawings; all arrays have the shape (n, points)."""
+
+    x: FloatArray
+    y: FloatArray
+    exists: BoolArray
+    part: IntArray  # where the pen is lifted in between, a stroke has parts 0, 1, ...
+
+
 class Sketch:
     """The strokes of n drawings, added one after the other."""
 
     def __init__(self, rng: CounterRNG) -> None:
         self.rng = rng
-        self._blocks: list[tuple[FloatArray, FloatArray, BoolArray, IntArray]] = []
+        self._strokes: list[_Stroke] = []
         self._sign: Number = 1.0
 
-    def flip(self, share: float) -> None:
-        """Mirror a share of the drawings, left to right."""
-        self._sign = np.where(self.rng.chance(share), -1.0, 1.0)
+    def flip(self, probability: float) -> None:
+        """Mirror some of the drawings horizontally."""
+        self._sign = np.where(self.rng.chance(probability), -1.0, 1.0)
 
     def line(
         self,
@@ -54,14 +64,18 @@ class Sketch:
         count: IntArray | None = None,
         lifts: float = 0.0,
     ) -> None:
-        """Add a stroke through points, drawn from either end."""
+        """Add a stroke through points, drawn from either end.
+
+        It exists in the drawings that are `shown`, with the first `count` points. `lifts` is the
+        probability that the pen is lifted at inner points.
+        """
         self._add(*self._tables(points), shown, count, lifts)
 
     def polygon(self, *points: Point, shown: BoolArray | None = None, lifts: float = 0.0) -> None:
-        """Add a closed stroke through corners, from any of them, that may miss its beginning."""
+        """Add a closed stroke through corners, from any of them, that may miss its start."""
         x, y = self._tables(points)
         corners = len(points)
-        first = self.rng.whole(0, corners - 1)[:, None]
+        first = self.rng.integers(0, corners - 1)[:, None]
         order = (first + np.arange(corners + 1)) % corners
         x, y = np.take_along_axis(x, order, 1), np.take_along_axis(y, order, 1)
         miss = self.rng.normal(0.04)
@@ -72,43 +86,48 @@ class Sketch:
     def loop(
         self, x: Number, y: Number, rx: Number, ry: Number, *, shown: BoolArray | None = None
     ) -> None:
-        """Add an ellipse that starts anywhere and ends before or behind its beginning."""
-        start = self.rng.normal(0.2) - 0.25  # most people begin at the top
+        """Add an ellipse that starts anywhere and ends before or after its start."""
+        start = self.rng.normal(0.2) - 0.25  # most people start at the top
         sweep = 1.02 + self.rng.normal(0.03)
         self.line(*ellipse(x, y, rx, ry, start, sweep), shown=shown)
 
     def dot(self, x: Number, y: Number, *, shown: BoolArray | None = None) -> None:
-        """Add an eye or a button: a tick of the pen, a small ring, or a point."""
-        kind = self.rng.whole(0, 3)
+        """Add an eye or a button: a point, a tick of the pen, or a small ring."""
+        style = self.rng.integers(0, 3)  # point, tick, ring (twice as often)
         size = self.rng.uniform(0.03, 0.1)
-        rx = np.where(kind == 0, 0.0, np.where(kind == 1, 0.01, size))
-        ry = np.where(kind == 0, 0.0, size)
-        count = np.where(kind == 0, 1, np.where(kind == 1, 5, 9))
+        rx = np.where(style == 0, 0.0, np.where(style == 1, 0.01, size))
+        ry = np.where(style == 0, 0.0, size)
+        count = np.where(style == 0, 1, np.where(style == 1, 5, 9))
         points = ellipse(x, y, rx, ry, -0.25, 1.0, points=9)
         self.line(*points, shown=shown, count=count)
 
     def outline(self) -> Outline:
-        """Return all strokes, each drawing's in an order of its own."""
-        widths = [block[0].shape[1] for block in self._blocks]
-        x, y, there, piece = (
-            np.concatenate(columns, axis=1) for columns in zip(*self._blocks, strict=True)
+        """Return all strokes, in an order that differs between drawings."""
+        widths = [stroke.x.shape[1] for stroke in self._strokes]
+        x = np.concatenate([stroke.x for stroke in self._strokes], axis=1)
+        y = np.concatenate([stroke.y for stroke in self._strokes], axis=1)
+        exists = np.concatenate([stroke.exists for stroke in self._strokes], axis=1)
+        part = np.concatenate([stroke.part for stroke in self._strokes], axis=1)
+
+        # Each stroke gets a priority: its index, and something random that swaps near ones.
+        strokes = len(widths)
+        priority = np.arange(strokes) + _SHUFFLE * uniform(self.rng.bit_columns(strokes))
+        rank = np.argsort(np.argsort(priority, axis=1, kind="stable"), axis=1, kind="stable")
+        stroke = rank[:, np.repeat(np.arange(strokes), widths)] * _MAX_PARTS + part
+        order = np.argsort(stroke // _MAX_PARTS, axis=1, kind="stable")
+        x, y, exists, stroke = (
+            np.take_along_axis(table, order, 1) for table in (x, y, exists, stroke)
         )
-        blocks = len(widths)
-        urge = np.arange(blocks) + _LOOSE * uniform(self.rng.columns(blocks))
-        rank = np.argsort(np.argsort(urge, axis=1, kind="stable"), axis=1, kind="stable")
-        stroke = rank[:, np.repeat(np.arange(blocks), widths)] * _PIECES + piece
-        order = np.argsort(stroke // _PIECES, axis=1, kind="stable")
-        x, y, there, stroke = (
-            np.take_along_axis(table, order, 1) for table in (x, y, there, stroke)
-        )
-        drawing = np.nonzero(there)[0]
-        stroke = stroke[there]
-        new = np.ones(len(stroke), np.bool_)
-        new[1:] = (stroke[1:] != stroke[:-1]) | (drawing[1:] != drawing[:-1])
-        starts = np.flatnonzero(new)
+
+        # From tables to flat arrays: a stroke starts where its number or the drawing changes.
+        drawing = np.nonzero(exists)[0]
+        stroke = stroke[exists]
+        is_start = np.ones(len(stroke), np.bool_)
+        is_start[1:] = (stroke[1:] != stroke[:-1]) | (drawing[1:] != drawing[:-1])
+        starts = np.flatnonzero(is_start)
         return Outline(
-            x=(x * np.reshape(self._sign, (-1, 1)))[there],
-            y=y[there],
+            x=(x * np.reshape(self._sign, (-1, 1)))[exists],
+            y=y[exists],
             stroke_offsets=np.append(starts, len(stroke)),
             drawing_offsets=lengths_to_offsets(
                 np.bincount(drawing[starts], minlength=len(self.rng))
@@ -130,28 +149,30 @@ class Sketch:
         count: IntArray | None,
         lifts: float,
     ) -> None:
-        there = np.ones(x.shape, np.bool_)
-        piece = np.zeros(x.shape, np.int64)
+        exists = np.ones(x.shape, np.bool_)
+        part = np.zeros(x.shape, np.int64)
         if lifts:
-            # each inner corner stands twice: its second copy begins a stroke, or is left out
+            # each inner point comes twice: the second copy starts a part, or does not exist
             columns = np.repeat(np.arange(x.shape[1]), 2)[1:-1]
-            x, y, there, piece = x[:, columns], y[:, columns], there[:, columns], piece[:, columns]
-            lifted = uniform(self.rng.columns(x.shape[1] // 2 - 1)) < 0.75
+            x, y = x[:, columns], y[:, columns]
+            exists, part = exists[:, columns], part[:, columns]
+            lifted = uniform(self.rng.bit_columns(x.shape[1] // 2 - 1)) < 0.75
             lifted &= self.rng.chance(lifts)[:, None]
-            there[:, 2:-1:2] = lifted
-            piece[:, 2:-1:2] = lifted
-            piece = np.cumsum(piece, axis=1)
+            exists[:, 2:-1:2] = lifted
+            part[:, 2:-1:2] = lifted
+            part = np.cumsum(part, axis=1)
         if count is not None:
-            there &= np.arange(x.shape[1]) < count[:, None]
+            exists &= np.arange(x.shape[1]) < count[:, None]
         if shown is not None:
-            there &= shown[:, None]
-        turned = self.rng.chance(_REVERSED)[:, None]
-        self._blocks.append(
-            (
-                np.where(turned, x[:, ::-1], x),
-                np.where(turned, y[:, ::-1], y),
-                np.where(turned, there[:, ::-1], there),
-                np.where(turned, piece[:, ::-1], piece),
+            exists &= shown[:, None]
+
+        reverse = self.rng.chance(_REVERSED)[:, None]
+        self._strokes.append(
+            _Stroke(
+                x=np.where(reverse, x[:, ::-1], x),
+                y=np.where(reverse, y[:, ::-1], y),
+                exists=np.where(reverse, exists[:, ::-1], exists),
+                part=np.where(reverse, part[:, ::-1], part),
             )
         )
 
@@ -164,29 +185,27 @@ def ellipse(
     start: Number,
     sweep: Number,
     *,
-    points: int = _ROUND + 1,
-    shrink: Number = 0.0,
+    points: int = _ELLIPSE_SEGMENTS + 1,
 ) -> list[Point]:
     """Return key points of an arc of an ellipse."""
-    made: list[Point] = []
-    for step in (index / (points - 1) for index in range(points)):
-        size = 1.0 - shrink * step
-        angle = start + sweep * step
-        made.append((x + rx * size * cosine(angle), y + ry * size * sine(angle)))
-    return made
+    arc: list[Point] = []
+    for fraction in (index / (points - 1) for index in range(points)):
+        angle = start + sweep * fraction
+        arc.append((x + rx * cosine(angle), y + ry * sine(angle)))
+    return arc
 
 
 def sine(turns: Number) -> Number:
-    """Return the sine of an angle in turns, to a thousandth and to the same bit everywhere.
+    """Return the sine of an angle in turns, to a thousandth.
 
-    Libraries round their sines differently; two parabolas are the same on every machine.
+    Libraries round their sines differently; two parabolas give the same bits on every machine.
     """
-    part = turns - np.rint(turns)
-    wave = 8.0 * part * (1.0 - 2.0 * abs(part))
-    found: Number = wave + 0.225 * wave * (abs(wave) - 1.0)
-    return found if isinstance(turns, np.ndarray) else float(found)
+    fraction = turns - np.rint(turns)
+    wave = 8.0 * fraction * (1.0 - 2.0 * abs(fraction))
+    value: Number = wave + 0.225 * wave * (abs(wave) - 1.0)
+    return value if isinstance(turns, np.ndarray) else float(value)
 
 
 def cosine(turns: Number) -> Number:
-    """Return the cosine of an angle in turns, as `sine` does."""
+    """Return the cosine of an angle in turns, like `sine`."""
     return sine(turns + 0.25)

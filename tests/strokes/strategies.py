@@ -21,11 +21,11 @@ def batches(
     high=255,
     max_drawings=5,
 ):
-    """Batches without times; `empties` allows drawings and strokes that hold nothing."""
-    least = 0 if empties else 1
-    counts = draw(st.lists(st.integers(least, 4), max_size=max_drawings))
+    """Batches without times; `empties` allows drawings without strokes and strokes without points."""
+    min_size = 0 if empties else 1
+    counts = draw(st.lists(st.integers(min_size, 4), max_size=max_drawings))
     lengths = draw(
-        st.lists(st.integers(least, 20), min_size=sum(counts), max_size=sum(counts)).map(list)
+        st.lists(st.integers(min_size, 20), min_size=sum(counts), max_size=sum(counts)).map(list)
     )
     points, number = sum(lengths), len(counts)
     coordinates = st.lists(st.integers(low, high), min_size=points, max_size=points)
@@ -33,12 +33,13 @@ def batches(
     def column(elements):
         return draw(st.lists(elements, min_size=number, max_size=number))
 
-    unit = 10**6 if whole_seconds else 1
-    moments = st.none() | st.integers(1, 2**32 - 1) | st.just(1488497110)
+    seconds = st.none() | st.integers(1, 2**32 - 1) | st.just(1488497110)
     fractions = column(st.integers(0, 10**6 - 1))
     timestamp = [
-        np.datetime64("NaT") if moment is None else moment * 10**6 + (fraction if unit == 1 else 0)
-        for moment, fraction in zip(column(moments), fractions, strict=True)
+        np.datetime64("NaT")
+        if second is None
+        else second * 10**6 + (0 if whole_seconds else fraction)
+        for second, fraction in zip(column(seconds), fractions, strict=True)
     ]
     return DrawingBatch(
         x=np.array(draw(coordinates), dtype),

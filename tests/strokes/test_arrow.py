@@ -1,4 +1,4 @@
-"""Arrow and pandas see the memory of a batch, and give it back."""
+"""Conversion to Arrow and pandas and back, in shared memory."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ from .strategies import batches
 
 SHARED = ["x", "y", "t", "stroke_offsets", "drawing_offsets", "key_id", "word_code", "timestamp"]
 
-some = batches(words=("cat", "dog", "Ä"), empties=True)
+any_batch = batches(words=("cat", "dog", "Ä"), empties=True)
 
 
 def raw(batch: DrawingBatch) -> DrawingBatch:
@@ -89,7 +89,7 @@ def test_memory_is_shared_both_ways(batch, by):
         assert buffer.address == address(column)
 
 
-@given(some, st.booleans(), st.sampled_from(["arrow", "pandas"]))
+@given(any_batch, st.booleans(), st.sampled_from(["arrow", "pandas"]))
 def test_round_trip(batch, timed, by):
     batch = raw(batch) if timed else batch
     if by == "arrow":
@@ -98,18 +98,18 @@ def test_round_trip(batch, timed, by):
         assert DrawingBatch.from_pandas(batch.to_pandas()).equals(batch)
 
 
-@given(some, some, st.integers(0, 5), st.integers(0, 5))
-def test_tables_in_chunks_and_slices(one, two, start, length):
+@given(any_batch, any_batch, st.integers(0, 5), st.integers(0, 5))
+def test_chunked_and_sliced_tables(one, two, start, length):
     whole = DrawingBatch.concat([one, two])
     table = pa.concat_tables([one.to_arrow(), two.to_arrow()])
     assert DrawingBatch.from_arrow(table).equals(whole)
-    part = DrawingBatch.from_arrow(table.slice(start, length))
-    assert part.equals(whole[start : start + length])
+    sliced = DrawingBatch.from_arrow(table.slice(start, length))
+    assert sliced.equals(whole[start : start + length])
     alone = DrawingBatch.from_arrow(one.to_arrow().slice(start, length))
     assert alone.equals(one[start : start + length])
 
 
-def test_other_forms_of_the_same_columns(batch):
+def test_other_types_of_the_same_columns(batch):
     table = batch.to_arrow()
     small = pa.list_(pa.list_(pa.float32()))
     changed = table.set_column(5, "x", table["x"].cast(small))
@@ -122,7 +122,7 @@ def test_other_forms_of_the_same_columns(batch):
     assert DrawingBatch.from_arrow(table.set_column(3, "timestamp", seconds)).equals(whole)
 
 
-def test_what_stands_under_a_null_does_not_matter(batch):
+def test_values_under_nulls_do_not_matter(batch):
     values = pa.py_buffer(np.arange(3, dtype=np.int64))
     column = pa.Array.from_buffers(
         pa.timestamp("us", "UTC"), 3, [pa.py_buffer(b"\x05"), values], null_count=1
@@ -136,7 +136,7 @@ def test_parquet(batch, tmp_path):
     assert DrawingBatch.from_arrow(pq.read_table(tmp_path / "batch.parquet")).equals(batch)
 
 
-def test_a_data_frame_that_was_worked_on(batch):
+def test_filtered_and_sorted_data_frames(batch):
     frame = batch.to_pandas()
     assert DrawingBatch.from_pandas(frame[frame.word == "cat"]).equals(batch.take([0, 2]))
     assert DrawingBatch.from_pandas(frame.sort_values("key_id", ascending=False)).equals(
@@ -189,7 +189,7 @@ X = "large_list<item: large_list<item: float>>"
         ),
     ],
 )
-def test_columns_that_are_refused(batch, name, column, message):
+def test_invalid_columns(batch, name, column, message):
     with pytest.raises(DataError, match=message):
         DrawingBatch.from_arrow(with_column(batch.to_arrow(), name, column))
 
@@ -203,12 +203,12 @@ def test_a_null_in_a_dictionary(batch):
 @pytest.mark.parametrize(
     "name", ["key_id", "word", "countrycode", "timestamp", "recognized", "x", "y"]
 )
-def test_a_column_that_is_missing(batch, name):
+def test_missing_columns(batch, name):
     with pytest.raises(DataError, match=f"'{name}' is missing"):
         DrawingBatch.from_arrow(batch.to_arrow().drop_columns([name]))
 
 
-def test_a_data_frame_that_arrow_cannot_hold(batch):
+def test_a_data_frame_that_arrow_cannot_represent(batch):
     frame = batch.to_pandas().astype({"word": object})
     frame.loc[0, "word"] = object()
     with pytest.raises(DataError, match="cannot be converted to Arrow"):

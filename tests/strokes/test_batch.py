@@ -1,5 +1,7 @@
-"""What a batch tells about its drawings, and the columns that it refuses."""
+"""Indexing, counts, and the validation of columns."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +9,6 @@ import pytest
 
 from quickdraw_kit.errors import DataError
 from quickdraw_kit.strokes.batch import DrawingBatch
-from quickdraw_kit.strokes.columns import lengths_to_offsets
 
 
 def test_index():
@@ -57,13 +58,16 @@ def test_columns_that_do_not_fit_together(changes, message):
         replace(batch, **changes)
 
 
-def test_a_mask_that_does_not_fit():
+def test_invalid_masks():
     batch = DrawingBatch.from_strokes([[([1], [1])]], words=["a"])
     for mask in ([True, False], [1]):
         with pytest.raises(DataError, match="mask is"):
             batch.filter(mask)
 
 
-def test_lengths_to_offsets():
-    assert lengths_to_offsets([]).tolist() == [0]
-    assert lengths_to_offsets(np.array([2, 0, 5], np.int32)).tolist() == [0, 2, 2, 7]
+def test_importing_the_module_loads_nothing_heavy():
+    code = "import quickdraw_kit.strokes.batch, sys; print(*sys.modules)"
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert not {"numba", "pandas", "pyarrow"}.intersection(process.stdout.split())

@@ -1,4 +1,4 @@
-"""Batches out of batches: every operation gives what it would on a list of drawings."""
+"""Operations on batches give what they would on lists of drawings."""
 
 import pickle
 from dataclasses import replace
@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from quickdraw_kit.errors import DataError
 from quickdraw_kit.strokes.batch import DrawingBatch
+from quickdraw_kit.strokes.columns import lengths_to_offsets
 
 from .strategies import batches
 
-some = batches(words=("cat", "dog", "Ä"), empties=True)
+any_batch = batches(words=("cat", "dog", "Ä"), empties=True)
 
 
 def listed(batch: DrawingBatch) -> list:
@@ -31,29 +32,29 @@ def listed(batch: DrawingBatch) -> list:
 
 
 def timed(batch: DrawingBatch) -> DrawingBatch:
-    """The same drawings as raw ones."""
+    """Return the same drawings as raw ones."""
     t = np.arange(len(batch.x), dtype=np.int32)
     return replace(batch, x=batch.x.astype("f4"), y=batch.y.astype("f4"), t=t)
 
 
-@given(some, st.data(), st.booleans())
+@given(any_batch, st.data(), st.booleans())
 def test_take(batch, data, raw):
     batch = timed(batch) if raw else batch
-    positions = st.integers(0, max(len(batch) - 1, 0))
-    chosen = data.draw(st.lists(positions, max_size=8 if len(batch) else 0))
-    taken = batch.take(chosen)
-    assert listed(taken) == [listed(batch)[i] for i in chosen]
+    valid = st.integers(0, max(len(batch) - 1, 0))
+    indices = data.draw(st.lists(valid, max_size=8 if len(batch) else 0))
+    taken = batch.take(indices)
+    assert listed(taken) == [listed(batch)[i] for i in indices]
     assert taken.x.dtype == batch.x.dtype
-    taken.x[:] = 0  # a copy: the batch keeps its own
-    assert listed(batch.take(chosen)) == [listed(batch)[i] for i in chosen]
+    taken.x[:] = 0  # a copy: the batch does not change
+    assert listed(batch.take(indices)) == [listed(batch)[i] for i in indices]
 
 
-@given(some, st.slices(6))
-def test_slices(batch, piece):
-    assert listed(batch[piece]) == listed(batch)[piece]
+@given(any_batch, st.slices(6))
+def test_slices(batch, index):
+    assert listed(batch[index]) == listed(batch)[index]
 
 
-@given(some, st.data())
+@given(any_batch, st.data())
 def test_filter(batch, data):
     mask = data.draw(st.lists(st.booleans(), min_size=len(batch), max_size=len(batch)))
     kept = batch.filter(np.array(mask, np.bool_))
@@ -62,7 +63,7 @@ def test_filter(batch, data):
     ]
 
 
-@given(st.lists(some | batches(words=("dog", "owl")), min_size=1, max_size=4), st.booleans())
+@given(st.lists(any_batch | batches(words=("dog", "owl")), min_size=1, max_size=4), st.booleans())
 def test_concat(parts, raw):
     parts = [timed(part) for part in parts] if raw else parts
     whole = DrawingBatch.concat(parts)
@@ -70,12 +71,12 @@ def test_concat(parts, raw):
     assert len(set(whole.words)) == len(whole.words)
 
 
-@given(some)
-def test_equal_is_equal_whatever_the_order_of_the_words(batch):
-    turned = replace(
+@given(any_batch)
+def test_equality_ignores_the_order_of_the_words(batch):
+    reordered = replace(
         batch, words=batch.words[::-1], word_code=len(batch.words) - 1 - batch.word_code
     )
-    assert batch.equals(turned)
+    assert batch.equals(reordered)
     assert pickle.loads(pickle.dumps(batch)).equals(batch)
     if len(batch):
         assert not batch.equals(replace(batch, recognized=~batch.recognized))
@@ -83,7 +84,7 @@ def test_equal_is_equal_whatever_the_order_of_the_words(batch):
         assert not batch.equals(batch[1:])
 
 
-def test_batches_of_different_kinds_do_not_mix():
+def test_batches_of_different_dtypes_cannot_be_concatenated():
     batch = DrawingBatch.from_strokes([[([1], [1])]], words=["a"])
     with pytest.raises(DataError, match="different dtypes"):
         DrawingBatch.concat([batch, timed(batch)])
@@ -91,8 +92,13 @@ def test_batches_of_different_kinds_do_not_mix():
         DrawingBatch.concat([])
 
 
-def test_positions_out_of_range():
+def test_indices_out_of_range():
     batch = DrawingBatch.from_strokes([[([1], [1])], [([2], [2])]], words=["a", "b"])
     for outside in (2, -3):
         with pytest.raises(IndexError):
             batch.take([0, outside])
+
+
+def test_lengths_to_offsets():
+    assert lengths_to_offsets([]).tolist() == [0]
+    assert lengths_to_offsets(np.array([2, 0, 5], np.int32)).tolist() == [0, 2, 2, 7]

@@ -1,17 +1,19 @@
+"""Identifiers of rows: unique, reproducible, different from official ones."""
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from quickdraw_kit.strokes.key_ids import row_key_ids
 
 
-def test_rows_never_share_an_identifier_with_official_drawings():
+def test_identifiers_differ_from_official_ones():
     ids = row_key_ids("numpy_bitmap/cat", 10, 20)
     assert ids.tolist() == row_key_ids("numpy_bitmap/cat", 0, 20)[10:].tolist()
     assert (ids >= 2**63).all()
 
 
 @given(st.text(max_size=20), st.integers(0, 10**7))
-def test_every_row_has_an_identifier_of_its_own(name, start):
+def test_every_row_has_its_own_identifier(name, start):
     ids = row_key_ids(name, start, start + 500)
     assert len(set(ids.tolist())) == 500
 

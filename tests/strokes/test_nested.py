@@ -26,14 +26,14 @@ def test_raw():
     assert batch.key_id.tolist() == [2**64 - 1]
 
 
-def test_the_dtype_is_the_callers():
+def test_the_dtype_can_be_chosen():
     assert DrawingBatch.from_strokes(
         [[([300], [-1])]], words=["cat"], dtype="int16"
     ).x.tolist() == [300]
     assert DrawingBatch.from_strokes([[([0.5], [1])]], words=["cat"], dtype="float32").t is None
 
 
-def test_one_word_a_drawing():
+def test_one_word_per_drawing():
     with pytest.raises(DataError, match="word_code"):
         DrawingBatch.from_strokes([[([1], [1])]], words=["cat", "dog"])
 
@@ -53,6 +53,6 @@ def test_one_word_a_drawing():
         ([[([1], [1], [np.nan])]], {}, "times do not fit int32"),
     ],
 )
-def test_lists_that_are_no_drawings(strokes, options, message):
+def test_invalid_lists(strokes, options, message):
     with pytest.raises(DataError, match=message):
         DrawingBatch.from_strokes(strokes, words=["a"] * len(strokes), **options)

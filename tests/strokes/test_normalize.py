@@ -1,4 +1,4 @@
-"""Fitting: the top left corner, the longer side 255, one scale for both sides."""
+"""Normalization: the top left corner, a longer side of 255, one scale for both sides."""
 
 import numpy as np
 from hypothesis import given
@@ -25,11 +25,11 @@ def batch_of(drawings):
 @given(drawings)
 def test_each_drawing_fills_the_frame(drawings):
     batch = batch_of(drawings)
-    fitted = normalize(batch)
-    assert fitted.x.dtype == fitted.y.dtype == np.float32
-    assert fitted.stroke_offsets is batch.stroke_offsets
-    assert fitted.t is batch.t
-    for before, after in zip(batch, fitted, strict=True):
+    normalized = normalize(batch)
+    assert normalized.x.dtype == normalized.y.dtype == np.float32
+    assert normalized.stroke_offsets is batch.stroke_offsets
+    assert normalized.t is batch.t
+    for before, after in zip(batch, normalized, strict=True):
         if not before.strokes:
             continue
         old = np.concatenate(before.strokes)[:, :2].astype(np.float64)
@@ -44,15 +44,15 @@ def test_each_drawing_fills_the_frame(drawings):
             np.testing.assert_allclose(new, old * (255 / old.max()), rtol=1e-6, atol=1e-30)
 
 
-def test_a_fitted_drawing_stays_as_it_is():
+def test_a_normalized_drawing_does_not_change():
     x, y = np.arange(256), np.arange(256)[::-1] / 2 - 0.5
     batch = batch_of([[list(zip(x, np.maximum(y, 0), strict=True))]])
-    fitted = normalize(batch)
-    assert np.array_equal(fitted.x, batch.x)
-    assert np.array_equal(fitted.y, batch.y)
+    normalized = normalize(batch)
+    assert np.array_equal(normalized.x, batch.x)
+    assert np.array_equal(normalized.y, batch.y)
 
 
-def test_nothing_and_points():
+def test_no_drawings_no_points_and_single_points():
     assert len(normalize(batch_of([]))) == 0
     assert normalize(batch_of([[], []])).x.dtype == np.float32
     point = normalize(batch_of([[[(700, -3), (700, -3)]]]))

@@ -1,4 +1,4 @@
-"""`simplify`: the laws of the four steps, and that they give the official files."""
+"""`simplify`: properties of the four steps, and that they reproduce the official files."""
 
 import itertools
 import json
@@ -26,7 +26,7 @@ def raw(*drawings) -> DrawingBatch:
 
 
 @given(drawings)
-def test_a_drawing_keeps_its_strokes_and_takes_the_form_of_the_official_files(drawing):
+def test_a_drawing_keeps_its_strokes_and_becomes_like_official_ones(drawing):
     batch = simplify(raw(drawing))
     assert batch.x.dtype == np.uint8
     assert batch.t is None
@@ -36,7 +36,7 @@ def test_a_drawing_keeps_its_strokes_and_takes_the_form_of_the_official_files(dr
 
 @given(drawings, st.sampled_from([0.0, 1e-7, 1e-6, 2.0]) | st.floats(0, 20))
 @settings(deadline=None)
-def test_the_kernel_does_what_the_four_steps_say(drawing, epsilon):
+def test_the_kernel_computes_the_four_steps(drawing, epsilon):
     for stroke, expected in zip(
         simplify(raw(drawing), epsilon)[0].strokes, by_hand(drawing, epsilon), strict=True
     ):
@@ -57,29 +57,29 @@ def by_hand(drawing, epsilon):
 
 def resample(stroke):
     path = [stroke[0]]
-    walked = 0.0
+    start = 0.0
     for (x0, y0), (x1, y1) in itertools.pairwise(stroke):
         length = math.sqrt((x1 - x0) * (x1 - x0) + (y1 - y0) * (y1 - y0))
-        while len(path) <= walked + length:
-            part = (len(path) - walked) / length
-            path.append(((1 - part) * x0 + part * x1, (1 - part) * y0 + part * y1))
-        walked += length
+        while len(path) <= start + length:
+            fraction = (len(path) - start) / length
+            path.append(((1 - fraction) * x0 + fraction * x1, (1 - fraction) * y0 + fraction * y1))
+        start += length
     return [*path, stroke[-1]]
 
 
 def reduce(path, epsilon):
     (ax, ay), (bx, by) = path[0], path[-1]
     length = norm(bx - ax, by - ay)
-    away = [
+    distances = [
         abs((bx - ax) * (ay - y) - (ax - x) * (by - ay)) / length
         if length
         else norm(x - ax, y - ay)
         for x, y in path[1:-1]
     ]
-    if not away or max(away) <= epsilon:
+    if not distances or max(distances) <= epsilon:
         return [path[0], path[-1]]
-    at = 1 + away.index(max(away))
-    return reduce(path[: at + 1], epsilon)[:-1] + reduce(path[at:], epsilon)
+    split = 1 + distances.index(max(distances))
+    return reduce(path[: split + 1], epsilon)[:-1] + reduce(path[split:], epsilon)
 
 
 def norm(dx, dy):
@@ -87,16 +87,16 @@ def norm(dx, dy):
 
 
 @given(drawings, st.integers(-500, 500), st.sampled_from([0.5, 1, 2, 4]))
-def test_place_and_size_do_not_matter(drawing, move, size):
+def test_position_and_size_do_not_matter(drawing, move, size):
     moved = [np.vstack([(stroke[:2] + move) * size, stroke[2:]]) for stroke in drawing]
     assert simplify(raw(drawing)).equals(simplify(raw(moved)))
 
 
 @given(st.lists(drawings, min_size=2, max_size=5), st.data())
-def test_where_a_batch_is_cut_does_not_matter(several, data):
+def test_drawings_do_not_depend_on_their_batch(several, data):
     batch = raw(*several)
-    slice_ = data.draw(st.integers(0, len(batch)))
-    parts = [simplify(batch[:slice_]), simplify(batch[slice_:])]
+    middle = data.draw(st.integers(0, len(batch)))
+    parts = [simplify(batch[:middle]), simplify(batch[middle:])]
     assert simplify(batch).equals(DrawingBatch.concat(parts))
 
 
@@ -115,7 +115,7 @@ def test_a_larger_tolerance_never_keeps_more(drawing):
 
 
 @given(drawings)
-def test_the_ends_of_a_stroke_stay(drawing):
+def test_the_ends_of_a_stroke_are_kept(drawing):
     low = np.hstack(drawing)[:2].min(axis=1)
     extent = np.ptp(np.hstack(drawing)[:2], axis=1).max()
     scale = 255 / extent if extent else 1
@@ -126,26 +126,26 @@ def test_the_ends_of_a_stroke_stay(drawing):
 
 
 @given(st.lists(st.lists(st.integers(0, 255), min_size=4, max_size=4), max_size=8))
-def test_straight_strokes_that_fill_the_frame_stay_as_they_are(ends):
+def test_straight_strokes_that_fill_the_frame_do_not_change(ends):
     ends = [[0, 0, 255, 255], *ends]
     drawing = [np.array([[x0, x1], [y0, y1], [0, 1]], np.float64) for x0, y0, x1, y1 in ends]
     simple = simplify(raw(drawing))[0].strokes
     assert [stroke.ravel().tolist() for stroke in simple] == ends
 
 
-def test_a_long_stroke_that_keeps_every_point_outgrows_the_first_guess():
+def test_a_long_stroke_that_keeps_every_point_outgrows_the_workspace():
     drawing = [np.array([[0, 1] * 40, np.arange(80) % 3, [0] * 80], np.float64)]
     stroke = simplify(raw(drawing), 0.0)[0].strokes[0]
     assert stroke.tolist() == by_hand(drawing, 0.0)[0]
     assert len(stroke) > 1000
 
 
-def test_every_official_drawing_comes_out_identical(real_data):
+def test_every_official_drawing_is_reproduced_from_doubles(real_data):
     total = 0
-    for path in both(real_data):
+    for path in raw_files(real_data):
         official = read_ndjson(real_data / "quickdraw" / "simplified" / path.name)
         known = set(map(str, official.key_id.tolist()))
-        place = {key: row for row, key in enumerate(official.key_id.tolist())}
+        row_of_key = {key: row for row, key in enumerate(official.key_id.tolist())}
         lines = map(json.loads, path.read_text().splitlines())
         wanted = [line for line in lines if line["key_id"] in known]
         strokes = [stroke for line in wanted for stroke in line["drawing"]]
@@ -155,7 +155,9 @@ def test_every_official_drawing_comes_out_identical(real_data):
             np.array([number for stroke in strokes for number in stroke[axis]], np.float64)
             for axis in (0, 1)
         )
-        expected = official.take(np.array([place[int(line["key_id"])] for line in wanted], int))
+        expected = official.take(
+            np.array([row_of_key[int(line["key_id"])] for line in wanted], int)
+        )
         x, y, offsets = simplify_arrays(x, y, stroke_offsets, drawing_offsets, 2.0)
         assert expected.drawing_offsets.tolist() == drawing_offsets.tolist()
         assert expected.stroke_offsets.tolist() == offsets.tolist()
@@ -165,36 +167,38 @@ def test_every_official_drawing_comes_out_identical(real_data):
     assert total > 6000
 
 
-def test_of_what_float32_holds_of_them_994_in_1000_do(real_data):
+def test_994_in_1000_official_drawings_are_reproduced_from_float32(real_data):
     same = total = 0
-    for path in both(real_data):
+    for path in raw_files(real_data):
         official = read_ndjson(real_data / "quickdraw" / "simplified" / path.name)
-        place = {key: row for row, key in enumerate(official.key_id.tolist())}
-        ours = simplify(read_ndjson(path))
-        for row, key in enumerate(ours.key_id.tolist()):
-            if key in place:
-                theirs = official[place[key]].strokes
-                mine = ours[row].strokes
+        row_of_key = {key: row for row, key in enumerate(official.key_id.tolist())}
+        simplified = simplify(read_ndjson(path))
+        for row, key in enumerate(simplified.key_id.tolist()):
+            if key in row_of_key:
+                expected = official[row_of_key[key]].strokes
+                strokes = simplified[row].strokes
                 total += 1
-                same += len(mine) == len(theirs) and all(map(np.array_equal, mine, theirs))
+                same += len(strokes) == len(expected) and all(
+                    map(np.array_equal, strokes, expected)
+                )
     assert total > 6000
     assert same / total > 0.994
 
 
-def both(real_data):
-    """Return the raw files that have a simplified one."""
+def raw_files(real_data):
+    """Return the raw files for which there is a simplified one."""
     folder = real_data / "quickdraw"
     paths = sorted((folder / "raw").glob("*.ndjson"))
     return [path for path in paths if (folder / "simplified" / path.name).exists()]
 
 
-def test_what_cannot_be_simplified_is_refused():
-    done = DrawingBatch.from_strokes([[([0, 1], [0, 1])]], words=["cat"])
+def test_drawings_that_cannot_be_simplified():
+    simplified = DrawingBatch.from_strokes([[([0, 1], [0, 1])]], words=["cat"])
     with pytest.raises(DataError, match="simplified already"):
-        simplify(done)
-    lost = DrawingBatch.from_strokes([[([0, np.nan], [0, 1], [0, 1])]], words=["cat"])
+        simplify(simplified)
+    not_finite = DrawingBatch.from_strokes([[([0, np.nan], [0, 1], [0, 1])]], words=["cat"])
     with pytest.raises(DataError, match="not finite"):
-        simplify(lost)
+        simplify(not_finite)
     for epsilon in (-1.0, float("nan")):
         with pytest.raises(UsageError, match="epsilon"):
             simplify(raw([np.zeros((3, 1))]), epsilon)

@@ -1,4 +1,4 @@
-"""The generator: pure in its numbers, official in its form, recognisable as synthetic."""
+"""The generator: reproducible, in the official layout, recognizable as synthetic."""
 
 import gzip
 import tracemalloc
@@ -19,7 +19,6 @@ from quickdraw_kit.formats.ndjson.files import (
 )
 from quickdraw_kit.storage.files import detect_compression, open_decompressed
 from quickdraw_kit.strokes.batch import DrawingBatch
-from quickdraw_kit.synthetic import generator as generate
 from quickdraw_kit.synthetic.generator import (
     SYNTHETIC_CATEGORIES,
     generate_drawings,
@@ -45,7 +44,7 @@ def simplified() -> DrawingBatch:
     return generate_drawings(SYNTHETIC_CATEGORIES, 60, raw=False)
 
 
-def test_draws_many_official_categories():
+def test_many_official_categories_are_supported():
     assert len(SYNTHETIC_CATEGORIES) >= 12
     assert [name for name in CATEGORIES if name in SYNTHETIC_CATEGORIES] == list(
         SYNTHETIC_CATEGORIES
@@ -63,25 +62,27 @@ def test_draws_many_official_categories():
     raw=st.booleans(),
     batch_size=st.integers(1, 4),
 )
-def test_any_part_can_be_made_alone(category, seed, start, before, count, after, raw, batch_size):
+def test_any_range_can_be_generated_alone(
+    category, seed, start, before, count, after, raw, batch_size
+):
     whole = generate_drawings([category], before + count + after, seed=seed, start=start, raw=raw)
-    parts = iter_generated(
+    batches = iter_generated(
         [category], count, seed=seed, start=start + before, raw=raw, batch_size=batch_size
     )
-    assert DrawingBatch.concat(parts).equals(whole[before : before + count])
+    assert DrawingBatch.concat(batches).equals(whole[before : before + count])
 
 
 def test_a_category_does_not_depend_on_the_others():
     alone = generate_drawings(["sun"], 4)
-    among = generate_drawings(["zigzag", "sun", "circle"], 4)
-    assert alone.equals(among.filter(np.array(among.words_of_drawings()) == "sun"))
+    mixed = generate_drawings(["zigzag", "sun", "circle"], 4)
+    assert alone.equals(mixed.filter(np.array(mixed.words_of_drawings()) == "sun"))
 
 
 @pytest.mark.parametrize("raw", [True, False], ids=["raw", "simplified"])
 def test_seeds_and_numbers_give_other_drawings(raw):
     varied = [
         name for name in SYNTHETIC_CATEGORIES if name != "line"
-    ]  # two points can well be the same two
+    ]  # two lines may well have the same two points
     batch = DrawingBatch.concat(
         generate_drawings(varied, 50, seed=seed, raw=raw) for seed in (0, 1)
     )
@@ -101,7 +102,7 @@ def test_raw_drawings_look_like_recorded_ones(raw):
     assert np.diff(raw.stroke_offsets).min() >= 1
     assert 50 < np.median(raw.point_counts) < 300
     quarters = raw.x * 4
-    assert (quarters % 1 == 0).all(), "coordinates are quantised"
+    assert (quarters % 1 == 0).all(), "coordinates are quantized"
     assert ((quarters % 4) != 0).any(), "and some are not whole"
     assert raw.x.min() > -100
     assert raw.x.max() < 1400
@@ -109,10 +110,10 @@ def test_raw_drawings_look_like_recorded_ones(raw):
         t = points_of(drawing)[:, 2]
         assert t[0] == 0
         assert (np.diff(t) >= 0).all()
-        for one, following in zip(drawing.strokes, drawing.strokes[1:], strict=False):
-            assert following[0, 2] - one[-1, 2] >= 100, "lifting the pen takes time"
+        for stroke, next_stroke in zip(drawing.strokes, drawing.strokes[1:], strict=False):
+            assert next_stroke[0, 2] - stroke[-1, 2] >= 100, "lifting the pen takes time"
     corners = {tuple(points_of(drawing)[:, :2].min(axis=0) // 20) for drawing in raw}
-    assert len(corners) > len(raw) / 4, "drawings stand in different places"
+    assert len(corners) > len(raw) / 4, "drawings are at different positions"
 
 
 def test_the_pen_is_slow_at_the_ends_of_a_stroke():
@@ -150,37 +151,37 @@ def test_drawings_vary_in_strokes_and_metadata(raw):
 
 
 @pytest.mark.parametrize("raw", [True, False], ids=["raw", "simplified"])
-def test_survives_writing_and_reading(tmp_path, raw):
+def test_generated_drawings_read_back(tmp_path, raw):
     batch = generate_drawings(SYNTHETIC_CATEGORIES, 7, raw=raw)
     write_ndjson(batch, tmp_path / "drawings.ndjson")
     assert read_ndjson(tmp_path / "drawings.ndjson").equals(batch)
 
 
-def test_bundled_sample_is_what_the_generator_makes(tmp_path):
+def test_bundled_sample_is_what_the_generator_writes(tmp_path):
     words = list(dict.fromkeys(read_ndjson(SAMPLE).words_of_drawings()))
     assert ",".join(words) in (DATA / "README.md").read_text("utf-8")
     again = tmp_path / SAMPLE.name
     write_sample(again, drawings=1200, categories=words, raw=True)
-    with gzip.open(SAMPLE) as ours, gzip.open(again) as made:
-        assert ours.read() == made.read()
+    with gzip.open(SAMPLE) as bundled, gzip.open(again) as generated:
+        assert bundled.read() == generated.read()
     assert SAMPLE.stat().st_size < 1_500_000
 
 
 def test_sample_has_a_file_per_category(tmp_path):
-    seen = []
+    calls = []
     paths = write_sample(
         tmp_path / "new" / "folder",
         drawings=100,
         categories=["star", "Ice_Cream", "house"],
         seed=3,
-        progress=lambda done, total: seen.append((done, total)),
+        progress=lambda done, total: calls.append((done, total)),
     )
     assert [path.name for path in paths] == ["house.ndjson", "ice cream.ndjson", "star.ndjson"]
     assert sorted(path.parent for path in paths) == [tmp_path / "new" / "folder"] * 3
     for path, word, count in zip(paths, ["house", "ice cream", "star"], [34, 33, 33], strict=True):
         assert detect_variant(path) == "simplified"
         assert read_ndjson(path).equals(generate_drawings([word], count, seed=3, raw=False))
-    assert seen == [(34, 100), (67, 100), (100, 100)]
+    assert calls == [(34, 100), (67, 100), (100, 100)]
 
 
 def test_sample_in_one_file(tmp_path):
@@ -202,17 +203,17 @@ def test_compressed_sample_has_the_same_bytes_each_time(tmp_path, monkeypatch):
             assert file.read() == plain
 
 
-def test_bundled_sample_names_no_time_and_no_file():
+def test_bundled_sample_has_no_time_and_no_file_name():
     assert SAMPLE.read_bytes()[:8] == b"\x1f\x8b\x08\x00\0\0\0\0"
 
 
-def test_sample_that_fails_leaves_no_file(tmp_path, monkeypatch):
-    def fail(batch):
+@pytest.mark.parametrize("name", [".", "all.ndjson", "all.ndjson.gz"])
+def test_sample_that_fails_leaves_no_file(tmp_path, name):
+    def fail(written, total):
         raise OSError("the disk is full")
 
-    monkeypatch.setattr(generate, "encode_lines", fail)
     with pytest.raises(OSError, match="disk is full"):
-        write_sample(tmp_path, drawings=3, categories=["sun"])
+        write_sample(tmp_path / name, drawings=3, categories=["sun"], progress=fail)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -235,7 +236,7 @@ def test_memory_does_not_grow_with_the_number(tmp_path):
     [
         (lambda: generate_drawings(["cat"], 1), "does not draw cat, only circle, clock"),
         (lambda: generate_drawings(["nothing at all"], 1), "unknown category"),
-        (lambda: generate_drawings([], 1), "does not draw nothing"),
+        (lambda: generate_drawings([], 1), "no categories are given, expected some of circle"),
         (lambda: generate_drawings(["sun"], 0), "count 0 and batch_size 2048 must be"),
         (lambda: list(iter_generated(["sun"], 1, batch_size=0)), "batch_size 0 must be"),
         (lambda: generate_drawings(["sun"], 1, start=-1), "drawings -1 to 0, expected"),
@@ -246,6 +247,6 @@ def test_memory_does_not_grow_with_the_number(tmp_path):
         ),
     ],
 )
-def test_wrong_usage_is_explained(call, message):
+def test_usage_errors(call, message):
     with pytest.raises(UsageError, match=message):
         call()

@@ -1,4 +1,4 @@
-"""Split a stream of bytes into chunks of whole lines, in memory that does not grow with the file."""
+"""Split a stream of bytes into chunks of whole lines, in constant memory."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
