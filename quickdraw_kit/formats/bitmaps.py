@@ -168,8 +168,8 @@ def _side(shape: tuple[int, ...]) -> int:
 
 
 def _read(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
-    images = read_bitmaps(path)
     size = path.stat().st_size
+    images = read_bitmaps(path)
     header, row_bytes = size - images.nbytes, images.shape[1]
     stop = size if options.stop is None else options.stop
     # A row is in the chunk in which its first byte is, as a line of ndjson is.

@@ -13,7 +13,7 @@ TERABYTES = 10**12
 
 
 def npy(content: bytes, shape="(3,)", descr="|O") -> bytes:
-    """A .npy with a header of our choice."""
+    """A .npy with any header."""
     header = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}".encode()
     header += b" " * (-(len(header) + 11) % 64) + b"\n"
     return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + content
@@ -33,18 +33,18 @@ def saved(array, version=None):
     st.sampled_from([(1, 0), (2, 0)]),
     st.booleans(),
 )
-def test_what_numpy_writes_is_read(array, version, transposed):
+def test_reads_what_numpy_writes(array, version, transposed):
     array = array.T if transposed else array
     found = parse_npy(saved(array, version), "a.npy")
     np.testing.assert_array_equal(found, array)
     assert (found.dtype, found.shape) == (array.dtype, array.shape)
 
 
-def test_the_headers_of_python_2_are_read():
+def test_reads_headers_of_python_2():
     assert parse_npy(npy(b"abc", "(3L, 1L)", "|u1"), "a.npy").tolist() == [[97], [98], [99]]
 
 
-def test_objects_are_told_apart_and_not_returned():
+def test_objects_are_recognized_and_not_returned():
     data = npy(b"\x80\x02.", "(1,)")
     assert parse_header(data, len(data), "a.npy").dtype is None
     with pytest.raises(DataError, match="holds Python objects, expected plain numbers"):
@@ -52,19 +52,19 @@ def test_objects_are_told_apart_and_not_returned():
 
 
 @given(st.integers(0, 133))
-def test_every_cut_is_found(cut):
+def test_detects_every_cut(cut):
     data = saved(np.arange(6, dtype=np.uint8))
     with pytest.raises(DataError, match=r"a\.npy"):
         parse_npy(data[:cut], "a.npy")
 
 
-def test_bytes_behind_the_array_are_found():
-    with pytest.raises(DataError, match="but holds 7 behind the header"):
+def test_detects_bytes_after_the_array():
+    with pytest.raises(DataError, match="but holds 7 after the header"):
         parse_npy(saved(np.arange(6, dtype=np.uint8)) + b"x", "a.npy")
 
 
 @given(st.binary(max_size=60))
-def test_no_header_does_anything_but_raise(text):
+def test_arbitrary_headers_raise(text):
     data = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
     with pytest.raises(DataError):
         parse_npy(data, "a.npy")
@@ -73,18 +73,18 @@ def test_no_header_does_anything_but_raise(text):
 @pytest.mark.parametrize(
     ("member", "reason"),
     [
-        (npy(b"", f"({TERABYTES}, 3)", "<i2"), "but holds 0 behind the header"),
-        (npy(b"\x80\x02.", f"({TERABYTES},)"), "but holds 3 behind the header"),
-        (npy(b"", f"({10**4000},)"), "behind the header"),
+        (npy(b"", f"({TERABYTES}, 3)", "<i2"), "but holds 0 after the header"),
+        (npy(b"\x80\x02.", f"({TERABYTES},)"), "but holds 3 after the header"),
+        (npy(b"", f"({10**4000},)"), "after the header"),
         (npy(b"", "(-1,)", "<i2"), "expected lengths from 0"),
         (npy(b"", "(True,)", "<i2"), "expected lengths from 0"),
         (npy(b"", "(1,", "<i2"), "cannot be read"),
         (npy(b"", "__import__('os')", "<i2"), "cannot be read"),
         (npy(bytes(12), "(2, 3)", "V2"), "expected plain numbers"),
-        (b"PK\x03\x04", "is no .npy"),
-        (b"\x93NUMPY\x01\x00\xff\xff" + b" " * 5000, "declares a header of"),
+        (b"PK\x03\x04", "is not a .npy"),
+        (b"\x93NUMPY\x01\x00\xff\xff" + b" " * 5000, "header that cannot be read"),
     ],
 )
-def test_a_header_that_promises_what_is_not_there_is_refused(member, reason):
+def test_headers_that_declare_too_much_are_refused(member, reason):
     with pytest.raises(DataError, match=reason):
         parse_npy(member, "a.npy")
