@@ -1,15 +1,16 @@
-"""The official ``.bin``: drawings packed behind each other, without an index and without words.
+"""The official ``.bin``: drawings one after the other, without an index and without words.
 
 Per drawing, little-endian: uint64 key_id, two bytes of country, int8 recognized, uint32 seconds
 since 1970, uint16 number of strokes; per stroke uint16 number of points, their x and their y, a
-byte each. So a drawing can only be found by walking over all before it. The file is read in chunks
-that stay in the processor's cache. One kernel walks over a chunk and counts what it holds, which
-also proves every length against the bytes that are there; only then room is made, and a second
-kernel fills it. Memory that is touched for the first time costs more than all of that, so the file
-is never in memory as a whole, and columns are made once, as long as the first chunk lets expect.
+byte each. A drawing can only be found by walking over all drawings before it, so the file is read
+in blocks that fit into the processor's cache. One kernel walks over a block and counts its
+drawings, strokes and points, which also checks every length against the bytes that follow; only
+then columns are allocated, and a second kernel fills them. The first access to new memory costs more
+than all of this, so the file is never in memory as a whole, and `read_binary` allocates its columns
+once, as large as the first block predicts.
 
-What the form does not hold: the word (it is the file's name), fractions of a second, and
-coordinates outside 0 to 255. A time of 0 stands for an unknown one.
+The format does not hold words (a file is named after its category), fractions of a second, or
+coordinates outside 0 to 255. A time of 0 means that the time is unknown.
 """
 
 import itertools
@@ -37,35 +38,39 @@ from quickdraw_kit.strokes.batch import DrawingBatch
 
 __all__ = ["BINARY", "iter_binary", "pack_binary", "read_binary", "write_binary"]
 
-_CHUNK = 1 << 22
-_ALIGNED = 64  # bytes; of the columns, as Arrow likes it
+_BLOCK_BYTES = 1 << 22
+_ALIGNMENT = 64  # bytes; of the columns, as Arrow recommends
 _LARGE_PAGE = 2 << 20
-_LARGEST = 1 << 26  # bytes of one drawing; the largest official ones take some ten thousand
+MAX_DRAWING_BYTES = 1 << 26  # bytes; the largest official drawings take about ten thousand
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 Counts: TypeAlias = tuple[int, ...]  # of drawings, strokes and points
 Columns: TypeAlias = tuple[npt.NDArray[Any], ...]
 
 
-def read_binary(path: str | os.PathLike[str], *, word: str | None = None) -> DrawingBatch:
+def read_binary(
+    path: str | os.PathLike[str], *, word: str | None = None, chunk_bytes: int = _BLOCK_BYTES
+) -> DrawingBatch:
     """Read an official ``.bin`` file.
 
     Parameters
     ----------
     path : str or path-like
-        The file, as it is or compressed with gzip or zstd.
+        The file, uncompressed or compressed with gzip or zstd.
     word : str, optional
-        Category of its drawings; by default the one that the file's name gives.
+        Category of its drawings; by default the one that the file is named after.
+    chunk_bytes : int
+        Bytes to read at once.
 
     Returns
     -------
     DrawingBatch
-        With uint8 coordinates and no times; timestamps in whole seconds, NaT for 0.
+        Drawings with uint8 coordinates and without times; timestamps in whole seconds, NaT for 0.
 
     Raises
     ------
     DataError
-        If the file ends within a drawing, or holds something that is no drawing; the message
+        If the file ends within a drawing or contains something else than a drawing. The message
         gives the number of the drawing, counted from 0, and the offset of its first byte.
     OSError
         If the file cannot be read.
@@ -76,100 +81,102 @@ def read_binary(path: str | os.PathLike[str], *, word: str | None = None) -> Dra
 
     Examples
     --------
-    >>> path = getfixture("tmp_path") / "line.bin"
-    >>> write_binary(DrawingBatch.from_strokes([[([0, 255], [0, 9])]], words=["line"]), path)
-    >>> path.stat().st_size, read_binary(path)[0].word
-    (23, 'line')
+    >>> from quickdraw_kit import generate_drawings, read_binary, write_binary
+    >>> write_binary(generate_drawings("cat", 2, raw=False), "cat.bin")
+    >>> batch = read_binary("cat.bin")
+    >>> len(batch), batch[0].word
+    (2, 'cat')
     """
     from quickdraw_kit.formats.binary_kernels import unpack
 
     path = Path(path)
-    held: Counts = (0, 0, 0)
-    capacity, columns = held, _room(held)
-    for buffer, counts, growth in _chunks(path, _CHUNK):
-        needed = tuple(map(operator.add, held, counts))
+    filled: Counts = (0, 0, 0)
+    capacity, columns = filled, _allocate(filled)
+    for buffer, counts, growth in _read_blocks(path, chunk_bytes):
+        needed = tuple(map(operator.add, filled, counts))
         if any(map(operator.gt, needed, capacity)):
             capacity = tuple(int(count * growth) + 1000 for count in needed)
-            columns = _room(capacity, columns, held)
-        drawing, stroke, point = held
+            columns = _allocate(capacity, columns, filled)
+        drawing, stroke, point = filled
         unpack(buffer, counts[0], drawing, stroke, point, *columns[:-1])
-        held = needed
-    return _batch(columns, held, word or label_from_filename(path))
+        filled = needed
+    return _to_batch(columns, filled, word or label_from_filename(path))
 
 
 def iter_binary(
-    path: str | os.PathLike[str], *, word: str | None = None, chunk_bytes: int = _CHUNK
+    path: str | os.PathLike[str], *, word: str | None = None, chunk_bytes: int = _BLOCK_BYTES
 ) -> Iterator[DrawingBatch]:
     """Read an official ``.bin`` file of any size in constant memory.
 
     Parameters
     ----------
     path : str or path-like
-        The file, as it is or compressed with gzip or zstd; ``-`` is standard input.
+        The file, uncompressed or compressed with gzip or zstd; ``-`` is standard input.
     word : str, optional
-        Category of its drawings; by default the one that the file's name gives.
+        Category of its drawings; by default the one that the file is named after.
     chunk_bytes : int
-        How many bytes make a batch; a drawing that is longer makes one of its own.
+        Bytes of the file per batch; a drawing that is longer is a batch of its own.
 
     Yields
     ------
     DrawingBatch
-        The next drawings, at least one; as of `read_binary`.
+        At least one drawing, as from `read_binary`.
 
     Raises
     ------
     DataError
-        As `read_binary`, once the drawings before the damage are out.
+        As `read_binary`, after the drawings before the damage have been yielded.
     OSError
         If the file cannot be read.
 
     Examples
     --------
-    >>> path = getfixture("tmp_path") / "line.bin"
-    >>> drawing = [([0, 255], [0, 9])]
-    >>> write_binary(DrawingBatch.from_strokes([drawing] * 5, words=["line"] * 5), path)
-    >>> [len(batch) for batch in iter_binary(path, chunk_bytes=50)]
-    [2, 2, 1]
+    >>> from quickdraw_kit import generate_drawings, iter_binary, write_binary
+    >>> write_binary(generate_drawings("cat", 5, raw=False), "cat.bin")
+    >>> sum(len(batch) for batch in iter_binary("cat.bin", chunk_bytes=100))
+    5
     """
     from quickdraw_kit.formats.binary_kernels import unpack
 
     word = word or label_from_filename(Path(path))
-    for buffer, counts, _ in _chunks(Path(path), chunk_bytes):
-        columns = _room(counts)
+    for buffer, counts, _ in _read_blocks(Path(path), chunk_bytes):
+        columns = _allocate(counts)
         unpack(buffer, counts[0], 0, 0, 0, *columns[:-1])
-        yield _batch(columns, counts, word)
+        yield _to_batch(columns, counts, word)
 
 
 def write_binary(batch: DrawingBatch, path: str | os.PathLike[str]) -> None:
-    """Write drawings of one category as an official ``.bin`` file, whole or not at all.
+    """Write drawings of one category as an official ``.bin`` file, atomically.
 
     Parameters
     ----------
     batch : DrawingBatch
-        Drawings with coordinates in 0 to 255. Times of the points are not written, timestamps are
-        cut to whole seconds, and the word is not written: name the file after it.
+        Drawings with coordinates from 0 to 255. Times of points and words are not written, and
+        timestamps are truncated to whole seconds: name the file after the category.
     path : str or path-like
-        Where to.
+        The file to write.
 
     Raises
     ------
     DataError
-        If the drawings are of several categories, or as `pack_binary`.
+        If there are several categories, or a drawing has coordinates, counts or a timestamp that
+        the format cannot hold.
     OSError
         If the file cannot be written.
 
     Examples
     --------
-    >>> batch = DrawingBatch.from_strokes([[([0], [0])], [([1], [1])]], words=["cat", "dog"])
-    >>> write_binary(batch, "both.bin")
-    Traceback (most recent call last):
-    quickdraw_kit.errors.DataError: a .bin holds no words, so that 2 categories (cat, dog)...
+    >>> from quickdraw_kit import generate_drawings, read_binary, write_binary
+    >>> batch = generate_drawings("cat", 2, raw=False)
+    >>> write_binary(batch, "cat.bin")
+    >>> read_binary("cat.bin").key_id.tolist() == batch.key_id.tolist()
+    True
     """
     words = [batch.words[code] for code in np.unique(batch.word_code)]
     if len(words) > 1:
         raise DataError(
-            f"a .bin holds no words, so that {len(words)} categories ({', '.join(words[:5])}) "
-            "would be one: write a file for each"
+            f"a .bin does not hold words, and the drawings have {len(words)} categories "
+            f"({', '.join(words[:5])}): write a file for each category"
         )
     data = pack_binary(batch)
     with atomic_write(path) as file:
@@ -177,29 +184,31 @@ def write_binary(batch: DrawingBatch, path: str | os.PathLike[str]) -> None:
 
 
 def pack_binary(batch: DrawingBatch) -> memoryview:
-    """Return drawings in the form of the official ``.bin``."""
+    """Return the bytes of drawings in an official ``.bin``."""
     from quickdraw_kit.formats.binary_kernels import HEADER, pack
 
+    # The kernel writes without checking, so everything must fit.
     if batch.is_float:
-        raise DataError("a .bin takes whole coordinates in 0 to 255: simplify the drawings first")
+        raise DataError("a .bin holds whole coordinates from 0 to 255: simplify the drawings first")
     if batch.x.dtype != np.uint8:
         for name, values in (("x", batch.x), ("y", batch.y)):
             if values.size and (values.min() < 0 or values.max() > 255):
                 raise DataError(
-                    f"{name} runs from {values.min()} to {values.max()}, but a .bin takes 0 to 255"
+                    f"{name} runs from {values.min()} to {values.max()}, but a .bin holds 0 to 255"
                 )
     strokes, points = batch.stroke_counts, np.diff(batch.stroke_offsets)
     for counts, what, owner in ((strokes, "strokes", "drawing"), (points, "points", "stroke")):
         if counts.size and counts.max() > 0xFFFF:
             raise DataError(
-                f"{owner} {counts.argmax()} has {counts.max()} {what}, but a .bin takes 65535"
+                f"{owner} {counts.argmax()} has {counts.max()} {what}, but a .bin holds 65535"
             )
     sizes = HEADER + 2 * (strokes + batch.point_counts)
-    if sizes.size and sizes.max() > _LARGEST:
+    if sizes.size and sizes.max() > MAX_DRAWING_BYTES:
         raise DataError(
-            f"drawing {sizes.argmax()} takes {sizes.max()} bytes, more than the {_LARGEST} that "
-            "are read back"
+            f"drawing {sizes.argmax()} takes {sizes.max()} bytes, more than the "
+            f"{MAX_DRAWING_BYTES} that can be read back"
         )
+
     data = np.empty(int(sizes.sum()), np.uint8)
     pack(
         data,
@@ -222,75 +231,83 @@ def _seconds(timestamp: npt.NDArray[np.datetime64]) -> npt.NDArray[np.uint32]:
     if outside.any():
         row = int(outside.argmax())
         raise DataError(
-            f"drawing {row} is of {timestamp[row]}, but a .bin takes 1970-01-01T00:00:01 to "
-            "2106-02-07T06:28:15"
+            f"drawing {row} has the timestamp {timestamp[row]}, but a .bin holds "
+            "1970-01-01T00:00:01 to 2106-02-07T06:28:15"
         )
     return seconds.astype(np.uint32)
 
 
-def _chunks(path: Path, size: int) -> Iterator[tuple[Bytes, Counts, float]]:
-    """Yield whole drawings, their counts, and by how much all so far may grow until the end."""
+def _read_blocks(path: Path, size: int) -> Iterator[tuple[Bytes, Counts, float]]:
+    """Yield whole drawings, their counts, and the factor by which all counts so far may grow."""
     from quickdraw_kit.formats.binary_kernels import BLOCK, measure
 
     buffer = np.empty(size + BLOCK, np.uint8)
-    held = number = offset = 0  # bytes in the buffer; the place of its first drawing
-    plain = path.is_file() and detect_compression(path) is None
-    total = path.stat().st_size if plain else 0
+    filled = 0  # bytes in the buffer
+    number = offset = 0  # of the first drawing in the buffer
+    is_plain = path.is_file() and detect_compression(path) is None
+    total = path.stat().st_size if is_plain else 0
     with open_decompressed(path) as file:
         ended = False
         while not ended:
-            while held < len(buffer) - BLOCK and not ended:
+            while filled < len(buffer) - BLOCK and not ended:
                 # readinto belongs to every reader that open_decompressed returns
-                got = file.readinto(buffer.data[held:-BLOCK])  # type: ignore[attr-defined]
-                held, ended = held + got, not got
-            *format_count, damaged = measure(buffer, held)
-            end, drawings, strokes, points = map(int, format_count)
-            number, offset, rest = number + drawings, offset + end, held - end
+                received = file.readinto(buffer.data[filled:-BLOCK])  # type: ignore[attr-defined]
+                filled, ended = filled + received, not received
+
+            *counts, damaged = measure(buffer, filled)
+            end, drawings, strokes, points = map(int, counts)
+            number, offset, rest = number + drawings, offset + end, filled - end
+            # Drawings before a damage are yielded first: the caller may use them.
             if drawings:
-                yield buffer, (drawings, strokes, points), 1.05 * total / offset if plain else 2.0
-            if damaged or (ended and rest) or rest >= _LARGEST:
-                reason = _explain(buffer[end:held], damaged=damaged, ended=ended)
+                growth = 1.05 * total / offset if is_plain else 2.0
+                yield buffer, (drawings, strokes, points), growth
+            if damaged or (ended and rest) or rest >= MAX_DRAWING_BYTES:
+                reason = _explain(buffer[end:filled], damaged=damaged, ended=ended)
                 raise DataError(f"{path}, drawing {number} (byte {offset}): {reason}")
+
+            # Keep the start of the next drawing; double the buffer if it does not fit.
             if rest == len(buffer) - BLOCK:
                 buffer = np.concatenate([buffer, np.empty(rest, np.uint8)])
             elif drawings:
-                buffer[:rest] = buffer[end:held].copy()
-            held = rest
+                buffer[:rest] = buffer[end:filled].copy()
+            filled = rest
 
 
-def _room(counts: Counts, columns: Columns = (), held: Counts = (0, 0, 0)) -> Columns:
-    """Return columns with room for so many drawings, strokes and points, and what others hold."""
+def _allocate(counts: Counts, columns: Columns = (), filled: Counts = (0, 0, 0)) -> Columns:
+    """Return columns for so many drawings, strokes and points, with the content of older ones."""
     from quickdraw_kit.formats.binary_kernels import BLOCK
 
     drawings, strokes, points = counts
-    shapes: list[tuple[npt.DTypeLike, tuple[int, ...], int]] = [
-        (np.uint64, (drawings,), held[0]),  # key_id
-        (np.uint8, (drawings, 2), held[0]),  # country
-        (np.uint8, (drawings,), held[0]),  # recognized
-        (np.uint32, (drawings,), held[0]),  # seconds
-        (np.int64, (drawings + 1,), held[0] + 1),  # drawing_offsets
-        (np.int64, (strokes + 1,), held[1] + 1),  # stroke_offsets
-        (np.uint8, (points + BLOCK,), held[2]),  # x
-        (np.uint8, (points + BLOCK,), held[2]),  # y
-        (np.int64, (drawings,), 0),  # microseconds, made of the seconds at the end
+    layout: list[tuple[npt.DTypeLike, tuple[int, ...], int]] = [  # type, shape, rows to copy
+        (np.uint64, (drawings,), filled[0]),  # key_id
+        (np.uint8, (drawings, 2), filled[0]),  # country
+        (np.uint8, (drawings,), filled[0]),  # recognized
+        (np.uint32, (drawings,), filled[0]),  # seconds
+        (np.int64, (drawings + 1,), filled[0] + 1),  # drawing_offsets
+        (np.int64, (strokes + 1,), filled[1] + 1),  # stroke_offsets
+        (np.uint8, (points + BLOCK,), filled[2]),  # x
+        (np.uint8, (points + BLOCK,), filled[2]),  # y
+        (np.int64, (drawings,), 0),  # microseconds, computed from the seconds at the end
     ]
-    # One block for all, that begins with a large page and ends within one: what lies in no large
-    # page whole is made in small ones, and the ends of many blocks took longer than filling them.
-    sizes = [math.prod(shape) * np.dtype(dtype).itemsize for dtype, shape, _ in shapes]
-    starts = [0, *itertools.accumulate(-(-size // _ALIGNED) * _ALIGNED for size in sizes)]
-    block = np.empty(starts[-1] + 2 * _LARGE_PAGE, np.uint8)  # what is not touched costs nothing
-    block = block[-block.ctypes.data % _LARGE_PAGE :]
-    room = tuple(
-        block[start : start + size].view(dtype).reshape(shape)
-        for start, size, (dtype, shape, _) in zip(starts, sizes, shapes, strict=False)
+
+    # One allocation for all columns that starts and ends with a large page. Memory outside large
+    # pages comes in small ones, and the ends of many allocations took longer than filling them.
+    sizes = [math.prod(shape) * np.dtype(dtype).itemsize for dtype, shape, _ in layout]
+    starts = [0, *itertools.accumulate(-(-size // _ALIGNMENT) * _ALIGNMENT for size in sizes)]
+    memory = np.empty(starts[-1] + 2 * _LARGE_PAGE, np.uint8)  # unused pages cost nothing
+    memory = memory[-memory.ctypes.data % _LARGE_PAGE :]
+    allocated = tuple(
+        memory[start : start + size].view(dtype).reshape(shape)
+        for start, size, (dtype, shape, _) in zip(starts, sizes, layout, strict=False)
     )
-    for column, old, (_, _, number) in zip(room, columns, shapes, strict=False):
-        column[:number] = old[:number]
-    room[4][0] = room[5][0] = 0
-    return room
+
+    for column, old, (_, _, rows) in zip(allocated, columns, layout, strict=False):
+        column[:rows] = old[:rows]
+    allocated[4][0] = allocated[5][0] = 0
+    return allocated
 
 
-def _batch(columns: Columns, counts: Counts, word: str) -> DrawingBatch:
+def _to_batch(columns: Columns, counts: Counts, word: str) -> DrawingBatch:
     drawings, strokes, points = counts
     key_id, country, recognized, seconds, drawing_offsets, stroke_offsets, x, y, time = columns
     timestamp = np.multiply(seconds[:drawings], 1_000_000, out=time[:drawings], dtype=np.int64)
@@ -312,30 +329,35 @@ def _batch(columns: Columns, counts: Counts, word: str) -> DrawingBatch:
 
 
 def _explain(rest: Bytes, *, damaged: bool, ended: bool) -> str:
-    """Say why the bytes that are left are no drawing."""
+    """Return why the remaining bytes are not a drawing."""
     from quickdraw_kit.formats.binary_kernels import HEADER
 
     if damaged:
         country, recognized = rest[8:10].tobytes(), rest[10]
         return (
             f"the country is {country!r} and recognized is {recognized}, expected two letters and "
-            "0 or 1. The file is damaged before this place, or it is no .bin of drawings."
+            "0 or 1. The file is damaged before this byte, or it is not a .bin of drawings."
         )
     if not ended:
-        return f"it takes more than {_LARGEST} bytes, which no drawing does. Fetch the file again."
-    need, what = HEADER, "its header"
+        return (
+            f"the drawing would take more than {MAX_DRAWING_BYTES} bytes. The file is damaged: "
+            "download it again."
+        )
+
+    # The file is cut off: find the first part of the drawing that is missing.
+    needed, part = HEADER, "its header"
     if len(rest) >= HEADER:
         strokes = int.from_bytes(rest[HEADER - 2 : HEADER].tobytes(), "little")
         stroke = 0
-        while need + 2 <= len(rest):
-            need += 2 + 2 * int.from_bytes(rest[need : need + 2].tobytes(), "little")
+        while needed + 2 <= len(rest):
+            needed += 2 + 2 * int.from_bytes(rest[needed : needed + 2].tobytes(), "little")
             stroke += 1
-        if need <= len(rest):  # not even the length of the next stroke is there
-            need, stroke = need + 2, stroke + 1
-        what = f"stroke {stroke} of {strokes}"
+        if needed <= len(rest):  # even the length of the next stroke is missing
+            needed, stroke = needed + 2, stroke + 1
+        part = f"stroke {stroke} of {strokes}"
     return (
-        f"the file ends {len(rest)} bytes into it, and up to {what} it takes {need}. "
-        "The file is cut off: fetch it again."
+        f"the file ends {len(rest)} bytes into it, but up to {part} it takes {needed}. "
+        "The file is cut off: download it again."
     )
 
 

@@ -1,7 +1,7 @@
-"""The kernels behind the official ``.bin``: count what the bytes hold, unpack them, pack them.
+"""Kernels for the official ``.bin``: count what the bytes hold, unpack them, pack them.
 
-Unpacking indexes with unsigned numbers throughout: numba tests a signed index for being negative,
-which keeps a copy from becoming one wide load and store and makes the whole four times slower.
+Unpacking indexes with unsigned numbers: numba tests whether a signed index is negative, which
+prevents the compiler from making a copy one wide load and store, and takes four times as long.
 """
 
 from typing import Any, TypeAlias
@@ -13,8 +13,8 @@ from quickdraw_kit.kernels import kernel
 
 __all__ = ["BLOCK", "HEADER", "measure", "pack", "unpack"]
 
-HEADER = 17  # bytes in front of the first stroke
-BLOCK = 16  # points that are copied at once: buffers and coordinates of `unpack` have room for it
+HEADER = 17  # bytes before the first stroke
+BLOCK = 16  # points copied at once: buffers and coordinates of `unpack` have as many to spare
 _U = np.uint64
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
@@ -22,29 +22,33 @@ Count: TypeAlias = np.int64 | int
 
 
 @kernel
-def measure(buffer: Bytes, held: int) -> tuple[Count, Count, Count, Count, bool]:
-    """Count the whole drawings at the head of a buffer, up to the first that cannot be one."""
+def measure(buffer: Bytes, filled: int) -> tuple[Count, Count, Count, Count, bool]:
+    """Count the whole drawings at the start of a buffer, up to the first that is damaged.
+
+    Returns the bytes of these drawings, their counts, and whether a damaged drawing follows.
+    """
     end, drawings, strokes, points = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
-    while end + HEADER <= held:
+    while end + HEADER <= filled:
+        # a country is printable ASCII or missing: anything else means that a length was wrong
         first, second = buffer[end + 8], buffer[end + 9]
         known = (first == 0 or 32 <= first < 127) and (second == 0 or 32 <= second < 127)
         if not known or buffer[end + 10] > 1:
             return end, drawings, strokes, points, True
         count = np.int64(buffer[end + 15]) | np.int64(buffer[end + 16]) << 8
-        position, inside = end + HEADER, np.int64(0)
+        position, drawing_points = end + HEADER, np.int64(0)
         for _ in range(count):
-            if position + 2 > held:
-                position += 2
+            if position + 2 > filled:
+                position += 2  # marks the drawing as incomplete
                 break
             length = np.int64(buffer[position]) | np.int64(buffer[position + 1]) << 8
             position += 2 + 2 * length
-            inside += length
-        if position > held:
+            drawing_points += length
+        if position > filled:
             break
         end = position
         drawings += 1
         strokes += count
-        points += inside
+        points += drawing_points
     return end, drawings, strokes, points, False
 
 
@@ -64,7 +68,7 @@ def unpack(
     x: Bytes,
     y: Bytes,
 ) -> None:
-    """Unpack the drawings at the head of a buffer."""
+    """Unpack the drawings at the start of a buffer; `measure` has checked all lengths."""
     row, last, end, position = _U(drawing), _U(stroke), _U(point), _U(0)
     for _ in range(drawings):
         key_id[row] = _little(buffer, position, _U(8))
@@ -77,7 +81,8 @@ def unpack(
         for _ in range(strokes):
             length = _little(buffer, position, _U(2))
             position += _U(2)
-            if length <= _U(BLOCK):  # as most are; what is copied too much, the next overwrites
+            if length <= _U(BLOCK):
+                # most strokes: copy a whole block, and let the next stroke overwrite the excess
                 for i in range(_U(BLOCK)):
                     x[end + i] = buffer[position + i]
                 position += length

@@ -1,8 +1,8 @@
 """The official bitmaps: a ``.npy`` per category.
 
 Row i of an official ``<category>.npy`` is line i of the simplified ``<category>.ndjson``, and
-drawing i of ``<category>.bin``; the bitmaps themselves name neither. `join_bitmaps` gives each row
-its metadata back, and renders drawings to prove that the two files are of one making.
+drawing i of ``<category>.bin``; the file itself holds no metadata. `join_bitmaps` returns the
+drawing of each row, and renders some drawings to check that the two files belong together.
 """
 
 import math
@@ -30,7 +30,7 @@ from quickdraw_kit.strokes.normalize import normalize
 
 __all__ = ["BITMAPS", "join_bitmaps", "read_bitmaps", "write_bitmaps"]
 
-_HEAD = 4096
+_HEAD_BYTES = 4096
 
 
 def read_bitmaps(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
@@ -44,37 +44,38 @@ def read_bitmaps(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
     Returns
     -------
     ndarray of uint8, shape (N, side * side)
-        Read-only; rows come from the disk when they are used. Official bitmaps have side 28. A
-        file of shape (N, side, side) is flattened.
+        Read-only; rows are read from the disk when they are accessed. Official bitmaps have side
+        28. A file of shape (N, side, side) is flattened.
 
     Raises
     ------
     DataError
-        If the file is compressed, is no ``.npy`` of square bitmaps, or holds another number of
-        bytes than it declares. No pickle is loaded.
+        If the file is compressed, is not a ``.npy`` of square bitmaps, or does not have as many
+        bytes as it declares. No pickle is loaded.
     OSError
         If the file cannot be read.
 
     Examples
     --------
-    >>> path = getfixture("tmp_path") / "cat.npy"
-    >>> np.save(path, np.zeros((5, 784), np.uint8))
-    >>> read_bitmaps(path).shape
+    >>> from quickdraw_kit import convert, generate_drawings, read_bitmaps, write_ndjson
+    >>> write_ndjson(generate_drawings("cat", 5, raw=False), "cat.ndjson")
+    >>> _ = convert("cat.ndjson", "cat.npy")
+    >>> read_bitmaps("cat.npy").shape
     (5, 784)
     """
     path = Path(path)
     if path.is_file() and detect_compression(path):
         raise DataError(f"{path} is compressed: decompress it, so that its rows can be mapped")
     with path.open("rb") as file:
-        header = parse_header(file.read(_HEAD), path.stat().st_size, str(path))
+        header = parse_header(file.read(_HEAD_BYTES), path.stat().st_size, str(path))
     side = _side(header.shape)
     if header.dtype != np.uint8 or header.fortran_order or not side:
-        kind = "Python objects" if header.dtype is None else header.dtype
+        dtype = "Python objects" if header.dtype is None else header.dtype
         raise DataError(
-            f"{path} holds {kind} {header.shape}, expected uint8 bitmaps such as (N, 784)"
+            f"{path} holds {dtype} {header.shape}, expected uint8 bitmaps such as (N, 784)"
         )
     shape = (header.shape[0], side * side)
-    if not shape[0]:  # nothing cannot be mapped
+    if not shape[0]:  # an empty range cannot be mapped
         return np.zeros(shape, np.uint8)
     return np.memmap(path, np.uint8, "r", offset=header.offset, shape=shape)
 
@@ -84,16 +85,16 @@ def write_bitmaps(
     path: str | os.PathLike[str],
     style: RasterStyle | None = None,
 ) -> None:
-    """Render drawings into a ``.npy`` as the official ones are, a batch at a time.
+    """Render drawings to a ``.npy`` like the official ones, one batch at a time.
 
     Parameters
     ----------
     batches : iterable of DrawingBatch
-        The drawings; those in another scale are fitted into the frame.
-    path : path-like
-        Final place, written whole or not at all.
+        The drawings; those in another scale are normalized.
+    path : str or path-like
+        The file to write, atomically.
     style : RasterStyle, optional
-        By default that of the official bitmaps.
+        Side and pen; by default those of the official bitmaps.
 
     Raises
     ------
@@ -102,10 +103,10 @@ def write_bitmaps(
 
     Examples
     --------
-    >>> path = getfixture("tmp_path") / "line.npy"
-    >>> write_bitmaps([DrawingBatch.from_strokes([[([0, 9], [0, 9])]], words=["line"])], path)
-    >>> read_bitmaps(path).shape
-    (1, 784)
+    >>> from quickdraw_kit import generate_drawings, read_bitmaps, write_bitmaps
+    >>> write_bitmaps([generate_drawings("cat", 3)], "cat.npy")
+    >>> read_bitmaps("cat.npy").shape
+    (3, 784)
     """
     from quickdraw_kit.raster.render import rasterize
 
@@ -114,15 +115,17 @@ def write_bitmaps(
     with atomic_write(path) as file:
         _write_header(file, 0, style.side)
         for batch in batches:
-            framed = batch if batch.x.dtype == np.uint8 else normalize(batch)
-            file.write(rasterize(framed, style).data)
+            in_frame = batch if batch.x.dtype == np.uint8 else normalize(batch)
+            file.write(rasterize(in_frame, style).data)
             drawings += len(batch)
+
+        # The number of drawings is only known now.
         file.seek(0)
         _write_header(file, drawings, style.side)
 
 
 def _write_header(file: BinaryIO, drawings: int, side: int) -> None:
-    """Write the header of a .npy; numpy keeps its length the same for any number of drawings."""
+    """Write the header of a .npy; numpy pads it to the same length for any number of drawings."""
     header = {"descr": "|u1", "fortran_order": False, "shape": (drawings, side * side)}
     np.lib.format.write_array_header_1_0(file, header)
 
@@ -133,7 +136,10 @@ def join_bitmaps(
     *,
     check: int = 100,
 ) -> DrawingBatch:
-    """Give official bitmaps their drawings and metadata back."""
+    """Return the drawing of each row of official bitmaps.
+
+    As many as `check` drawings are rendered and compared; DataError if one is not its row.
+    """
     from quickdraw_kit.raster.render import rasterize
 
     if isinstance(source, DrawingBatch):
@@ -144,9 +150,11 @@ def join_bitmaps(
         batch = read_ndjson(source)
     if bitmaps.shape != (len(batch), 784):
         raise DataError(
-            f"the bitmaps are {bitmaps.shape} and the drawings {len(batch)}: a row each of 784 is "
-            "needed. Where lines are missing from the drawings, rows cannot be told apart."
+            f"the bitmaps are {bitmaps.shape} and the drawings {len(batch)}: expected a row of 784 "
+            "pixels per drawing. If lines of the drawings are missing, rows cannot be assigned."
         )
+
+    # evenly over the file: a missing line shifts all rows after it
     chosen = np.unique(np.linspace(0, len(batch) - 1, min(check, len(batch))).astype(np.int64))
     rendered = rasterize(batch.take(chosen)).reshape(-1, 784)
     wrong = (rendered != bitmaps[chosen]).any(axis=1)
@@ -154,13 +162,13 @@ def join_bitmaps(
         row = int(chosen[wrong.argmax()])
         raise DataError(
             f"drawing {row} (key_id {batch.key_id[row]}) is not row {row}: {wrong.sum()} of "
-            f"{len(chosen)} drawings that were rendered are other bitmaps"
+            f"{len(chosen)} rendered drawings differ from their bitmaps"
         )
     return batch
 
 
 def _side(shape: tuple[int, ...]) -> int:
-    """Return the side of square bitmaps; 0 when they are not."""
+    """Return the side of square bitmaps; 0 if they are not square."""
     if len(shape) == 3 and shape[1] == shape[2]:
         return shape[1]
     side = math.isqrt(shape[1]) if len(shape) == 2 else 0
@@ -172,11 +180,14 @@ def _read(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
     images = read_bitmaps(path)
     header, row_bytes = size - images.nbytes, images.shape[1]
     stop = size if options.stop is None else options.stop
-    # A row is in the chunk in which its first byte is, as a line of ndjson is.
+
+    # A row belongs to the chunk that contains its first byte, like a line of ndjson.
     first, last = (
         min(max(-(-(byte - header) // row_bytes), 0), len(images)) for byte in (options.start, stop)
     )
-    with path.open("rb") as file:  # not from the map: a file that is cut off is an error
+
+    # Not from the map: if the file were cut off now, access to it would kill the process.
+    with path.open("rb") as file:
         file.seek(header + first * row_bytes)
         rows = np.fromfile(file, np.uint8, (last - first) * row_bytes)
     if len(rows) < (last - first) * row_bytes:
@@ -184,6 +195,7 @@ def _read(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
             f"{path} was cut off while it was read: expected rows {first} to {last}, found only "
             f"{len(rows) // row_bytes} of them"
         )
+
     side = math.isqrt(row_bytes)
     word = options.word or label_from_filename(path)
     batch = DrawingBatch.from_strokes([[]] * (last - first), words=[word] * (last - first))

@@ -44,32 +44,33 @@ _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: "
 
 
 def read_idx(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
-    """Read an IDX file: images or labels of MNIST, Fashion-MNIST, EMNIST and their like.
+    """Read an IDX file: images or labels of MNIST, Fashion-MNIST, EMNIST and similar data sets.
 
     Parameters
     ----------
     path : str or path-like
-        The file, as it is or compressed with gzip or zstd.
+        The file, uncompressed or compressed with gzip or zstd.
 
     Returns
     -------
     ndarray
-        Of the type and shape that the file declares: uint8 (N, 28, 28) for images, uint8 (N,) for
-        labels. Read-only.
+        Read-only array of the type and shape that the file declares: uint8 (N, 28, 28) for images,
+        uint8 (N,) for labels.
 
     Raises
     ------
     DataError
-        If it is no IDX file, or holds another number of bytes than it declares; no more is read,
-        and nothing is allocated for a promise.
+        If it is not an IDX file or does not have as many bytes as it declares. Nothing is allocated
+        before the size has been checked.
     OSError
         If the file cannot be read.
 
     Examples
     --------
-    >>> path = getfixture("tmp_path") / "labels-idx1-ubyte"
-    >>> _ = path.write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 3, 5, 0, 4]))
-    >>> read_idx(path)
+    >>> from pathlib import Path
+    >>> from quickdraw_kit import read_idx
+    >>> _ = Path("labels-idx1-ubyte").write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 3, 5, 0, 4]))
+    >>> read_idx("labels-idx1-ubyte")
     array([5, 0, 4], dtype=uint8)
     """
     path = Path(path)
@@ -77,20 +78,24 @@ def read_idx(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
         magic = file.read(4)
         if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _TYPES or not magic[3]:
             raise DataError(f"{path} is not an IDX file: it begins with {magic!r}")
+
         lengths = file.read(4 * magic[3])
         shape = tuple(np.frombuffer(lengths[: len(lengths) // 4 * 4], ">u4").tolist())
         dtype = np.dtype(_TYPES[magic[2]])
-        size, stored = math.prod(shape) * dtype.itemsize, path.stat().st_size
-        packed = detect_compression(path) is not None
+        size, file_size = math.prod(shape) * dtype.itemsize, path.stat().st_size
+        is_compressed = detect_compression(path) is not None
         if len(shape) != magic[3] or len(lengths) != 4 * magic[3]:
             raise DataError(f"{path} ends within its header. It is cut off: download it again.")
-        if size > (max(_MAX_SMALL_CONTENT, _MAX_RATIO * stored) if packed else stored):
+        limit = max(_MAX_SMALL_CONTENT, _MAX_RATIO * file_size) if is_compressed else file_size
+        if size > limit:
             raise DataError(
-                f"{path} declares {shape}, {size} bytes, more than its {stored} bytes can hold"
+                f"{path} declares {shape}, {size} bytes, more than its {file_size} bytes can hold"
             )
+
+        # One byte more than declared is enough to see that there are too many.
         content = bytearray()
-        while part := file.read(min(_READ_BYTES, size + 1 - len(content))):
-            content += part
+        while data := file.read(min(_READ_BYTES, size + 1 - len(content))):
+            content += data
     if len(content) != size:
         found = f"holds {len(content)}" if len(content) < size else "holds more than that"
         raise DataError(f"{path} declares {shape}, {size} bytes, but {found}. Download it again.")

@@ -1,9 +1,9 @@
 """The CSV of Kaggle's "Quick, Draw! Doodle Recognition Challenge": ``train_simplified`` and raw.
 
 A row holds the six keys of an official line in columns (countrycode, drawing, key_id, recognized,
-timestamp, word), the drawing as JSON in quotes. Each row is put into the words of an official line
-and read as one, so that what is a valid drawing, and the reason when it is not, are the same for
-both forms. A row is one line of the file, as Kaggle wrote it.
+timestamp, word), and the drawing is JSON in quotes. Each row is translated to an official line of
+ndjson and read as one, so that both formats accept the same drawings and give the same reasons. A
+row is one line of the file, as Kaggle wrote it.
 """
 
 import json
@@ -27,9 +27,9 @@ __all__ = ["CSV", "iter_kaggle_csv", "read_kaggle_csv", "scan_csv"]
 
 _COLUMNS = ("countrycode", "drawing", "key_id", "recognized", "timestamp", "word")  # in any order
 _FIELD = re.compile(rb'(?:"([^"]*(?:""[^"]*)*)"|([^",]*))(,|$)')
-_FLAGS = {b"True": b"true", b"False": b"false"}
-_SLACK = 64  # bytes that the scanner may look beyond the last line
-_UNREADABLE = b"!\n"  # takes the place of a row that has not even its fields
+_BOOLEANS = {b"True": b"true", b"False": b"false"}
+_SPARE_BYTES = 64  # the scanner may look this far beyond the last line
+_INVALID_LINE = b"!\n"  # stands for a row that cannot be split into fields
 
 
 def read_kaggle_csv(
@@ -40,33 +40,34 @@ def read_kaggle_csv(
     Parameters
     ----------
     path : str or path-like
-        The file, as it is or compressed with gzip or zstd; ``-`` is standard input.
+        The file, uncompressed or compressed with gzip or zstd; ``-`` is standard input.
     on_reject : callable, optional
-        Called with each row that is refused, which is then left out. By default the first such
+        Called with each row that is not a valid drawing and is skipped. By default the first such
         row is an error. Rows count as lines: the header is line 1.
 
     Returns
     -------
     DrawingBatch
-        All drawings; without a single one, an empty simplified batch.
+        All drawings; if there are none, an empty simplified batch.
 
     Raises
     ------
     MalformedLineError
-        If a row is not a drawing and there is no `on_reject`.
+        If a row is not a valid drawing and `on_reject` is not given.
     DataError
-        If the header has not the six columns, or the compression is damaged.
+        If the header does not have the six columns, or the compression is damaged.
     OSError
         If the file cannot be read.
 
     Examples
     --------
-    >>> path = getfixture("tmp_path") / "airplane.csv"
-    >>> _ = path.write_text(
+    >>> from pathlib import Path
+    >>> from quickdraw_kit import read_kaggle_csv
+    >>> _ = Path("airplane.csv").write_text(
     ...     "countrycode,drawing,key_id,recognized,timestamp,word\n"
     ...     'US,"[[[1, 30], [2, 3]]]",5152802093400064,True,2017-03-08 21:12:07.266040,airplane\n'
     ... )
-    >>> batch = read_kaggle_csv(path)
+    >>> batch = read_kaggle_csv("airplane.csv")
     >>> batch[0].word, batch.x, batch.timestamp
     ('airplane', array([ 1, 30], dtype=uint8),
      array(['2017-03-08T21:12:07.266040'], dtype='datetime64[us]'))
@@ -97,15 +98,14 @@ def iter_kaggle_csv(
 
     Examples
     --------
-    >>> path = getfixture("tmp_path") / "none.csv"
-    >>> _ = path.write_text("word,timestamp,recognized,key_id,drawing,countrycode\n")
-    >>> list(iter_kaggle_csv(path))
+    >>> from pathlib import Path
+    >>> from quickdraw_kit import iter_kaggle_csv
+    >>> _ = Path("none.csv").write_text("word,timestamp,recognized,key_id,drawing,countrycode\n")
+    >>> list(iter_kaggle_csv("none.csv"))
     []
     """
-    with open_decompressed(path) as file:
-        for scan in scan_csv(file, source_name=str(path), on_reject=on_reject):
-            if len(scan.batch):
-                yield scan.batch
+    for records in _read(Path(path), ReadOptions(on_reject=on_reject)):
+        yield records.batch
 
 
 def scan_csv(
@@ -115,79 +115,85 @@ def scan_csv(
     on_reject: OnReject | None = None,
     max_line_bytes: int = MAX_LINE_BYTES,
 ) -> Iterator[ParsedChunk]:
-    r"""Read a CSV of drawings from a stream, each drawing with the place of its row."""
+    """Read a CSV of drawings from a stream, each drawing with the position of its row."""
     translation = _Translation(source_name)
 
     def reject(found: Reject) -> None:
-        offset, length, line, reason = translation.place(found.line)
+        offset, length, line, reason = translation.row_of(found.line)
         reason = reason or found.reason
         if on_reject is None:
             raise MalformedLineError(source_name, line, offset, reason)
         on_reject(Reject(source_name, line, offset, length, reason))
 
-    blocks = translation.blocks(iter_chunks(file, max_line_bytes=max_line_bytes))
-    for scan in scan_chunks(blocks, raw=None, name=source_name, on_reject=reject):
-        places = [translation.place(line)[:3] for line in scan.line.tolist()]
-        offset, length, line = np.array(places, np.int64).reshape(-1, 3).T
-        yield ParsedChunk(scan.batch, offset, length, line, scan.lines)
+    chunks = translation.translate(iter_chunks(file, max_line_bytes=max_line_bytes))
+    for chunk in scan_chunks(chunks, raw=None, name=source_name, on_reject=reject):
+        rows = [translation.row_of(line)[:3] for line in chunk.line.tolist()]
+        offset, length, line = np.array(rows, np.int64).reshape(-1, 3).T
+        yield ParsedChunk(chunk.batch, offset, length, line, chunk.lines)
 
 
 class _Translation:
-    """Rows to official lines, a block at a time, and lines back to the places of their rows."""
+    """Translates rows to official lines, chunk by chunk, and numbers of lines back to rows."""
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._columns: list[bytes] = []
-        self._places: list[tuple[int, int, int, str | None]] = []
-        self._lines = 0  # official lines before this block
-        self._row = 0  # number of the last row, the header included
+        self._columns: list[bytes] = []  # as in the header; empty before it is read
+        self._rows: list[tuple[int, int, int, str | None]] = []  # of this chunk, see `row_of`
+        self._lines = 0  # official lines before this chunk
+        self._row_number = 0  # of the last row, from 1; the header is a row
 
-    def place(self, line: int) -> tuple[int, int, int, str | None]:
-        """Return offset, length and number of a line's row, and why it is none, if known."""
-        return self._places[line - self._lines - 1]
+    def row_of(self, line: int) -> tuple[int, int, int, str | None]:
+        """Return offset, length and number of a line's row, and why it is invalid, if known."""
+        return self._rows[line - self._lines - 1]
 
-    def blocks(self, blocks: Iterator[LineChunk]) -> Iterator[LineChunk]:
-        for block in blocks:
-            self._lines += len(self._places)
-            self._places = []
-            lines, at = [], block.offset
-            if block.too_long:
-                self._columns = self._columns or self._header(None)
-                self._row += 1
-                self._places.append((at, block.too_long, self._row, None))
-            for row in bytes(block.data[: block.size]).split(b"\n")[:-1]:
-                line, reason = self._translate(row.removesuffix(b"\r"))
-                self._row += 1
-                if self._row > 1:
+    def translate(self, chunks: Iterator[LineChunk]) -> Iterator[LineChunk]:
+        for chunk in chunks:
+            self._lines += len(self._rows)
+            self._rows = []
+            lines: list[bytes] = []
+            offset = chunk.offset
+            if chunk.too_long:
+                self._columns = self._columns or self._parse_header(None)
+                self._row_number += 1
+                self._rows.append((offset, chunk.too_long, self._row_number, None))
+
+            for row in bytes(chunk.data[: chunk.size]).split(b"\n")[:-1]:
+                line, reason = self._translate_row(row.removesuffix(b"\r"))
+                self._row_number += 1
+                if self._row_number > 1:
                     lines.append(line)
-                    self._places.append((at, len(row), self._row, reason))
-                at += len(row) + 1
+                    self._rows.append((offset, len(row), self._row_number, reason))
+                offset += len(row) + 1
             content = b"".join(lines)
-            yield LineChunk(bytearray(content + bytes(_SLACK)), len(content), 0, block.too_long)
-        self._columns = self._columns or self._header(None)
+            data = bytearray(content + bytes(_SPARE_BYTES))
+            yield LineChunk(data, len(content), 0, chunk.too_long)
 
-    def _translate(self, row: bytes) -> tuple[bytes, str | None]:
-        """Return the official line of a row, and why there is none, if so."""
-        fields = _fields(row)
+        # an empty file does not have the columns either
+        self._columns = self._columns or self._parse_header(None)
+
+    def _translate_row(self, row: bytes) -> tuple[bytes, str | None]:
+        """Return the official line of a row, and why the row is invalid, if it cannot have one."""
+        fields = _split(row)
         if not self._columns:
-            self._columns = self._header(fields)
+            self._columns = self._parse_header(fields)
             return b"", None
         if not row.strip():
             return b"\n", None
         if fields is None:
-            return _UNREADABLE, "the row has a quote that is not closed, or not in its place"
+            return _INVALID_LINE, "the row has an unclosed or misplaced quote"
         if len(fields) != len(self._columns):
             reason = f"the row has {len(fields)} fields, the header {len(self._columns)}"
-            return _UNREADABLE, reason
-        values = dict(zip(self._columns, fields, strict=True))
-        if b'"' in values[b"drawing"]:  # would end the drawing and let other keys follow
-            return _UNREADABLE, "drawing has a quote, expected lists of numbers"
-        try:
-            return _official(values), None
-        except UnicodeDecodeError as error:
-            return _UNREADABLE, f"byte 0x{error.object[error.start]:02x} is not UTF-8"
+            return _INVALID_LINE, reason
 
-    def _header(self, fields: list[bytes] | None) -> list[bytes]:
+        values = dict(zip(self._columns, fields, strict=True))
+        if b'"' in values[b"drawing"]:  # could end the drawing and add keys to the line
+            return _INVALID_LINE, "drawing has a quote, expected lists of numbers"
+        try:
+            return _official_line(values), None
+        except UnicodeDecodeError as error:
+            return _INVALID_LINE, f"byte 0x{error.object[error.start]:02x} is not UTF-8"
+
+    def _parse_header(self, fields: list[bytes] | None) -> list[bytes]:
         names = [field.decode("latin-1") for field in fields or []]
         missing = [name for name in _COLUMNS if name not in names]
         if missing:
@@ -198,10 +204,10 @@ class _Translation:
         return [name.encode("latin-1") for name in names]
 
 
-def _official(values: dict[bytes, bytes]) -> bytes:
-    """Write the values of a row in the official layout, right or wrong."""
+def _official_line(values: dict[bytes, bytes]) -> bytes:
+    """Write the values of a row as an official line; the parser of lines validates them."""
     timestamp = values[b"timestamp"]
-    recognized = _FLAGS.get(values[b"recognized"])
+    recognized = _BOOLEANS.get(values[b"recognized"])
     return (
         b'{"word":%b,"countrycode":%b,"timestamp":%b,"recognized":%b,"key_id":%b,"drawing":%b}\n'
         % (
@@ -216,29 +222,29 @@ def _official(values: dict[bytes, bytes]) -> bytes:
 
 
 def _quoted(value: bytes) -> bytes:
-    if value.isalnum():  # ASCII letters and digits stand for themselves
+    if value.isalnum():  # bytes.isalnum is ASCII only: nothing to escape
         return b'"%b"' % value
     return json.dumps(value.decode(), ensure_ascii=False).encode()
 
 
-def _fields(row: bytes) -> list[bytes] | None:
-    """Split a row at its commas; None when quotes are not where they belong."""
-    fields, at, more = [], 0, True
-    while more:
-        match = _FIELD.match(row, at)
+def _split(row: bytes) -> list[bytes] | None:
+    """Split a row at its commas; None if its quotes are not valid."""
+    fields, position, has_more = [], 0, True
+    while has_more:
+        match = _FIELD.match(row, position)
         if match is None:
             return None
         quoted, plain, comma = match.groups()
         fields.append(plain if quoted is None else quoted.replace(b'""', b'"'))
-        at, more = match.end(), bool(comma)
+        position, has_more = match.end(), bool(comma)
     return fields
 
 
 def _read(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
     with open_decompressed(path) as file:
-        for scan in scan_csv(file, source_name=str(path), on_reject=options.on_reject):
-            if len(scan.batch):
-                yield RecordBatch(scan.batch, scan.offset)
+        for chunk in scan_csv(file, source_name=str(path), on_reject=options.on_reject):
+            if len(chunk.batch):
+                yield RecordBatch(chunk.batch, chunk.offset)
 
 
 def _sniff(head: bytes) -> bool:

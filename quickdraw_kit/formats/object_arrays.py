@@ -1,11 +1,11 @@
 """Arrays of arrays in a ``.npy``, read without unpickling them.
 
-The files of Sketch-RNN hold drawings of different lengths as an array of Python objects, which numpy
-stores as a pickle. A pickle is a program: loading one from the internet runs whatever it names.
-So this module does not load it. `pickletools` of the standard library splits the pickle into opcodes,
-and an evaluator executes only those that numpy writes: a global is only a string, a call is one of
-four cases that are spelled out below, and the result can only be a list of numeric arrays. Any
-other opcode, name or argument is refused.
+The files of Sketch-RNN hold drawings of different lengths as an array of Python objects, which
+numpy stores as a pickle. A pickle is a program: loading one from the internet runs whatever it
+names. So this module does not load it. `pickletools` of the standard library splits the pickle into
+opcodes, and an evaluator executes only those that numpy writes: a global is only a string, a call is
+one of four cases that are spelled out below, and the result can only be a list of numeric arrays.
+Any other opcode, name or argument is refused.
 
 An ``Unpickler`` with a custom ``find_class`` would not be enough: it still calls into numpy with
 arguments from the file, and allocates memory by numbers from the file.
@@ -166,8 +166,7 @@ class _Evaluator:
                 return encoded
             case "__builtin__.bytes" | "builtins.bytes", ():
                 return b""
-            case _:
-                self.refuse(f"calls {function.name[:80]}")
+        self.refuse(f"calls {function.name[:80]}")
 
     def build(self, target: Any, state: Any) -> None:
         """Set the content of an array, or the byte order of a type."""

@@ -1,4 +1,4 @@
-"""A drawing as PNG, rendered as the bitmaps are, in black on white."""
+"""PNG: a drawing rendered like the bitmaps, but black on white and with a thinner pen."""
 
 import os
 from collections.abc import Iterator
@@ -8,22 +8,22 @@ import numpy as np
 import numpy.typing as npt
 
 from quickdraw_kit.formats.format import Format, WriteOptions
-from quickdraw_kit.formats.svg import LINE_DIAMETER, framed
+from quickdraw_kit.formats.svg import LINE_DIAMETER, in_frame
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.storage.files import atomic_write
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-__all__ = ["PNG", "picture", "write_png"]
+__all__ = ["PNG", "render_drawing", "write_png"]
 
 
-def picture(
+def render_drawing(
     batch: DrawingBatch, index: int = 0, *, side: int = 256, line_diameter: float = LINE_DIAMETER
 ) -> npt.NDArray[np.uint8]:
-    """Render a drawing to look at."""
+    """Render a drawing for people, uint8 (side, side), black on white."""
     from quickdraw_kit.raster.render import rasterize
 
     style = RasterStyle(side=side, line_diameter=line_diameter, padding=line_diameter / 2)
-    image: npt.NDArray[np.uint8] = 255 - rasterize(framed(batch, index), style)[0]
+    image: npt.NDArray[np.uint8] = 255 - rasterize(in_frame(batch, index), style)[0]
     return image
 
 
@@ -35,32 +35,42 @@ def write_png(
     side: int = 256,
     line_diameter: float = LINE_DIAMETER,
 ) -> None:
-    """Write a drawing as a grey PNG file, whole or not at all.
+    """Write a drawing as a grayscale PNG, atomically.
 
     Parameters
     ----------
-    batch, index, side, line_diameter
-        As for `picture`.
+    batch : DrawingBatch
+        A drawing that is not within 0 to 255 is normalized first.
     path : str or path-like
-        Where to.
+        The file to write.
+    index : int
+        Which drawing of the batch.
+    side : int
+        Width and height in pixels.
+    line_diameter : float
+        Diameter of the round pen, in units of the 256 x 256 frame.
 
     Raises
     ------
-    IndexError, UsageError
-        As for `picture`.
+    IndexError
+        If the batch has no such drawing.
+    UsageError
+        If `side` or `line_diameter` is out of range.
     OSError
         If the file cannot be written.
 
     Examples
     --------
-    >>> path = getfixture("tmp_path") / "line.png"
-    >>> write_png(DrawingBatch.from_strokes([[([0, 9], [0, 9])]], words=["line"]), path)
-    >>> path.read_bytes()[1:4]
-    b'PNG'
+    >>> from PIL import Image
+    >>> from quickdraw_kit import generate_drawings, write_png
+    >>> write_png(generate_drawings("cat", 1), "cat.png", side=64)
+    >>> with Image.open("cat.png") as image:
+    ...     image.size, image.mode
+    ((64, 64), 'L')
     """
     from PIL import Image
 
-    image = Image.fromarray(picture(batch, index, side=side, line_diameter=line_diameter))
+    image = Image.fromarray(render_drawing(batch, index, side=side, line_diameter=line_diameter))
     with atomic_write(path) as file:
         image.save(file, "PNG", optimize=True)
 

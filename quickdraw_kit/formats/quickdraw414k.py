@@ -1,11 +1,11 @@
-"""QuickDraw-414k, the set of the Multi-Graph Transformer paper: a small ``.npy`` for each drawing.
+"""QuickDraw-414k, the data set of the Multi-Graph Transformer paper: a ``.npy`` per drawing.
 
-``coordinate_files/<train|val|test>/<category>/<name>.npy`` holds 100 rows of x, y, pen down, pen
-up: absolute coordinates in the 256 x 256 frame, (1, 0) within a stroke and (0, 1) at its last
-point, then rows of 0 or -1 that fill up; longer drawings were cut by its authors. Some files keep
-the rows as a pickled object, which is read without executing it. The layout is taken from the
-public loaders of the set (PengBoXiangShang/torchsketch and programs built on it). The set itself
-lies on a file-sharing service and was not at hand: anything that differs is refused, not guessed.
+``coordinate_files/<train|val|test>/<category>/<name>.npy`` has 100 rows of x, y, pen down, pen up:
+absolute coordinates in the 256 x 256 frame, (1, 0) within a stroke and (0, 1) at its last point,
+padded with rows of 0 or -1; the authors cut off longer drawings. Some files hold the rows as a
+pickled object, which is read without executing the pickle. The layout is taken from public loaders
+of the data set (PengBoXiangShang/torchsketch and programs built on it). The data set itself is on a
+file-sharing service and was not available for tests: anything that differs is refused, not guessed.
 
 References
 ----------
@@ -35,45 +35,48 @@ __all__ = ["QUICKDRAW414K", "QUICKDRAW414K_SPLITS", "iter_quickdraw414k"]
 
 QUICKDRAW414K_SPLITS = ("train", "val", "test")
 
-_LARGEST = 1 << 16  # bytes of a file; 100 rows of doubles take 3,328
+_MAX_BYTES = 1 << 16  # of a file; 100 rows of doubles take 3,328
 
 
 def iter_quickdraw414k(
     folder: str | os.PathLike[str], *, split: str | None = None
 ) -> Iterator[DrawingBatch]:
-    """Read the coordinate files of QuickDraw-414k, a category at a time.
+    """Read the coordinate files of QuickDraw-414k, one category at a time.
 
     Parameters
     ----------
     folder : str or path-like
-        The set's folder, or its ``coordinate_files``.
+        The folder of the data set, or its ``coordinate_files``.
     split : {"train", "val", "test"}, optional
-        Read only this split; by default all that are there, in this order.
+        The split to read; by default all that exist, in this order.
 
     Yields
     ------
     DrawingBatch
         The drawings of one category of one split, in the order of their file names, with int16
-        coordinates. The set has no key_id: each is made of split, category and file name by
-        `quickdraw_kit.strokes.key_ids.row_key_ids`. Other metadata is empty.
+        coordinates. The data set has no key_id: each is a hash of split, category and file name.
+        Other metadata is empty.
 
     Raises
     ------
     DataError
-        If the folder has no such split, or a file is anything but such rows. No pickle is loaded.
+        If the folder has no such split, or a file does not have such rows. No pickle is loaded.
     UsageError
-        If there is no split of that name.
+        If `split` is not the name of a split.
     OSError
         If a file cannot be read.
 
     Examples
     --------
-    >>> place = getfixture("tmp_path") / "coordinate_files" / "train" / "cat"
-    >>> place.mkdir(parents=True)
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from quickdraw_kit import iter_quickdraw414k
+    >>> folder = Path("coordinate_files/train/cat")
+    >>> folder.mkdir(parents=True)
     >>> rows = np.full((100, 4), -1, np.int16)
     >>> rows[:3] = [[0, 9, 1, 0], [30, 9, 0, 1], [7, 7, 0, 1]]
-    >>> np.save(place / "cat_0.npy", rows)
-    >>> (batch,) = iter_quickdraw414k(getfixture("tmp_path"))
+    >>> np.save(folder / "cat_0.npy", rows)
+    >>> (batch,) = iter_quickdraw414k(".")
     >>> batch[0].word, batch[0].strokes
     ('cat', [array([[ 0,  9],
            [30,  9]], dtype=int16), array([[7, 7]], dtype=int16)])
@@ -106,11 +109,14 @@ def _read_category(files: list[Path], split: str, name: str) -> DrawingBatch:
     spaced = name.replace("_", " ")
     word = spaced if name not in CATEGORIES and spaced in CATEGORIES else name
     drawings = [_read_rows(path) for path in files]
+
+    # a stroke ends where the pen is lifted, and where the next drawing begins
     offsets = lengths_to_offsets([len(rows) for rows in drawings])
     rows = np.concatenate(drawings)
     ends = np.flatnonzero(np.isin(np.arange(1, len(rows) + 1), offsets) | (rows[:, 3] == 1)) + 1
     x, y = rows[:, :2].astype(np.int16).T.copy()
-    keys = [row_key_ids(f"quickdraw-414k/{split}/{name}/{path.stem}", 0, 1) for path in files]
+
+    key_ids = [row_key_ids(f"quickdraw-414k/{split}/{name}/{path.stem}", 0, 1) for path in files]
     without_strokes = DrawingBatch.from_strokes([[]] * len(files), words=[word] * len(files))
     return replace(
         without_strokes,
@@ -118,16 +124,16 @@ def _read_category(files: list[Path], split: str, name: str) -> DrawingBatch:
         y=y,
         stroke_offsets=np.concatenate([[0], ends]),
         drawing_offsets=np.searchsorted(ends, offsets, side="right"),
-        key_id=np.concatenate(keys),
+        key_id=np.concatenate(key_ids),
     )
 
 
 def _read_rows(path: Path) -> npt.NDArray[Any]:
-    """Return the rows of a file that are points."""
+    """Return the rows of a file without its padding."""
     with path.open("rb") as file:
-        data = file.read(_LARGEST + 1)
-    if len(data) > _LARGEST:
-        raise DataError(f"{path} is larger than {_LARGEST} bytes: it is no drawing of the set")
+        data = file.read(_MAX_BYTES + 1)
+    if len(data) > _MAX_BYTES:
+        raise DataError(f"{path} has more than {_MAX_BYTES} bytes: not a file of QuickDraw-414k")
     header = parse_header(data, len(data), str(path))
     if header.dtype is None:
         arrays = parse_object_array(data, header.offset, str(path))
@@ -138,16 +144,20 @@ def _read_rows(path: Path) -> npt.NDArray[Any]:
     (rows,) = arrays
     if rows.ndim != 2 or rows.shape[1] != 4 or rows.dtype.kind not in "iuf":
         raise DataError(f"{path} holds {rows.dtype} {rows.shape}, expected numbers (100, 4)")
+
+    # the points end at the first row whose pen is neither down nor up
     pen = rows[:, 2:].tolist()
     points = next((row for row, state in enumerate(pen) if sorted(state) != [0, 1]), len(rows))
-    filler = rows[points:]
-    if not ((filler == -1).all(axis=1) | (filler == 0).all(axis=1)).all():
-        raise DataError(f"{path}, row {points}: {filler[0].tolist()} is neither a point nor filler")
+    padding = rows[points:]
+    if not ((padding == -1).all(axis=1) | (padding == 0).all(axis=1)).all():
+        raise DataError(
+            f"{path}, row {points}: {padding[0].tolist()} is neither a point nor padding"
+        )
     if not points:
         raise DataError(f"{path} has no points")
-    places = rows[:points, :2]
-    if ((places != np.rint(places)) | (np.abs(places) > 0x7FFF)).any():
-        raise DataError(f"{path} has coordinates that are no whole numbers of 16 bits")
+    coordinates = rows[:points, :2]
+    if ((coordinates != np.rint(coordinates)) | (np.abs(coordinates) > 0x7FFF)).any():
+        raise DataError(f"{path} has coordinates that are not whole numbers of 16 bits")
     return rows[:points]
 
 

@@ -22,50 +22,50 @@ __all__ = [
     "LINE_DIAMETER",
     "MAX_BYTES",
     "SVG",
-    "framed",
+    "fit",
+    "in_frame",
     "is_svg",
-    "placement",
     "read_svg",
     "to_svg",
     "write_svg",
 ]
 
-LINE_DIAMETER = 6.0  # of the pen in pictures, in units of the frame; bitmaps to train on take 16
+LINE_DIAMETER = 6.0  # of the pen in pictures, in units of the frame; that of bitmaps is 16
 MAX_BYTES = 1 << 24
 """Largest SVG file that is read."""
 
-_MOST = 1 << 20  # points that are made of one file
-_CURVE = 24  # points that a curve becomes
+_MAX_POINTS = 1 << 20  # of one file
+_CURVE_POINTS = 24  # that a curve becomes
 
 
 def is_svg(head: bytes) -> bool:
-    """Tell by its first bytes whether a file may be SVG: they are those of XML."""
+    """Whether a file may be SVG: its first bytes are those of XML."""
     return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<"
 
 
 def read_svg(source: str | os.PathLike[str] | bytes, *, word: str = "") -> DrawingBatch:
     """Read the drawing in an SVG file.
 
-    Paths, lines, polygons, rectangles and ellipses become strokes, one for each part that is drawn
-    without lifting the pen; transformations and units are applied, curves become short lines.
-    Filled shapes count by their outline, unless there are lines as well: then they are background.
+    Paths, lines, polygons, rectangles and ellipses become strokes, one per subpath. Transformations
+    and units are applied, and curves become short lines. Shapes that are only filled are background
+    if other shapes have an outline; otherwise their own outlines are read.
 
     Parameters
     ----------
     source : path or bytes
-        The file, or what is in it.
+        The file or its content.
     word : str
-        Its category, if known.
+        The category, if known.
 
     Returns
     -------
     DrawingBatch
-        One drawing, real-valued; `quickdraw_kit.strokes.simplify` takes it on from there.
+        One drawing with real-valued coordinates in the scale of the file; see `simplify`.
 
     Raises
     ------
     DataError
-        If it is no SVG, is larger than `MAX_BYTES`, declares entities, or has nothing to draw.
+        If it is not an SVG, has more than 16 MiB, declares entities, or is empty.
     UsageError
         If svgelements is not installed.
     OSError
@@ -73,6 +73,7 @@ def read_svg(source: str | os.PathLike[str] | bytes, *, word: str = "") -> Drawi
 
     Examples
     --------
+    >>> from quickdraw_kit import read_svg
     >>> svg = b'<svg xmlns="http://www.w3.org/2000/svg"><path stroke="#000" d="M0 0H9V9"/></svg>'
     >>> read_svg(svg)[0].strokes[0].T
     array([[0., 9., 9.],
@@ -92,19 +93,20 @@ def read_svg(source: str | os.PathLike[str] | bytes, *, word: str = "") -> Drawi
             data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise DataError(f"{where} has more than {MAX_BYTES} bytes: make it smaller")
-    if b"<!ENTITY" in data.replace(b"\0", b""):  # which UTF-16 has between the letters
+    # Nested entities can expand to gigabytes. UTF-16 has zero bytes between ASCII letters.
+    if b"<!ENTITY" in data.replace(b"\0", b""):
         raise DataError(f"{where} declares entities, which a drawing does not need: remove them")
     try:
         document = svgelements.SVG.parse(io.BytesIO(data), reify=True)
         shapes = [e for e in document.elements() if isinstance(e, svgelements.Shape)]
-        lined = [shape for shape in shapes if _drawn(shape.stroke)]
-        filled = [shape for shape in shapes if _drawn(shape.fill)]
+        outlined = [shape for shape in shapes if _is_visible(shape.stroke)]
+        filled = [shape for shape in shapes if _is_visible(shape.fill)]
         strokes: list[npt.NDArray[np.float64]] = []
-        for shape in lined or filled:
+        for shape in outlined or filled:
             path = abs(svgelements.Path(shape))
-            strokes.extend(_points(svgelements.Path(part)) for part in path.as_subpaths())
-            if sum(map(len, strokes)) > _MOST:
-                raise DataError(f"{where} has more than {_MOST} points: simplify it")
+            strokes.extend(_points(svgelements.Path(sub)) for sub in path.as_subpaths())
+            if sum(map(len, strokes)) > _MAX_POINTS:
+                raise DataError(f"{where} has more than {_MAX_POINTS} points: simplify it")
     except DataError:
         raise
     except (ValueError, SyntaxError, TypeError, AttributeError, IndexError, KeyError,
@@ -112,18 +114,18 @@ def read_svg(source: str | os.PathLike[str] | bytes, *, word: str = "") -> Drawi
         raise DataError(f"{where} cannot be read as SVG ({error})") from error
     strokes = [stroke for stroke in strokes if len(stroke)]
     if not strokes:
-        raise DataError(f"{where} is empty: it has no line and no filled shape")
+        raise DataError(f"{where} is empty: it has no outlined and no filled shape")
     return DrawingBatch.from_strokes(
         [[stroke.T for stroke in strokes]], words=[word], dtype=np.float32
     )
 
 
-def _drawn(paint: Any) -> bool:
+def _is_visible(paint: Any) -> bool:
     return paint is not None and paint.value is not None and paint.alpha != 0
 
 
 def _points(path: Any) -> npt.NDArray[np.float64]:
-    """Return the points of a part of a path, shape (k, 2)."""
+    """Return the points of a subpath, shape (k, 2)."""
     import svgelements
 
     points: list[npt.NDArray[np.float64]] = []
@@ -134,7 +136,9 @@ def _points(path: Any) -> npt.NDArray[np.float64]:
             if segment.end is not None:
                 points.append(np.array([[segment.end.x, segment.end.y]]))
         else:
-            points.append(np.asarray(segment.npoint(np.linspace(0, 1, _CURVE)[1:]), np.float64))
+            points.append(
+                np.asarray(segment.npoint(np.linspace(0, 1, _CURVE_POINTS)[1:]), np.float64)
+            )
     joined = np.concatenate(points) if points else np.zeros((0, 2))
     if not (np.abs(joined) <= np.finfo(np.float32).max).all():
         raise DataError("a point of the SVG is not finite, or beyond float32")
@@ -143,8 +147,8 @@ def _points(path: Any) -> npt.NDArray[np.float64]:
 
 def to_svg(batch: DrawingBatch, index: int = 0, *, line_diameter: float = LINE_DIAMETER) -> str:
     """Return a drawing as an SVG document."""
-    drawing = framed(batch, index)[0]
-    scale, left, top = placement(drawing, 256, line_diameter)
+    drawing = in_frame(batch, index)[0]
+    scale, left, top = fit(drawing, 256, line_diameter)
     paths = [f'<path d="{_path(stroke)}"/>' for stroke in drawing.strokes if len(stroke)]
     lines = [
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 256 256">',
@@ -166,47 +170,54 @@ def write_svg(
     *,
     line_diameter: float = LINE_DIAMETER,
 ) -> None:
-    """Write a drawing as an SVG file, whole or not at all.
+    """Write a drawing as an SVG, atomically.
 
     Parameters
     ----------
-    batch, index, line_diameter
-        As for `to_svg`.
+    batch : DrawingBatch
+        A drawing that is not within 0 to 255 is normalized first.
     path : str or path-like
-        Where to.
+        The file to write.
+    index : int
+        Which drawing of the batch.
+    line_diameter : float
+        Diameter of the round pen, in units of the 256 x 256 frame.
 
     Raises
     ------
-    IndexError, UsageError
-        As for `to_svg`.
+    IndexError
+        If the batch has no such drawing.
+    UsageError
+        If `line_diameter` is out of range.
     OSError
         If the file cannot be written.
 
     Examples
     --------
-    >>> path = getfixture("tmp_path") / "line.svg"
-    >>> write_svg(DrawingBatch.from_strokes([[([0, 9], [0, 9])]], words=["line"]), path)
-    >>> path.read_text()[:4]
-    '<svg'
+    >>> from quickdraw_kit import generate_drawings, read_svg, write_svg
+    >>> batch = generate_drawings("cat", 1, raw=False)
+    >>> write_svg(batch, "cat.svg")
+    >>> len(read_svg("cat.svg")[0].strokes) == len(batch[0].strokes)
+    True
     """
     document = to_svg(batch, index, line_diameter=line_diameter)
     with atomic_write(path) as file:
         file.write(document.encode())
 
 
-def framed(batch: DrawingBatch, index: int) -> DrawingBatch:
-    """Return one drawing, with coordinates within 0 to 255."""
+def in_frame(batch: DrawingBatch, index: int) -> DrawingBatch:
+    """Return a batch of one drawing, normalized unless it is within 0 to 255."""
     if not -len(batch) <= index < len(batch):
         raise IndexError(f"drawing {index} of {len(batch)}")
     one = batch.take([index % len(batch)])
-    inside = all(
+    is_inside = all(
         column.min(initial=0) >= 0 and column.max(initial=0) <= 255 for column in (one.x, one.y)
     )
-    return one if inside and not one.is_float else normalize(one)
+    return one if is_inside and not one.is_float else normalize(one)
 
 
-def placement(drawing: Drawing, side: int, line_diameter: float) -> tuple[float, float, float]:
-    """Say how a framed drawing is scaled and moved to stand amid a picture, with room for the pen."""
+def fit(drawing: Drawing, side: int, line_diameter: float) -> tuple[float, float, float]:
+    """Return scale, left and top that center a drawing in a picture, with a margin for the pen."""
     if not 0 < line_diameter <= 128:
         raise UsageError(f"line_diameter is {line_diameter}, expected over 0 to 128")
     scale = side * (1.0 - line_diameter / 256.0) / 255.0

@@ -21,7 +21,7 @@ ROUND = {"whole_seconds": True, "empties": True}
 
 
 def drawing(key_id=7, country=b"US", recognized=1, seconds=1488497110, strokes=(((1, 2), (3, 4)),)):
-    """A drawing as the format's description has it, by struct."""
+    """The bytes of a drawing, packed by struct."""
     packed = struct.pack("<Q2sbIH", key_id, country, recognized, seconds, len(strokes))
     for x, y in strokes:
         packed += struct.pack(f"<H{len(x)}B{len(y)}B", len(x), *x, *y)
@@ -39,20 +39,20 @@ def write(tmp_path):
 
 
 @given(batches(**ROUND))
-def test_what_is_written_is_read_back(tmp_path_factory, batch):
+def test_round_trip(tmp_path_factory, batch):
     path = tmp_path_factory.mktemp("binary") / "cat.bin"
     write_binary(batch, path)
     assert read_binary(path).equals(batch)
 
 
 @given(batches(dtype=np.int16, **ROUND))
-def test_whole_numbers_of_any_dtype_are_written(batch):
+def test_any_integer_dtype_is_written(batch):
     narrow = replace(batch, x=batch.x.astype(np.uint8), y=batch.y.astype(np.uint8))
     assert bytes(pack_binary(batch)) == bytes(pack_binary(narrow))
 
 
 @given(batches(**ROUND), st.integers(1, 200))
-def test_chunks_of_any_size_hold_the_same_drawings(tmp_path_factory, batch, chunk_bytes):
+def test_batches_of_any_chunk_size_have_the_same_drawings(tmp_path_factory, batch, chunk_bytes):
     path = tmp_path_factory.mktemp("binary") / "cat.bin"
     write_binary(batch, path)
     parts = list(iter_binary(path, chunk_bytes=chunk_bytes))
@@ -105,7 +105,7 @@ def test_strokes_of_any_length(write, length):
         assert [stroke.T.tolist() for stroke in one.strokes] == strokes
 
 
-def test_compressed_files_and_a_word_of_ones_own(write):
+def test_compressed_files_and_explicit_word(write):
     packed = drawing() * 3
     plain = read_binary(write(packed))
     for name, data in (
@@ -121,7 +121,7 @@ def test_an_empty_file_holds_no_drawings(write):
 
 
 @pytest.mark.parametrize("name", ["cat.bin.gz", "cat.bin.zst"])
-def test_a_compressed_file_that_is_cut_off_is_an_error(write, name):
+def test_cut_off_compressed_file_raises(write, name):
     compress = gzip.compress if name.endswith("gz") else zstandard.compress
     packed = b"".join(drawing(key_id) for key_id in range(500))
     with pytest.raises(DataError, match=re.escape(name)):
@@ -136,15 +136,15 @@ def test_a_compressed_file_that_is_cut_off_is_an_error(write, name):
         (drawing(country=b"\xff\x01"), r"country is b'\\xff\\x01'"),
         (drawing()[:17] + struct.pack("<H", 65535) + b"ab", "stroke 1 of 1 it takes 131089"),
         (drawing()[:15] + b"\xff\xff" + drawing()[17:], "stroke 2 of 65535 it takes 25"),
-        (drawing()[:10], "ends 10 bytes into it, and up to its header it takes 17"),
+        (drawing()[:10], "ends 10 bytes into it, but up to its header it takes 17"),
     ],
 )
-def test_what_is_no_drawing_is_refused_with_its_place(write, second, reason):
+def test_damage_is_reported_with_its_position(write, second, reason):
     with pytest.raises(DataError, match=rf"cat\.bin, drawing 1 \(byte 23\): .*{reason}"):
         read_binary(write(drawing() + second))
 
 
-def test_drawings_before_the_damage_come_out_of_the_iterator(write):
+def test_iterator_yields_drawings_before_the_damage(write):
     reader = iter_binary(write(drawing() * 5 + b"cut"), chunk_bytes=50)
     assert [len(next(reader)) for _ in range(2)] == [2, 2]
     assert len(next(reader)) == 1
@@ -152,10 +152,12 @@ def test_drawings_before_the_damage_come_out_of_the_iterator(write):
         next(reader)
 
 
-def test_a_drawing_without_end_does_not_fill_the_memory(write, monkeypatch):
-    monkeypatch.setattr(binary, "_LARGEST", 1000)
+def test_an_endless_drawing_does_not_exhaust_memory(write, monkeypatch):
+    monkeypatch.setattr(binary, "MAX_DRAWING_BYTES", 1000)
     endless = drawing(strokes=[])[:-2] + b"\xff\xff" + b"\0\1" * 5000
-    with pytest.raises(DataError, match=r"drawing 1 \(byte 23\): it takes more than 1000 bytes"):
+    with pytest.raises(
+        DataError, match=r"drawing 1 \(byte 23\): the drawing would take more than 1000 bytes"
+    ):
         list(iter_binary(write(drawing() + endless), chunk_bytes=100))
     with pytest.raises(DataError, match="drawing 0 takes 2019 bytes"):
         pack_binary(
@@ -180,8 +182,14 @@ def batch_of(**columns):
             batch_of(x=np.zeros(2, np.int16), y=np.array([0, -1], np.int16)),
             "y runs from -1 to 0",
         ),
-        (batch_of(timestamp=np.array(["2106-02-08"], "M8[us]")), "drawing 0 is of 2106"),
-        (batch_of(timestamp=np.array(["1969-12-31T23:59:59.5"], "M8[us]")), "drawing 0 is of 1969"),
+        (
+            batch_of(timestamp=np.array(["2106-02-08"], "M8[us]")),
+            "drawing 0 has the timestamp 2106",
+        ),
+        (
+            batch_of(timestamp=np.array(["1969-12-31T23:59:59.5"], "M8[us]")),
+            "drawing 0 has the timestamp 1969",
+        ),
         (
             DrawingBatch.from_strokes([[([0] * 65536, [0] * 65536)]], words=["cat"]),
             "stroke 0 has 65536 points",
@@ -192,20 +200,20 @@ def batch_of(**columns):
         ),
     ],
 )
-def test_what_does_not_fit_is_not_written(tmp_path, batch, reason):
+def test_values_out_of_range_are_not_written(tmp_path, batch, reason):
     path = tmp_path / "cat.bin"
     with pytest.raises(DataError, match=reason):
         write_binary(batch, path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_fractions_of_a_second_are_cut(write):
+def test_fractions_of_a_second_are_truncated(write):
     batch = batch_of(timestamp=np.array(["2017-03-02T23:25:10.999999"], "M8[us]"))
     back = read_binary(write(bytes(pack_binary(batch))))
     assert back.timestamp[0] == np.datetime64("2017-03-02T23:25:10", "us")
 
 
-def test_real_drawings_pass_through_unchanged(real_data, write):
+def test_real_drawings_round_trip(real_data, write):
     source = real_data / "quickdraw" / "simplified" / "bowtie.ndjson"
     documents = [json.loads(line) for line in source.read_text().splitlines()]
     packed = b""
@@ -226,15 +234,14 @@ def test_real_drawings_pass_through_unchanged(real_data, write):
         assert str(one.key_id) == document["key_id"]
 
 
-def test_files_of_many_chunks_are_read_into_columns_that_grow(write, monkeypatch):
-    """The first chunk holds dots, so that what it lets expect is far too little."""
-    monkeypatch.setattr(binary, "_CHUNK", 1000)
+def test_columns_grow_over_many_chunks(write):
+    """The first chunk has empty drawings, so that it predicts far too few points."""
     rng = np.random.default_rng(0)
     packed = drawing(1, strokes=[]) * 100
     for key_id in range(200):
         strokes = [rng.integers(0, 256, (2, rng.integers(0, 60))).tolist() for _ in range(9)]
         packed += drawing(key_id, strokes=strokes)
-    plain = read_binary(write(packed))
+    plain = read_binary(write(packed), chunk_bytes=1000)
     assert len(plain) == 300
     assert bytes(pack_binary(plain)) == packed
-    assert read_binary(write(gzip.compress(packed), "cat.bin.gz")).equals(plain)
+    assert read_binary(write(gzip.compress(packed), "cat.bin.gz"), chunk_bytes=1000).equals(plain)

@@ -66,7 +66,7 @@ def test_other_arrays_are_refused(tmp_path, array, reason):
         read_bitmaps(tmp_path / "cat.npy")
 
 
-def test_files_that_are_cut_off_or_compressed_are_refused(tmp_path, write):
+def test_cut_off_or_compressed_files_are_refused(tmp_path, write):
     np.save(tmp_path / "cat.npy", np.zeros((5, 784), np.uint8))
     whole = (tmp_path / "cat.npy").read_bytes()
     for cut in (0, 5, 50, 128, len(whole) - 1):
@@ -76,7 +76,7 @@ def test_files_that_are_cut_off_or_compressed_are_refused(tmp_path, write):
         read_bitmaps(write(gzip.compress(whole), "cat.npy.gz"))
 
 
-def test_a_drawing_belongs_to_each_row(tmp_path, drawings):
+def test_each_row_gets_its_drawing(tmp_path, drawings):
     np.save(tmp_path / "cat.npy", rasterize(drawings).reshape(-1, 784))
     write_ndjson(drawings, tmp_path / "cat.ndjson")
     write_binary(drawings, tmp_path / "full_binary_cat.bin")
@@ -85,9 +85,9 @@ def test_a_drawing_belongs_to_each_row(tmp_path, drawings):
         assert join_bitmaps(bitmaps, beside).equals(drawings)
 
 
-def test_files_that_do_not_belong_together_are_refused(tmp_path, drawings):
+def test_unrelated_files_are_refused(tmp_path, drawings):
     bitmaps = rasterize(drawings).reshape(-1, 784)
-    with pytest.raises(DataError, match="a row each"):
+    with pytest.raises(DataError, match="a row of 784 pixels per drawing"):
         join_bitmaps(bitmaps[1:], drawings)
     with pytest.raises(DataError, match=r"drawing 0 \(key_id 0\) is not row 0: 12 of 12"):
         join_bitmaps(np.roll(bitmaps, 1, axis=0), drawings)
@@ -99,7 +99,7 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path, drawings):
     assert len(join_bitmaps(bitmaps[:0], drawings[:0])) == 0
 
 
-def test_a_line_that_is_refused_is_not_passed_over(tmp_path, drawings):
+def test_malformed_lines_are_not_skipped(tmp_path, drawings):
     write_ndjson(drawings, tmp_path / "cat.ndjson")
     lines = (tmp_path / "cat.ndjson").read_bytes().splitlines(keepends=True)
     lines[4] = b"{}\n"
@@ -109,7 +109,7 @@ def test_a_line_that_is_refused_is_not_passed_over(tmp_path, drawings):
 
 
 @pytest.mark.parametrize("category", ["bowtie", "smiley face", "clock", "apple"])
-def test_real_bitmaps_join_the_lines_that_made_them(real_data, category):
+def test_real_bitmaps_match_their_lines(real_data, category):
     """The head of these files is complete, so that line i is row i there."""
     bitmaps = read_bitmaps(real_data / "quickdraw" / "numpy_bitmap" / f"{category}.npy")
     batch = read_ndjson(real_data / "quickdraw" / "simplified" / f"{category}.ndjson")[:25]

@@ -6,11 +6,11 @@ from PIL import Image
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.formats.gif import drawing_times, write_gif
 from quickdraw_kit.formats.ndjson.files import read_ndjson
-from quickdraw_kit.formats.png import picture
+from quickdraw_kit.formats.png import render_drawing
 from quickdraw_kit.strokes.batch import DrawingBatch
 from tests.strokes.strategies import batches
 
-REST = 1500
+PAUSE = 1500
 
 
 def frames(path):
@@ -35,15 +35,15 @@ def show(tmp_path):
     return write
 
 
-def test_a_drawing_with_times_runs_as_it_was_drawn(show):
+def test_times_are_those_of_the_drawing(show):
     drawing = [([0, 255], [0, 0], [5000, 6000]), ([0, 255], [255, 255], [7000, 7500])]
     images, durations = show(drawing)
-    assert sum(durations) == 2500 + 50 + REST
+    assert sum(durations) == 2500 + 50 + PAUSE
     starts = np.cumsum([0, *durations[:-1]])
     dark = images < 128
 
-    def at(moment):
-        return dark[np.searchsorted(starts, moment, side="right") - 1]
+    def at(time):
+        return dark[np.searchsorted(starts, time, side="right") - 1]
 
     assert 100 <= at(500)[:30].any(axis=0).sum() <= 156  # half of the first stroke
     assert at(1500)[:30].any(axis=0).sum() >= 245  # the pause
@@ -58,29 +58,29 @@ def test_a_pause_is_one_long_frame(show):
     assert max(durations) > 9_000
 
 
-def test_a_drawing_without_times_runs_at_constant_speed(show):
+def test_constant_speed_without_times(show):
     images, durations = show([([0, 250], [0, 0]), ([0], [250])])
-    assert sum(durations) == pytest.approx((250 + np.hypot(250, 250)) / 0.5 + REST, abs=100)
+    assert sum(durations) == pytest.approx((250 + np.hypot(250, 250)) / 0.5 + PAUSE, abs=100)
     widths = (images < 128)[:, :30].any(axis=1).sum(axis=1)
     steps = np.diff(widths[1:9])
     assert steps.min() >= steps.max() - 2
 
 
-def test_very_long_drawings_run_faster(show):
+def test_long_drawings_are_played_faster(show):
     _, durations = show([([0, 9, 200], [0, 9, 200], [0, 1, 2**31 - 1])])
-    assert sum(durations) == 30_000 + 50 + REST
+    assert sum(durations) == 30_000 + 50 + PAUSE
 
 
 @settings(max_examples=20)
 @given(batches(max_drawings=1))
-def test_ink_stays_and_the_end_is_the_whole_drawing(tmp_path_factory, batch):
+def test_ink_stays_and_the_last_frame_is_complete(tmp_path_factory, batch):
     if not len(batch):
         return
     path = tmp_path_factory.mktemp("gif") / "drawing.gif"
     write_gif(batch, path, side=128)
     images, _ = frames(path)
     assert (np.diff(images.astype(int), axis=0) <= 0).all()
-    end, whole = images[-1] < 200, picture(batch, side=128) < 200
+    end, whole = images[-1] < 200, render_drawing(batch, side=128) < 200
     assert (end & ~grown(whole)).sum() == 0
     assert (whole & ~grown(end)).sum() == 0
 
@@ -94,11 +94,11 @@ def grown(mask):
     )[2:-2, 2:-2]
 
 
-def test_times_never_fall():
+def test_times_never_decrease():
     one = DrawingBatch.from_strokes(
         [[([1, 2, 3], [1, 2, 3], [10, 50, 40]), ([4], [4], [20])]], words=["cat"]
     )[0]
-    assert [moments.tolist() for moments in drawing_times(one)] == [[0, 40, 40], [40]]
+    assert [times.tolist() for times in drawing_times(one)] == [[0, 40, 40], [40]]
 
 
 def test_a_drawing_without_points_is_an_empty_picture(show):
@@ -112,10 +112,10 @@ def test_real_drawings(real_data, tmp_path):
     write_gif(batch, tmp_path / "cat.gif", 3, side=128)
     _, durations = frames(tmp_path / "cat.gif")
     times = batch[3].strokes[-1][-1, 2] - batch[3].strokes[0][0, 2]
-    assert sum(durations) == pytest.approx(times + REST, abs=100)
+    assert sum(durations) == pytest.approx(times + PAUSE, abs=100)
 
 
-def test_what_cannot_be_drawn_is_an_error(tmp_path, show):
+def test_invalid_arguments(tmp_path, show):
     with pytest.raises(UsageError, match="side is 4096"):
         show([], side=4096)
     with pytest.raises(UsageError, match="line_diameter"):

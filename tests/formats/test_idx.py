@@ -36,7 +36,7 @@ def write(tmp_path):
         lambda dtype: hnp.arrays(dtype, hnp.array_shapes(max_dims=3, min_side=0))
     )
 )
-def test_idx_files_of_any_type_are_read(tmp_path_factory, array):
+def test_reads_any_type(tmp_path_factory, array):
     path = tmp_path_factory.mktemp("idx") / "data"
     path.write_bytes(idx(array, IDX_CODES[array.dtype.str.lstrip("|")]))
     found = read_idx(path)
@@ -44,7 +44,7 @@ def test_idx_files_of_any_type_are_read(tmp_path_factory, array):
     assert (found.dtype, found.shape) == (array.dtype, array.shape)
 
 
-def test_mnist_is_read(real_data):
+def test_reads_mnist(real_data):
     images = read_idx(real_data / "mnist" / "t10k-images-idx3-ubyte.gz")
     labels = read_idx(real_data / "mnist" / "t10k-labels-idx1-ubyte.gz")
     assert (images.shape, images.dtype) == ((10000, 28, 28), np.uint8)
@@ -54,7 +54,7 @@ def test_mnist_is_read(real_data):
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_idx_files_of_another_size_are_refused(write, pack):
+def test_files_of_another_size_are_refused(write, pack):
     whole = idx(np.zeros((3, 4, 4), np.uint8))
     for cut in (0, 3, 9, 16, len(whole) - 1):
         with pytest.raises(DataError, match="data"):
@@ -64,13 +64,13 @@ def test_idx_files_of_another_size_are_refused(write, pack):
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_a_promise_of_terabytes_allocates_nothing(write, pack):
+def test_declared_terabytes_allocate_nothing(write, pack):
     header = bytes([0, 0, 8, 3]) + struct.pack(">3I", 2**32 - 1, 2**32 - 1, 2**32 - 1)
     with pytest.raises(DataError, match=r"more than its .* bytes can hold"):
         read_idx(write(pack(header + bytes(100)), "data"))
 
 
 @pytest.mark.parametrize("magic", [b"\0\0\7\1", b"\0\0\x08\0", b"\x93NUM", b"\0\1\x08\1"])
-def test_what_is_no_idx_file_is_refused(write, magic):
+def test_other_files_are_refused(write, magic):
     with pytest.raises(DataError, match="is not an IDX file"):
         read_idx(write(magic + bytes(100), "data"))

@@ -59,7 +59,7 @@ def write(tmp_path):
     st.permutations(COLUMNS),
     st.sampled_from([{}, {"quoting": csv.QUOTE_ALL}, {"lineterminator": "\r\n"}]),
 )
-def test_a_csv_holds_what_the_ndjson_holds(tmp_path_factory, batch, columns, style):
+def test_same_drawings_as_ndjson(tmp_path_factory, batch, columns, style):
     folder = tmp_path_factory.mktemp("kaggle")
     write_ndjson(batch, folder / "drawings.ndjson")
     lines = (folder / "drawings.ndjson").read_text("utf-8").splitlines()
@@ -67,7 +67,7 @@ def test_a_csv_holds_what_the_ndjson_holds(tmp_path_factory, batch, columns, sty
     assert read_kaggle_csv(folder / "drawings.csv").equals(batch)
 
 
-def test_real_drawings_are_the_same_from_both_forms(real_data, write):
+def test_real_drawings_are_the_same_as_from_ndjson(real_data, write):
     source = real_data / "quickdraw" / "simplified" / "bowtie.ndjson"
     rows = map(row_of, source.read_text().splitlines())
     assert read_kaggle_csv(write(table(rows))).equals(read_ndjson(source))
@@ -101,7 +101,7 @@ def test_raw_drawings_are_read_as_raw(real_data, write):
     ],
     ids=str,
 )
-def test_a_row_is_refused_for_the_reason_of_its_line(write, tmp_path, changed):
+def test_reasons_are_those_of_ndjson(write, tmp_path, changed):
     row = {**ROW, **changed}
     stamp = row["timestamp"] + " UTC"
     flag = {"True": "true", "False": "false"}.get(row["recognized"], json.dumps(row["recognized"]))
@@ -123,14 +123,14 @@ def test_a_row_is_refused_for_the_reason_of_its_line(write, tmp_path, changed):
     [
         (b"US,cat", "the row has 2 fields, the header 6"),
         (b'US,"[[[1],[2]]]",1,True,2017-03-08 21:12:07,cat,more', "7 fields"),
-        (b'US,"[[[1],[2]]],1,True,2017-03-08 21:12:07,cat', "a quote that is not closed"),
-        (b'US,"[[[1],[2]]]"x,1,True,2017-03-08 21:12:07,cat', "not in its place"),
+        (b'US,"[[[1],[2]]],1,True,2017-03-08 21:12:07,cat', "an unclosed or misplaced quote"),
+        (b'US,"[[[1],[2]]]"x,1,True,2017-03-08 21:12:07,cat', "an unclosed or misplaced quote"),
         (b'US,"[[[1],[2]]],""word"":""dog""",1,True,2017-03-08 21:12:07,cat', "drawing has a"),
         (b'US,"[[[1],[2]]]",1,True,2017-03-08 21:12:07,c\xff', "byte 0xff is not UTF-8"),
         (b'US,,1,True,2017-03-08 21:12:07,cat', "drawing is null"),
     ],
 )  # fmt: skip
-def test_a_row_that_is_no_record_is_refused_with_its_place(write, row, reason):
+def test_invalid_rows_are_reported_with_their_position(write, row, reason):
     good = table([ROW])
     found = []
     batch = read_kaggle_csv(
@@ -144,7 +144,7 @@ def test_a_row_that_is_no_record_is_refused_with_its_place(write, row, reason):
         read_kaggle_csv(write(good + row))
 
 
-def test_rejects_come_in_order_over_many_blocks(write, monkeypatch):
+def test_rejects_are_in_order_over_many_chunks(write, monkeypatch):
     small = lambda file, **settings: iter_chunks(file, chunk_bytes=300, **settings)  # noqa: E731
     monkeypatch.setattr(kaggle, "iter_chunks", small)
     rows = [{**ROW, "key_id": str(number) if number % 3 else "none"} for number in range(50)]
@@ -171,12 +171,12 @@ def test_rejects_come_in_order_over_many_blocks(write, monkeypatch):
 @pytest.mark.parametrize(
     "data", ["", "\n", "key_id,countrycode,drawing\n", '"countrycode\n', "x" * (17 << 20)]
 )
-def test_a_file_without_the_columns_is_an_error(write, data):
+def test_missing_columns(write, data):
     with pytest.raises(DataError, match=r"has no column .*expected a header with countrycode"):
         read_kaggle_csv(write(data))
 
 
-def test_a_header_alone_holds_no_drawings_and_compression_is_seen_through(write):
+def test_empty_table_and_compression(write):
     assert len(read_kaggle_csv(write(HEADER))) == 0
     data = table([ROW] * 3)
     assert read_kaggle_csv(write(gzip.compress(data))).equals(read_kaggle_csv(write(data)))

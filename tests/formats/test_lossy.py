@@ -1,4 +1,4 @@
-"""What a form cannot hold, and what reading has rounded."""
+"""What a format cannot hold, and what reading has rounded."""
 
 import json
 
@@ -12,7 +12,7 @@ from quickdraw_kit.strokes.batch import DrawingBatch
 from tests.conftest import official_line
 
 
-def test_no_coordinate_is_rounded_by_more_than_is_said():
+def test_max_error_is_an_upper_bound():
     xs = [[404.9000015258789, 7.0], [1.5, 0.0], [3.0, 4.0], [2.0**24 + 1, 0.0]]
     lines = [official_line(i, drawing=[[x, [0, 0], [0, 1]]]) for i, x in enumerate(xs)]
     batch = read_ndjson(b"".join(lines))
@@ -25,7 +25,7 @@ def test_no_coordinate_is_rounded_by_more_than_is_said():
     assert (rounding.drawings, rounding.max_error) == (3, 1.0)
 
 
-def test_real_drawings_are_rounded_by_no_more_than_is_said(real_data):
+def test_max_error_is_an_upper_bound_for_real_drawings(real_data):
     path = real_data / "quickdraw" / "raw" / "square.ndjson"
     rounding, batch = Rounding(FORMATS["ndjson"]), read_ndjson(path)
     rounding.add(batch)
@@ -36,7 +36,7 @@ def test_real_drawings_are_rounded_by_no_more_than_is_said(real_data):
     assert 0 < np.abs(exact - held).max() <= rounding.max_error
 
 
-def test_only_a_text_is_rounded_and_only_what_float32_does_not_hold():
+def test_counts_only_text_that_float32_does_not_hold():
     whole = DrawingBatch.from_strokes([[([1, 2], [3, 4], [0, 1])]], words=["line"])
     half = DrawingBatch.from_strokes([[([0.1, 2], [3, 4], [0, 1])]], words=["line"])
     for format, batch in (("ndjson", whole), ("parquet", half), ("arrow", half)):
@@ -46,7 +46,7 @@ def test_only_a_text_is_rounded_and_only_what_float32_does_not_hold():
 
 
 @pytest.mark.parametrize("format", ["parquet", "arrow"])
-def test_tables_take_all_coordinates(format):
+def test_tables_hold_all_coordinates(format):
     half = DrawingBatch.from_strokes([[([0.1, -2], [3, 4], [0, 1])]], words=["line"])
     assert describe_misfit(half, FORMATS[format]) is None
     assert (

@@ -3,11 +3,11 @@ import pytest
 from PIL import Image
 
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.formats.png import picture, write_png
+from quickdraw_kit.formats.png import render_drawing, write_png
 from quickdraw_kit.strokes.batch import DrawingBatch
 
 
-def test_the_picture_is_dark_where_the_pen_was_and_nowhere_near_the_edge(tmp_path):
+def test_ink_is_under_the_pen_and_not_at_the_edge(tmp_path):
     batch = DrawingBatch.from_strokes(
         [[([0, 255], [0, 255])], [([0, 255], [128, 128])]], words=["line", "line"]
     )
@@ -22,7 +22,7 @@ def test_the_picture_is_dark_where_the_pen_was_and_nowhere_near_the_edge(tmp_pat
     assert not dark[:100].any()
 
 
-def test_the_same_drawing_is_the_same_file(tmp_path):
+def test_reproducible(tmp_path):
     batch = DrawingBatch.from_strokes([[([0, 255, 3], [7, 200, 90])]], words=["line"])
     for name in ("a.png", "b.png"):
         write_png(batch, tmp_path / name)
@@ -30,16 +30,16 @@ def test_the_same_drawing_is_the_same_file(tmp_path):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "int16"])
-def test_a_drawing_outside_the_frame_is_fitted(dtype):
+def test_drawings_outside_the_frame_are_normalized(dtype):
     rng = np.random.default_rng(1)
     points = rng.integers(0, 256, (2, 9))
     points[:, 0], points[:, 1] = 0, 255
     inside = DrawingBatch.from_strokes([[points]], words=["cat"])
     outside = DrawingBatch.from_strokes([[points * 4 - 300]], words=["cat"], dtype=dtype)
-    np.testing.assert_array_equal(picture(inside), picture(outside))
+    np.testing.assert_array_equal(render_drawing(inside), render_drawing(outside))
 
 
-def test_what_cannot_be_drawn_is_an_error(tmp_path):
+def test_invalid_arguments(tmp_path):
     batch = DrawingBatch.from_strokes([[([0], [0])]], words=["dot"])
     with pytest.raises(IndexError, match="drawing -2 of 1"):
         write_png(batch, tmp_path / "dot.png", -2)

@@ -39,7 +39,7 @@ def parsed(document):
 
 
 @given(batches(words=("cat", "<&\"'>", "ünï")), st.data())
-def test_the_coordinates_are_those_of_the_drawing(batch, data):
+def test_writes_the_coordinates_of_the_drawing(batch, data):
     if not len(batch):
         return
     index = data.draw(st.integers(-len(batch), len(batch) - 1))
@@ -57,7 +57,7 @@ def test_the_coordinates_are_those_of_the_drawing(batch, data):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "int16"])
-def test_a_drawing_outside_the_frame_is_fitted(dtype):
+def test_drawings_outside_the_frame_are_normalized(dtype):
     batch = DrawingBatch.from_strokes(
         [[([-500, 0], [100, 700]), ([1500], [300])]], words=["cat"], dtype=dtype
     )
@@ -67,7 +67,7 @@ def test_a_drawing_outside_the_frame_is_fitted(dtype):
         np.testing.assert_allclose(ours, theirs, atol=0.006)
 
 
-def test_the_drawing_stands_in_the_middle():
+def test_drawings_are_centered():
     batch = DrawingBatch.from_strokes([[([0, 255], [0, 55])]], words=["line"])
     strokes, scale, offset, _ = parsed(to_svg(batch, line_diameter=10))
     points = strokes[0] * scale + offset
@@ -80,7 +80,7 @@ def test_a_drawing_without_points_is_an_empty_picture():
     assert parsed(to_svg(batch))[0] == []
 
 
-def test_real_drawings_of_both_kinds(real_data, tmp_path):
+def test_real_drawings_of_both_variants(real_data, tmp_path):
     for kind in ("raw", "simplified"):
         batch = read_ndjson(real_data / "quickdraw" / kind / "cat.ndjson")[:20]
         for index in range(len(batch)):
@@ -91,7 +91,7 @@ def test_real_drawings_of_both_kinds(real_data, tmp_path):
             assert 0 <= points.min() < points.max() <= 256
 
 
-def test_what_cannot_be_drawn_is_an_error(tmp_path):
+def test_invalid_arguments(tmp_path):
     batch = DrawingBatch.from_strokes([[([0], [0])]], words=["dot"])
     with pytest.raises(IndexError, match="drawing 1 of 1"):
         write_svg(batch, tmp_path / "dot.svg", 1)
@@ -104,19 +104,19 @@ def document(body: str) -> bytes:
     return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100">{body}</svg>'.encode()
 
 
-def test_our_own_svg_comes_back():
+def test_round_trip():
     from quickdraw_kit.raster.render import rasterize
 
     back = read_svg(to_svg(HOUSES).encode())
     assert away(rasterize(HOUSES[:1])[0], rasterize(simplify(back))[0]) < 0.05
 
 
-def test_a_stroke_for_each_part_that_is_drawn_at_once():
+def test_one_stroke_per_subpath():
     drawing = read_svg(document('<path fill="none" stroke="red" d="M0 0h9M5 5v9h3"/>'))[0]
     assert [len(stroke) for stroke in drawing.strokes] == [2, 3]
 
 
-def test_curves_are_followed():
+def test_curves_become_lines():
     body = '<circle cx="50" cy="50" r="40" fill="none" stroke="black"/>'
     points = np.concatenate(read_svg(document(body))[0].strokes)
     middle = points.min(axis=0) + np.ptp(points, axis=0) / 2
@@ -125,12 +125,12 @@ def test_curves_are_followed():
     assert len(points) > 40
 
 
-def test_transformations_apply():
+def test_transformations_are_applied():
     body = '<g transform="scale(2 1)"><line x1="0" y1="0" x2="10" y2="10" stroke="#000"/></g>'
     assert np.ptp(read_svg(document(body))[0].strokes[0], axis=0) == pytest.approx([20, 10])
 
 
-def test_a_filled_page_is_background_where_there_are_lines():
+def test_filled_shapes_are_background_of_outlines():
     body = '<rect width="100" height="100" fill="white"/><path stroke="#000" d="M9 9L20 30"/>'
     assert len(read_svg(document(body))[0].strokes) == 1
 
@@ -146,18 +146,18 @@ def test_a_filled_page_is_background_where_there_are_lines():
         ('<!DOCTYPE a [<!ENTITY b "c">]><svg>&b;</svg>'.encode("utf-16"), "entities"),
     ],
 )
-def test_what_cannot_be_drawn(data, message):
+def test_invalid_files(data, message):
     with pytest.raises(DataError, match=message):
         read_svg(data)
 
 
-def test_a_byte_order_mark_may_stand_in_front():
+def test_byte_order_mark():
     data = b"\xef\xbb\xbf" + document('<path stroke="red" d="M0 0h9"/>')
     assert is_svg(data)
     assert len(read_svg(data)[0].strokes[0]) == 2
 
 
-def test_files_that_are_too_long(monkeypatch):
+def test_files_that_are_too_large(monkeypatch):
     monkeypatch.setattr(module, "MAX_BYTES", 10)
     with pytest.raises(DataError, match="more than 10 bytes"):
         read_svg(document(""))

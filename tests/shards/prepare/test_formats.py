@@ -1,4 +1,4 @@
-"""Every form of sources becomes shards: Kaggle's CSV and Sketch-RNN's archives."""
+"""Sources of every format become shards."""
 
 import json
 import os
@@ -25,7 +25,7 @@ BY_POSITION = PrepareOptions(split_rule=SplitRule("sketch-rnn", sizes=(70, 5, 5)
 
 
 def csv_row(line: bytes) -> str:
-    """The row that says what an official line says."""
+    """The row with the values of an official line."""
     document = json.loads(line)
     values = [document[name] for name in ("countrycode", "drawing", "key_id", "recognized")]
     drawing = json.dumps(values[1]).replace('"', '""')
@@ -50,7 +50,7 @@ def table(tmp_path):
     return path
 
 
-def test_kaggle_gives_the_bitmaps_of_the_lines_that_say_the_same(table, tmp_path, write_lines):
+def test_csv_gives_the_bitmaps_of_the_same_lines(table, tmp_path, write_lines):
     lines = [official_line(i) for i in range(100) if i not in (7, 9)]
     prepare([write_lines("lines/cat.ndjson", lines)], tmp_path / "a", workers=1)
     manifest = prepare([table], tmp_path / "b", workers=1, max_reject_rate=0.1)
@@ -71,7 +71,7 @@ def test_kaggle_gives_the_bitmaps_of_the_lines_that_say_the_same(table, tmp_path
     assert "byte" in rejects[1]["reason"]
 
 
-def test_positions_in_a_csv_do_not_count_the_header(table, tmp_path):
+def test_positions_in_a_csv_exclude_the_header(table, tmp_path):
     prepare([table], tmp_path / "out", options=BY_POSITION, workers=1, max_reject_rate=0.1)
     found = members(tmp_path / "out")
     assert found["train"] == set(range(70)) - {7, 9}
@@ -90,14 +90,14 @@ def archive(tmp_path):
     return tmp_path / "cat.npz"
 
 
-def test_sketch_rnns_archives_keep_their_own_split(archive, tmp_path):
+def test_archives_keep_their_own_splits(archive, tmp_path):
     manifest = prepare([archive], tmp_path / "out", options=BY_POSITION, workers=1)
     assert manifest.rows == {"train": 40, "validation": 15, "test": 5}
     assert manifest.categories == ("cat",)
     assert members(tmp_path / "out")["test"] == set(read_stroke3(archive, split="test").key_id)
 
 
-def test_drawings_of_any_scale_are_fitted_to_the_frame(archive, tmp_path):
+def test_drawings_of_any_scale_are_normalized(archive, tmp_path):
     prepare([archive], tmp_path / "out", workers=1)
     batch = normalize(read_stroke3(archive))
     wanted = dict(zip(batch.key_id.tolist(), rasterize(batch), strict=True))
@@ -111,7 +111,7 @@ def test_drawings_of_any_scale_are_fitted_to_the_frame(archive, tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["cut", "no zip", "other members"])
-def test_a_damaged_archive_is_an_error_that_names_it(archive, tmp_path, damage):
+def test_damaged_archives_are_named(archive, tmp_path, damage):
     data = archive.read_bytes()
     match damage:
         case "cut":
@@ -124,8 +124,8 @@ def test_a_damaged_archive_is_an_error_that_names_it(archive, tmp_path, damage):
         prepare([archive], tmp_path / "out", workers=1)
 
 
-def test_bitmaps_that_are_cut_off_while_they_are_read_are_an_error(tmp_path, monkeypatch):
-    """As through a map this would end the process."""
+def test_bitmaps_cut_off_during_reading(tmp_path, monkeypatch):
+    """Through a memory map this would kill the process."""
     path = tmp_path / "cat.npy"
     np.save(path, np.ones((50_000, 784), np.uint8))
     source = resolve_sources([path])[0]
