@@ -199,7 +199,10 @@ def test_member_name_that_is_not_text(tmp_path):
     ("array", "reason"),
     [
         (np.array([[0, 0, 2]]), r"drawing 1: the row \[0, 0, 2\] is not a movement"),
-        (np.array([[40000, 0, 0]]), r"drawing 1: the pen leaves the range of int16 at \[40000, 0\]"),
+        (
+            np.array([[40000, 0, 0]]),
+            r"drawing 1: the pen leaves the range of int16 at \[40000, 0\]",
+        ),
         (np.array([[2**62, 0, 0]] * 9), "drawing 1: the row"),
         (np.array([[np.nan, 0, 0]]), "drawing 1: the row"),
         (np.array([[1, 2, 0, 0]]), r"drawing 1: an array int64 \(1, 4\)"),
