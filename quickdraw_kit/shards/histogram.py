@@ -35,6 +35,18 @@ class HistogramRow:
         Unknown for bitmaps, which have no metadata.
     drawings : int
         The number of drawings.
+
+    See Also
+    --------
+    read_histogram : Read the rows of a data set.
+
+    Examples
+    --------
+    >>> from quickdraw_kit import prepare, read_histogram, write_sample
+    >>> _ = write_sample("drawings", drawings=60, categories=["star"])
+    >>> _ = prepare(["drawings"], "shards", workers=1)
+    >>> read_histogram("shards")[0].category
+    'star'
     """
 
     category: str

@@ -85,6 +85,14 @@ class Inspection:
         Bitmaps of some drawings of each category, in label order.
     example_words : list of str
         Their categories.
+
+    Examples
+    --------
+    >>> from quickdraw_kit import inspect, write_sample
+    >>> _ = write_sample("drawings", drawings=60, categories=["star"])
+    >>> inspection = inspect(["drawings"], examples=2)
+    >>> inspection.example_words, inspection.examples.shape
+    (['star', 'star'], (2, 28, 28))
     """
 
     sources: list[str]

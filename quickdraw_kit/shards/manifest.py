@@ -206,7 +206,7 @@ def load_manifest(location: str | os.PathLike[str] | RetryingStore) -> Manifest:
     >>> _ = write_sample("drawings", drawings=60)
     >>> _ = prepare(["drawings"], "shards", workers=1)
     >>> load_manifest("shards").rows
-    {'train': 50, 'validation': 5, 'test': 5}
+    {'train': 45, 'validation': 10, 'test': 5}
     """
     if not isinstance(location, RetryingStore):
         folder = parse_location(location)
