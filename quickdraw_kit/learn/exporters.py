@@ -59,9 +59,8 @@ def export_onnx(model: Model, config: dict[str, Any]) -> bytes:
     # equal files
     proto = program.model_proto
     graph = proto.graph
-    for annotated in (
-        *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer, graph, proto
-    ):  # fmt: skip
+    values = (*graph.input, *graph.output, *graph.value_info, *graph.initializer)
+    for annotated in (proto, graph, *graph.node, *values):
         del annotated.metadata_props[:]
     for key, value in (("label_names", config["label_names"]), ("config", config)):
         proto.metadata_props.add(key=key, value=json.dumps(value))

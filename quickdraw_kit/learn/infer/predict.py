@@ -67,8 +67,9 @@ def predict(model: Model, inputs: Input | Iterable[Input], k: int = 3) -> list[P
         Such as `open_model` returns; it takes images or strokes.
     inputs : path, bytes, DrawingBatch or ndarray, or an iterable of them
         Files and bytes are detected by their content: ndjson, raw or simplified; ``.npy``; PNG,
-        JPEG, WebP, BMP or GIF pictures; SVG. The path ``-`` is standard input. Arrays are uint8:
-        bitmaps of shape (n, side * side) or (n, side, side), or a picture of shape (h, w),
+        JPEG, WebP, BMP or GIF pictures; SVG. Files may also be of another format of drawings:
+        ``.bin``, ``.npz``, CSV, Parquet or Arrow. The path ``-`` is standard input. Arrays are
+        uint8: bitmaps of shape (n, side * side) or (n, side, side), or a picture of shape (h, w),
         (h, w, 3) or (h, w, 4).
     k : int
         Number of labels in a prediction.

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from quickdraw_kit.errors import DataError, UsageError
+from quickdraw_kit.formats.format import WriteOptions
 from quickdraw_kit.formats.ndjson.files import write_ndjson
+from quickdraw_kit.formats.registry import FORMATS
 from quickdraw_kit.learn.config import TrainConfig
 from quickdraw_kit.learn.data.dataset import ArrayDataset, BitmapDataset
 from quickdraw_kit.learn.data.fingerprint import hash_rows
@@ -164,6 +166,27 @@ def test_drawings_are_split_equally_for_images_and_strokes(tmp_path):
         words = strokes[name].drawings.words_of_drawings()
         assert [split.label_names[label] for label in split.labels] == words
     assert images.metadata["data_sha256"] == strokes.metadata["data_sha256"]
+
+
+@pytest.mark.parametrize("name", ["binary", "parquet", "arrow"])
+def test_drawings_of_other_formats_are_those_of_ndjson(tmp_path, name):
+    drawings = generate_drawings(["star"], 60, raw=False)
+    format = FORMATS[name]
+    for folder in ("ndjson", name):
+        (tmp_path / folder).mkdir()
+    write_ndjson(drawings, tmp_path / "ndjson" / "star.ndjson")
+    format.write(iter([drawings]), tmp_path / name / f"star{format.suffixes[0]}", WriteOptions())
+    expected, splits = (
+        {split: rows_of(dataset) for split, dataset in open_splits(config).items()}
+        for config in (TrainConfig(data=tmp_path / "ndjson"), TrainConfig(data=tmp_path / name))
+    )
+    assert splits == expected
+
+
+def test_files_of_several_formats_are_refused(bitmaps):
+    write_ndjson(generate_drawings(["star"], 1), bitmaps / "star.ndjson")
+    with pytest.raises(UsageError, match=r"several formats \(bitmaps, ndjson\)"):
+        open_splits(TrainConfig(data=bitmaps))
 
 
 def test_shards_with_and_without_strokes(tmp_path):

@@ -8,7 +8,9 @@ import pytest
 from PIL import Image
 
 from quickdraw_kit.errors import DataError, UsageError
+from quickdraw_kit.formats.format import WriteOptions
 from quickdraw_kit.formats.ndjson.files import write_ndjson
+from quickdraw_kit.formats.registry import FORMATS
 from quickdraw_kit.formats.svg import write_svg
 from quickdraw_kit.learn.infer.inputs import ensure_simplified, read_input
 from quickdraw_kit.raster.render import rasterize
@@ -46,6 +48,20 @@ def test_compressed_ndjson(tmp_path):
     compressed = tmp_path / "compressed"
     compressed.write_bytes(gzip.compress((tmp_path / "plain.ndjson").read_bytes()))
     assert np.array_equal(images_of(compressed), rasterize(SIMPLIFIED))
+
+
+@pytest.mark.parametrize(
+    "format",
+    [f for f in FORMATS.values() if f.can_read and f.can_write and f.has_strokes],
+    ids=lambda format: format.name,
+)
+def test_every_format_that_holds_strokes_is_read(format, tmp_path):
+    path = tmp_path / f"house{format.suffixes[0]}"
+    first = SIMPLIFIED[:1] if format.is_picture else SIMPLIFIED
+    format.write(iter([first]), path, WriteOptions())
+    images, exact = images_of(path).astype(int), rasterize(first)
+    assert len(images) == len(exact)
+    assert np.abs(images - exact).sum() < 0.05 * exact.sum()
 
 
 def test_strokes_of_any_scale_are_fitted_to_the_frame():
