@@ -180,7 +180,7 @@ def flat_fields(cls: Any) -> tuple[Field, ...]:
     """Return the fields that commands and recipes offer, those of nested dataclasses included."""
     fields: list[Field] = []
     for field in fields_of(cls):
-        if field.is_nested:
+        if field.is_nested and field.meta is None:
             fields += flat_fields(field.type)
         elif field.flags:
             fields.append(field)
@@ -191,7 +191,7 @@ def build(cls: type[_Options], values: Mapping[str, Any]) -> _Options:
     """Make an options dataclass, and the nested ones, of the values of `flat_fields`."""
     arguments = {field.name: values[field.name] for field in fields_of(cls) if field.name in values}
     for field in fields_of(cls):
-        if field.is_nested and field.name not in values:
+        if field.is_nested and field.meta is None and field.name not in values:
             names = [nested.name for nested in flat_fields(field.type)]
             if nested_values := {name: values[name] for name in names if name in values}:
                 arguments[field.name] = build(field.type, nested_values)
@@ -263,7 +263,7 @@ def encode(options: Any, *, flat: bool = False) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for field in fields_of(type(options)):
         value = getattr(options, field.name)
-        if field.is_nested:
+        if field.is_nested and field.meta is None:
             values |= encode(value, flat=True) if value is not None else {}
         elif field.flags:
             values[field.name] = msgspec.to_builtins(value, enc_hook=os.fspath)

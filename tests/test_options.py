@@ -1,8 +1,10 @@
 """Options that are declared once: checked, decoded, encoded, and offered as flags."""
 
 import dataclasses
+import inspect
 import math
 from dataclasses import dataclass
+from inspect import Parameter
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,6 +12,8 @@ import pytest
 import typer
 from typer.main import get_command
 
+from quickdraw_kit import convert, download, evaluate, export_model, predict, prepare, train, verify
+from quickdraw_kit import inspect as inspect_sources
 from quickdraw_kit.cli.app import app
 from quickdraw_kit.cli.options import complete_categories, takes
 from quickdraw_kit.errors import UsageError
@@ -17,6 +21,8 @@ from quickdraw_kit.learn.config import TrainConfig
 from quickdraw_kit.options import build, check, decode, encode, fields_of, flat_fields, option
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.recipe.steps import PrepareStep, ReportStep, SampleStep
+from quickdraw_kit.storage.retry import RetryPolicy
+from quickdraw_kit.synthetic.generator import write_sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +204,7 @@ OFFERED = [
     ("prepare", PrepareStep, ("sources",)),
     ("sample", SampleStep, ()),
     ("convert", RasterStyle, ()),
+    ("download", RetryPolicy, ()),
 ]
 
 
@@ -214,7 +221,7 @@ def test_every_option_has_a_flag_with_its_default_help_and_range(command, cls, e
         assert flags <= {*parameter.opts, *parameter.secondary_opts}
         assert field.help.removesuffix(".") in parameter.help
         assert field.range in parameter.help
-        assert parameter.rich_help_panel == field.group
+        assert field.group in (None, parameter.rich_help_panel)
 
     # what the command makes of no options is what the API makes of none
     defaults = {field.name: field.default for field in flat_fields(cls)}
@@ -243,3 +250,33 @@ def test_sections_of_a_recipe_have_the_names_of_the_options():
         options = cls() if section != "prepare" else PrepareStep(sources=("drawings",))
         assert set(encode(options, flat=True)) - exclude == names
         assert decode(cls, encode(options, flat=True), f"[{section}]", flat=True) == options
+
+
+@pytest.mark.parametrize(
+    ("command", "function"),
+    [
+        ("convert", convert),
+        ("download", download),
+        ("evaluate", evaluate),
+        ("export", export_model),
+        ("inspect", inspect_sources),
+        ("predict", predict),
+        ("prepare", prepare),
+        ("sample", write_sample),
+        ("train", train),
+        ("verify", verify),
+    ],
+)
+def test_options_of_commands_have_the_defaults_of_the_function(command, function):
+    defaults = {each.name: each.default for each in inspect.signature(function).parameters.values()}
+    options = [
+        option for option in get_command(app).commands[command].params if not option.required
+    ]
+    shared = [
+        option
+        for option in options
+        if defaults.get(option.name, Parameter.empty) != Parameter.empty
+    ]
+    for option in shared:
+        if (command, option.name) != ("prepare", "download"):  # a flag, for DownloadOptions
+            assert option.default == defaults[option.name], option.name

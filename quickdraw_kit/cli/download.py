@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from quickdraw_kit.acquire.catalog import VARIANTS
-from quickdraw_kit.cli.options import Json, complete_categories, print_json
+from quickdraw_kit.cli.options import Json, complete_categories, print_json, takes
 from quickdraw_kit.cli.progress import Progress, format_bytes, show_progress
 from quickdraw_kit.errors import UsageError, format_count
+from quickdraw_kit.storage.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from quickdraw_kit.acquire.progress import DownloadProgress
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["download", "report_to"]
 
 
+@takes("retry_policy", RetryPolicy, group="Retries")
 def download(
     names: Annotated[
         list[str] | None,
@@ -63,6 +65,8 @@ def download(
         bool,
         typer.Option("--verify", help="Check existing files, and download damaged ones again."),
     ] = False,
+    *,
+    retry_policy: RetryPolicy,
     as_json: Json = False,
 ) -> None:
     """Download files and check them. The same command continues an interrupted download.
@@ -92,6 +96,7 @@ def download(
             workers=workers,
             dry_run=dry_run,
             verify=verify,
+            retry_policy=retry_policy,
             progress=report_to(progress),
         )
     if as_json:

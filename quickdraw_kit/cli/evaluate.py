@@ -4,8 +4,9 @@ import csv
 import io
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -78,8 +79,8 @@ def evaluate(
     results = {name: evaluate_split(loaded, part) for name, part in chosen.items()}
     groups = {
         name: {
-            kind: metrics_by_group(results[name], values)
-            for kind, values in group_columns(part).items()
+            column: metrics_by_group(results[name], values)
+            for column, values in group_columns(part).items()
         }
         for name, part in chosen.items()
     }
@@ -117,84 +118,83 @@ def _document(
     results: "dict[str, Evaluation]",
     groups: "Mapping[str, Mapping[str, Sequence[GroupMetrics]]]",
 ) -> dict[str, Any]:
-    import dataclasses
-
-    return {
-        "model": model,
-        "data": data,
-        "splits": {
-            name: {
-                **result.summary(),
-                "groups": {
-                    kind: [dataclasses.asdict(group) for group in found]
-                    for kind, found in groups[name].items()
-                },
-            }
-            for name, result in results.items()
-        },
-    }
+    splits = {}
+    for split, result in results.items():
+        rows = {column: [asdict(row) for row in of] for column, of in groups[split].items()}
+        splits[split] = {**result.summary(), "groups": rows}
+    return {"model": model, "data": data, "splits": splits}
 
 
 def _print_tables(
     results: "dict[str, Evaluation]",
     groups: "Mapping[str, Mapping[str, Sequence[GroupMetrics]]]",
 ) -> None:
-    from quickdraw_kit.learn.metrics import confused_pairs
-
+    """Print the metrics of all splits, and details of the last one, which is the test split."""
     rows = [["drawings", *(f"{len(result):,}" for result in results.values())]]
-    for measure, (heading, format) in _METRICS.items():
-        values = (getattr(result, measure) for result in results.values())
+    for metric, (heading, format) in _METRICS.items():
+        values = (getattr(result, metric) for result in results.values())
         rows.append([heading, *(format.format(value) for value in values)])
     _print_table("", ["", *results], rows)
-    last = next(reversed(results))
-    result = results[last]
+
+    split, result = next(reversed(results.items()))
+    _print_confusions(split, result)
+    if len(result.label_names) > 2:
+        _print_weakest_labels(split, result)
+    for column, of_column in groups[split].items():
+        _print_table(
+            f"By {_GROUPS[column]} in {split}",
+            [_GROUPS[column], "drawings", "loss", "top-1", "top-3"],
+            [
+                [g.name, f"{g.drawings:,}", f"{g.loss:.3f}", f"{g.top1:.2%}", f"{g.top3:.2%}"]
+                for g in of_column[:_MAX_ROWS]
+            ],
+        )
+
+
+def _print_confusions(split: str, result: "Evaluation") -> None:
+    from quickdraw_kit.learn.metrics import confused_pairs
+
     pairs = confused_pairs(result.confusion, result.label_names, most=_MAX_ROWS)
     if pairs:
         _print_table(
-            f"Confused most often in {last}",
-            ["truth", "answer", "times", "share"],
+            f"Confused most often in {split}",
+            ["label", "prediction", "drawings", "fraction"],
             [[p.label, p.predicted, f"{p.count:,}", f"{p.fraction:.1%}"] for p in pairs],
-            words=2,
+            text_columns=2,
         )
-    if len(result.label_names) > 2:
-        scores = result.per_class
-        there = [label for label in scores.f1.argsort(kind="stable") if scores.support[label]]
-        _print_table(
-            f"Weakest labels in {last}",
-            ["label", "precision", "recall", "F1", "drawings"],
+
+
+def _print_weakest_labels(split: str, result: "Evaluation") -> None:
+    scores = result.per_class
+    weakest = [label for label in scores.f1.argsort(kind="stable") if scores.support[label]]
+    _print_table(
+        f"Weakest labels in {split}",
+        ["label", "precision", "recall", "F1", "drawings"],
+        [
             [
-                [
-                    result.label_names[label],
-                    f"{scores.precision[label]:.1%}",
-                    f"{scores.recall[label]:.1%}",
-                    f"{scores.f1[label]:.3f}",
-                    f"{scores.support[label]:,}",
-                ]
-                for label in there[:_MAX_ROWS]
-            ],
-        )
-    for kind, found in groups[last].items():
-        _print_table(
-            f"By {_GROUPS[kind]} in {last}",
-            [_GROUPS[kind], "drawings", "loss", "top-1", "top-3"],
-            [
-                [g.name, f"{g.drawings:,}", f"{g.loss:.3f}", f"{g.top1:.2%}", f"{g.top3:.2%}"]
-                for g in found[:_MAX_ROWS]
-            ],
-        )
+                result.label_names[label],
+                f"{scores.precision[label]:.1%}",
+                f"{scores.recall[label]:.1%}",
+                f"{scores.f1[label]:.3f}",
+                f"{scores.support[label]:,}",
+            ]
+            for label in weakest[:_MAX_ROWS]
+        ],
+    )
 
 
 def _print_table(
-    title: str, header: Sequence[str], rows: Sequence[Sequence[str]], *, words: int = 1
+    title: str, header: Sequence[str], rows: Sequence[Sequence[str]], *, text_columns: int = 1
 ) -> None:
-    """Print a table whose first columns are words and whose others are numbers."""
+    """Print a table: the first columns are text, aligned left, and the others numbers."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for place, name in enumerate(header):
-        table.add_column(Text(name), justify="left" if place < words else "right", no_wrap=True)
+    for index, name in enumerate(header):
+        justify: Literal["left", "right"] = "left" if index < text_columns else "right"
+        table.add_column(Text(name), justify=justify, no_wrap=True)
     for row in rows:
         table.add_row(*map(Text, row))
     console = Console(highlight=False)

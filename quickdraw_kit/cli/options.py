@@ -49,15 +49,21 @@ def takes(
     cls: type,
     *,
     exclude: Collection[str] = (),
+    group: str | None = None,
     **details: Mapping[str, Any],
 ) -> Callable[[_Command], _Command]:
     """Give a command an option for each field of a dataclass that has `option`.
 
     The command receives the dataclass as `parameter`. Fields without `option`, with ``cli=False``
-    or in `exclude` keep their default. `details` has further arguments of `typer.Option` by field,
-    such as ``categories={"autocompletion": complete_categories}``.
+    or in `exclude` keep their default. `group` is the heading of fields that have none, and
+    `details` has further arguments of `typer.Option` by field, such as
+    ``categories={"autocompletion": complete_categories}``.
     """
-    fields = [field for field in flat_fields(cls) if field.flags and field.name not in exclude]
+    fields = [field for field in flat_fields(cls) if field.name not in exclude]
+    details = {
+        field.name: {"rich_help_panel": field.group or group, **details.get(field.name, {})}
+        for field in fields
+    }
 
     def decorate(command: _Command) -> _Command:
         @functools.wraps(command)
@@ -69,9 +75,7 @@ def takes(
         parameters: list[inspect.Parameter] = []
         for each in inspect.signature(command, eval_str=True).parameters.values():
             if each.name == parameter:
-                parameters += [
-                    _as_parameter(field, details.get(field.name, {})) for field in fields
-                ]
+                parameters += [_as_parameter(field, details[field.name]) for field in fields]
             else:
                 parameters.append(each.replace(kind=inspect.Parameter.KEYWORD_ONLY))
         with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -97,7 +101,7 @@ def _as_parameter(field: Field, details: Mapping[str, Any]) -> inspect.Parameter
         details = {"autocompletion": lambda: [str(choice) for choice in field.choices], **details}
     annotation: Any = Annotated[
         type_ | None if default is None or field.optional else type_,
-        typer.Option(*flags, help=help, rich_help_panel=field.group, **details),
+        typer.Option(*flags, help=help, **details),
     ]
     return inspect.Parameter(
         field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
@@ -217,11 +221,12 @@ Categories = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ExecutorName = Annotated[
-    typing.Literal["processes", "ray"],
+    str,
     typer.Option(
         "--executor",
-        help="Where to work: processes on this machine, or a Ray cluster, whose nodes must have "
-        "sources, output and QUICKDRAW_KIT_HOME under the same paths.",
+        help="Where to work: processes on this machine, or ray, a cluster whose nodes have the "
+        "sources, the output and QUICKDRAW_KIT_HOME under the same paths.",
+        autocompletion=lambda: ["processes", "ray"],
     ),
 ]
 Address = Annotated[
@@ -236,7 +241,9 @@ def executor_of(
     """Return a context with the executor of ``--executor``; None stands for local processes."""
     if name == "processes" and address is None:
         return contextlib.nullcontext()
-    if name != "ray":
+    if name not in ("processes", "ray"):
+        raise UsageError(f"--executor is {name!r}, expected one of processes, ray")
+    if name == "processes":
         raise UsageError(f"--address {address!r} needs --executor ray")
     from quickdraw_kit.executors import ray_executor
 

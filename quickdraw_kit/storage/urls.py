@@ -7,7 +7,6 @@ messages are made of the rest.
 import os
 from pathlib import Path
 from urllib.parse import unquote
-from urllib.request import url2pathname
 
 from quickdraw_kit.errors import UsageError
 
@@ -30,6 +29,8 @@ def parse_location(location: str | os.PathLike[str]) -> Path | str:
                 f"{text} is not a path of this machine: expected three slashes, as in "
                 "file:///data/shards"
             )
+        from urllib.request import url2pathname  # which imports half of the network modules
+
         return Path(url2pathname(f"/{path}"))
     if not scheme or not rest.strip("/"):
         raise UsageError(f"{text} is not a location: expected one such as s3://bucket/folder")

@@ -15,9 +15,7 @@ from quickdraw_kit.cli.app import app
 from quickdraw_kit.cli.download import report_to
 from quickdraw_kit.cli.progress import show_progress
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.storage import retry
 from tests.acquire.bucket import Bucket
-from tests.acquire.conftest import QUICK
 
 DATA = bytes(range(256)) * 1000
 
@@ -62,13 +60,10 @@ def test_a_download_prints_its_files_and_a_summary(run, tmp_path):
     assert "0 bytes received" in run("cat", "--verify").out
 
 
-def test_a_dry_run_shows_waits_and_prints_the_reason_of_a_failure_once(
-    bucket, run, capfd, monkeypatch
-):
-    monkeypatch.setattr(retry, "RetryPolicy", lambda: QUICK)
+def test_a_dry_run_shows_waits_and_prints_the_reason_of_a_failure_once(bucket, run, capfd):
     bucket.close()
     with pytest.raises(DownloadError) as caught:
-        run("cat", "--dry-run")
+        run("cat", "--dry-run", "--attempts", "4", "--first-wait", "0.01", "--max-wait", "0.04")
     shown = capfd.readouterr().err
     assert "simplified/cat.ndjson: no connection to 127.0.0.1" in shown
     assert "again in" in shown
