@@ -1,4 +1,4 @@
-"""`evaluate` counts what a plain loop over the answers counts."""
+"""The metrics of `evaluate` agree with a plain loop over the rows, and with scikit-learn."""
 
 import json
 
@@ -51,7 +51,7 @@ def test_agrees_with_a_plain_loop(model, dataset, batch_size):
         logits = image[0, :4] * 0.1
         probability = np.exp(logits) / np.exp(logits).sum()
         loss -= np.log(probability[label])
-        ranking = sorted(range(4), key=lambda answer: -logits[answer])
+        ranking = sorted(range(4), key=lambda label: -logits[label])
         first += ranking[0] == label
         three += label in ranking[:3]
         confusion[label, ranking[0]] += 1
@@ -64,12 +64,12 @@ def test_agrees_with_a_plain_loop(model, dataset, batch_size):
     assert result.labels.tolist() == dataset.labels.tolist()
 
 
-def test_two_labels_have_no_third():
+def test_top3_of_two_labels_is_one():
     dataset = ArrayDataset(np.zeros((3, 28, 28), np.uint8), np.array([0, 1, 1]), ("a", "b"))
     assert evaluate(Model.new("tiny-cnn", ("a", "b")), dataset).top3 == 1.0
 
 
-def test_dropout_is_off():
+def test_dropout_is_disabled():
     dataset = ArrayDataset(np.full((9, 28, 28), 99, np.uint8), np.zeros(9, np.int64), ("a", "b"))
     model = Model.new("mnist-cnn", ("a", "b"))
     model.network.train()
@@ -86,16 +86,17 @@ def test_other_labels_are_refused(model, dataset):
         evaluate(model, ArrayDataset(dataset.images[:0], dataset.labels[:0], NAMES))
 
 
-def test_measures_are_those_of_scikit_learn(model, dataset):
+def test_metrics_agree_with_scikit_learn(model, dataset):
     result = evaluate(model, dataset, batch_size=16)
     logits = dataset.images[:, 0, :4] * 0.1
-    chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    truth, answers = dataset.labels, chances.argmax(axis=1)
-    assert result.loss == pytest.approx(oracle.log_loss(truth, chances), rel=1e-5)
-    assert result.top1 == oracle.accuracy_score(truth, answers)
-    assert result.top3 == oracle.top_k_accuracy_score(truth, chances, k=3)
-    assert result.macro_f1 == pytest.approx(oracle.f1_score(truth, answers, average="macro"))
-    assert result.confusion.tolist() == oracle.confusion_matrix(truth, answers).tolist()
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    labels, predictions = dataset.labels, probabilities.argmax(axis=1)
+    assert result.loss == pytest.approx(oracle.log_loss(labels, probabilities), rel=1e-5)
+    assert result.top1 == oracle.accuracy_score(labels, predictions)
+    assert result.top3 == oracle.top_k_accuracy_score(labels, probabilities, k=3)
+    macro_f1 = oracle.f1_score(labels, predictions, average="macro")
+    assert result.macro_f1 == pytest.approx(macro_f1)
+    assert result.confusion.tolist() == oracle.confusion_matrix(labels, predictions).tolist()
     assert result.metrics() == {name: getattr(result, name) for name in result.metrics()}
 
 
@@ -123,7 +124,7 @@ def shards(tmp_path_factory):
     return folder
 
 
-def test_strokes_are_measured_as_images_are(shards):
+def test_strokes_are_evaluated_in_the_order_of_their_images(shards):
     model = Model.new("stroke-cnn", open_shards(shards / "parquet").label_names)
     splits = open_splits(training_config(model, shards / "parquet"))
     result = evaluate(model, splits["train"])

@@ -1,4 +1,4 @@
-"""A model is measured on a group of rows as on these rows alone."""
+"""The metrics of a group are those of its rows alone."""
 
 import numpy as np
 import pytest
@@ -15,26 +15,28 @@ from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.read.dataset import open_shards
 
 
-def result_of(truth, answers, classes):
-    """An evaluation of which only labels and answers matter."""
-    truth, answers = np.asarray(truth), np.asarray(answers)
-    ranks = (truth != answers).astype(np.int64)
-    half = np.full(len(truth), 0.5, np.float32)
+def evaluation_of(labels, predictions, classes):
+    """An evaluation of which only labels and predictions matter."""
+    labels, predictions = np.asarray(labels), np.asarray(predictions)
+    ranks = (labels != predictions).astype(np.int64)
+    half = np.full(len(labels), 0.5, np.float32)
+    losses = np.abs(labels - predictions).astype(np.float32)
     names = tuple(f"label {label}" for label in range(classes))
-    return Evaluation(names, truth, answers, half, ranks, np.abs(truth - answers).astype("f4"))
+    return Evaluation(names, labels, predictions, half, ranks, losses)
 
 
 @given(
     st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.sampled_from("abc")), min_size=1)
 )
-def test_groups_are_what_their_rows_are_alone(rows):
-    truth, answers, values = map(np.array, zip(*rows, strict=True))
-    result = result_of(truth, answers, 4)
-    groups = metrics_by_group(result, values)
+def test_the_metrics_of_a_group_are_those_of_its_rows_alone(rows):
+    labels, predictions, values = map(np.array, zip(*rows, strict=True))
+    groups = metrics_by_group(evaluation_of(labels, predictions, 4), values)
     assert sum(group.drawings for group in groups) == len(rows)
-    assert [g.drawings for g in groups] == sorted((g.drawings for g in groups), reverse=True)
+    sizes = [group.drawings for group in groups]
+    assert sizes == sorted(sizes, reverse=True)
     for group in groups:
-        alone = result_of(truth[values == group.name], answers[values == group.name], 4)
+        rows_of_group = values == group.name
+        alone = evaluation_of(labels[rows_of_group], predictions[rows_of_group], 4)
         assert group.drawings == len(alone)
         assert group.loss == pytest.approx(alone.loss)
         assert (group.top1, group.top3) == pytest.approx((alone.top1, alone.top3))
@@ -42,7 +44,7 @@ def test_groups_are_what_their_rows_are_alone(rows):
 
 def test_groups_need_a_value_for_each_row():
     with pytest.raises(UsageError, match="1 values for 2 rows"):
-        metrics_by_group(result_of([0, 1], [0, 1], 2), np.array(["DE"]))
+        metrics_by_group(evaluation_of([0, 1], [0, 1], 2), np.array(["DE"]))
 
 
 @pytest.fixture(scope="module")
@@ -63,33 +65,33 @@ def shards(tmp_path_factory):
 
 
 @pytest.mark.parametrize("format", ["npy", "parquet"])
-def test_metadata_is_in_the_order_of_the_answers(shards, format):
+def test_group_columns_are_in_row_order(shards, format):
     dataset = open_shards(shards / format)
-    frame, known = dataset.to_pandas(), group_columns(dataset)
+    frame, columns = dataset.to_pandas(), group_columns(dataset)
     assert frame["label"].tolist() == dataset.labels.tolist()
-    assert known["countrycode"].tolist() == frame["countrycode"].tolist()
-    assert (known["recognized"] == "yes").tolist() == frame["recognized"].tolist()
-    assert {"yes", "no"} == set(known["recognized"])
+    assert columns["countrycode"].tolist() == frame["countrycode"].tolist()
+    assert (columns["recognized"] == "yes").tolist() == frame["recognized"].tolist()
+    assert {"yes", "no"} == set(columns["recognized"])
 
 
-def test_strokes_know_what_their_images_know(shards):
+def test_strokes_have_the_group_columns_of_their_images(shards):
     model = Model.new("stroke-cnn", open_shards(shards / "parquet").label_names)
     splits = open_splits(training_config(model, shards / "parquet"))
     images = open_shards(shards / "parquet", split="train")
-    known, expected = group_columns(splits["train"]), group_columns(images)
-    assert {name: values.tolist() for name, values in known.items()} == {
+    columns, expected = group_columns(splits["train"]), group_columns(images)
+    assert {name: values.tolist() for name, values in columns.items()} == {
         name: values.tolist() for name, values in expected.items()
     }
 
 
-def test_bitmaps_have_no_metadata():
+def test_bitmaps_have_no_group_columns():
     images, labels = np.zeros((2, 28, 28), np.uint8), np.zeros(2, np.int64)
     assert group_columns(ArrayDataset(images, labels, ("cat",))) == {}
 
 
 @pytest.fixture(scope="module")
 def bitmaps(tmp_path_factory):
-    """Generated drawings as official bitmaps, of which nothing else is known."""
+    """Generated drawings as official bitmaps, which have no metadata."""
     from quickdraw_kit.raster.render import rasterize
     from quickdraw_kit.synthetic.generator import generate_drawings
 
@@ -101,14 +103,14 @@ def bitmaps(tmp_path_factory):
     return folder
 
 
-def test_what_is_not_known_of_any_row_is_left_out(bitmaps, tmp_path):
+def test_a_column_without_values_is_left_out(bitmaps, tmp_path):
     from quickdraw_kit.shards.prepare.pipeline import prepare
 
     prepare([bitmaps], tmp_path / "shards", workers=1)
     assert group_columns(open_shards(tmp_path / "shards")) == {}
 
 
-def test_rows_of_which_it_is_not_known_are_a_group(bitmaps, shards, tmp_path):
+def test_rows_without_a_value_are_a_group(bitmaps, shards, tmp_path):
     from quickdraw_kit.shards.prepare.pipeline import prepare
 
     prepare([bitmaps / "moon.npy", shards / "sample"], tmp_path / "shards", workers=1)

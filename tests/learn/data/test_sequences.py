@@ -6,9 +6,6 @@ import torch
 
 from quickdraw_kit.errors import DataError
 from quickdraw_kit.learn.data.sequences import StrokeDataset, pack_strokes
-from quickdraw_kit.learn.evaluate import evaluate
-from quickdraw_kit.learn.models.stroke_network import StrokeNetwork
-from quickdraw_kit.learn.train import TrainConfig, train
 from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.synthetic.generator import generate_drawings
 
@@ -35,17 +32,6 @@ def test_features():
     assert (packed.drawing.tolist(), packed.size) == ([0, 0, 0, 1], 2)
 
 
-def test_a_drawing_has_the_same_logits_alone_and_in_a_batch():
-    torch.manual_seed(0)
-    network = StrokeNetwork(4).eval()
-    drawings = dataset_of(6).drawings
-    assert drawings.point_counts.min() < 32 < drawings.point_counts.max()  # short and long ones
-    with torch.inference_mode():
-        together = network(pack_strokes(drawings))
-        alone = [network(pack_strokes(drawings[i : i + 1])) for i in range(len(drawings))]
-    torch.testing.assert_close(together, torch.cat(alone), rtol=1e-4, atol=1e-5)
-
-
 def test_size_and_position_in_the_frame_do_not_matter():
     small = DrawingBatch.from_strokes([[([0, 40, 80], [0, 10, 0])]], words=["a"])
     large = DrawingBatch.from_strokes([[([50, 130, 210], [90, 110, 90])]], words=["a"])
@@ -67,14 +53,6 @@ def test_each_drawing_is_yielded_once_with_its_label(batch_size):
         for key in drawings.key_id
     ]
     assert [key for key, _ in yielded] == again
-
-
-def test_the_stroke_network_learns_to_recognize_new_drawings():
-    config = TrainConfig(
-        network="stroke-cnn", epochs=4, batch_size=16, rotate=10.0, scale=0.1, threads=1
-    )
-    result = train(config, {"train": dataset_of(50)})
-    assert evaluate(result.model, dataset_of(20, seed=1)).top1 > 0.9
 
 
 def test_labels_that_do_not_match_and_empty_drawings_are_refused():
