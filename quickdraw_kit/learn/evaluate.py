@@ -83,7 +83,7 @@ class Evaluation:
     @property
     def loss(self) -> float:
         """Mean cross entropy, in nats."""
-        return float(self.losses.mean(dtype=np.float64))
+        return float(self.losses.mean(dtype=np.float64))  # float32 sums of millions drift
 
     @property
     def top1(self) -> float:
@@ -108,6 +108,7 @@ class Evaluation:
     @property
     def confusion(self) -> npt.NDArray[np.int64]:
         """Confusion matrix: rows of label i for which j was predicted, shape (classes, classes)."""
+        # cells of the matrix are numbered row by row, and counted in one pass
         classes = len(self.label_names)
         cells = self.labels * classes + self.predictions
         return np.bincount(cells, minlength=classes * classes).reshape(classes, classes)
@@ -243,6 +244,7 @@ def evaluate(model: Model, dataset: Dataset, *, batch_size: int = 512) -> Evalua
     >>> evaluation.top1, int(evaluation.confusion.sum())
     (0.5, 4)
     """
+    # before the pass: with other labels, all metrics would be plausible and wrong
     if len(dataset) == 0:
         raise UsageError("the data set is empty: there is nothing to evaluate")
     if dataset.label_names != model.label_names:

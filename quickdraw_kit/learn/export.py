@@ -86,6 +86,8 @@ def export_model(
     if formats is None:
         formats = FORMATS if model.input_type == "images" else ("safetensors",)
     chosen = tuple(dict.fromkeys(formats))
+
+    # before the folder is created: a refused export leaves nothing behind
     _check_exportable(model, chosen)
     folder, config = Path(out), model_config(model)
     if not overwrite:
@@ -188,7 +190,7 @@ def _check_exportable(model: Model, formats: tuple[str, ...]) -> None:
         return
 
     # a wrong label name would only be noticed by the user of the exported file
-    model.network.eval()
+    model.network.eval()  # a pass in training mode would change the batch normalization
     with torch.inference_mode():
         outputs = model.logits(np.zeros((1, model.side, model.side), np.uint8)).shape[1]
     if outputs != len(model.label_names):
@@ -197,6 +199,7 @@ def _check_exportable(model: Model, formats: tuple[str, ...]) -> None:
 
 def _check_folder(folder: Path, model: Model, config: dict[str, Any]) -> None:
     """Raise `UsageError` if a folder has the files of another model."""
+    # equal models give equal bytes; without a weights file, the descriptions are compared
     file, config_file = folder / FORMATS["safetensors"], folder / CONFIG_NAME
     other = None
     if file.exists() and file.read_bytes() != dump_model(model):

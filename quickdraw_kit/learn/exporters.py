@@ -26,7 +26,7 @@ CONFIG_NAME = "config.json"
 """Name of the file that describes a model, also of the extra file within a pt2 file."""
 
 _OPSET = 18
-_CHECKED_ROWS = (1, 7)  # batch sizes for which ONNX and PyTorch are compared
+_CHECKED_ROWS = (1, 7)  # batch sizes to compare; not that of the example: any must work
 _TOLERANCE = 1e-4  # of logits
 
 
@@ -66,6 +66,7 @@ def export_onnx(model: Model, config: dict[str, Any]) -> bytes:
         proto.metadata_props.add(key=key, value=json.dumps(value))
     proto.producer_name, proto.producer_version = "quickdraw_kit", config["library_version"]
 
+    # what is written is what was checked: the session loads the same bytes
     data: bytes = proto.SerializeToString()
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     _check_onnx(model, session)
@@ -95,6 +96,7 @@ class _Bitmaps(nn.Module):
         self.network = network
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
+        # the same arithmetic as `Model.inputs`, now part of the file
         logits: torch.Tensor = self.network(images.unsqueeze(1).float() / 255.0)
         return logits
 
@@ -102,6 +104,8 @@ class _Bitmaps(nn.Module):
 def _export(model: Model) -> torch.export.ExportedProgram:
     """Trace a copy of the network, on the CPU in float32; the model itself is not changed."""
     network = copy.deepcopy(model.network).cpu().float().eval()
+
+    # two rows: torch.export takes a size of 1 for a constant
     example = torch.zeros(2, model.side, model.side, dtype=torch.uint8)
     with _quiet():
         program = torch.export.export(

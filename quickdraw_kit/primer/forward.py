@@ -48,6 +48,7 @@ def forward(weights: Weights, image: npt.NDArray[np.uint8]) -> list[Activation]:
             f"the image is {image.dtype} {image.shape}, expected uint8 "
             f"({weights.side}, {weights.side})"
         )
+    # as in training: one channel of numbers from 0 to 1
     x: Array = (image.astype(np.float32) / np.float32(255))[None]
     activations = []
     for layer in ARCHITECTURES[weights.architecture]:
@@ -97,6 +98,7 @@ def read_weights(path: str | os.PathLike[str]) -> Weights:
     if not is_known:
         supported = " and ".join(ARCHITECTURES)
         raise UsageError(f"{path} is a {architecture}: the primer supports {supported}")
+    # a missing tensor is found here, not in the middle of a pass
     expected = [
         f"{layer.index}.{tensor}"
         for layer in ARCHITECTURES[architecture]

@@ -61,6 +61,7 @@ def apply_kernel(image: npt.NDArray[np.uint8], name: str) -> npt.NDArray[np.floa
     array([[0., 0.],
            [0., 0.]])
     """
+    # float64: sums of bytes would overflow, and Sobel's are negative
     weights = KERNELS[name].weights
     if image.ndim == 2:
         return np.asarray(conv2d(image.astype(np.float64), weights, padding="same"), np.float64)

@@ -53,6 +53,8 @@ def conv2d_loops(
     """
     image, kernels, no_channels = _add_channels(x, kernel, bias, stride, axes=2)
     image = _pad(image, kernels.shape[2:], stride, padding)
+
+    # how often the kernel fits, moving by `stride`
     outputs, _, rows, columns = kernels.shape
     height = (image.shape[1] - rows) // stride + 1
     width = (image.shape[2] - columns) // stride + 1
@@ -216,9 +218,12 @@ def _add_channels(
     x: Array, kernel: Array, bias: Array | None, stride: int, axes: int
 ) -> tuple[Array, Array, bool]:
     """Check the arguments, add missing channel axes, and return whether they were missing."""
+    # one image and one kernel, as in textbooks
     no_channels = x.ndim == axes and kernel.ndim == axes
     if no_channels:
         x, kernel = x[None], kernel[None, None]
+
+    # each kernel has weights for all channels of the input, and gives one channel of the output
     if x.ndim != axes + 1 or kernel.ndim != axes + 2 or kernel.shape[1] != x.shape[0]:
         raise UsageError(
             f"kernels of shape {kernel.shape} do not fit an input of {x.shape}: expected "
@@ -251,5 +256,6 @@ def _pad(x: Array, sides: tuple[int, ...], stride: int, padding: str) -> Array:
 def _add_bias(result: Array, bias: Array | None, no_channels: bool) -> Array:
     """Add one number per output channel, and drop the channel axis if the input had none."""
     if bias is not None:
+        # (outputs,) -> (outputs, 1, 1), so that it is added at every position
         result = result + np.reshape(bias, (-1, *[1] * (result.ndim - 1)))
     return result[0] if no_channels else result

@@ -16,7 +16,6 @@ __all__ = [
     "Batch",
     "BitmapDataset",
     "Dataset",
-    "ImageDataset",
     "Images",
     "Labels",
     "batch_rows",
@@ -62,22 +61,6 @@ class Dataset(Protocol):
         The first `skip` batches are left out without being read. A rank gets its share of the rows
         of every batch: all ranks together see the batches of a single process.
         """
-
-
-class ImageDataset(Dataset, Protocol):
-    """Images and labels in whole batches; `ShardDataset` is one."""
-
-    def batches(
-        self,
-        batch_size: int,
-        *,
-        shuffle: bool = False,
-        seed: int = 0,
-        skip: int = 0,
-        rank: int = 0,
-        world_size: int = 1,
-    ) -> Iterator[Batch]:
-        """Yield uint8 images of shape (n, side, side) and int64 labels of shape (n,)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -221,10 +204,13 @@ class BitmapDataset:
         world_size: int = 1,
     ) -> Iterator[Batch]:
         """Yield images and labels in batches, as `ArrayDataset.batches` does."""
+        # positions count the rows of all files; labels say which file each is in
         labels, rows = self.labels, np.concatenate(self.rows)
         selections = batch_rows(
             len(rows), batch_size, shuffle, seed, skip=skip, rank=rank, world_size=world_size
         )
+
+        # the pixels of many batches are read at once, and cut into batches again
         while batches := list(itertools.islice(selections, max(_FETCH_ROWS // batch_size, 1))):
             batch_labels = [labels[selection] for selection in batches]
             images = self._fetch(
@@ -236,11 +222,12 @@ class BitmapDataset:
 
     def _fetch(self, labels: Labels, rows: Labels) -> Images:
         """Read rows of the files of their labels, in the given order."""
-        pixels = np.empty((len(rows), self.files[0].shape[1]), np.uint8)
-        order = np.lexsort((rows, labels))  # front to back through each file
+        # front to back through each file: sequential reads are fast
+        order = np.lexsort((rows, labels))
         bounds = np.searchsorted(labels[order], np.arange(len(self.files) + 1))
+        pixels = np.empty((len(rows), self.files[0].shape[1]), np.uint8)
         for file, (start, stop) in zip(self.files, itertools.pairwise(bounds), strict=True):
-            positions = order[start:stop]
+            positions = order[start:stop]  # of the rows of this file in the result
             pixels[positions] = np.asarray(file)[rows[positions]]
         return pixels.reshape(len(rows), self.side, self.side)
 
@@ -261,6 +248,7 @@ def batch_rows(
     """
     order = np.random.default_rng(seed).permutation(total) if shuffle else None
     for start in range(skip * batch_size, total, batch_size):
+        # each batch is divided, not the pass: with any world size, a step has the same rows
         size = min(batch_size, total - start)
         rows = slice(start + size * rank // world_size, start + size * (rank + 1) // world_size)
         yield rows if order is None else order[rows]

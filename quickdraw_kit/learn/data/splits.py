@@ -171,6 +171,7 @@ def _paths_by_format(folder: Path) -> dict[str, list[Path]]:
 def _open_shards(location: str | os.PathLike[str], input_type: str) -> Splits:
     from quickdraw_kit.shards.read.dataset import open_shards
 
+    # the manifest is the same for all splits; empty ones are left out
     shards = {name: open_shards(location, split=name) for name in SPLITS}
     manifest = shards["train"].manifest
     if input_type == "strokes" and not manifest.options.keep_strokes:
@@ -182,6 +183,7 @@ def _open_shards(location: str | os.PathLike[str], input_type: str) -> Splits:
             continue
         splits[name] = dataset
         if input_type == "strokes":
+            # in memory: strokes are small compared with images
             frame = dataset.to_pandas()
             splits[name] = StrokeDataset(
                 DrawingBatch.from_pandas(frame),
@@ -204,7 +206,7 @@ def _open_mnist(folder: Path, val_fraction: float) -> Splits:
     for split, names in _MNIST_FILES.items():
         paths = [_find_idx(folder, name) for name in names]
         if split == "test" and paths[0] is None:
-            continue
+            continue  # the test files are optional
         if None in paths:
             raise DataError(f"{folder} has images without labels or labels without images")
         images, labels = (read_idx(path) for path in paths if path is not None)
@@ -316,6 +318,7 @@ def _split_arrays(
 ) -> dict[str, Dataset]:
     split_of_row = split_by_hash(hashes, check_fractions(fractions), "")
     rows = {split: np.flatnonzero(split_of_row == i) for i, split in enumerate(SPLITS)}
+    # without empty splits, which `evaluate` would refuse
     return {
         split: ArrayDataset(images[chosen], labels[chosen], label_names)
         for split, chosen in rows.items()
@@ -325,6 +328,7 @@ def _split_arrays(
 
 def _metadata(line: str, hashes: list[npt.NDArray[np.uint64]]) -> dict[str, Any]:
     """Return the metadata of a data set that is identified by the hashes of its rows."""
+    # little-endian, so that the digest is the same on every machine
     digest = hashlib.sha256()
     for values in hashes:
         digest.update(values.astype("<u8").tobytes())

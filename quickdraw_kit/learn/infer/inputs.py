@@ -93,6 +93,7 @@ def read_input(
 
 def trace_bitmaps(batch: InputBatch, on_error: OnError | None = None) -> InputBatch | None:
     """Trace the bitmaps of a batch, for a model that takes strokes; None if none has ink."""
+    # one by one: a bitmap without ink must not affect the others
     traced = [
         (row, strokes)
         for row, (name, image) in enumerate(zip(batch.sources, batch.images, strict=True))
@@ -296,6 +297,7 @@ def _trace(picture: Pixels, name: str, on_error: OnError) -> DrawingBatch | None
 
 def _fills_frame(batch: DrawingBatch) -> npt.NDArray[np.bool_]:
     """Return which drawings are from 0 to 255 as simplified ones are; dots are at 0."""
+    # the drawing starts at 0 on both axes, and ends at 255 on the longer one
     starts = batch.point_offsets[:-1]
     low = np.maximum(np.minimum.reduceat(batch.x, starts), np.minimum.reduceat(batch.y, starts))
     high = np.maximum(np.maximum.reduceat(batch.x, starts), np.maximum.reduceat(batch.y, starts))

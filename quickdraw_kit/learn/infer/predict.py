@@ -148,9 +148,12 @@ def iter_predict(
     if k < 1:
         raise UsageError(f"k is {k}, expected at least 1")
     style = model_style(model)
+
+    # a path is iterable too, and so are bytes, arrays and drawings
     is_single = isinstance(inputs, str | os.PathLike | bytes | DrawingBatch | np.ndarray)
     for source in cast("Iterable[Input]", [inputs] if is_single else inputs):
         for batch in read_input(source, style, on_error):
+            # bitmaps come without strokes; a model of strokes needs them traced
             if model.input_type == "strokes" and batch.strokes is None:
                 traced = trace_bitmaps(batch, on_error)
                 if traced is None:
@@ -161,6 +164,7 @@ def iter_predict(
 
 def model_style(model: Model) -> RasterStyle:
     """Return the style in which the drawings of a model's training set were rendered."""
+    # the metadata come from a file and can hold anything
     saved = model.metadata.get("raster_style") or {"side": model.side}
     try:
         style = RasterStyle(**saved)
@@ -177,6 +181,8 @@ def model_style(model: Model) -> RasterStyle:
 def _predict_batch(model: Model, batch: InputBatch, k: int) -> Iterator[Prediction]:
     strokes = batch.strokes if model.input_type == "strokes" else None
     probabilities = model.probabilities(batch.images if strokes is None else strokes)
+
+    # stable: equal probabilities are in label order, on every machine
     best = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
     for row, source in enumerate(batch.sources):
         yield Prediction(
