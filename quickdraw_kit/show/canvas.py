@@ -1,8 +1,7 @@
-"""Where figures are drawn: one look, and the same bytes for the same numbers.
+"""The canvas of all figures: one style, and the same bytes for the same numbers.
 
-pyplot is left alone, so no window and no figure stays behind. Files hold no time, no version and no
-random names. Colours are told apart by people who see fewer of them, and nothing is said by colour
-alone.
+pyplot is not used, so no window and no figure is left over. Files have no time, no version and no
+random names. The colors suit color-blind readers, and no figure relies on color alone.
 """
 
 import os
@@ -17,9 +16,9 @@ from quickdraw_kit.storage.files import atomic_write
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "FAINT", "INK", "LINE", "RIGHT", "WRONG", "canvas", "figure_format"]
+__all__ = ["COLORS", "FAINT", "INK", "LINE", "RIGHT", "WRONG", "canvas", "figure_format"]
 
-COLOURS = ("#33658a", "#e3a13b", "#9aa5b1")  # blue, amber, grey: apart in lightness as well
+COLORS = ("#33658a", "#e3a13b", "#9aa5b1")  # blue, amber, gray: different in lightness too
 INK, FAINT, LINE = "#2b2b2b", "#6d6d6d", "#d9d9d9"
 RIGHT, WRONG = "#1b7f4d", "#c0392b"
 
@@ -46,16 +45,16 @@ _STYLE: dict[Any, Any] = {
 
 
 def figure_format(path: str | os.PathLike[str]) -> str:
-    """Tell from the name of a figure what it is to be."""
+    """Return png or svg, from the name of a figure."""
     format = Path(path).suffix.lower().removeprefix(".")
     if format not in ("png", "svg"):
-        raise UsageError(f"{path}: a figure's name ends in .png or .svg")
+        raise UsageError(f"{path}: expected a name that ends in .png or .svg")
     return format
 
 
 @contextmanager
 def canvas(path: str | os.PathLike[str], width: float, height: float) -> Iterator["Figure"]:
-    """Draw a figure; it is written when the block ends, whole or not at all."""
+    """Draw a figure, of a size in inches; it is written atomically when the block ends."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 

@@ -1,4 +1,4 @@
-"""Figures of a data set and of a training run, as PNG or SVG by the suffix of the name."""
+"""Figures of a data set and of a training run, as PNG or SVG according to the file name."""
 
 import math
 import os
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.show.canvas import COLOURS, FAINT, LINE, canvas
+from quickdraw_kit.show.canvas import COLORS, FAINT, LINE, canvas
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,37 +22,38 @@ __all__ = ["category_histogram", "reliability_diagram", "training_history"]
 def category_histogram(
     counts: Mapping[str, Mapping[str, int]], path: str | os.PathLike[str]
 ) -> None:
-    """Draw how many drawings of each category there are, stacked by split.
+    """Draw the number of drawings of each category, stacked by split.
 
-    Many categories stand in several columns on one scale, in label order, so that a name is found
-    as in an index.
+    Many categories are drawn in several columns with one scale, in label order, so that a name is
+    found as in an index.
 
     Parameters
     ----------
     counts : mapping of str to mapping of str to int
-        For each split, the drawings of each category; all splits name the same categories.
+        For each split, the drawings of each category; all splits have the same categories.
     path : path-like
         File to write, ``.png`` or ``.svg``.
 
     Raises
     ------
     UsageError
-        If there is no category, or the name has another suffix.
+        If there is no category, or the file name has another suffix.
     OSError
         If the file cannot be written.
 
     Examples
     --------
-    >>> path = getfixture("tmp_path") / "histogram.svg"
-    >>> category_histogram({"train": {"cat": 80, "dog": 90}, "test": {"cat": 20, "dog": 5}}, path)
-    >>> path.read_text().startswith("<?xml")
-    True
+    >>> from quickdraw_kit import category_histogram
+    >>> counts = {"train": {"cat": 80, "dog": 90}, "test": {"cat": 20, "dog": 5}}
+    >>> category_histogram(counts, "histogram.svg")
     """
     names = list(next(iter(counts.values()), {}))
     if not names:
         raise UsageError("there is no category to draw")
     totals = {name: sum(split[name] for split in counts.values()) for name in names}
     most = max(*totals.values(), 1)
+
+    # about 70 categories per column
     panels = max(round(len(names) / 70), 1)
     high = math.ceil(len(names) / panels)
     size = 9 if panels == 1 else 7
@@ -61,9 +62,9 @@ def category_histogram(
         for panel, ax in enumerate(axes):
             part = names[panel * high : (panel + 1) * high]
             left = np.zeros(len(part))
-            for (split, numbers), colour in zip(counts.items(), COLOURS, strict=False):
+            for (split, numbers), color in zip(counts.items(), COLORS, strict=False):
                 values = np.array([numbers[name] for name in part])
-                ax.barh(range(len(part)), values, 0.72, left, color=colour, label=split)
+                ax.barh(range(len(part)), values, 0.72, left, color=color, label=split)
                 left += values
             for row, name in enumerate(part):
                 ax.annotate(
@@ -94,7 +95,7 @@ def category_histogram(
 
 
 def training_history(history: Sequence["EpochMetrics"], path: str | os.PathLike[str]) -> None:
-    """Draw loss and accuracy over the epochs, of training and validation."""
+    """Draw loss and accuracy of training and validation over the epochs."""
     if not history:
         raise UsageError("there is no epoch to draw")
     epochs = [metrics.epoch for metrics in history]
@@ -102,17 +103,17 @@ def training_history(history: Sequence["EpochMetrics"], path: str | os.PathLike[
         loss, accuracy = figure.subplots(1, 2)
         for ax, what, scale in ((loss, "loss", 1), (accuracy, "accuracy", 100)):
             ends = []
-            for kind, colour, mark in (("train", COLOURS[1], "s"), ("validation", COLOURS[0], "o")):
+            for kind, color, mark in (("train", COLORS[1], "s"), ("validation", COLORS[0], "o")):
                 values = [getattr(metrics, f"{kind}_{what}") for metrics in history]
                 if None in values:
                     continue
                 points = [scale * value for value in values]
                 ax.plot(
-                    epochs, points, color=colour, marker=mark, markersize=3.5, linewidth=1.6,
+                    epochs, points, color=color, marker=mark, markersize=3.5, linewidth=1.6,
                     clip_on=False,
                 )  # fmt: skip
                 shown = f"{points[-1]:.1f} %" if what == "accuracy" else f"{points[-1]:.3f}"
-                ends.append((points[-1], f"{kind} {shown}", colour))
+                ends.append((points[-1], f"{kind} {shown}", color))
             ax.set_title("Loss" if what == "loss" else "Accuracy, %")
             ax.set_xlabel("epoch")
             ax.xaxis.get_major_locator().set_params(integer=True)
@@ -121,52 +122,52 @@ def training_history(history: Sequence["EpochMetrics"], path: str | os.PathLike[
                 ax.set_ylim(bottom=0)
             else:
                 ax.set_ylim(top=100)
-            _name_ends(ax, epochs[-1], ends)
+            _label_ends(ax, epochs[-1], ends)
 
 
 def reliability_diagram(results: Mapping[str, "Calibration"], path: str | os.PathLike[str]) -> None:
     """Draw whether a model is right as often as it is sure, and how often it is how sure."""
-    if not 1 <= len(results) <= len(COLOURS):
-        raise UsageError(f"{len(results)} splits to draw, expected 1 to {len(COLOURS)}")
+    if not 1 <= len(results) <= len(COLORS):
+        raise UsageError(f"{len(results)} splits to draw, expected 1 to {len(COLORS)}")
     with canvas(path, 9, 4.4) as figure:
         above, below = figure.subplots(1, 2, width_ratios=[1.15, 1])
         above.plot([0, 100], [0, 100], color=FAINT, linewidth=1, linestyle=(0, (4, 3)))
-        above.text(3, 92, "right more often\nthan it is sure", color=FAINT, fontsize=8, va="top")
-        above.text(97, 8, "sure more often\nthan it is right", color=FAINT, fontsize=8, ha="right")
-        for (name, result), colour, mark in zip(results.items(), COLOURS, "os^", strict=False):
-            there = result.counts > 0
-            # a dot is as large as its bin, so that bins of few answers do not draw the eye
-            sizes = 6 + 90 * np.sqrt(result.counts[there] / result.counts.max())
-            xs, ys = 100 * result.confidence[there], 100 * result.accuracy[there]
-            above.plot(xs, ys, color=colour, linewidth=1, alpha=0.6)
+        above.text(3, 92, "underconfident", color=FAINT, fontsize=8, va="top")
+        above.text(97, 8, "overconfident", color=FAINT, fontsize=8, ha="right")
+        for (name, result), color, mark in zip(results.items(), COLORS, "os^", strict=False):
+            nonempty = result.counts > 0
+            # the size of a dot shows the number of predictions in its bin
+            sizes = 6 + 90 * np.sqrt(result.counts[nonempty] / result.counts.max())
+            xs, ys = 100 * result.confidence[nonempty], 100 * result.accuracy[nonempty]
+            above.plot(xs, ys, color=color, linewidth=1, alpha=0.6)
             above.scatter(
-                xs, ys, sizes, colour, marker=mark, alpha=0.85, linewidths=0, clip_on=False,
+                xs, ys, sizes, color, marker=mark, alpha=0.85, linewidths=0, clip_on=False,
                 label=f"{name}, mean gap {100 * result.error:.1f} %",
             )  # fmt: skip
             middles = 50 * (result.edges[:-1] + result.edges[1:])
             shares = 100 * result.counts / result.counts.sum()
-            below.step(middles, shares, where="mid", color=colour, linewidth=1.4)
+            below.step(middles, shares, where="mid", color=color, linewidth=1.4)
         above.set_ylim(0, 100)
-        above.set_title("How often it is right, %")
+        above.set_title("Accuracy, %")
         figure.legend(loc="outside upper left", ncols=len(results), frameon=False, scatterpoints=1)
         below.set_ylim(bottom=0)
-        below.set_title("Share of the answers, %")
+        below.set_title("Share of the predictions, %")
         for ax in (above, below):
             ax.set_xlim(0, 100)
-            ax.set_xlabel("how sure the model is of its answer, %")
+            ax.set_xlabel("confidence, %")
             ax.grid(color=LINE)
 
 
-def _name_ends(ax: "Axes", x: float, ends: list[tuple[float, str, str]]) -> None:
-    """Write names behind the ends of lines, in place of a legend, not one over the other."""
+def _label_ends(ax: "Axes", x: float, ends: list[tuple[float, str, str]]) -> None:
+    """Write names at the ends of lines, instead of a legend, without overlaps."""
     low, high = ax.get_ylim()
     least = 0.08 * (high - low)
     places: list[float] = []
     for y, _, _ in sorted(ends):
         places.append(max(y, places[-1] + least) if places else y)
     over = max(places[-1] - high, 0.0)
-    for place, (_, name, colour) in zip(places, sorted(ends), strict=True):
+    for place, (_, name, color) in zip(places, sorted(ends), strict=True):
         ax.annotate(
-            name, (x, place - over), (8, 0), textcoords="offset points", va="center", color=colour,
+            name, (x, place - over), (8, 0), textcoords="offset points", va="center", color=color,
             annotation_clip=False,
         )  # fmt: skip

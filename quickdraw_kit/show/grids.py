@@ -1,4 +1,4 @@
-"""Figures full of drawings: a sample of each category, and a model's answers."""
+"""Figures of many drawings: the predictions of a model."""
 
 import math
 import os
@@ -10,15 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.show.canvas import FAINT, INK, LINE, RIGHT, WRONG, canvas
+from quickdraw_kit.show.canvas import FAINT, RIGHT, WRONG, canvas
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["prediction_grid", "sample_grid"]
+__all__ = ["prediction_grid"]
 
 _INCH = 1.25  # width of a cell
-_PICTURE = 0.84  # share of it that the image takes
+_PICTURE = 0.84  # share of the image in it
 _LINE_HEIGHT = 0.15
 
 
@@ -32,57 +32,38 @@ def prediction_grid(
     confidence: npt.NDArray[np.float32] | None = None,
     columns: int = 8,
 ) -> None:
-    """Draw images with what a model took them for: right answers green, wrong ones red.
+    """Draw images with their predicted labels: correct ones green, wrong ones red.
 
-    A right answer has a tick before its name; a wrong one has a cross, a thick frame, and the truth
-    below.
+    So that color is not needed: a correct one has a tick, a wrong one has a cross, a thick frame,
+    and the true label below.
     """
-    sure = np.full(len(images), np.nan) if confidence is None else confidence
-    if not len(labels) == len(predictions) == len(sure) == len(images):
+    confidences = np.full(len(images), np.nan) if confidence is None else confidence
+    if not len(labels) == len(predictions) == len(confidences) == len(images):
         raise UsageError(
-            f"{len(images)} images, {len(labels)} labels and {len(predictions)} answers: "
-            "expected as many of each"
+            f"{len(images)} images, {len(labels)} labels and {len(predictions)} predictions: "
+            "expected the same number of each"
         )
     with _grid(images, columns, path, lines=3) as (ax, corners):
-        for (x, y), truth, answer, share in zip(corners, labels, predictions, sure, strict=True):
-            right = truth == answer
-            colour = RIGHT if right else WRONG
-            _frame(ax, x, y, colour, 1.2 if right else 2.6)
-            lines = [f"{'✓' if right else '✗'} {names[answer]}"]
+        for (x, y), truth, prediction, share in zip(
+            corners, labels, predictions, confidences, strict=True
+        ):
+            right = truth == prediction
+            color = RIGHT if right else WRONG
+            _draw_frame(ax, x, y, color, 1.2 if right else 2.6)
+            lines = [f"{'✓' if right else '✗'} {names[prediction]}"]
             if not math.isnan(share):
                 lines.append(f"{100 * share:.0f} %")
             if not right:
-                lines.append(f"is {names[truth]}")
+                lines.append(f"actually {names[truth]}")
             for line, text in enumerate(lines):
-                _caption(ax, x, y, line, text, FAINT if line else colour, bold=not (line or right))
-
-
-def sample_grid(
-    images: npt.NDArray[np.uint8],
-    labels: npt.NDArray[np.int64],
-    names: Sequence[str],
-    path: str | os.PathLike[str],
-    *,
-    columns: int = 6,
-) -> None:
-    """Draw one image of each category over its name.
-
-    For several of each see `quickdraw_kit.show.sheet.contact_sheet`.
-    """
-    if len(labels) != len(images):
-        raise UsageError(f"{len(images)} images and {len(labels)} labels, expected one for each")
-    present, first = np.unique(labels, return_index=True)
-    with _grid(images[first], columns, path, lines=1) as (ax, corners):
-        for (x, y), label in zip(corners, present, strict=True):
-            _frame(ax, x, y, LINE, 0.8)
-            _caption(ax, x, y, 0, names[label], INK)
+                _caption(ax, x, y, line, text, FAINT if line else color, bold=not (line or right))
 
 
 @contextmanager
 def _grid(
     images: npt.NDArray[np.uint8], columns: int, path: str | os.PathLike[str], *, lines: int
 ) -> Iterator[tuple["Axes", list[tuple[float, float]]]]:
-    """Place images, dark on light, in one coordinate system in inches; yield their corners."""
+    """Draw images, dark on light, in one coordinate system in inches; yield their corners."""
     if len(images) == 0 or columns < 1:
         raise UsageError(f"{len(images)} images in {columns} columns: there is nothing to draw")
     across = min(columns, len(images))
@@ -106,19 +87,19 @@ def _grid(
         yield ax, corners
 
 
-def _frame(ax: "Axes", x: float, y: float, colour: str, width: float) -> None:
+def _draw_frame(ax: "Axes", x: float, y: float, color: str, width: float) -> None:
     from matplotlib.patches import Rectangle
 
     side = _INCH * _PICTURE
-    ax.add_patch(Rectangle((x, y), side, side, fill=False, edgecolor=colour, linewidth=width))
+    ax.add_patch(Rectangle((x, y), side, side, fill=False, edgecolor=color, linewidth=width))
 
 
 def _caption(
-    ax: "Axes", x: float, y: float, line: int, text: str, colour: str, *, bold: bool = False
+    ax: "Axes", x: float, y: float, line: int, text: str, color: str, *, bold: bool = False
 ) -> None:
     side = _INCH * _PICTURE
-    size = min(8.0, 8.0 * 17 / max(len(text), 1))  # long names are set smaller
+    size = min(8.0, 8.0 * 17 / max(len(text), 1))  # smaller for long names
     ax.text(
         x + side / 2, y + side + _LINE_HEIGHT * (line + 0.75), text, ha="center", va="center",
-        fontsize=size, color=colour, fontweight="bold" if bold else "normal",
+        fontsize=size, color=color, fontweight="bold" if bold else "normal",
     )  # fmt: skip

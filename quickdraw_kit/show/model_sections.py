@@ -1,4 +1,4 @@
-"""The sections of a report that are about a model: what it is, how it learnt, what it answers."""
+"""The sections of a report that are about a model."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,15 +17,15 @@ from quickdraw_kit.learn.models.graph import network_graph
 from quickdraw_kit.learn.models.model import Model
 from quickdraw_kit.learn.models.networks import count_parameters
 from quickdraw_kit.learn.models.summary import describe_network
-from quickdraw_kit.show.confusion import FEW_LABELS, confused_block, confusion_matrix
+from quickdraw_kit.show.confusion import MAX_NUMBERED_LABELS, confusion_matrix, most_confused
+from quickdraw_kit.show.data_sections import render_rows
 from quickdraw_kit.show.figures import reliability_diagram, training_history
 from quickdraw_kit.show.grids import prediction_grid
 from quickdraw_kit.show.network import draw_network
 from quickdraw_kit.show.page import Block, Picture, Section, Table
-from quickdraw_kit.show.report import images_of
 from quickdraw_kit.storage.files import atomic_write
 
-__all__ = ["about_model"]
+__all__ = ["model_sections"]
 
 Row: TypeAlias = Sequence[str | int | float | None]
 
@@ -36,10 +36,10 @@ _MOST_GROUPS = 15
 _HEADER = ["drawings", "loss", "top-1, %", "top-3, %", "top-5, %", "MAP@3", "macro F1"]
 
 
-def about_model(
+def model_sections(
     model: Model, folder: Path, splits: Mapping[str, Dataset], figures: Path
 ) -> list[Section]:
-    """Measure a model and draw what it does."""
+    """Evaluate a model and return its sections; `folder` is that of the model."""
     results = {split: evaluate(model, data) for split, data in splits.items()}
     with atomic_write(folder / "evaluation.json") as file:
         summary = {
@@ -47,12 +47,14 @@ def about_model(
             for split, result in results.items()
         }
         file.write(json.dumps(summary, indent=1).encode())
+
+    last = next(reversed(results))
     return [
         _network(model, figures),
-        _learning(folder, results, figures),
-        _answers(splits, results, figures),
-        _confusions(next(reversed(results)), results, figures),
-        _parts(next(reversed(results)), splits, results),
+        _training_curves(folder, results, figures),
+        _sample_predictions(splits, results, figures),
+        _confusion_matrix(last, results, figures),
+        _per_class_metrics(last, splits, results),
     ]
 
 
@@ -72,22 +74,22 @@ def _network(model: Model, figures: Path) -> Section:
         "The model",
         [
             *lines,
-            Table(["layer", "gives", "parameters"], rows, "Its layers", folded=len(rows) > 16),
-            Picture(figures / "model.svg", "The network as a graph", "What feeds what."),
+            Table(["layer", "output", "parameters"], rows, "Layers", folded=len(rows) > 16),
+            Picture(figures / "model.svg", "The network as a graph", "Layers and connections."),
         ],
     )
 
 
-def _learning(folder: Path, results: dict[str, Evaluation], figures: Path) -> Section:
+def _training_curves(folder: Path, results: dict[str, Evaluation], figures: Path) -> Section:
     blocks: list[Block] = []
     if history := read_history(folder):
         training_history(history, figures / "history.png")
         blocks.append(
             Picture(
                 figures / "history.png",
-                "Curves: loss and accuracy of each epoch",
-                "Training is measured while the weights change and on augmented drawings, so it "
-                "may be worse than validation.",
+                "Curves: loss and accuracy by epoch",
+                "Training is measured while the weights change, and on augmented drawings if there "
+                "is augmentation, so it may be worse than validation.",
             )
         )
     rows: list[Row] = [
@@ -99,66 +101,71 @@ def _learning(folder: Path, results: dict[str, Evaluation], figures: Path) -> Se
         figures / "reliability.png",
     )
     blocks += [
-        Table(["split", *_HEADER], rows, "The final weights"),
+        Table(["split", *_HEADER], rows, "Metrics of the final weights"),
         Picture(
             figures / "reliability.png",
-            "Reliability: accuracy against confidence",
-            "A model that knows how sure to be lies on the diagonal.",
+            "Calibration: accuracy against confidence",
+            "Calibration: the curve of a well-calibrated model is the diagonal.",
         ),
     ]
-    return Section("How it learnt", blocks)
+    return Section("Training curves", blocks)
 
 
-def _answers(
+def _sample_predictions(
     splits: Mapping[str, Dataset], results: dict[str, Evaluation], figures: Path
 ) -> Section:
     last = next(reversed(results))
     wanted: dict[tuple[str, str], npt.NDArray[np.int64]] = {
-        (split, "predictions"): _mixed(results[split]) for split in dict.fromkeys(("train", last))
+        (split, "predictions"): _choose_predictions(results[split])
+        for split in dict.fromkeys(("train", last))
         if split in results
-    }  # fmt: skip
-    wanted[last, "mistakes"] = _mistakes(results[last])
+    }
+    wanted[last, "mistakes"] = _choose_mistakes(results[last])
     blocks: list[Block] = []
     for (split, kind), rows in wanted.items():
         if not len(rows):
-            blocks.append(f"There is no mistake in {split}.")
+            blocks.append(f"There are no mistakes in {split}.")
             continue
         path = figures / f"{kind}-{split}.png"
         _grid(splits[split], results[split], rows, path)
         caption = {
-            "predictions": f"Answers on drawings of {split}, a quarter of them wrong if there are "
-            "as many: right ones green and ticked, wrong ones red and crossed, with the truth.",
-            "mistakes": f"The mistakes in {split} that the model was most sure of.",
+            "predictions": f"Predictions in {split}: correct ones green with a tick, wrong red "
+            "with a cross and the true label. Up to a quarter are wrong.",
+            "mistakes": f"The most confident mistakes in {split}.",
         }
-        blocks.append(Picture(path, f"{kind} on {split}", caption[kind]))
-    return Section("Its answers", blocks)
+        blocks.append(Picture(path, f"{kind} in {split}", caption[kind]))
+    return Section("Sample predictions", blocks)
 
 
-def _confusions(split: str, results: dict[str, Evaluation], figures: Path) -> Section:
+def _confusion_matrix(split: str, results: dict[str, Evaluation], figures: Path) -> Section:
     result = results[split]
     confusion, names = result.confusion, result.label_names
-    many = len(names) > FEW_LABELS
+    many = len(names) > MAX_NUMBERED_LABELS
     pairs = confused_pairs(confusion, names, most=_PAIRS)
     confusion_matrix(confusion, names, figures / "confusion.png")
     blocks: list[Block] = []
     if many and pairs:
-        confused_block(confusion, names, figures / "confused.png")
-        caption = "Numbers are per cent of all drawings of the row's label."
-        blocks.append(Picture(figures / "confused.png", "The most confused labels", caption))
-    caption = f"What is taken for what, on drawings of {split}."
+        most_confused(confusion, names, figures / "confused.png")
+        caption = "Percent of the drawings with the label of the row; a dot is less than 0.5 %."
+        blocks.append(
+            Picture(figures / "confused.png", "The labels that are confused most", caption)
+        )
+    caption = f"True and predicted labels in {split}."
     if many:
-        caption += " Click to read it in full size; it is also in the folder figures."
-    blocks.append(Picture(figures / "confusion.png", "The confusion matrix", caption, zoom=many))
+        caption += " Click to enlarge."
+    blocks.append(Picture(figures / "confusion.png", "Confusion matrix", caption, zoom=many))
     if pairs:
         rows: list[Row] = [
             [pair.label, pair.predicted, pair.count, 100 * pair.fraction] for pair in pairs
         ]
-        header = ["truth", "answer", "times", "% of the truth"]
+        header = ["true label", "predicted", "count", "% of the true label"]
         blocks.append(Table(header, rows, "Most frequent confusions"))
-    return Section("What it confuses", blocks)
+    return Section("Confusion matrix", blocks)
 
 
-def _parts(split: str, splits: Mapping[str, Dataset], results: dict[str, Evaluation]) -> Section:
+def _per_class_metrics(
+    split: str, splits: Mapping[str, Dataset], results: dict[str, Evaluation]
+) -> Section:
     result = results[split]
     scores = result.per_class
     order = np.argsort(scores.f1, kind="stable")
@@ -172,8 +179,8 @@ def _parts(split: str, splits: Mapping[str, Dataset], results: dict[str, Evaluat
         for label in order
     ]
     header = ["label", "drawings", "precision, %", "recall, %", "F1"]
-    title = f"Each label in {split}, the weakest first"
-    blocks: list[Block] = [Table(header, rows, title, folded=len(rows) > FEW_LABELS)]
+    title = f"Labels in {split}, the lowest F1 first"
+    blocks: list[Block] = [Table(header, rows, title, folded=len(rows) > MAX_NUMBERED_LABELS)]
     for kind, values in group_columns(splits[split]).items():
         groups = metrics_by_group(result, values)
         table: list[Row] = [
@@ -181,15 +188,15 @@ def _parts(split: str, splits: Mapping[str, Dataset], results: dict[str, Evaluat
             for group in groups[:_MOST_GROUPS]
         ]
         header = [_GROUPS[kind], "drawings", "loss", "top-1, %", "top-3, %"]
-        title = f"By {_GROUPS[kind]}, in {split}"
+        title = f"By {_GROUPS[kind]}, {split}"
         if len(groups) > _MOST_GROUPS:
             title += f": the {_MOST_GROUPS} most frequent of {len(groups)}"
         blocks.append(Table(header, table, title))
-    return Section("Where it is good", blocks)
+    return Section("Per-class metrics", blocks)
 
 
-def _mixed(result: Evaluation) -> npt.NDArray[np.int64]:
-    """Choose some answers; wrong ones are the interesting ones, and up to a quarter of them."""
+def _choose_predictions(result: Evaluation) -> npt.NDArray[np.int64]:
+    """Choose a random sample of predictions, up to a quarter of them wrong."""
     rng = np.random.default_rng(0)  # a data set may be sorted by label
     order = rng.permutation(len(result))
     right = (result.ranks == 0)[order]
@@ -197,14 +204,14 @@ def _mixed(result: Evaluation) -> npt.NDArray[np.int64]:
     return rng.permutation(np.concatenate([wrong, order[right][: _SHOWN - len(wrong)]]))
 
 
-def _mistakes(result: Evaluation) -> npt.NDArray[np.int64]:
+def _choose_mistakes(result: Evaluation) -> npt.NDArray[np.int64]:
     wrong = np.flatnonzero(result.ranks > 0)
     return wrong[np.argsort(-result.confidence[wrong], kind="stable")][:_SHOWN]
 
 
 def _grid(data: Dataset, result: Evaluation, rows: npt.NDArray[np.int64], path: Path) -> None:
     prediction_grid(
-        images_of(data, rows),
+        render_rows(data, rows),
         result.labels[rows],
         result.predictions[rows],
         result.label_names,

@@ -1,7 +1,7 @@
-"""A network drawn as a graph: a box for each step, its shape and its parameters, and what feeds it.
+"""A network drawn as a graph: a box for each layer with its shape and parameters, and connections.
 
-Graphviz lays it out when it is installed. Without it the boxes stand in one column, in the order in
-which they run, which is all that nets with few branches need; what skips steps runs beside them.
+Graphviz lays it out where it is installed. Otherwise the boxes are in one column in the order of
+execution, which is enough for networks with few branches; skip connections are beside them.
 """
 
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quickdraw_kit.errors import DataError, UsageError
-from quickdraw_kit.show.canvas import COLOURS, FAINT, INK, LINE, canvas
+from quickdraw_kit.show.canvas import COLORS, FAINT, INK, LINE, canvas
 from quickdraw_kit.storage.files import atomic_write
 
 if TYPE_CHECKING:
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_network", "network_dot"]
 
-_WIDTH, _HEIGHT, _PITCH = 4.6, 0.3, 0.44  # of a box, and from box to box, in inches
-_LANE = 0.16  # between lines that skip steps
+_WIDTH, _HEIGHT, _PITCH = 4.6, 0.3, 0.44  # of a box, and between boxes, in inches
+_LANE = 0.16  # between skip connections
 _SECONDS = 60
 
 
 def draw_network(
     graph: "Graph", path: str | os.PathLike[str], *, graphviz: bool | None = None
 ) -> None:
-    """Draw a network."""
+    """Draw a network as SVG, PNG or Graphviz source, according to the suffix."""
     path = Path(path)
     format = path.suffix.lower().removeprefix(".")
     if format == "dot":
@@ -37,10 +37,11 @@ def draw_network(
             file.write(network_dot(graph).encode())
         return
     if format not in ("svg", "png"):
-        raise UsageError(f"{path}: the drawing of a network ends in .svg, .png or .dot")
+        raise UsageError(f"{path}: expected a name that ends in .svg, .png or .dot")
+
     program = shutil.which("dot") if graphviz is not False else None
     if program is None and graphviz:
-        raise UsageError("Graphviz is not here: install it, or draw without it")
+        raise UsageError("Graphviz is not installed: install it, or leave out graphviz=True")
     if program is None:
         _draw(graph, path)
         return
@@ -58,14 +59,14 @@ def draw_network(
 
 
 def network_dot(graph: "Graph") -> str:
-    r"""Describe a network in the language of Graphviz."""
+    """Return a network in the DOT language."""
     title = _escape(_title(graph))
     lines = [
         "digraph network {",
         f'label="{title}"; labelloc=t; labeljust=l; fontsize=13;',
         'fontname="DejaVu Sans"; ranksep=0.22; nodesep=0.3;',
         f'node [shape=box, style="filled,rounded", fontname="DejaVu Sans", fontsize=10, '
-        f'color="{COLOURS[0]}", fontcolor="{INK}", height=0.3, margin="0.12,0.05"];',
+        f'color="{COLORS[0]}", fontcolor="{INK}", height=0.3, margin="0.12,0.05"];',
         f'edge [color="{FAINT}", arrowsize=0.6];',
     ]
     for place, node in enumerate(graph.nodes):
@@ -127,7 +128,7 @@ def _arrow(ax: "Axes", points: list[tuple[float, float]]) -> None:
 
 
 def _lanes(graph: "Graph") -> dict[tuple[int, int], int]:
-    """Give each connection that skips steps a lane in which it crosses no other."""
+    """Assign each skip connection a lane in which it overlaps no other."""
     skips = [
         (source, place)
         for place, node in enumerate(graph.nodes)
@@ -163,7 +164,7 @@ def _facts(node: "Node") -> str:
 
 
 def _fill(node: "Node") -> str:
-    """Tell steps by their kind: with weights, joins, and all others."""
+    """Return the color of a layer: with weights, additions, and others."""
     if node.parameters:
         return "#dfe8ee"
     return "#fbf0dc" if len(node.inputs) > 1 else "#ffffff"

@@ -1,4 +1,4 @@
-"""Figures of the primer: numbers in cells, kernels at work, what layers make of an image."""
+"""Figures of the primer: numbers in cells, kernels and their results, feature maps of layers."""
 
 import os
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from quickdraw_kit.primer.forward import Activation, Weights
 from quickdraw_kit.primer.kernels import KERNELS, apply_kernel
 from quickdraw_kit.primer.operations import conv2d, max_pool2d, relu
-from quickdraw_kit.show.canvas import COLOURS, FAINT, INK, canvas
+from quickdraw_kit.show.canvas import COLORS, FAINT, INK, canvas
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,10 +33,10 @@ def draw_worked_example(path: str | os.PathLike[str]) -> None:
     )
     kernel = np.array([[1, 0, -1]] * 3)
     feature_map = conv2d(x, kernel)
-    kept = relu(feature_map)
+    activated = relu(feature_map)
     parts = [
-        ("input", x), ("kernel", kernel), ("cross-correlation", feature_map), ("ReLU", kept),
-        ("max-pool", max_pool2d(kept)),
+        ("input", x), ("kernel", kernel), ("cross-correlation", feature_map), ("ReLU", activated),
+        ("max-pool", max_pool2d(activated)),
     ]  # fmt: skip
     with canvas(path, 10.5, 2.7) as figure:
         axes = figure.subplots(1, len(parts), width_ratios=[5, 3, 3, 3, 1.6])
@@ -45,9 +45,9 @@ def draw_worked_example(path: str | os.PathLike[str]) -> None:
 
 
 def draw_shapes(path: str | os.PathLike[str]) -> None:
-    """Draw a vector of 64 numbers, a matrix of 8 x 8, a tensor of 4 x 4 x 4 and a colour image."""
+    """Draw a vector of 64 numbers, a matrix of 8 x 8, a tensor of 4 x 4 x 4 and a color image."""
     numbers = np.arange(64)
-    image = _colour_image()
+    image = _color_image()
     with canvas(path, 10, 9.6) as figure:
         grid = figure.add_gridspec(4, 4, height_ratios=[0.5, 3.4, 2.4, 2.4])
         ax = figure.add_subplot(grid[0, :])
@@ -61,27 +61,27 @@ def draw_shapes(path: str | os.PathLike[str]) -> None:
             _cells(figure.add_subplot(grid[2, plane]), numbers_of, name)
         ax = figure.add_subplot(grid[3, 0])
         ax.imshow(image, interpolation="nearest")
-        _bare(ax, "colour image, shape (3, 16, 16)")
+        _hide_axes(ax, "color image, shape (3, 16, 16)")
         for plane, name in enumerate(("red", "green", "blue")):
             ax = figure.add_subplot(grid[3, plane + 1])
             ax.imshow(image[..., plane], cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-            _bare(ax, f"plane {plane}: {name}")
+            _hide_axes(ax, f"plane {plane}: {name}")
 
 
 def draw_kernels(image: npt.NDArray[np.uint8], path: str | os.PathLike[str]) -> None:
-    """Draw an image and what each kernel of `KERNELS` makes of it."""
+    """Draw an image and the result of each kernel of `KERNELS`."""
     with canvas(path, 12, 6.4) as figure:
         axes = figure.subplots(2, 4).ravel()
-        _picture(axes[0], image, "the image")
+        _show_image(axes[0], image, "the image")
         for ax, kernel in zip(axes[1:], KERNELS.values(), strict=False):
-            _picture(ax, apply_kernel(image, kernel.name), kernel.name)
+            _show_image(ax, apply_kernel(image, kernel.name), kernel.name)
             rows = "\n".join(
                 "  ".join(f"{w:.2g}".rjust(4) for w in row) for row in kernel.weights.tolist()
             )
             ax.set_xlabel(rows, family="DejaVu Sans Mono", fontsize=8, color=INK)
         axes[-1].set_axis_off()
         axes[-1].text(
-            0, 0.5, "Below each: its kernel.\nPixels under 0 are shown black,\nover 255 white.",
+            0, 0.5, "Below each image: its kernel.\nPixels below 0 are black,\nabove 255 white.",
             color=FAINT, va="center", transform=axes[-1].transAxes,
         )  # fmt: skip
 
@@ -89,7 +89,7 @@ def draw_kernels(image: npt.NDArray[np.uint8], path: str | os.PathLike[str]) -> 
 def draw_forward(
     steps: Sequence[Activation], names: Sequence[str], path: str | os.PathLike[str]
 ) -> None:
-    """Draw every layer's output for one image, down to the probabilities."""
+    """Draw the output of every layer for one image, and the probabilities."""
     shown = [step for step in steps[:-1] if step.layer.type != "flatten"]
     heights = [1.0 if step.output.ndim == 3 else 0.45 for step in shown]
     columns = min(max(len(s.output) if s.output.ndim == 3 else 1 for s in shown), _SHOWN)
@@ -99,20 +99,20 @@ def draw_forward(
             if step.output.ndim != 3:
                 ax = figure.add_subplot(grid[row, :])
                 ax.imshow(step.output[None], cmap="gray", aspect="auto", interpolation="nearest")
-                _bare(ax, f"{step.layer.type}: {len(step.output)} numbers")
+                _hide_axes(ax, f"{step.layer.type}: {len(step.output)} numbers")
                 continue
             for place, feature_map in enumerate(step.output[:columns]):
                 ax = figure.add_subplot(grid[row, place])
                 top = max(float(step.output.max()), 1e-9)
                 ax.imshow(feature_map, cmap="gray", vmin=0, vmax=top, interpolation="nearest")
-                _bare(ax, _title(step) if place == 0 else "")
+                _hide_axes(ax, _title(step) if place == 0 else "")
         _bars(figure.add_subplot(grid[len(shown), :]), np.asarray(steps[-1].output), names)
 
 
 def draw_features(
     weights: Weights, steps: Sequence[Activation], path: str | os.PathLike[str]
 ) -> None:
-    """Draw the kernels that the first layer learned, and where each of them answers."""
+    """Draw the kernels that the first layer learned, and their feature maps."""
     first = next(step for step in steps if step.layer.type == "convolution")
     kernels = weights.tensors[f"{first.layer.index}.weight"][:, 0]
     columns = min(len(kernels), 8)
@@ -120,7 +120,7 @@ def draw_features(
     reach = float(np.abs(kernels).max())
     with canvas(path, 1.3 * columns + 0.4, 2.9 * rows + 0.6) as figure:
         figure.suptitle(
-            "Kernels (light: wants ink, dark: wants none), and where each answers",
+            "Kernels (light: positive weights, dark: negative ones) and their feature maps",
             x=0.02,
             ha="left",
         )
@@ -134,8 +134,8 @@ def draw_features(
                 continue
             above.imshow(kernels[place], cmap="gray", vmin=-reach, vmax=reach)
             below.imshow(first.output[place], cmap="gray", vmin=0)
-            _bare(above, f"{place}")
-            _bare(below, "")
+            _hide_axes(above, f"{place}")
+            _hide_axes(below, "")
 
 
 def _title(step: Activation) -> str:
@@ -145,7 +145,7 @@ def _title(step: Activation) -> str:
 
 def _bars(ax: "Axes", probabilities: npt.NDArray[Any], names: Sequence[str]) -> None:
     best = np.argsort(-probabilities, kind="stable")[:10]
-    ax.barh(range(len(best)), probabilities[best] * 100, color=COLOURS[0])
+    ax.barh(range(len(best)), probabilities[best] * 100, color=COLORS[0])
     ax.set_yticks(range(len(best)), [names[label] for label in best])
     ax.invert_yaxis()
     ax.set_xlim(0, 100)
@@ -154,30 +154,30 @@ def _bars(ax: "Axes", probabilities: npt.NDArray[Any], names: Sequence[str]) -> 
 
 
 def _cells(ax: "Axes", numbers: npt.NDArray[Any], name: str, *, size: float = 9) -> None:
-    """Write a matrix, number by number, on a faint ground that says how large they are."""
+    """Write the numbers of a matrix on a pale background that shows their size."""
     from matplotlib.colors import LinearSegmentedColormap
 
-    colours = LinearSegmentedColormap.from_list("cells", ["#f4d9a8", "#ffffff", "#a9c4d8"])
+    colors = LinearSegmentedColormap.from_list("cells", ["#f4d9a8", "#ffffff", "#a9c4d8"])
     reach = max(int(np.abs(numbers).max()), 1)
-    ax.imshow(numbers, cmap=colours, vmin=-reach, vmax=reach)
+    ax.imshow(numbers, cmap=colors, vmin=-reach, vmax=reach)
     for row, column in np.ndindex(*numbers.shape):
         ax.text(column, row, f"{numbers[row, column]}", ha="center", va="center", fontsize=size)
-    _bare(ax, name)
+    _hide_axes(ax, name)
 
 
-def _picture(ax: "Axes", image: npt.NDArray[Any], name: str) -> None:
+def _show_image(ax: "Axes", image: npt.NDArray[Any], name: str) -> None:
     ax.imshow(np.clip(image, 0, 255).astype(np.uint8), cmap="gray", vmin=0, vmax=255)
-    _bare(ax, name)
+    _hide_axes(ax, name)
 
 
-def _bare(ax: "Axes", name: str) -> None:
+def _hide_axes(ax: "Axes", name: str) -> None:
     ax.set_xticks([])
     ax.set_yticks([])
     ax.spines[:].set_visible(False)
     ax.set_title(name, fontsize=8.5, pad=4)
 
 
-def _colour_image() -> npt.NDArray[np.uint8]:
+def _color_image() -> npt.NDArray[np.uint8]:
     """Return a sun over a meadow, 16 x 16."""
     image = np.empty((16, 16, 3), np.uint8)
     image[:11] = (120, 180, 240)

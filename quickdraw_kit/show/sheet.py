@@ -1,4 +1,4 @@
-"""A contact sheet: many drawings in one PNG, a row a category, with their names."""
+"""A contact sheet: many drawings in one PNG, one row per category, with names."""
 
 import math
 import os
@@ -15,11 +15,11 @@ from quickdraw_kit.strokes.batch import DrawingBatch
 
 __all__ = ["contact_sheet"]
 
-_CELL = 56  # least side of a picture, in pixels
+_CELL = 56  # minimum side of a drawing, in pixels
 _GAP = 6
 _MARGIN = 20
 _TEXT = 15
-_INK = 34  # grey level of names
+_INK = 34  # gray levels
 _PAPER = 255
 _FRAME = 236
 
@@ -32,46 +32,46 @@ def contact_sheet(
     *,
     columns: int = 10,
 ) -> None:
-    """Write a picture of drawings in rows, a row a category, dark on light.
+    """Write a picture of drawings, dark on light, one row per category.
 
-    Categories without a drawing have no row. Many categories stand in several blocks side by side,
-    so that the sheet is not much higher than wide.
+    Categories without drawings have no row. Many categories are arranged in several columns of
+    rows, so that the sheet is not much higher than it is wide.
 
     Parameters
     ----------
     images : ndarray of uint8, shape (n, side, side), or DrawingBatch
-        Bitmaps, bright ink on dark paper, shown in whole multiples of their size; or strokes,
-        drawn with a thin pen.
+        Bitmaps, white on black, enlarged by an integer factor; or strokes, drawn with a thin pen.
     labels : sequence of int, length n
-        Index into `names` of each.
+        Index into `names` for each image.
     names : sequence of str
         Categories, in the order of the rows.
     path : path-like
-        The PNG file, written whole or not at all.
+        The PNG file.
     columns : int
-        Most drawings of a category; more are left out.
+        Maximum number of drawings per category; the others are left out.
 
     Raises
     ------
     UsageError
-        If there is nothing to show, or labels and images do not fit together.
+        If there is nothing to show, or labels and images do not match.
     OSError
         If the file cannot be written.
 
     Examples
     --------
-    >>> path = getfixture("tmp_path") / "sheet.png"
-    >>> contact_sheet(np.full((2, 28, 28), 200, np.uint8), [0, 0], ["cat"], path)
-    >>> path.read_bytes()[1:4]
-    b'PNG'
+    >>> from quickdraw_kit import contact_sheet, generate_drawings
+    >>> batch = generate_drawings(["house", "star"], 8, raw=False)
+    >>> contact_sheet(batch, batch.word_code, batch.words, "sheet.png")
     """
     from PIL import Image, ImageDraw, ImageFont
 
     codes = np.asarray(labels, np.int64)
     _check(images, codes, names, columns)
     chosen = [np.flatnonzero(codes == code)[:columns] for code in range(len(names))]
-    rows = [code for code, found in enumerate(chosen) if len(found)]
+    rows = [code for code, selected in enumerate(chosen) if len(selected)]
     cells = _cells(images, np.concatenate([chosen[code] for code in rows]))
+
+    # how many columns of rows, so that the sheet is about square
     pitch = cells.shape[1] + _GAP
     font = ImageFont.load_default(size=_TEXT)
     text = max(math.ceil(font.getlength(names[code])) for code in rows) + 2 * _GAP
@@ -83,6 +83,7 @@ def contact_sheet(
         2 * _MARGIN + blocks * block + (blocks - 1) * 2 * _MARGIN - _GAP,
         2 * _MARGIN + high * pitch - _GAP,
     )
+
     sheet = Image.new("L", size, _PAPER)
     pen = ImageDraw.Draw(sheet)
     pictures = iter(cells)
@@ -94,6 +95,7 @@ def contact_sheet(
         for column in range(len(chosen[code])):
             corner = (left + text + column * pitch, top)
             sheet.paste(Image.fromarray(next(pictures)), corner)
+
     with atomic_write(path) as file:
         sheet.save(file, "PNG", optimize=True)
 
@@ -117,7 +119,7 @@ def _check(
 def _cells(
     images: npt.NDArray[np.uint8] | DrawingBatch, chosen: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.uint8]:
-    """Return the chosen pictures, dark on light, framed."""
+    """Return the chosen drawings, dark on light, with a frame."""
     if isinstance(images, DrawingBatch):
         from quickdraw_kit.raster.render import rasterize
 

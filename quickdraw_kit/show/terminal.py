@@ -1,7 +1,7 @@
 """Drawings and counts as plain text, for a terminal.
 
 A braille character is a grid of 2 x 4 dots, so a bitmap of 28 x 28 takes 14 x 7 characters and a
-dozen drawings fit on a screen. Fonts without braille have the half blocks.
+dozen drawings fit on a screen. For fonts without braille there are half blocks.
 """
 
 import shutil
@@ -20,21 +20,21 @@ _BRAILLE = 0x2800
 _DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])  # Unicode's order
 _HALVES = " ▀▄█"
 _EIGHTHS = " ▏▎▍▌▋▊▉"
-_INK = 72  # a dot is set from this grey level on, so that thin lines stay closed
+_INK = 72  # gray level from which a dot is set; low, so that thin lines have no gaps
 _GAP = 2
 
 
 def text_picture(
     image: npt.NDArray[np.uint8], *, width: int | None = None, blocks: bool = False
 ) -> str:
-    """Show a bitmap as text."""
+    """Return a bitmap as text."""
     if image.ndim != 2 or image.dtype != np.uint8 or 0 in image.shape:
         raise UsageError(f"image is {image.dtype} {image.shape}, expected uint8 (height, width)")
     if width is not None and width < 1:
         raise UsageError(f"width is {width}, expected at least 1 character")
     across, down = (1, 2) if blocks else (2, 4)
     if width is not None and image.shape[1] > width * across:
-        image = _smaller(image, width * across)
+        image = _downscale(image, width * across)
     rows, columns = -(-image.shape[0] // down), -(-image.shape[1] // across)
     ink = np.zeros((rows * down, columns * across), np.int64)
     ink[: image.shape[0], : image.shape[1]] = image >= _INK
@@ -47,7 +47,7 @@ def text_picture(
 
 
 def preview(batch: DrawingBatch, index: int = 0, *, width: int = 32, blocks: bool = False) -> str:
-    """Show a drawing as text."""
+    """Return a drawing as text."""
     from quickdraw_kit.raster.render import rasterize
 
     if not -len(batch) <= index < len(batch):
@@ -67,7 +67,7 @@ def preview(batch: DrawingBatch, index: int = 0, *, width: int = 32, blocks: boo
 def gallery(
     images: npt.NDArray[np.uint8], words: Sequence[str], *, width: int | None = None
 ) -> str:
-    """Show bitmaps side by side, each under its name."""
+    """Return bitmaps side by side as text, each under its name."""
     if len(images) != len(words):
         raise UsageError(f"{len(words)} names for {len(images)} images, expected one for each")
     width = shutil.get_terminal_size().columns if width is None else width
@@ -75,35 +75,35 @@ def gallery(
     each = max((len(rows[0]) for rows in pictures), default=1)
     columns = [[word[:each].ljust(each), *rows] for word, rows in zip(words, pictures, strict=True)]
     across = max((width + _GAP) // (each + _GAP), 1)
-    shelves = []
+    grid_rows = []
     for start in range(0, len(columns), across):
         lines = zip(*columns[start : start + across], strict=True)
-        shelves.append("\n".join((" " * _GAP).join(line).rstrip() for line in lines))
-    return "\n\n".join(shelves)
+        grid_rows.append("\n".join((" " * _GAP).join(line).rstrip() for line in lines))
+    return "\n\n".join(grid_rows)
 
 
 def bars(totals: Mapping[str, int], *, width: int | None = None) -> str:
-    """Show counts as horizontal bars."""
+    """Return counts as horizontal bars."""
     if not totals:
         return ""
     width = shutil.get_terminal_size().columns if width is None else width
     names = max(map(len, totals))
     numbers = max(len(f"{number:,}") for number in totals.values())
-    names = min(names, max(width - numbers - 12, 4))  # long names give way to the bars
-    room = max(width - names - numbers - 2, 1)
+    names = min(names, max(width - numbers - 12, 4))  # long names are shortened
+    bar_width = max(width - names - numbers - 2, 1)
     most = max(*totals.values(), 1)
     lines = []
     for name, number in totals.items():
-        eighths = round(8 * room * number / most)
+        eighths = round(8 * bar_width * number / most)
         if number and not eighths:
-            eighths = 1  # what is there is seen
+            eighths = 1  # a count above zero is visible
         bar = "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
         shown = name if len(name) <= names else f"{name[: names - 1]}…"
-        lines.append(f"{shown:<{names}} {bar:<{room}} {number:>{numbers},}")
+        lines.append(f"{shown:<{names}} {bar:<{bar_width}} {number:>{numbers},}")
     return "\n".join(lines)
 
 
-def _smaller(image: npt.NDArray[np.uint8], width: int) -> npt.NDArray[np.uint8]:
+def _downscale(image: npt.NDArray[np.uint8], width: int) -> npt.NDArray[np.uint8]:
     from PIL import Image
 
     height = max(round(image.shape[0] * width / image.shape[1]), 1)

@@ -14,7 +14,7 @@ from scipy.spatial.distance import squareform
 
 from quickdraw_kit.categories import CATEGORIES
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.show.confusion import confused_block, confusion_matrix, similarity_order
+from quickdraw_kit.show.confusion import confusion_matrix, most_confused, similarity_order
 
 
 @pytest.fixture
@@ -104,9 +104,9 @@ def test_clusters_are_those_of_scipy():
 def test_block_has_the_labels_of_the_worst_pairs(tmp_path, texts):
     matrix = np.diag(np.full(345, 50))
     worst = [("cat", "lion", 50), ("lion", "tiger", 40), ("car", "truck", 30), ("bed", "pool", 1)]
-    for truth, answer, count in worst:
-        matrix[CATEGORIES.index(truth), CATEGORIES.index(answer)] = count
-    confused_block(matrix, CATEGORIES, tmp_path / "block.svg", most=5)
+    for truth, prediction, count in worst:
+        matrix[CATEGORIES.index(truth), CATEGORIES.index(prediction)] = count
+    most_confused(matrix, CATEGORIES, tmp_path / "block.svg", most=5)
     written = texts(tmp_path / "block.svg")
     assert {name for name in written if name in CATEGORIES} == {
         "cat",
@@ -121,9 +121,9 @@ def test_block_has_the_labels_of_the_worst_pairs(tmp_path, texts):
 
 def test_block_of_nothing(tmp_path):
     with pytest.raises(UsageError, match="nothing is confused"):
-        confused_block(np.eye(3, dtype=np.int64), ["a", "b", "c"], tmp_path / "block.svg")
+        most_confused(np.eye(3, dtype=np.int64), ["a", "b", "c"], tmp_path / "block.svg")
     with pytest.raises(UsageError, match="a block of 31 labels"):
-        confused_block(np.ones((3, 3), np.int64), ["a", "b", "c"], tmp_path / "b.svg", most=31)
+        most_confused(np.ones((3, 3), np.int64), ["a", "b", "c"], tmp_path / "b.svg", most=31)
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg"])

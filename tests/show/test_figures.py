@@ -11,7 +11,7 @@ from quickdraw_kit.categories import CATEGORIES
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.learn.metrics import calibration
 from quickdraw_kit.learn.train import EpochMetrics
-from quickdraw_kit.show.canvas import COLOURS
+from quickdraw_kit.show.canvas import COLORS
 from quickdraw_kit.show.figures import category_histogram, reliability_diagram, training_history
 
 
@@ -26,10 +26,10 @@ def texts(monkeypatch):
     return read
 
 
-def share_of(path, colour):
+def share_of(path, color):
     """Share of the pixels of a PNG that have a colour."""
     pixels = np.asarray(Image.open(path).convert("RGB")).astype(int)
-    wanted = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+    wanted = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
     return (np.abs(pixels - wanted).max(axis=2) <= 2).mean()
 
 
@@ -57,7 +57,7 @@ def test_histogram_names_every_category_and_its_count(tmp_path, texts, names):
 
 def test_histogram_bars_are_in_proportion(tmp_path):
     category_histogram(counts_of(("cat", "dog"), 75, 25), tmp_path / "histogram.png")
-    shares = [share_of(tmp_path / "histogram.png", colour) for colour in COLOURS]
+    shares = [share_of(tmp_path / "histogram.png", color) for color in COLORS]
     assert shares[0] / shares[2] == pytest.approx(3, rel=0.1)
     assert shares[1] < 0.01
 
@@ -101,9 +101,9 @@ def test_history_without_validation(tmp_path, texts):
 def test_names_of_lines_do_not_cover_each_other(tmp_path):
     same = [EpochMetrics(epoch, 0.5, 0.9, 0.5, 0.9, 0.01, 1.0) for epoch in (1, 2)]
     training_history(same, tmp_path / "history.svg")
-    found = re.findall(r"<!-- (\w+) [\d.]+ -->\s*<g[^>]*translate\(([\d.]+) ([\d.]+)\)",
+    selected = re.findall(r"<!-- (\w+) [\d.]+ -->\s*<g[^>]*translate\(([\d.]+) ([\d.]+)\)",
                        (tmp_path / "history.svg").read_text("utf-8"))  # fmt: skip
-    places = {name: float(y) for name, _, y in found}
+    places = {name: float(y) for name, _, y in selected}
     assert abs(places["train"] - places["validation"]) > 10
 
 
@@ -126,7 +126,7 @@ def test_a_dot_is_where_its_bin_is(tmp_path):
         reliability_diagram({"test": sure_of(share)}, path)
         pixels = np.asarray(Image.open(path).convert("RGB")).astype(int)
         half = pixels[:, : pixels.shape[1] // 2]
-        blue = [int(COLOURS[0][i : i + 2], 16) for i in (1, 3, 5)]
+        blue = [int(COLORS[0][i : i + 2], 16) for i in (1, 3, 5)]
         rows, columns = np.nonzero(np.abs(half - blue).max(axis=2) < 30)
         dots = columns > 0.7 * half.shape[1]
         heights[share] = rows[dots].mean() / len(pixels)

@@ -1,4 +1,4 @@
-"""Grids of drawings: right is green with a tick, wrong is red with a cross and the truth."""
+"""Grids of predictions: correct is green with a tick, wrong is red with a cross and the label."""
 
 import re
 
@@ -9,7 +9,7 @@ from PIL import Image
 
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.show.canvas import RIGHT, WRONG
-from quickdraw_kit.show.grids import prediction_grid, sample_grid
+from quickdraw_kit.show.grids import prediction_grid
 
 NAMES = ["cat", "dog", "The Great Wall of China"]
 
@@ -28,51 +28,48 @@ def blank(number):
     return np.zeros((number, 28, 28), np.uint8)
 
 
-def coloured(path, colour):
+def colored(path, color):
     pixels = np.asarray(Image.open(path).convert("RGB")).astype(int)
-    wanted = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+    wanted = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
     return int((np.abs(pixels - wanted).max(axis=2) <= 2).sum())
 
 
 def test_answers_are_named_and_marked(tmp_path, texts):
     path = tmp_path / "answers.svg"
-    labels, answers = np.array([0, 1, 2]), np.array([0, 2, 2])
-    sure = np.array([0.991, 0.5, 1.0], np.float32)
-    prediction_grid(blank(3), labels, answers, NAMES, path, confidence=sure)
+    labels, predictions = np.array([0, 1, 2]), np.array([0, 2, 2])
+    confidences = np.array([0.991, 0.5, 1.0], np.float32)
+    prediction_grid(blank(3), labels, predictions, NAMES, path, confidence=confidences)
     assert texts(path) == [
         "✓ cat", "99 %",
-        "✗ The Great Wall of China", "50 %", "is dog",
+        "✗ The Great Wall of China", "50 %", "actually dog",
         "✓ The Great Wall of China", "100 %",
     ]  # fmt: skip
 
 
 def test_confidence_may_be_left_out(tmp_path, texts):
     prediction_grid(blank(1), np.array([0]), np.array([1]), NAMES, tmp_path / "answers.svg")
-    assert texts(tmp_path / "answers.svg") == ["✗ dog", "is cat"]
+    assert texts(tmp_path / "answers.svg") == ["✗ dog", "actually cat"]
 
 
-@pytest.mark.parametrize(("answer", "there", "absent"), [(0, RIGHT, WRONG), (1, WRONG, RIGHT)])
-def test_right_is_green_and_wrong_is_red(tmp_path, answer, there, absent):
+@pytest.mark.parametrize(
+    ("prediction", "present", "absent"), [(0, RIGHT, WRONG), (1, WRONG, RIGHT)]
+)
+def test_right_is_green_and_wrong_is_red(tmp_path, prediction, present, absent):
     path = tmp_path / "answers.png"
-    prediction_grid(blank(1), np.array([0]), np.array([answer]), NAMES, path)
-    assert coloured(path, there) > 200
-    assert coloured(path, absent) == 0
+    prediction_grid(blank(1), np.array([0]), np.array([prediction]), NAMES, path)
+    assert colored(path, present) > 200
+    assert colored(path, absent) == 0
 
 
 def test_drawings_are_dark_on_light_and_upright(tmp_path):
     images = blank(1)
     images[0, :14, :14] = 255
-    sample_grid(images, np.array([0]), NAMES, tmp_path / "sample.png")
-    picture = np.asarray(Image.open(tmp_path / "sample.png").convert("L"))
+    prediction_grid(images, np.array([0]), np.array([0]), NAMES, tmp_path / "grid.png")
+    picture = np.asarray(Image.open(tmp_path / "grid.png").convert("L"))
     dark = np.argwhere(picture < 10)
     across = picture.shape[1]
     assert dark[:, 1].max() < 0.55 * across
     assert dark[:, 0].min() < 0.2 * across
-
-
-def test_one_sample_of_each_category(tmp_path, texts):
-    sample_grid(blank(5), np.array([2, 0, 2, 0, 2]), NAMES, tmp_path / "sample.svg", columns=1)
-    assert texts(tmp_path / "sample.svg") == ["cat", "The Great Wall of China"]
 
 
 def test_same_numbers_same_bytes(tmp_path):
@@ -89,9 +86,7 @@ def test_wrong_usage(tmp_path):
     with pytest.raises(UsageError, match="0 images in 8 columns"):
         prediction_grid(blank(0), zero[:0], zero[:0], NAMES, path)
     with pytest.raises(UsageError, match="1 images in 0 columns"):
-        sample_grid(blank(1), zero, NAMES, path, columns=0)
-    with pytest.raises(UsageError, match="2 images, 1 labels and 1 answers"):
+        prediction_grid(blank(1), zero, zero, NAMES, path, columns=0)
+    with pytest.raises(UsageError, match="2 images, 1 labels and 1 predictions"):
         prediction_grid(blank(2), zero, zero, NAMES, path)
-    with pytest.raises(UsageError, match="2 images and 1 labels"):
-        sample_grid(blank(2), zero, NAMES, path)
     assert not path.exists()

@@ -36,13 +36,13 @@ def test_every_layer_is_named_with_its_count(tmp_path, monkeypatch, resnet, grap
 
 def test_dot_has_every_connection(resnet):
     text = network_dot(resnet)
-    found = re.findall(r"^n(\d+) -> n(\d+);$", text, re.MULTILINE)
+    selected = re.findall(r"^n(\d+) -> n(\d+);$", text, re.MULTILINE)
     expected = [
         (str(source), str(place))
         for place, node in enumerate(resnet.nodes)
         for source in node.inputs
     ]
-    assert found == expected
+    assert selected == expected
 
 
 def test_names_cannot_break_the_text_of_graphviz():

@@ -1,4 +1,4 @@
-"""A page is one file that asks for nothing and runs nothing, whatever texts it is given."""
+"""A page is one file that requests nothing and runs nothing, whatever its texts."""
 
 import base64
 import re
@@ -68,7 +68,7 @@ def test_holds_everything_it_shows(tmp_path, pictures):
         assert text in document.texts
 
 
-def test_asks_for_nothing_and_runs_nothing(tmp_path, pictures):
+def test_requests_nothing_and_runs_nothing(tmp_path, pictures):
     path = tmp_path / "page.html"
     write_page(path, "Title", [Section("One", [Picture(pictures[0], "")])])
     text = path.read_text("utf-8")

@@ -14,7 +14,7 @@ BATCH = generate_drawings(("star",), 1, seed=1, raw=False)
 SEEN = rasterize(BATCH)[0]
 
 
-def answer(original) -> Prediction:
+def prediction(original) -> Prediction:
     return Prediction("a" * 60, ("star", "house"), (0.75, 0.25), SEEN, original)
 
 
@@ -25,14 +25,14 @@ def answer(original) -> Prediction:
 )
 def test_every_form_of_original(original, tmp_path):
     path = tmp_path / "figure.png"
-    prediction_figure([answer(original)], path)
+    prediction_figure([prediction(original)], path)
     with Image.open(path) as figure:
         assert min(figure.size) > 150
 
 
 def test_a_row_for_each_prediction(tmp_path):
     path = tmp_path / "figure.svg"
-    prediction_figure([answer(SEEN), answer(BATCH[0])], path)
+    prediction_figure([prediction(SEEN), prediction(BATCH[0])], path)
     heights = path.read_text()
     assert heights.count("<image") == 3
 

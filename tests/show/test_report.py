@@ -1,4 +1,4 @@
-"""A report shows what was measured, of every kind of data, in one file that asks for nothing."""
+"""A report shows what was measured, for every type of data, in one file without requests."""
 
 import json
 import re
@@ -17,7 +17,8 @@ from quickdraw_kit.learn.train import TrainConfig, train
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.shards.options import PrepareOptions, SplitRule
 from quickdraw_kit.shards.prepare.pipeline import prepare
-from quickdraw_kit.show.report import _origin, images_of, write_report
+from quickdraw_kit.show.data_sections import provenance, render_rows
+from quickdraw_kit.show.report import write_report
 from quickdraw_kit.synthetic.generator import generate_drawings, write_sample
 
 
@@ -54,7 +55,7 @@ def folder(tmp_path_factory):
 
 
 class Page(HTMLParser):
-    """Tables by their titles, headings, and what is asked for from elsewhere."""
+    """Tables by their titles, headings, and what is requested."""
 
     def __init__(self, path):
         super().__init__()
@@ -67,9 +68,9 @@ class Page(HTMLParser):
 
     def row(self, first):
         """Cells of the row that begins with a text."""
-        found = re.search(rf"<tr><td[^>]*>{re.escape(first)}</td>(.*?)</tr>", self.text)
-        assert found, f"no row {first!r}"
-        return re.findall(r"<td[^>]*>(.*?)</td>", found[1])
+        selected = re.search(rf"<tr><td[^>]*>{re.escape(first)}</td>(.*?)</tr>", self.text)
+        assert selected, f"no row {first!r}"
+        return re.findall(r"<td[^>]*>(.*?)</td>", selected[1])
 
     def pictures(self):
         return [a["alt"] for tag, a in self.tags if tag == "img"]
@@ -82,24 +83,24 @@ def test_it_shows_what_was_measured(folder, tmp_path, name):
     page = Page(tmp_path / "page.html")
     loaded = open_model(model)
     splits = open_splits(training_config(loaded, data))
-    told = json.loads((model / "evaluation.json").read_text("utf-8"))
-    assert set(told) == set(splits)
+    written = json.loads((model / "evaluation.json").read_text("utf-8"))
+    assert set(written) == set(splits)
     for split, part in splits.items():
         result = evaluate(loaded, part)
         cells = page.row(split)
         assert cells[0] == f"{len(part):,}"
         assert float(cells[1]) == pytest.approx(result.loss, rel=1e-2)
         assert float(cells[2]) == pytest.approx(100 * result.top1, rel=1e-2)
-        assert told[split] == {"drawings": len(part), **result.metrics()}
+        assert written[split] == {"drawings": len(part), **result.metrics()}
     seen = " | ".join(page.pictures())
     for picture in (
-        "A row of drawings for each category",
+        "One row of drawings per category",
         "drawings per category and split",
         "The network as a graph",
-        "loss and accuracy of each epoch",
-        "predictions on train",
-        "predictions on test",
-        "The confusion matrix",
+        "loss and accuracy by epoch",
+        "predictions in train",
+        "predictions in test",
+        "Confusion matrix",
         "accuracy against confidence",
     ):
         assert picture in seen
@@ -107,7 +108,7 @@ def test_it_shows_what_was_measured(folder, tmp_path, name):
     assert ("recognized by the game" in page.text) == (name != "bitmaps")
 
 
-def test_it_is_one_file_that_asks_for_nothing(folder, tmp_path):
+def test_it_is_one_file_without_requests(folder, tmp_path):
     write_report(tmp_path / "page.html", "A run", folder / "bitmaps", folder / "bitmaps-model")
     page = Page(tmp_path / "page.html")
     assert not {"script", "link", "iframe", "a"} & {tag for tag, _ in page.tags}
@@ -140,7 +141,7 @@ def test_data_alone(folder, tmp_path):
     write_report(tmp_path / "page.html", "T", folder / "shards")
     page = Page(tmp_path / "page.html")
     assert page.row("drawings read") == ["240"]
-    assert "The confusion matrix" not in page.pictures()
+    assert "Confusion matrix" not in page.pictures()
 
 
 def test_the_labels_must_be_those_of_the_model(folder, tmp_path):
@@ -150,26 +151,28 @@ def test_the_labels_must_be_those_of_the_model(folder, tmp_path):
 
 
 @pytest.mark.parametrize("count", [1, 5, 9_001])
-def test_images_come_in_the_order_they_are_asked_for(count):
+def test_images_are_in_the_requested_order(count):
     numbers = np.arange(count)
     images = np.zeros((count, 2, 2), np.uint8)
     images[:, 0, 0], images[:, 0, 1] = numbers % 251, numbers % 241
     dataset = ArrayDataset(images, np.zeros(count, np.int64), ("cat",))
     rows = np.random.default_rng(0).integers(0, count, 20)
-    assert np.array_equal(images_of(dataset, rows), images[rows])
+    assert np.array_equal(render_rows(dataset, rows), images[rows])
 
 
 def test_strokes_are_rendered():
     batch = generate_drawings(("circle", "star"), 30, seed=3, raw=False)
     dataset = StrokeDataset(batch, batch.word_code.astype(np.int64), batch.words)
     rows = np.array([29, 3, 3])
-    assert np.array_equal(images_of(dataset, rows), rasterize(batch.take(rows)))
+    assert np.array_equal(render_rows(dataset, rows), rasterize(batch.take(rows)))
 
 
-@pytest.mark.parametrize(("by", "said"), [("hash", "a hash"), ("sketch-rnn", "place in the file")])
-def test_the_page_says_what_split_the_drawings(by, said, tmp_path):
+@pytest.mark.parametrize(
+    ("by", "expected"), [("hash", "a hash"), ("sketch-rnn", "position in the file")]
+)
+def test_the_page_names_the_split_rule(by, expected, tmp_path):
     write_sample(tmp_path / "sample", drawings=40, categories=["circle"])
     options = PrepareOptions(split_rule=SplitRule(by=by))
     prepare([tmp_path / "sample"], tmp_path / "shards", workers=1, options=options)
-    told = dict(_origin(tmp_path / "shards"))
-    assert told["split by"].startswith(said)
+    rows = dict(provenance(tmp_path / "shards"))
+    assert rows["split by"].startswith(expected)
