@@ -15,19 +15,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-KINDS = {
+FILES = {
     "ndjson": 4000, "bin": 1500, "npy": 800, "npz": 800, "idx": 700, "parquet": 700,
     "safetensors": 700, "toml": 800,
 }  # fmt: skip
 if os.environ.get("FAULTS") != "all":
-    KINDS = {kind: number // 5 for kind, number in KINDS.items()}
+    FILES = {kind: number // 5 for kind, number in FILES.items()}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", FILES)
 def test_a_damaged_file_is_read_or_refused(tally, tmp_path, kind):
     ran = subprocess.run(
-        [sys.executable, "-m", "tests.faults.mutate", kind, str(KINDS[kind]), str(tmp_path)],
+        [sys.executable, "-m", "tests.faults.mutate", kind, str(FILES[kind]), str(tmp_path)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -41,4 +41,4 @@ def test_a_damaged_file_is_read_or_refused(tally, tmp_path, kind):
         for _ in range(number):
             counts.add(outcome, lost=outcome.startswith("BAD"))
     assert not summary["bad"], summary["bad"][:3]
-    assert sum(summary["outcomes"].values()) == KINDS[kind]
+    assert sum(summary["outcomes"].values()) == FILES[kind]

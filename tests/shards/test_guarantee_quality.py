@@ -123,8 +123,8 @@ def test_inspection_finds_what_prepare_flags(sources, tmp_path):
 
 
 def test_the_command_reports_flags_and_writes_a_sheet(sources, tmp_path, cli):
-    told = json.loads(cli("inspect", *sources, "--quality", "--json").out)["flags"]
-    assert told["dot"] == 3
+    flags = json.loads(cli("inspect", *sources, "--quality", "--json").out)["flags"]
+    assert flags["dot"] == 3
     assert cli("inspect", *sources, "--quality", "--sheet", tmp_path / "sheet.png").code == 0
     assert (tmp_path / "sheet.png").exists()
     ran = cli("prepare", *sources, "--out", tmp_path / "out", "--exclude-flag", "dot,duplicate")

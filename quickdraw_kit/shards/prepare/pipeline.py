@@ -274,7 +274,7 @@ def _check_one_word_per_source(plan: Plan, extracted: Sequence[ExtractResult]) -
     for chunk, result in zip(plan.chunks, extracted, strict=True):
         if not plan.sources[chunk.source].format.has_splits:
             words.setdefault(chunk.source, set()).update(result.words)
-    mixed = next((source for source, found in words.items() if len(found) > 1), None)
+    mixed = next((source for source, several in words.items() if len(several) > 1), None)
     if mixed is not None:
         raise UsageError(
             f"{plan.sources[mixed].name} holds {len(words[mixed])} categories, and a split by "

@@ -158,7 +158,11 @@ def plan_prepare(
 
     Parameters
     ----------
-    sources, out, filters, options, data_home, variant, download, chunk_bytes
+    sources : iterable of str or path-like
+        Files, folders, glob patterns, URLs of these, or categories.
+    out : str or path-like
+        Folder or URL of the data set.
+    filters, options, data_home, variant, download, chunk_bytes : optional
         As in `prepare`.
 
     Returns

@@ -33,11 +33,11 @@ def csv_row(line: bytes) -> str:
 
 
 def members(folder):
-    found = {}
+    key_ids = {}
     for shard in load_manifest(folder).shards:
         table = pq.read_table(folder / shard.files[-1].name)
-        found.setdefault(shard.split, set()).update(table["key_id"].to_pylist())
-    return found
+        key_ids.setdefault(shard.split, set()).update(table["key_id"].to_pylist())
+    return key_ids
 
 
 @pytest.fixture
@@ -73,10 +73,10 @@ def test_csv_gives_the_bitmaps_of_the_same_lines(table, tmp_path, write_lines):
 
 def test_positions_in_a_csv_exclude_the_header(table, tmp_path):
     prepare([table], tmp_path / "out", options=BY_POSITION, workers=1, max_reject_rate=0.1)
-    found = members(tmp_path / "out")
-    assert found["train"] == set(range(70)) - {7, 9}
-    assert found["validation"] == set(range(70, 75))
-    assert found["test"] == set(range(75, 80))
+    splits = members(tmp_path / "out")
+    assert splits["train"] == set(range(70)) - {7, 9}
+    assert splits["validation"] == set(range(70, 75))
+    assert splits["test"] == set(range(75, 80))
 
 
 @pytest.fixture
