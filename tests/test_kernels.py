@@ -95,12 +95,12 @@ def read_only():
             path.chmod(0o755)
 
 
-def run_read_only(folder: Path, home: Path) -> tuple[int, bool]:
+def run_read_only(folder: Path, user_home: Path) -> tuple[int, bool]:
     removed = {"NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "PYTHONPATH", "COVERAGE_PROCESS_START"}
     environment = {name: value for name, value in os.environ.items() if name not in removed}
     process = subprocess.run(
         [*AS_A_USER, sys.executable, "-c", READ_ONLY + CALL, str(folder)],
-        env={**environment, "PYTHONPATH": str(folder), "HOME": str(home)},
+        env={**environment, "PYTHONPATH": str(folder), "HOME": str(user_home)},
         cwd=folder,
         capture_output=True,
         text=True,
@@ -113,16 +113,16 @@ def run_read_only(folder: Path, home: Path) -> tuple[int, bool]:
 
 @needs_permissions
 def test_a_read_only_installation_caches_in_the_users_folder(read_only):
-    home = read_only.parent / "home"
-    home.mkdir()
-    assert run_read_only(read_only, home) == (20, False)
-    assert run_read_only(read_only, home) == (20, True)
-    assert list(home.rglob("outer*.nbi"))
+    user_home = read_only.parent / "home"
+    user_home.mkdir()
+    assert run_read_only(read_only, user_home) == (20, False)
+    assert run_read_only(read_only, user_home) == (20, True)
+    assert list(user_home.rglob("outer*.nbi"))
     assert not list(read_only.rglob("*.nbi"))
 
 
 @needs_permissions
 def test_kernels_are_compiled_in_each_process_where_nothing_is_writable(read_only):
-    home = read_only / "home"  # cannot be created
-    assert run_read_only(read_only, home) == (20, False)
-    assert run_read_only(read_only, home) == (20, False)
+    user_home = read_only / "home"  # cannot be created
+    assert run_read_only(read_only, user_home) == (20, False)
+    assert run_read_only(read_only, user_home) == (20, False)

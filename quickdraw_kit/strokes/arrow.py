@@ -151,6 +151,7 @@ def _strings(table: pa.Table, name: str) -> tuple[list[str], npt.NDArray[np.int3
             type_ = type_.value_type
         return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_))
 
+    # a dictionary is the vocabulary of a batch already; encoding plain strings makes one
     column = _column(table, name, accepts, "strings or a dictionary of strings")
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()

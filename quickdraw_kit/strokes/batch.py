@@ -134,6 +134,7 @@ class DrawingBatch:
     timestamp: npt.NDArray[np.datetime64] = field(repr=False)
     recognized: npt.NDArray[np.bool_] = field(repr=False)
 
+    # Also for batches of the functions below: the check is cheap, and kernels rely on it.
     def __post_init__(self) -> None:
         check_columns(self._columns())
 
@@ -344,7 +345,7 @@ class DrawingBatch:
     def __getitem__(self, index: int | slice) -> "Drawing | DrawingBatch":
         if isinstance(index, slice):
             start, stop, step = index.indices(len(self))
-            if step != 1:
+            if step != 1:  # not contiguous, so it cannot share memory
                 return self.take(np.arange(start, stop, step))
             return DrawingBatch(**slice_columns(self._columns(), start, max(start, stop)))
 

@@ -156,11 +156,12 @@ def concat_columns(batches: Sequence[Columns]) -> Columns:
         raise DataError("no batches to concatenate, expected at least one")
     layouts = {(str(batch["x"].dtype), batch["t"] is not None) for batch in batches}
     if len(layouts) > 1:
-        found = ", ".join(
+        listing = ", ".join(
             f"{dtype} {'with' if timed else 'without'} times" for dtype, timed in sorted(layouts)
         )
-        raise DataError(f"batches of different dtypes cannot be concatenated: {found}")
+        raise DataError(f"batches of different dtypes cannot be concatenated: {listing}")
 
+    # words get the codes of the order in which the batches introduce them
     words = tuple(dict.fromkeys(word for batch in batches for word in batch["words"]))
     codes = {word: code for code, word in enumerate(words)}
     recoded = [
@@ -197,6 +198,7 @@ def columns_equal(one: Columns, other: Columns) -> bool:
             a, b = (column.view(f"u{column.itemsize}") for column in (a, b))
         if not np.array_equal(a, b):
             return False
+    # words, not codes: the same word may have different codes
     words, other_words = one["words"], other["words"]
     return all(
         words[code] == other_words[other_code]
@@ -213,6 +215,7 @@ def _check_offsets(name: str, offsets: Int64Array, end: int) -> None:
         raise DataError(f"{name} decreases at {int(np.argmin(np.diff(offsets)))}")
 
 
+# mypy accepts only literal keys of a TypedDict
 def _column(columns: Columns, name: str) -> npt.NDArray[Any]:
     return cast("dict[str, npt.NDArray[Any]]", columns)[name]
 

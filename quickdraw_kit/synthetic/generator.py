@@ -158,6 +158,7 @@ def write_sample(
         raise UsageError(
             f"{drawings} drawings of {len(chosen)} categories: expected at least one per category"
         )
+    # the first categories get one more where the number is not divisible
     counts = [drawings // len(chosen) + (i < drawings % len(chosen)) for i in range(len(chosen))]
     written = 0
 
@@ -180,6 +181,7 @@ def write_sample(
     out.mkdir(parents=True, exist_ok=True)
     paths = [out / f"{category}.ndjson" for category in chosen]
     for path, category, count in zip(paths, chosen, counts, strict=True):
+        # one file at a time: if the run is interrupted, those before are complete
         with atomic_write(path) as file:
             write(file, category, count)
     return paths

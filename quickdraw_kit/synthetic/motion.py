@@ -36,13 +36,13 @@ _MIN_BOW = 0.016  # in units of shapes; less would be removed by simplification 
 
 
 def deform(outline: Outline, rng: CounterRNG, sloppiness: FloatArray) -> Outline:
-    """Displace key points, bow long segments, stretch, shear and rotate drawings."""
+    """Displace key points, bow long segments, widen, shear and rotate drawings."""
     outline = _bow(_jitter(outline, rng, sloppiness), rng, sloppiness)
     counts = _point_counts(outline)
     angle = rng.normal(0.008) * sloppiness
-    stretch, shear = 1.0 + rng.normal(0.08), rng.normal(0.04)
+    aspect, shear = 1.0 + rng.normal(0.08), rng.normal(0.04)
     cos, sin = np.repeat(cosine(angle), counts), np.repeat(sine(angle), counts)
-    x = outline.x * np.repeat(stretch, counts) + outline.y * np.repeat(shear, counts)
+    x = outline.x * np.repeat(aspect, counts) + outline.y * np.repeat(shear, counts)
     return replace(outline, x=x * cos - outline.y * sin, y=x * sin + outline.y * cos)
 
 

@@ -47,6 +47,7 @@ class CounterRNG:
         digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
         base = np.uint64(int.from_bytes(digest, "little"))
         numbers = np.arange(start, stop, dtype=np.uint64)
+        # mixed, so that drawing i + 1 does not get the numbers of drawing i one call later
         self._keys = _mix(base + numbers * _STEP)
         self._calls = 0
 
@@ -81,6 +82,7 @@ class CounterRNG:
 
 def uniform(bits: UInt64Array) -> FloatArray:
     """Turn random bits into numbers in [0, 1)."""
+    # the 53 highest bits, as many as a double holds exactly
     return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 

@@ -21,7 +21,7 @@ def _circle(s: Sketch) -> None:
 def _clock(s: Sketch) -> None:
     s.loop(0, 0, 1, s.rng.uniform(0.9, 1.1))
     short, long = s.rng.uniform(0, 1), s.rng.uniform(0, 1)
-    joined = s.rng.chance(0.5)
+    joined = s.rng.chance(0.5)  # both hands in one stroke
     s.line(_polar(0.45, short), (0, 0), _polar(0.75, long), shown=joined)
     s.line((0, 0), _polar(0.45, short), shown=~joined)
     s.line((0, 0), _polar(0.75, long), shown=~joined)
@@ -48,6 +48,7 @@ def _cloud(s: Sketch) -> None:
 
 
 def _diamond(s: Sketch) -> None:
+    # either the suit of cards or a cut gem
     wide, gem = s.rng.uniform(0.6, 0.9), s.rng.chance(0.4)
     s.polygon((0, -1), (wide, 0), (0, 1), (-wide, 0), shown=~gem, lifts=0.3)
     top, waist = s.rng.uniform(0.4, 0.7), s.rng.uniform(-0.4, -0.1)
@@ -102,7 +103,7 @@ def _fish(s: Sketch) -> None:
     high, back = s.rng.uniform(0.3, 0.5), s.rng.uniform(0.04, 0.08)
     body = ellipse(-0.25, 0, 0.75, high, back, 1 - 2 * back)
     tail = s.rng.uniform(0.3, 0.5)
-    joined = s.rng.chance(0.55)
+    joined = s.rng.chance(0.55)  # body and tail in one stroke
     s.line((1, tail), *body[::-1], (1, -tail), (0.9, 0), (1, tail), shown=joined)
     s.loop(-0.25, 0, 0.75, high, shown=~joined)
     s.polygon((0.5, 0), (1, -tail), (1, tail), shown=~joined)
@@ -182,6 +183,7 @@ def _ladder(s: Sketch) -> None:
 
 def _lightning(s: Sketch) -> None:
     s.flip(0.3)
+    # either a closed bolt or a zigzag line
     bolt, kink = s.rng.chance(0.65), s.rng.uniform(-0.15, 0.15)
     s.polygon(
         (0.1, -1), (-0.5, 0.1 + kink), (-0.05, 0.05 + kink), (-0.35, 1),
@@ -229,7 +231,7 @@ def _smiley_face(s: Sketch) -> None:
 
 
 def _snowman(s: Sketch) -> None:
-    three = s.rng.chance(0.55)
+    three = s.rng.chance(0.55)  # balls; otherwise two, with a middle one of size 0
     low, high = s.rng.uniform(0.6, 0.75), s.rng.uniform(0.3, 0.4)
     middle = np.where(three, s.rng.uniform(0.4, 0.55), 0)
     s.loop(0, 1 - low, low * 1.1, low)
@@ -265,6 +267,7 @@ def _stairs(s: Sketch) -> None:
 
 
 def _star(s: Sketch) -> None:
+    # either a pentagram in one line or the contour
     one_line = s.rng.chance(0.6)
     tips = [_polar(1, -0.25 + tip / 5) for tip in range(5)]
     s.polygon(*(tips[2 * step % 5] for step in range(5)), shown=one_line)
@@ -289,6 +292,7 @@ def _sun(s: Sketch) -> None:
 
 
 def _tree(s: Sketch) -> None:
+    # either a conifer or a round crown, on a trunk
     pine, wide = s.rng.chance(0.35), s.rng.uniform(0.12, 0.25)
     s.line((-wide, 0.2), (-wide, 1), (wide, 1), (wide, 0.2), lifts=0.3)
     s.polygon((-0.75, 0.2), (0, -1), (0.75, 0.2), shown=pine & s.rng.chance(0.4))

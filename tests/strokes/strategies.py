@@ -21,7 +21,7 @@ def batches(
     high=255,
     max_drawings=5,
 ):
-    """Batches without times; `empties` allows drawings without strokes and strokes without points."""
+    """Batches without times; `empties` allows empty drawings and empty strokes."""
     min_size = 0 if empties else 1
     counts = draw(st.lists(st.integers(min_size, 4), max_size=max_drawings))
     lengths = draw(
@@ -36,9 +36,7 @@ def batches(
     seconds = st.none() | st.integers(1, 2**32 - 1) | st.just(1488497110)
     fractions = column(st.integers(0, 10**6 - 1))
     timestamp = [
-        np.datetime64("NaT")
-        if second is None
-        else second * 10**6 + (0 if whole_seconds else fraction)
+        np.datetime64("NaT") if second is None else 10**6 * second + (not whole_seconds) * fraction
         for second, fraction in zip(column(seconds), fractions, strict=True)
     ]
     return DrawingBatch(

@@ -72,13 +72,16 @@ class ColumnBuffers:
         self.y[point:end] = parsed.y
         if self.t is not None and parsed.t is not None:
             self.t[point:end] = parsed.t
+
+        # offsets in the buffers run on from drawing to drawing
         ends = lengths_to_offsets(parsed.point_counts)[1:] + point
         self.stroke_offsets[stroke + 1 : stroke + 1 + len(ends)] = ends
         stroke += len(ends)
+
         self.records[drawing] = (
-            np.uint64(parsed.key_id).astype(np.int64),
+            np.uint64(parsed.key_id).astype(np.int64),  # the same bits
             code,
-            int.from_bytes(parsed.countrycode.encode(), "little"),
+            int.from_bytes(parsed.countrycode.encode(), "little"),  # as `to_batch` views it
             UNKNOWN_TIME if parsed.timestamp is None else parsed.timestamp,
             parsed.recognized,
             stroke,
@@ -94,6 +97,7 @@ class ColumnBuffers:
 
     def to_batch(self, counts: Int64Array, words: tuple[str, ...]) -> DrawingBatch:
         """Copy what is filled into a batch."""
+        # copies, because the buffers are filled again while the batch is in use
         _, drawings, strokes, points = counts.tolist()
         fields = self.records[:drawings].T
         return DrawingBatch(

@@ -154,10 +154,11 @@ def write_ndjson(batch: DrawingBatch, path: str | os.PathLike[str]) -> None:
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> from quickdraw_kit import DrawingBatch, write_ndjson
     >>> batch = DrawingBatch.from_strokes([[([0, 9], [0, 9])]], words=["line"])
     >>> write_ndjson(batch, "line.ndjson")
-    >>> print(open("line.ndjson").read().rstrip())
+    >>> print(Path("line.ndjson").read_text().rstrip())
     {"word":"line","countrycode":"","timestamp":"",...,"drawing":[[[0,9],[0,9]]]}
     """
     path = Path(path)
@@ -214,6 +215,7 @@ def detect_variant(
             "the variant of standard input is not known before it is read: give a file"
         )
     with _open_source(source) as (file, _):
+        # small chunks, because the first line is nearly always valid
         for chunk in iter_chunks(file, chunk_bytes=_READ_BYTES, max_line_bytes=max_line_bytes):
             for line in bytes(chunk.data[: chunk.size]).split(b"\n"):
                 try:
@@ -235,7 +237,7 @@ def _open_source(source: Source) -> Iterator[tuple[BinaryIO, str]]:
     else:
         path = cast("str | os.PathLike[str]", source)
         file = open_decompressed(path)
-        if str(path) == "-":
+        if str(path) == "-":  # belongs to the process
             yield file, "<stdin>"
             return
         with file:

@@ -30,6 +30,8 @@ def _print_number(out: npt.NDArray[np.uint8], pos: np.uint64, number: int) -> np
         out[pos] = ord("-")
         pos += _U1
         number = -number
+
+    # digits come out last to first, so their number has to be known
     digits = 1
     rest = number
     while rest >= 10:
@@ -87,6 +89,7 @@ def print_lines(
     pos = np.uint64(0)
     used = 0
     for drawing in range(drawing_offsets.size - 1):
+        # Rows, strokes and drawings end in a comma, which the bracket after the last overwrites.
         pos = _print_text(out, pos, heads, head_offsets[drawing], head_offsets[drawing + 1])
         out[pos] = ord("[")
         pos += _U1
@@ -107,6 +110,7 @@ def print_lines(
             out[pos - _U1] = ord("]")
             out[pos] = ord(",")
             pos += _U1
+
         out[pos - _U1] = ord("]")
         out[pos] = ord("}")
         out[pos + _U1] = ord("\n")

@@ -43,6 +43,7 @@ _QUOTE, _BACKSLASH, _SPACE, _DELETE = b'"\\ \x7f'
 _DASH, _COLON, _POINT, _ZERO, _NINE = b"-:.09"
 _OPEN, _CLOSE, _COMMA, _END, _RETURN, _LINE_FEED = b"[],}\r\n"
 
+# what a line has between its values
 _WORD = np.frombuffer(b'{"word":"', np.uint8)
 _COUNTRY = np.frombuffer(b'","countrycode":"', np.uint8)
 _TIMESTAMP = np.frombuffer(b'","timestamp":"', np.uint8)
@@ -104,6 +105,7 @@ def _timestamp(text: Text, pos: np.uint64) -> tuple[int, np.uint64]:
     if month == 2 and day == 29 and not leap:
         return 0, NO_MATCH
 
+    # days since 1970 in the Gregorian calendar, as Python counts them
     before = year - 1
     days = 365 * before + before // 4 - before // 100 + before // 400 - _EPOCH_DAY
     days += _DAYS_BEFORE_MONTH[month] + day - 1
@@ -111,6 +113,7 @@ def _timestamp(text: Text, pos: np.uint64) -> tuple[int, np.uint64]:
         days += 1
     value = ((days * 24 + hour) * 60 + minute) * 60 + second
 
+    # up to six digits of fraction; those that are missing are zeros
     pos += np.uint64(19)
     missing = 6
     if text[pos] == _POINT:
@@ -150,11 +153,12 @@ def _metadata(
     length = last[1]
     end = pos + np.uint64(length)
     same = length > 0 and end < np.uint64(text.size) and text[end] == _QUOTE
-    for i in range(length):
+    for i in range(length):  # ends at a quote at the latest, which no word contains
         if text[pos + np.uint64(i)] != text[last[0] + i]:
             same = False
             break
     if not same:
+        # plain ASCII without escapes: any other word needs the standard parser to decode it
         end = pos
         while _SPACE <= text[end] < _DELETE and text[end] != _QUOTE and text[end] != _BACKSLASH:
             end += _U1
@@ -169,6 +173,7 @@ def _metadata(
         return NO_MATCH
     records[drawing, COUNTRY] = 0
     if text[pos] != _QUOTE:
+        # two letters of either case, packed as numpy stores "S2" on little-endian machines
         first, second = np.int64(text[pos]), np.int64(text[pos + _U1])
         if not (97 <= first | 32 <= 122 and 97 <= second | 32 <= 122):
             return NO_MATCH
@@ -190,6 +195,7 @@ def _metadata(
     if pos == NO_MATCH:
         return NO_MATCH
 
+    # 19 digits always fit 64 bits; the few key_ids with 20 go to the standard parser
     start = pos
     key_id = np.uint64(0)
     while _ZERO <= text[pos] <= _NINE:
@@ -214,7 +220,7 @@ def _strokes(
 ) -> tuple[int, np.uint64, np.uint64]:
     """Parse the strokes and the end of a line; return the counts and the newline's position."""
     while True:
-        if text[pos] != _OPEN or text[pos + _U1] != _OPEN:
+        if text[pos] != _OPEN or text[pos + _U1] != _OPEN:  # of the stroke and of its row x
             return stroke, point, NO_MATCH
 
         # `t` is None or an array at compile time, so the branches below cost nothing
@@ -241,6 +247,7 @@ def _strokes(
         if text[pos] != _CLOSE:
             return stroke, point, NO_MATCH
 
+        # the stroke is complete: all rows have the same length
         point = end
         stroke += 1
         stroke_offsets[stroke] = np.int64(point)
@@ -249,6 +256,7 @@ def _strokes(
         if separator != _COMMA:
             break
 
+    # ]} and the newline, before which there may be a carriage return
     if separator != _CLOSE or text[pos] != _END:
         return stroke, point, NO_MATCH
     pos += _U1
@@ -279,7 +287,7 @@ def scan_lines(
     """
     pos = np.uint64(start)
     line, drawing, stroke, point = counts[0], counts[1], counts[2], np.uint64(counts[3])
-    last = np.zeros(3, np.int64)
+    last = np.zeros(3, np.int64)  # position, length and code; a length of 0 matches no word
     while pos < np.uint64(stop):
         strokes_pos = _metadata(text, pos, last, slots, word_offsets, words, records, drawing)
         if strokes_pos == NO_MATCH:

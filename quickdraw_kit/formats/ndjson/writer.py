@@ -107,6 +107,7 @@ def _rows(batch: DrawingBatch) -> tuple[Int64Array, list[str]]:
     as_text = np.zeros(rows.shape, np.bool_)
     for row, column in enumerate(columns):
         if column.dtype == np.float32:
+            # a whole number to the kernel, which would print it without its sign
             minus_zero = np.signbit(column) & (column == 0)
             as_text[row] = (column % 1 != 0) | (np.abs(column) >= _MAX_PRINTED) | minus_zero
             column = np.where(as_text[row], 0, column)
@@ -121,6 +122,7 @@ def _rows(batch: DrawingBatch) -> tuple[Int64Array, list[str]]:
 
 
 def _shortest(value: float) -> str:
+    # whole numbers beyond the kernel have no exponent in the official files; -0 keeps its sign
     return str(int(value)) if value and value % 1 == 0 else repr(value)
 
 

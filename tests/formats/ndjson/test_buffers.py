@@ -1,4 +1,4 @@
-"""ColumnBuffers have room for whatever a block can hold, and hand out what is filled."""
+"""Buffers are large enough for any chunk, and return copies of what is filled."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def test_drawings_of_the_standard_parser():
     assert buffers.field(LINE, counts).tolist() == [1, 2]
 
 
-def test_a_batch_does_not_change_when_the_columns_are_filled_again():
+def test_a_batch_does_not_change_when_the_buffers_are_reused():
     buffers = ColumnBuffers.for_chunk(1000, raw=False)
     counts = np.array([1, 0, 0, 0])
     buffers.append(counts, parse_line(LINE_TEXT), 0, 0, 0)
@@ -41,7 +41,7 @@ def test_a_batch_does_not_change_when_the_columns_are_filled_again():
 
 
 @pytest.mark.parametrize("raw", [False, True])
-def test_room_is_made_once(raw):
+def test_memory_is_reserved_once(raw):
     buffers = ColumnBuffers.for_chunk(100, raw=raw)
     assert buffers.reserve(100, raw=raw) is buffers
     assert buffers.reserve(90, raw=raw) is buffers
