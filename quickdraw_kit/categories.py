@@ -1,6 +1,6 @@
 """The 345 official categories, in the order of the official categories file.
 
-The order is the label order: label 0 is ``aircraft carrier`` and label 344 is ``zigzag``.
+This is the label order: label 0 is ``aircraft carrier`` and label 344 is ``zigzag``.
 """
 
 from collections.abc import Iterable
@@ -61,7 +61,7 @@ CATEGORIES: tuple[str, ...] = tuple(" ".join(name.split()) for name in _NAMES.sp
 
 
 def search_categories(text: str) -> tuple[str, ...]:
-    """Find the categories whose name holds a text, or the nearest names when none does.
+    """Find the categories whose name contains a text, or the nearest names if there are none.
 
     Parameters
     ----------
@@ -75,6 +75,7 @@ def search_categories(text: str) -> tuple[str, ...]:
 
     Examples
     --------
+    >>> from quickdraw_kit import search_categories
     >>> search_categories("tower")
     ('The Eiffel Tower',)
     >>> search_categories("giraff")
@@ -86,34 +87,35 @@ def search_categories(text: str) -> tuple[str, ...]:
 
 
 def nearest_categories(text: str) -> tuple[str, ...]:
-    """Find up to five categories that a misspelled name may stand for, the nearest first."""
-    wanted = text.casefold().strip()
-    bare_names = {name: name.removeprefix("The ") for name in CATEGORIES}
-    whole: dict[str, int] = {}
-    in_words: dict[str, int] = {}
-    for name, bare in bare_names.items():
+    """Return up to five categories that a misspelled name may mean, the nearest first.
+
+    Names and words of names at a small edit distance come first and last, names that contain the
+    text between them.
+    """
+    typed = text.casefold().strip()
+    whole_names: dict[str, int] = {}  # distances of names, and of names by one of their words
+    by_word: dict[str, int] = {}
+    for name in CATEGORIES:
+        bare = name.removeprefix("The ")
         for part in (bare, *bare.split()):
             # the length alone is a lower bound of the distance: most names need no more
-            if abs(len(part) - len(wanted)) <= max_edits(wanted):
-                distance = edit_distance(wanted, part.casefold())
-                if distance <= max_edits(wanted):
-                    (whole if part == bare else in_words).setdefault(name, distance)
+            if abs(len(part) - len(typed)) <= max_edits(typed):
+                distance = edit_distance(typed, part.casefold())
+                if distance <= max_edits(typed):
+                    (whole_names if part == bare else by_word).setdefault(name, distance)
 
-    by_name, by_word = (sorted(found, key=found.__getitem__) for found in (whole, in_words))
-    return tuple(dict.fromkeys((*by_name, *_containing(text), *by_word)))[:5]
-
-
-def _containing(text: str) -> tuple[str, ...]:
-    wanted = text.casefold().strip()
-    return tuple(name for name in CATEGORIES if wanted in name.casefold())
+    nearest, nearest_by_word = (
+        sorted(distances, key=distances.__getitem__) for distances in (whole_names, by_word)
+    )
+    return tuple(dict.fromkeys((*nearest, *_containing(text), *nearest_by_word)))[:5]
 
 
 def check_categories(names: Iterable[str]) -> tuple[str, ...]:
     """Return the official spelling of each name, each name once, in label order."""
-    official = {_key(name): name for name in CATEGORIES}
+    official = {_normalize(name): name for name in CATEGORIES}
     chosen = set()
     for name in names:
-        match = official.get(_key(name))
+        match = official.get(_normalize(name))
         if match is None:
             near = nearest_categories(name)
             hint = f"did you mean {', '.join(near)}?" if near else "see 'quickdraw-kit categories'."
@@ -123,11 +125,16 @@ def check_categories(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def label_order(words: Iterable[str]) -> tuple[str, ...]:
-    """Sort category names in label order: the official ones first, then others by name."""
-    given = set(words)
-    known = tuple(name for name in CATEGORIES if name in given)
-    return known + tuple(sorted(given.difference(known)))
+    """Sort category names in label order: official ones first, then others by name."""
+    unique = set(words)
+    official = tuple(name for name in CATEGORIES if name in unique)
+    return official + tuple(sorted(unique.difference(official)))
 
 
-def _key(name: str) -> str:
+def _containing(text: str) -> tuple[str, ...]:
+    typed = text.casefold().strip()
+    return tuple(name for name in CATEGORIES if typed in name.casefold())
+
+
+def _normalize(name: str) -> str:
     return " ".join(name.casefold().replace("_", " ").replace("-", " ").split())

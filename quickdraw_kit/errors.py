@@ -1,7 +1,7 @@
-"""Errors that the library raises: what was found, what was expected, where, what to do.
+"""Errors that the library raises: what was found, what was expected, where, what to do next.
 
-A message speaks to those who call a function and to those who call a command: where it names a
-parameter, it names the option too.
+Messages are read by callers of functions and by users of commands: where one names a parameter, it
+names the command-line option too.
 """
 
 __all__ = [
@@ -15,19 +15,49 @@ __all__ = [
 
 
 class QuickdrawError(Exception):
-    """Base of every error that quickdraw_kit raises on purpose; the command line exits with 1."""
+    """Base of every error that quickdraw_kit raises on purpose; the command line exits with 1.
+
+    Examples
+    --------
+    >>> from quickdraw_kit import QuickdrawError, read_ndjson
+    >>> try:
+    ...     read_ndjson("missing.ndjson")
+    ... except (QuickdrawError, OSError) as error:
+    ...     print(type(error).__name__)
+    FileNotFoundError
+    """
 
 
 class UsageError(QuickdrawError, ValueError):
-    """The caller asked for something that does not exist or does not fit; exit code 2."""
+    """The caller asked for something that does not exist or is not possible; exit code 2.
+
+    Examples
+    --------
+    >>> from quickdraw_kit import resolve_sources
+    >>> resolve_sources(["catt"])
+    Traceback (most recent call last):
+    ...
+    quickdraw_kit.errors.UsageError: unknown category 'catt': did you mean cat?
+    """
 
 
 class DataError(QuickdrawError, ValueError):
-    """A file, a line or an array does not hold what its place or its form promises."""
+    """A file, a line or an array is not valid, or not what its format or its name says.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from quickdraw_kit import resolve_sources
+    >>> _ = Path("notes.txt").write_text("Buy milk")
+    >>> resolve_sources(["notes.txt"])
+    Traceback (most recent call last):
+    ...
+    quickdraw_kit.errors.DataError: ...notes.txt does not have a supported format: ...
+    """
 
 
 class MalformedLineError(DataError):
-    """An ndjson line is not a drawing.
+    """An ndjson line is not a valid drawing.
 
     Parameters
     ----------
@@ -36,15 +66,26 @@ class MalformedLineError(DataError):
     line : int
         Line number, from 1.
     offset : int
-        Offset of the line's first byte in the (decompressed) file.
+        Offset of the first byte of the line in the decompressed file.
     reason : str
         What was found and what was expected.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from quickdraw_kit import MalformedLineError, read_ndjson
+    >>> _ = Path("cat.ndjson").write_text('{"word": "cat"}')
+    >>> try:
+    ...     read_ndjson("cat.ndjson")
+    ... except MalformedLineError as error:
+    ...     print(error.line, error.offset)
+    1 0
     """
 
     def __init__(self, source: str, line: int, offset: int, reason: str) -> None:
         super().__init__(
             f"{source}, line {line} (byte {offset}): {reason}. "
-            "To leave such lines out and go on: on_reject=..., or convert --skip-bad."
+            "To skip such lines: on_reject=..., or convert --skip-bad."
         )
         self.source = source
         self.line = line
@@ -56,9 +97,9 @@ class MalformedLineError(DataError):
 
 
 class IntegrityError(QuickdrawError):
-    """Bytes on disk are not the bytes that were written: a checksum or a count disagrees."""
+    """Bytes differ from those that were written: a checksum or a count is wrong."""
 
 
 def format_count(number: int, one: str, many: str | None = None) -> str:
-    """Write a number and what it counts."""
+    """Write a number and what it counts: ``1 file``, ``1,200 files``."""
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"

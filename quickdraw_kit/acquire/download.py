@@ -120,14 +120,12 @@ def download(
 
     Examples
     --------
-    >>> from pathlib import Path
-    >>> from quickdraw_kit import download, generate_drawings, write_binary
-    >>> Path("mirror/binary").mkdir(parents=True)
-    >>> write_binary(generate_drawings(["cat"], 10), "mirror/binary/cat.bin")
-    >>> report = download(["cat"], variant="binary", data_home="home", mirror="mirror")
+    >>> from quickdraw_kit import download, write_sample
+    >>> _ = write_sample("mirror/simplified", drawings=20, categories=["star"])
+    >>> report = download(["star"], data_home="data", mirror="mirror")
     >>> report.files[0].name, report.files[0].state
-    ('binary/cat.bin', 'fetched')
-    >>> download(["cat"], variant="binary", data_home="home").files[0].state
+    ('simplified/star.ndjson', 'fetched')
+    >>> download(["star"], data_home="data").files[0].state
     'present'
     """
     files = remote_files(categories, variant, mirror)
@@ -185,14 +183,11 @@ def iter_download(
 
     Examples
     --------
-    >>> from pathlib import Path
-    >>> from quickdraw_kit import generate_drawings, iter_download, write_binary
-    >>> Path("mirror/binary").mkdir(parents=True)
-    >>> for name in ("cat", "dog"):
-    ...     write_binary(generate_drawings([name], 10), f"mirror/binary/{name}.bin")
-    >>> files = iter_download(["dog", "cat"], variant="binary", data_home="home", mirror="mirror")
+    >>> from quickdraw_kit import iter_download, write_sample
+    >>> _ = write_sample("mirror/simplified", drawings=40, categories=["star", "sun"])
+    >>> files = iter_download(["sun", "star"], data_home="data", mirror="mirror")
     >>> sorted(file.path.name for file in files)
-    ['cat.bin', 'dog.bin']
+    ['star.ndjson', 'sun.ndjson']
     """
     files = remote_files(categories, variant, mirror)
     root = get_data_home(data_home)
