@@ -89,8 +89,8 @@ def search_categories(text: str) -> tuple[str, ...]:
 def nearest_categories(text: str) -> tuple[str, ...]:
     """Return up to five categories that a misspelled name may mean, the nearest first.
 
-    Names and words of names at a small edit distance come first and last, names that contain the
-    text between them.
+    Names at a small edit distance come first, then names that contain the text, then names of
+    which one word is near.
     """
     typed = text.casefold().strip()
     whole_names: dict[str, int] = {}  # distances of names, and of names by one of their words
