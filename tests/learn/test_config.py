@@ -27,7 +27,7 @@ from quickdraw_kit.options import decode, fields_of
         ({"precision": "float16"}, "precision is 'float16'"),
         ({"ema_decay": 1.0}, "ema_decay is 1.0, expected at least 0 and below 1"),
         ({"max_grad_norm": 0.0}, "max_grad_norm is 0.0, expected over 0"),
-        ({"class_balance": 2.0}, "class_balance is 2.0, expected at least 0 and at most 1"),
+        ({"class_balance": 2.0}, "class_balance is 2.0, expected 0 to 1"),
         ({"rotate": float("nan")}, "rotate is nan"),
         ({"val_fraction": 0.6, "test_fraction": 0.4}, "leave nothing to train on"),
     ],
