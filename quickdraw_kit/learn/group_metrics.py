@@ -34,7 +34,7 @@ def group_columns(dataset: Dataset) -> dict[str, npt.NDArray[np.str_]]:
     A row without a value is ``unknown``; a column without any value is left out, so that data sets
     without metadata, such as bitmaps, have no columns.
     """
-    # missing values: no country is "", and recognized is 0, 1 or 2, as in DrawingBatch
+    # missing values become "" and 2, which are `unknown` below; only shards can have the latter
     if isinstance(dataset, ShardDataset):
         frame = dataset.to_pandas()
         country = frame["countrycode"].fillna("").to_numpy(np.str_)
