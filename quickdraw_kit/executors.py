@@ -57,6 +57,7 @@ def map_unordered(
     try:
         with translate_broken_pool():
             while True:
+                # tasks are taken as they are needed: there may be very many
                 for task in waiting:
                     running[executor.submit(fn, task)] = task
                     if len(running) >= limit:
@@ -124,7 +125,7 @@ class SerialExecutor(Executor):
         future: Future[_Result] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
-        except Exception as error:
+        except Exception as error:  # others, such as KeyboardInterrupt, end the run at once
             future.set_exception(error)
         return future
 
@@ -149,6 +150,7 @@ def process_pool(workers: int, preload: str | None = None) -> Iterator[Executor]
         try:
             yield pool
         except BaseException:
+            # leaving the `with` would run everything that is queued
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
@@ -161,7 +163,7 @@ def _end_with_parent() -> None:
 
     def watch() -> None:
         parent.join()
-        os._exit(1)
+        os._exit(1)  # sys.exit would end this thread only
 
     threading.Thread(target=watch, daemon=True, name="end-with-parent").start()
 
@@ -231,6 +233,7 @@ class _RayExecutor(Executor):
         # OSError: a disk or share may come back. Other errors would only be raised again.
         options = {"max_retries": retries, "retry_exceptions": [OSError]}
         self._call = ray.remote(_call_in).options(**options)
+        # the name under which `max_workers` finds it, as in the executors of Python
         self._max_workers = int(ray.cluster_resources().get("CPU", 1))
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
@@ -245,7 +248,7 @@ class _RayExecutor(Executor):
         if error is None:
             future.set_result(done.result())
         elif isinstance(error, self._ray.exceptions.RayTaskError):
-            future.set_exception(error.cause)
+            future.set_exception(error.cause)  # what the function raised
         else:
             reason = f"the cluster lost a task, also when it was repeated: {_first_line(error)}"
             future.set_exception(BrokenExecutor(reason))

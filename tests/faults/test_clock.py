@@ -221,7 +221,7 @@ def test_a_source_whose_time_changes_while_it_is_read_is_refused(tmp_path):
             os.utime(path, ns=(1, 1))
 
     executor = HookedExecutor(change_before_the_checksum)
-    with pytest.raises(DataError, match="its time is another"):
+    with pytest.raises(DataError, match="its modification time is different"):
         prepare([path], tmp_path / "out", executor=executor)
 
 

@@ -68,6 +68,7 @@ class Rejects:
         rejected = self.counts.total()
         if rejected <= max_reject_rate * self._read:
             return
+        # written although the run fails, so that the reasons can be read
         path = self._workdir.out / self.write().name
         source, first = next(
             (self._plan.sources[number], entries[0])
@@ -107,6 +108,7 @@ def reconcile(
     filtered, flags = Counter[str](), Counter[str]()
     for result in extracted:
         filtered.update(result.filtered)
+    # a part of it was counted in the extract stage
     filtered["limit"] += sum(result.beyond_limit for result in merged)
     for shard in merged:
         filtered.update(shard.excluded)
@@ -115,7 +117,7 @@ def reconcile(
     counts = Counts(
         read=sum(result.read for result in extracted),
         written=sum(result.entry.rows for result in merged),
-        filtered=dict(sorted((+filtered).items())),
+        filtered=dict(sorted((+filtered).items())),  # + drops zero counts
         rejected=dict(sorted(rejects.counts.items())),
         flags=dict(flags),
     )
@@ -135,7 +137,7 @@ def source_entries(
     plan: Plan, extracted: Sequence[ExtractResult], checksums: Sequence[str]
 ) -> tuple[SourceEntry, ...]:
     """Return what the manifest says about each source."""
-    read = Counter[int]()
+    read = Counter[int]()  # a source may have several chunks
     for chunk, result in zip(plan.chunks, extracted, strict=True):
         read[chunk.source] += result.read
     return tuple(

@@ -66,6 +66,8 @@ def find_duplicates_in(
         return
 
     selected = [part.select(np.load(file)) for file in fingerprint_files]
+
+    # a structured array: the next step can sort both columns at once
     key_id, flags = find_duplicates(np.concatenate(selected))
     flagged = np.empty(len(key_id), _FLAGGED)
     flagged["key_id"], flagged["flags"] = key_id, flags
@@ -79,6 +81,7 @@ def join_duplicates(parts: Sequence[FingerprintRange], workdir: WorkDir) -> "Dup
     if not path.exists():
         flagged = np.concatenate([np.load(workdir.duplicates(part.index)) for part in parts])
         with atomic_write(path, sync=False) as file:
+            # sorted, so that workers find key_ids by binary search in the mapped file
             np.save(file, flagged[np.argsort(flagged["key_id"])])
     return DuplicateIds(path)
 
@@ -96,6 +99,7 @@ class DuplicateIds:
         if not len(flagged):
             return flags
 
+        # a key_id after the last one would be found one row past the end
         row = np.minimum(np.searchsorted(flagged["key_id"], key_id), len(flagged) - 1)
         same = flagged["key_id"][row] == key_id
         flags[same] = flagged["flags"][row[same]]

@@ -118,6 +118,7 @@ def _extract_chunk(
     for records in batches:
         extraction.add(records)
     extraction.spill()
+    # a change while it was read is found here; the result is not written then
     source.check_unchanged()
 
     result = extraction.result()
@@ -154,6 +155,7 @@ class _Extraction:
         if not self.filters.allow_unknown_labels and records.images is None:
             records = self._reject_unknown_words(records)
 
+        # filtered before they wait in memory: few may be left
         keep, filtered = self.filters.keep(records.batch)
         self.filtered.update(filtered)
         records = records.filter(keep)
@@ -170,6 +172,7 @@ class _Extraction:
         records = RecordBatch.concat(self.pending)
         self.pending.clear()
 
+        # splits first: what is in no split needs no rendering
         split = assign_splits(self.task.source, records, options, self.workdir.extract)
         in_split = split != NO_SPLIT
         self._count_filtered("split", in_split)
@@ -223,6 +226,7 @@ class _Extraction:
         self.filtered.update(filtered)
         records, split, flags = records.filter(keep), split[keep], flags[keep]
 
+        # excluded drawings leave none: they are nobody's original
         path = self.workdir.fingerprints(self.task.chunk, len(self.fingerprints))
         save_fingerprints(fingerprints(records.batch, images[keep]), path)
         self.fingerprints.append(path.name)
@@ -235,6 +239,7 @@ class _Extraction:
         if not rejected.any():
             return records
 
+        # one search for the nearest category for each word, and not for each drawing
         reasons = {code: _why_unknown(batch.words[code]) for code in np.flatnonzero(unknown)}
         for row in np.flatnonzero(rejected):
             reason = reasons[batch.word_code[row]]

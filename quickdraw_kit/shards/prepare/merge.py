@@ -137,6 +137,7 @@ def merge_shard(job: MergeJob, shard: Shard) -> int:
         keep, excluded = job.filters.keep_unflagged(flags)
         rows, flags = rows[keep], flags[keep]
 
+    # files before the result: with the result the shard is done
     files = _write(job, shard, drawings, rows, flags)
     result = MergeResult(
         entry=ShardEntry(SPLITS[shard.split], shard.index, len(rows), files),
@@ -180,6 +181,7 @@ class _Drawings:
             return ()
 
         key_id = column(self.metadata, "key_id")
+        # the last row before it that repeats nothing
         first = np.maximum.accumulate(np.where(repeated, 0, np.arange(len(rows))))
         return tuple(
             DuplicateKey(
@@ -200,6 +202,7 @@ class _Drawings:
     def histogram(self, rows: npt.NDArray[np.int64]) -> tuple[tuple[int, int, int], ...]:
         """Count rows by label and by whether they were recognized; see `MergeResult`."""
         recognized = self.metadata.column("recognized").cast(pa.int8()).fill_null(2).to_numpy()
+        # both in one number, so that one call counts them
         cells, counts = np.unique(self.label[rows] * 3 + recognized[rows], return_counts=True)
         return tuple(
             (int(cell) // 3, int(cell) % 3, int(count))
@@ -281,6 +284,7 @@ def _write(
     words = pa.DictionaryArray.from_arrays(
         pa.array(labels.astype(np.int32)), pa.array(job.label_names, pa.string())
     )
+    # after key_id, as in every version: the bytes depend on the order of the columns
     metadata = drawings.metadata.take(pa.array(rows))
     metadata = metadata.add_column(1, "word", words.cast(pa.string()))
     if flags is not None:
@@ -344,6 +348,7 @@ def _concatenate_content(tables: list[pa.Table]) -> DrawingBatch | npt.NDArray[n
     if "image" not in tables[0].column_names:
         return DrawingBatch.concat(DrawingBatch.from_arrow(table) for table in tables)
 
+    # views of the buffers: to_numpy would make an object for each bitmap
     chunks = [chunk for table in tables for chunk in table.column("image").chunks]
     return np.concatenate(
         [

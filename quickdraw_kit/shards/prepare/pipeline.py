@@ -202,9 +202,11 @@ class _Run:
 def _write_data_set(run: _Run, listed_splits: SplitIds | None, max_reject_rate: float) -> Manifest:
     """Write the files of the data set, step by step, and return its manifest."""
     plan, workdir = run.plan, run.workdir
+    # before the first chunk: workers map the list into memory
     if listed_splits is not None:
         listed_splits.save(workdir.extract)
 
+    # after this, every source is hashed, and downloads that are not kept are removed
     scheduler = ExtractScheduler(plan, workdir, run.executor, run.report)
     checksums = scheduler.run()
     extracted = [ExtractResult.load(workdir.chunk_result(chunk)) for chunk in plan.chunks]
@@ -212,13 +214,17 @@ def _write_data_set(run: _Run, listed_splits: SplitIds | None, max_reject_rate: 
     # twice: most rejects are known before the merge, which takes longer, and duplicates after it
     rejects = Rejects(plan, workdir, scheduler, extracted)
     rejects.check_rate(max_reject_rate)
+
+    # all sources must be read to know the labels, and duplicates before sampling, because an
+    # excluded duplicate makes room for another drawing
     label_names = _choose_labels(plan, extracted)
     duplicates = _find_duplicates(run, extracted)
     sampling_limits = _sample(run, extracted, label_names, duplicates)
     merged = _merge_shards(run, extracted, label_names, sampling_limits, duplicates)
+
+    # from the results of the stages: no shard is read again
     rejects.add_duplicates(merged)
     rejects.check_rate(max_reject_rate)
-
     counts = reconcile(extracted, merged, rejects)
     histogram = _write_histogram(run, label_names, merged)
     rejects_file = rejects.write()
@@ -259,6 +265,7 @@ def _open_executor(
     if workers is None:
         is_small = sum(source.size for source in plan.sources) < _MIN_POOL_BYTES
         workers = 1 if is_small else os.cpu_count() or 1
+    # the module is imported once, and not by every worker
     return process_pool(workers, preload="quickdraw_kit.shards.prepare.merge")
 
 
@@ -274,6 +281,7 @@ def _check_one_word_per_source(plan: Plan, extracted: Sequence[ExtractResult]) -
     for chunk, result in zip(plan.chunks, extracted, strict=True):
         if not plan.sources[chunk.source].format.has_splits:
             words.setdefault(chunk.source, set()).update(result.words)
+    # their positions would be counted together, and no paper has split such a file
     mixed = next((source for source, several in words.items() if len(several) > 1), None)
     if mixed is not None:
         raise UsageError(
@@ -292,7 +300,7 @@ def _find_duplicates(run: _Run, extracted: Sequence[ExtractResult]) -> Duplicate
     ranges = split_into_ranges(sum(result.read for result in extracted))
     find = functools.partial(find_duplicates_in, fingerprint_files=files, workdir=workdir)
     for _ in map_unordered(run.executor, find, ranges):
-        pass
+        pass  # the duplicates are in files
     return join_duplicates(ranges, workdir)
 
 
@@ -322,6 +330,8 @@ def _sample(
 
     labels, hashes = np.concatenate(all_labels), np.concatenate(all_hashes)
     sampled = distinct_rank(labels, hashes) < filters.max_per_category
+
+    # one number for each label is all that the workers of the merge stage need
     limits = np.zeros(len(label_names), np.uint64)
     np.maximum.at(limits, labels[sampled], hashes[sampled])
     return limits
@@ -362,6 +372,7 @@ def _merge_shards(
                 uploader.add(shard.stem)
             done += rows
             run.report(Progress("merge", done, total, done))
+    # in the order of the shards, whichever was finished first
     return [MergeResult.load(workdir.shard_result(shard.stem)) for shard in shards]
 
 

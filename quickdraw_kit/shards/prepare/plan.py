@@ -97,13 +97,13 @@ class Plan:
             "library_version": __version__,
             "filters": dataclasses.asdict(self.filters),
             "options": dataclasses.asdict(self.options),
-            "chunk_bytes": self.chunk_bytes,
+            "chunk_bytes": self.chunk_bytes,  # results are numbered by chunk
             "sources": [
                 {
                     "name": source.name,
                     "path": str(source.path),
                     "bytes": source.size,
-                    "mtime_ns": source.mtime_ns,
+                    "mtime_ns": source.mtime_ns,  # a change may keep the size
                     "version": source.remote and source.remote.version,
                 }
                 for source in self.sources
@@ -209,6 +209,7 @@ def plan_prepare(
             "strokes should be kept, and some sources are bitmaps, which have no strokes"
         )
 
+    # estimates, to check the disk before hours of work: the filters may leave much less
     drawings = sum(_estimate_drawings(source) for source in resolved)
     if filters.max_per_category is not None and filters.categories is not None:
         drawings = min(drawings, filters.max_per_category * len(filters.categories))
@@ -259,6 +260,7 @@ def _plan_download(
         progress=report_wait,
         retry_policy=download.retry_policy,
     )
+    # the scheduler puts files that do not stay into the work folder
     return [dataclasses.replace(file, stays=download.keep) for file in report.files]
 
 

@@ -112,6 +112,7 @@ class ExtractScheduler:
                 # no worker may write into the folder after its lock is released
                 cancel_and_wait(self._running)
 
+        # only now, when all other sources are done: the next run has less to do
         if failed:
             by_name = {file.name: file for file in failed}
             files = tuple(by_name.get(file.name, file) for file in self._remote.values())
@@ -166,7 +167,7 @@ class ExtractScheduler:
             number = self._to_download.popleft()
             file = self._remote[number]
             future: Future[DownloadedFile] = Future()
-            if file.state == "present":
+            if file.state == "present":  # in the data home
                 future.set_result(file)
             else:
                 future = fetcher.start(file)
@@ -221,6 +222,7 @@ class ExtractScheduler:
             self._release(task.number)
             return
 
+        # chunks of a source finish in any order; the last one triggers the checksum
         number = task.chunk.source
         self._count(task.chunk, read)
         self._report_extracted()
@@ -234,7 +236,7 @@ class ExtractScheduler:
         self._local.discard(number)
         source = self.sources[number]
         if not source.path.is_relative_to(self._workdir.sources):
-            return
+            return  # local, or kept in the data home
 
         results = [self._workdir.chunk_result(chunk) for chunk in self._chunks[number]]
         rejects = [reject for path in results for reject in ExtractResult.load(path).rejects]

@@ -38,6 +38,7 @@ def open_output(
         return FolderOutput(location)
 
     store = RetryingStore(location)
+    # the same name for every run of this URL, which may be long and contain credentials
     name = hashlib.sha256(store.url.encode()).hexdigest()[:16]
     return StoreOutput(store, get_data_home(data_home) / "staging" / name)
 
@@ -82,6 +83,7 @@ class StoreOutput:
             manifest = load_manifest(self.store)
             check_same(manifest, plan, str(self.store))
             return manifest
+        # without its work folder, nobody knows which shards are complete and of this plan
         if not self.workdir.plan.exists():
             raise UsageError(
                 f"{self.store} holds {len(names)} files of an unfinished run whose work folder is "
@@ -135,6 +137,7 @@ class StoreOutput:
                 "them again."
             )
 
+        # an earlier data set may have had more shards
         for name in sizes:
             if name not in expected and is_output_file(name):
                 self.store.delete(name)
@@ -156,6 +159,7 @@ class Uploader:
         """Upload a shard that was built; blocks while many uploads are pending."""
         if not self._output.workdir.shard_uploaded(stem).exists():
             self._uploads.add(self._threads.submit(self._upload, stem))
+            # shards must not pile up on the disk while the network is slower than the workers
             self.wait_until(2 * _THREADS)
 
     def wait_until(self, pending: int) -> None:
