@@ -130,6 +130,7 @@ def main() -> None:
             "read_binary, large": (large, lambda: read_binary(large)),
             "iter_binary, large": (large, lambda: sum(map(len, iter_binary(large)))),
         }
+        # readers take turns, so that a busy moment of the machine slows down all of them
         times: dict[str, list[tuple[float, float]]] = {name: [] for name in readers}
         for _ in range(options.rounds):
             for name, (_, work) in readers.items():
@@ -138,6 +139,7 @@ def main() -> None:
         print(f"Python {sys.version.split()[0]}, numpy {np.__version__}, numba {version('numba')}")
         print(f"{'GB/s':<20}{'':>6}   {'processor time':^17}   {'wall time':^17}   read_binary is")
         print(f"{'':<20}{'MB':>6}{'best':>10}{'median':>10}{'best':>10}{'median':>10}   faster by")
+        # processor time: other processes on the machine change it least
         ours = min(cpu for cpu, _ in times["read_binary"])
         for name, (path, _) in readers.items():
             size = path.stat().st_size / 1e9

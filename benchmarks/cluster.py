@@ -36,7 +36,7 @@ def main() -> None:
         seconds: dict[str, list[float]] = {"processes": [], "Ray": []}
         start = time.perf_counter()
         with ray_executor() as executor:
-            executor.submit(len, "").result()
+            executor.submit(len, "").result()  # until a worker has started
             print(f"Ray started after {time.perf_counter() - start:.1f} s")
             for round_number in range(options.rounds):
                 for executor_name, times in seconds.items():

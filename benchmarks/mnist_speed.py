@@ -151,6 +151,7 @@ def main():
     parser.add_argument("--rows", type=int, default=60_000, help="per epoch of the comparison")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    # processor time ignores other processes, but adds up the time of several threads
     clock = time.process_time if options.threads == 1 and not options.workers else time.perf_counter
     splits = open_splits(TrainConfig(data=options.folder, val_fraction=0.0))
     full = splits["train"]
@@ -171,6 +172,7 @@ def main():
         ),
         "train": lambda: our_loop(part, options.batch_size, options.threads, "auto", clock),
     }
+    # take turns, so that a busy moment of the machine slows down all of them
     times = {name: [] for name in loops}
     for _ in range(options.repeats):
         for name, loop in loops.items():

@@ -95,6 +95,7 @@ def train_model(data: Path, names: list[str], epochs: int) -> Model:
     for code, name in enumerate(names):
         rows = np.load(data / "numpy_bitmap" / f"{name}.npy").reshape(-1, 28, 28)
         tested = rasterize(read_ndjson(data / "simplified" / f"{name}.ndjson"))
+        # the test drawings are among the official bitmaps
         known = {image.tobytes() for image in tested}
         images.append(rows[[row.tobytes() not in known for row in rows]])
         labels.append(np.full(len(images[-1]), code))

@@ -168,6 +168,7 @@ def main() -> None:
             write_sources(sources, drawings)
             if drawings == sizes[0]:  # compile, and fill the caches, outside the measured runs
                 measure(sources, folder / "out", 1)
+
             result = measure(sources, folder / "out", arguments.workers)
             print(
                 f"{drawings:>9,} drawings, {arguments.workers} workers: {result['seconds']:6.1f} s "
@@ -183,6 +184,8 @@ def main() -> None:
                     f"{result['seconds']:.1f} s, {result['seconds'] / expected:.2f} times as long"
                 )
             results.append(result)
+
+            # profile once, at the size that is asked for
             if drawings == arguments.drawings:
                 fractions = profile(next(iter(sorted(sources.iterdir()))), folder / "out")
                 print("fraction of the time of one process, profiled on one of the files:")

@@ -112,11 +112,13 @@ def main() -> None:
         except (ImportError, OSError) as error:
             print(f"{package} is not available: {error}")
 
+    # how alike the bitmaps are, before anything is timed
     ours = rasterize(real[::step])
     for name, draw in peers.items():
         same = sum(np.array_equal(draw(s), image) for s, image in zip(sample, ours, strict=True))
         print(f"{name}: {same} of {len(sample)} bitmaps are equal byte for byte")
 
+    # take turns, so that a busy moment of the machine slows down all of them
     cpu = dict.fromkeys(["ours", *peers], float("inf"))
     wall = {1: float("inf"), 2: float("inf")}
     for _ in range(arguments.rounds):

@@ -149,6 +149,7 @@ def main() -> None:
         [stroke[:, :2].T.astype(np.float64) for stroke in drawing.strokes] for drawing in sample
     ]
 
+    # the last result of each is kept, to compare it with the official files
     results = {"quickdraw_kit": (simplify(raw), official)}
     seconds: dict[str, list[float]] = {name: [] for name in ("quickdraw_kit", *PEERS)}
     gc.disable()  # as timeit does: it would slow down code that makes many objects

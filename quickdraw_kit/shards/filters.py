@@ -141,8 +141,10 @@ class Filters:
         >>> Filters(points=(2, None)).keep(batch)
         (array([ True, False]), {'points': 1})
         """
-        passes: dict[str, npt.NDArray[np.bool_]] = {}  # in the order in which failures count
+        # in the order in which failures count; filters that keep everything are not computed
+        passes: dict[str, npt.NDArray[np.bool_]] = {}
         if self.categories is not None:
+            # once per word, not per drawing
             wanted = np.array([word in self.categories for word in batch.words], np.bool_)
             passes["category"] = wanted[batch.word_code]
         if self.recognized_only:

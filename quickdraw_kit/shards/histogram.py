@@ -109,6 +109,7 @@ def write_histogram(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    # shards of one split have cells in common
     totals: dict[tuple[int, int, int], int] = {}
     for split, label, recognized, drawings in counts:
         cell = (label, SPLITS.index(split), recognized)
@@ -121,6 +122,7 @@ def write_histogram(
     with hashed_write(folder, HISTOGRAM_NAME) as csv_file:
         csv_file.write(format_csv(rows))
 
+    # types are given, because an empty table has no values to infer them from
     types = [pa.string(), pa.string(), pa.string(), pa.int64()]
     columns = zip(*map(astuple, rows), strict=True) if rows else [[]] * len(types)
     arrays = [pa.array(values, dtype) for values, dtype in zip(columns, types, strict=True)]

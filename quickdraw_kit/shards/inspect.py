@@ -156,6 +156,7 @@ def inspect(
     totals = _Totals(inspection, examples)
     report = _Report(progress, inspection.bytes)
 
+    # sources one after the other: of those at a URL, one at a time is on this disk
     for done, file in _local_sources(files):
         variant = file.format.variant_of(file.path)
         if variant not in inspection.formats:
@@ -272,6 +273,7 @@ class _Totals:
 
     def add_reject(self, reject: Reject) -> None:
         """Count an invalid line."""
+        # a file may be full of different reasons
         is_listed = len(self.reasons) < _MAX_REASONS or reject.reason in self.reasons
         self.reasons[reject.reason if is_listed else "other reasons"] += 1
 
@@ -289,6 +291,7 @@ class _Totals:
             _count(self.strokes, batch.stroke_counts)
             _count(self.points, batch.point_counts)
 
+        # the first drawings of each category are as good as any
         for code, word in enumerate(batch.words):
             pictures = self.pictures.setdefault(word, [])
             rows = np.flatnonzero(batch.word_code == code)[: max(self.examples - len(pictures), 0)]

@@ -248,7 +248,7 @@ def parse_manifest(text: bytes, path: str = MANIFEST_NAME) -> Manifest:
         _check_shards(manifest.shards)
         _check_files(manifest.all_files())
         if msgspec.json.decode(msgspec.json.encode(manifest)) != document:
-            raise ValueError("it has fields that are not known")
+            raise ValueError("it has fields that are not known")  # msgspec ignores them
     except (ValueError, TypeError) as error:
         raise IntegrityError(f"{path} is damaged: {error}") from error
 

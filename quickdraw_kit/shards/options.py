@@ -12,7 +12,7 @@ __all__ = ["PrepareOptions", "ShardFormat", "SplitRule"]
 
 ShardFormat: TypeAlias = Literal["npy", "parquet"]
 
-_PIXELS_PER_SHARD = 65536 * 28 * 28
+_PIXELS_PER_SHARD = 65536 * 28 * 28  # 50 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +132,7 @@ class PrepareOptions:
 
     def __post_init__(self) -> None:
         check(self)
+        # all splits are named, so equal options give equal manifests
         object.__setattr__(self, "fractions", check_fractions(self.fractions))
 
     @property

@@ -154,6 +154,7 @@ def _by_list(records: RecordBatch, unlisted: str, folder: Path) -> npt.NDArray[n
     key_id = records.batch.key_id
     if not len(listed):
         return np.full(len(key_id), default, np.uint8)
+    # the list is sorted; past its end, compare with the last entry, which differs
     position = np.minimum(np.searchsorted(listed, key_id), len(listed) - 1)
     return np.where(listed[position] == key_id, splits[position], default).astype(np.uint8)
 
@@ -176,6 +177,7 @@ def _read_csv(path: Path) -> _Columns:
     if table["key_id"].null_count:
         raise DataError(f"{path}: a line has no key_id")
 
+    # check each name once, not each line
     names_of_splits = table["split"].dictionary_encode().combine_chunks()
     codes = [_split_code(name, path) for name in names_of_splits.dictionary.to_pylist()]
     return table["key_id"].to_numpy(), np.array(codes, np.uint8)[names_of_splits.indices.to_numpy()]

@@ -141,6 +141,7 @@ def _verify(files: _Files, progress: Callable[[int, int], None] | None) -> Verif
 
     # shard by shard: of a data set in a store, one shard at a time is on this disk
     for shard in manifest.shards:
+        # labels in damaged files would only repeat the problem
         if check(shard.files):
             drawings.update(_count_labels(files.folder, manifest, shard))
         files.drop(shard.files)
@@ -151,6 +152,7 @@ def _verify(files: _Files, progress: Callable[[int, int], None] | None) -> Verif
     if not problems:
         problems.extend(_check_histogram(files.folder, drawings))
 
+    # files that another run left would be read by tools that list the folder
     listed = {entry.name for entry in entries}
     problems.extend(
         f"{name} is not in the manifest"

@@ -49,6 +49,7 @@ def write_shard(
     """Write a shard from groups of images that follow one another."""
     import pyarrow.parquet as pq
 
+    # the number of rows is known, so the header comes first and images are never all in memory
     with hashed_write(folder, f"{stem}.images.npy") as image_file:
         _write_header(image_file, np.dtype(np.uint8), (len(labels), side, side))
         for group in images:
@@ -94,6 +95,7 @@ class NpyRows:
         weakref.finalize(self, self._file.close)
         self._path = str(self._file.name)
 
+        # the size is checked on opening, the checksum only by `verify`, which reads everything
         self._size = os.fstat(self._file.fileno()).st_size
         if self._size != entry.bytes:
             raise IntegrityError(

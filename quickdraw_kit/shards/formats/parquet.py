@@ -43,6 +43,7 @@ def write_shard(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    # the type and the metadata by which `datasets` knows images and labels
     image_type = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     fields = [pa.field("image", image_type), pa.field("label", pa.int64()), *metadata.schema]
     schema = pa.schema(fields, metadata={"huggingface": _features(metadata.schema, categories)})
@@ -51,6 +52,7 @@ def write_shard(
         hashed_write(folder, f"{stem}.parquet") as file,
         pq.ParquetWriter(file, schema, compression="zstd", write_statistics=False) as writer,
     ):
+        # one row group at a time: encoded images of a whole shard would not fit into memory
         start = 0
         for group in _row_groups(images):
             stop = start + len(group)
@@ -91,6 +93,7 @@ def open_labels(
     """Read the labels, int64, shape (rows,)."""
     with _open_table(files, shard, stop) as file:
         column = _read_columns(file, ["label"], shard.rows)["label"]
+        # no checksum is verified here, and a label is used as an index
         labels: npt.NDArray[np.int64] = column.to_numpy()
         in_range = not len(labels) or 0 <= labels.min() <= labels.max() < categories
         if labels.dtype != np.int64 or not in_range:
@@ -150,6 +153,7 @@ def _open_table(
 def _read_columns(file: io.FileIO, names: list[str], rows: int) -> Any:
     import pyarrow.parquet as pq
 
+    # neither option may start a thread, see the module
     table = pq.ParquetFile(file, pre_buffer=False).read(names, use_threads=False)
     if table.num_rows != rows:
         raise ValueError(f"{table.num_rows} rows, expected {rows}")

@@ -84,6 +84,7 @@ def open_shards(
     if isinstance(folder, Path):
         return ShardDataset(load_manifest(folder), LocalFiles(folder), split)
 
+    # imported here, because only stores need it
     from quickdraw_kit.acquire.cache_entry import get_data_home
 
     cache_folder = Path(cache) if cache is not None else get_data_home() / "cache"
@@ -148,6 +149,7 @@ class ShardDataset:
         number = bisect.bisect_right(self._ends, index)
         row = index - (self._ends[number - 1] if number else 0)
 
+        # copies: writing to them does not change what others read
         images, labels = self._open.get(number)
         image, label = np.empty((1, self.side, self.side), np.uint8), np.empty(1, np.int64)
         images.read(row, image)
@@ -271,6 +273,7 @@ class ShardDataset:
         if not 0 <= rank < world_size:
             raise UsageError(f"rank is {rank}, expected 0 to {world_size - 1}")
 
+        # whole batches per buffer: the batches do not depend on where buffers end
         buffer_rows = max(shuffle_buffer // batch_size, 1) * batch_size
         first_row = skip * batch_size
         for buffer_start, images, labels in prefetch_buffers(
@@ -286,6 +289,7 @@ class ShardDataset:
                 rows = part.stop - part.start
                 if drop_last and rows < batch_size:
                     return
+                # ranks divide each batch, so any number of them sees the same batches
                 if world_size > 1:
                     begin, end = rows * rank // world_size, rows * (rank + 1) // world_size
                     part = slice(start + begin, start + end)
@@ -324,6 +328,7 @@ class ShardDataset:
         tables = []
         for shard in self._shards:
             path, table = read_metadata(self.files, shard)
+            # both are in the names of files and in other files, not in the metadata
             splits = pa.array([shard.split] * shard.rows, pa.string()).dictionary_encode()
             labels = pa.array(read_labels(self.files, self.manifest, shard))
             table = table.append_column("split", splits).append_column("label", labels)
