@@ -17,7 +17,7 @@ __all__ = ["app"]
 _COMMANDS = {
     "Drawings": [
         ("categories", "drawings", "List or search the 345 categories."),
-        ("sample", "drawings", "Generate drawings, without a network."),
+        ("sample", "sample", "Generate drawings, without a network."),
         ("inspect", "drawings", "Summarize files of drawings."),
         ("convert", "drawings", "Convert drawings from one format to another."),
         ("download", "download", "Download official files, MNIST or Fashion-MNIST."),
@@ -66,6 +66,9 @@ class _LazyGroup(TyperGroup):
         super().__init__(**arguments)
         self.commands = _LazyCommands(dict.fromkeys(_MODULES))
         self._is_listing = False
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(self.commands)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if not self._is_listing:

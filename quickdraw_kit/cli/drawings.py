@@ -1,4 +1,4 @@
-"""Commands on drawings: `categories`, `sample`, `inspect`, `convert`."""
+"""Commands on drawings: `categories`, `inspect`, `convert`."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quickdraw_kit.cli.options import Json, Sources, complete_categories, print_json, takes
+from quickdraw_kit.cli.options import Json, Sources, print_json, takes
 from quickdraw_kit.cli.progress import Progress, show_progress
 from quickdraw_kit.errors import format_count
-from quickdraw_kit.options import encode
 from quickdraw_kit.raster.style import RasterStyle
-from quickdraw_kit.recipe.steps import SampleStep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
     from quickdraw_kit.formats.ndjson.scanner import Reject
     from quickdraw_kit.shards.inspect import Inspection
 
-__all__ = ["categories", "convert", "inspect", "sample"]
+__all__ = ["categories", "convert", "inspect"]
 
 _MOST_COMMON = 10  # categories and countries that `inspect` prints
 _DRAWINGS_PER_SHEET_ROW = 10
@@ -52,32 +50,6 @@ def categories(
     if not names:
         typer.echo(f"no category is similar to {search!r}", err=True)
         raise typer.Exit(1)
-
-
-@takes("step", SampleStep, categories={"autocompletion": complete_categories})
-def sample(
-    out: Annotated[Path, typer.Argument(help="Folder to write to, one file per category.")],
-    *,
-    step: SampleStep,
-) -> None:
-    """Generate drawings that look hand-made, in the official ndjson format. They are not real data.
-
-    Examples:
-
-      quickdraw-kit sample drawings/
-
-      quickdraw-kit sample load-test/ --drawings 1000000 --raw
-    """
-    from quickdraw_kit.synthetic.generator import write_sample
-
-    with show_progress() as progress:
-
-        def update(done: int, total: int) -> None:
-            progress.update("sample", done, total, format_count(done, "drawing"), count=done)
-
-        paths = write_sample(out, **encode(step), progress=update)
-    drawings = format_count(step.drawings, "drawing")
-    typer.echo(f"{out}: {drawings} in {format_count(len(paths), 'file')}")
 
 
 def inspect(

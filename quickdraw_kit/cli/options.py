@@ -25,7 +25,6 @@ from quickdraw_kit.options import Field, build, flat_fields
 
 __all__ = [
     "Address",
-    "Categories",
     "ExecutorName",
     "Json",
     "ModelPath",
@@ -209,15 +208,6 @@ Sources = Annotated[list[str], _SOURCES]
 SourcesOrAll = Annotated[list[str] | None, _SOURCES]
 ModelPath = Annotated[
     Path, typer.Argument(help="Folder of a model, or its file.", show_default=False)
-]
-Categories = Annotated[
-    str | None,
-    typer.Option(
-        "--categories",
-        "-c",
-        help="Only these, separated by commas: 'star,house'.",
-        autocompletion=complete_categories,
-    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ExecutorName = Annotated[

@@ -74,6 +74,23 @@ def test_without_arguments_help_is_shown(cli):
     assert "prepare" in cli().out + cli().err
 
 
+def test_the_list_of_commands_imports_none_of_them():
+    script = (
+        "import sys; from quickdraw_kit.cli import main; sys.argv = ['quickdraw-kit', '--help']\n"
+        "try: main()\nexcept SystemExit: sys.stderr.write('\\n'.join(sys.modules))"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    modules = {name for name in ran.stderr.split() if name.startswith("quickdraw_kit.cli.")}
+    assert modules == {"quickdraw_kit.cli.app"}
+    assert "numpy" not in ran.stderr.split()
+
+
+def test_every_command_has_a_summary(cli):
+    for name, command in typer.main.get_command(app).commands.items():
+        assert name in COMMANDS
+        assert command.help, name
+
+
 def test_the_version(cli):
     assert cli("--version").out.startswith("quickdraw-kit 0.")
 
