@@ -49,7 +49,7 @@ def serve(
       quickdraw-kit serve drawings/ --port 0
     """
     try:
-        from quickdraw_kit.serve.app import Rooms
+        from quickdraw_kit.serve.app import AppConfig
         from quickdraw_kit.serve.server import serve as run
     except ModuleNotFoundError as error:
         raise UsageError(
@@ -62,11 +62,11 @@ def serve(
         if not folder.is_dir():
             raise UsageError(f"--runs {folder}: no such folder")
     file = model / "model.safetensors" if model is not None and model.is_dir() else model
-    rooms = Rooms(
+    config = AppConfig(
         model=load_model(file) if file is not None else None,
         collections=[open_collection(location) for location in locations or ()],
         runs=tuple(runs or ()),
         keep=keep,
         hosts=("127.0.0.1", "localhost", "[::1]", *(allow_host or ())),
     )
-    run(rooms, host=host, port=port, started=lambda url: typer.echo(f"{url} (stop with Ctrl-C)"))
+    run(config, host=host, port=port, started=lambda url: typer.echo(f"{url} (stop with Ctrl-C)"))

@@ -1,6 +1,6 @@
-"""The application: three rooms, an interface in JSON and bytes, and nothing served beyond them.
+"""The ASGI application: a static page with three views, and an API in JSON and bytes.
 
-What stands before it, and keeps other pages out, is in ``guard``.
+The middleware that keeps other pages out is in ``middleware``.
 """
 
 import base64
@@ -23,13 +23,18 @@ from starlette.routing import Route
 
 from quickdraw_kit.errors import DataError, QuickdrawError
 from quickdraw_kit.learn.models.model import Model
-from quickdraw_kit.serve.collections import Choice, Collection
+from quickdraw_kit.serve.collections import Collection, Filter
 from quickdraw_kit.serve.inference import BusyError, Guesser
-from quickdraw_kit.serve.middleware import FAILURES, REPORT_POLICY, guards, refusal
-from quickdraw_kit.serve.requests import MOST_BYTES, read_drawing, read_saved
+from quickdraw_kit.serve.middleware import (
+    EXCEPTION_HANDLERS,
+    REPORT_POLICY,
+    error_response,
+    middleware,
+)
+from quickdraw_kit.serve.requests import MAX_BODY_BYTES, read_drawing, read_saved
 from quickdraw_kit.serve.runs import Run, find_runs
 
-__all__ = ["Rooms", "build_app"]
+__all__ = ["AppConfig", "build_app"]
 
 _STATIC = {
     "index.html": "text/html",
@@ -39,15 +44,15 @@ _STATIC = {
     "runs.js": "text/javascript",
     "style.css": "text/css",
 }
-_MOST_TILES = 2000
-_MOST_SAVED = 1 << 30  # bytes of a file of kept drawings
+_MAX_TILES = 2000
+_MAX_SAVED_BYTES = 1 << 30  # per file of saved drawings
 _GUESSES = 5
 _WORD = re.compile(r"[\w .'-]{1,60}")
 
 
 @dataclass(frozen=True, slots=True)
-class Rooms:
-    """What there is to see."""
+class AppConfig:
+    """What the page offers."""
 
     model: Model | None = None
     collections: Sequence[Collection] = ()
@@ -58,20 +63,20 @@ class Rooms:
 
     def __post_init__(self) -> None:
         names = self.model.label_names if self.model else ()
-        # a word becomes the name of a file
+        # words become file names
         object.__setattr__(self, "words", frozenset(n for n in names if _WORD.fullmatch(n)))
 
 
-def build_app(rooms: Rooms) -> Starlette:
+def build_app(config: AppConfig) -> Starlette:
     """Build the ASGI application."""
-    api = _Api(rooms)
+    api = _Api(config)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         if api.guesser is None:
             yield
             return
-        async with api.guesser.working():
+        async with api.guesser.running():
             yield
 
     routes = [
@@ -91,8 +96,8 @@ def build_app(rooms: Rooms) -> Starlette:
     return Starlette(
         routes=routes,
         lifespan=lifespan,
-        exception_handlers=FAILURES,
-        middleware=guards(rooms.hosts),
+        exception_handlers=EXCEPTION_HANDLERS,
+        middleware=middleware(config.hosts),
     )
 
 
@@ -106,36 +111,36 @@ def _static(name: str) -> Callable[[Request], Awaitable[Response]]:
 
 
 class _Api:
-    def __init__(self, rooms: Rooms) -> None:
-        self._rooms = rooms
-        self.guesser = Guesser(rooms.model) if rooms.model is not None else None
+    def __init__(self, config: AppConfig) -> None:
+        self._config = config
+        self.guesser = Guesser(config.model) if config.model is not None else None
 
     async def metadata(self, request: Request) -> Response:
-        model = self._rooms.model
+        model = self._config.model
         return JSONResponse(
             {
                 "labels": list(model.label_names) if model else [],
-                "words": sorted(self._rooms.words),
+                "words": sorted(self._config.words),
                 "architecture": model.architecture if model else None,
                 "side": model.side if model else None,
                 "collections": [
-                    {"name": each.name, "drawings": len(each)} for each in self._rooms.collections
+                    {"name": each.name, "drawings": len(each)} for each in self._config.collections
                 ],
-                "keeps": self._rooms.keep is not None,
-                "runs": bool(self._rooms.runs),
+                "keeps": self._config.keep is not None,
+                "runs": bool(self._config.runs),
             }
         )
 
     async def guess(self, request: Request) -> Response:
         if self.guesser is None:
-            return refusal(404, "the server was started without a model")
+            return error_response(404, "the server was started without a model")
         try:
             drawing = read_drawing(await _body(request))
             guess = await self.guesser.guess(drawing)
         except DataError as error:
-            return refusal(422, str(error))
+            return error_response(422, str(error))
         except BusyError as error:
-            return refusal(503, str(error))
+            return error_response(503, str(error))
         names = self.guesser.model.label_names
         return JSONResponse(
             {
@@ -148,46 +153,51 @@ class _Api:
         )
 
     async def keep(self, request: Request) -> Response:
-        folder = self._rooms.keep
+        folder = self._config.keep
         if folder is None:
-            return refusal(404, "the server was started without --keep")
+            return error_response(404, "the server was started without --keep")
         try:
-            drawing = read_saved(await _body(request), self._rooms.words)
+            drawing = read_saved(await _body(request), self._config.words)
             await run_in_threadpool(_append, drawing, folder)
         except (QuickdrawError, OSError) as error:
-            return refusal(422 if isinstance(error, DataError) else 507, str(error))
+            return error_response(422 if isinstance(error, DataError) else 507, str(error))
         return JSONResponse({"key_id": str(drawing.key_id[0])})
 
     def _collection(self, request: Request) -> Collection:
         number: int = request.path_params["number"]
-        if not 0 <= number < len(self._rooms.collections):
+        if not 0 <= number < len(self._config.collections):
             raise DataError(f"there is no collection {number}")
-        return self._rooms.collections[number]
+        return self._config.collections[number]
 
     async def collection(self, request: Request) -> Response:
         try:
-            found = self._collection(request)
+            collection = self._collection(request)
         except DataError as error:
-            return refusal(404, str(error))
-        facets = await run_in_threadpool(found.facets)
+            return error_response(404, str(error))
+        facets = await run_in_threadpool(collection.facets)
         return JSONResponse(
-            {"name": found.name, "drawings": len(found), "facets": facets, "flags": found.flags}
+            {
+                "name": collection.name,
+                "drawings": len(collection),
+                "facets": facets,
+                "flags": collection.flags,
+            }
         )
 
     async def tiles(self, request: Request) -> Response:
-        """Bitmaps of a part of a choice: int32 rows, then the pixels of each."""
+        """Return a page of the selected bitmaps: int32 rows, then the pixels of each."""
         query = request.query_params
         try:
-            found = self._collection(request)
+            collection = self._collection(request)
             start, count = int(query.get("start", "0")), int(query.get("count", "500"))
-            if start < 0 or not 0 <= count <= _MOST_TILES:
+            if start < 0 or not 0 <= count <= _MAX_TILES:
                 raise ValueError
         except DataError as error:
-            return refusal(404, str(error))
+            return error_response(404, str(error))
         except ValueError:
-            return refusal(422, f"start and count: expected at most {_MOST_TILES} at once")
+            return error_response(422, f"start and count: expected at most {_MAX_TILES} at once")
         recognized = {"true": True, "false": False}.get(query.get("recognized", ""))
-        choice = Choice(
+        choice = Filter(
             category=query.get("category"),
             country=query.get("country"),
             split=query.get("split"),
@@ -195,35 +205,35 @@ class _Api:
             recognized=recognized,
         )
 
-        def cut() -> tuple[int, bytes, int]:
-            rows = found.choose(choice)
-            part = rows[start : start + count]
-            images = found.images(part)
-            content = part.astype("<i4").tobytes() + images.tobytes()
-            return len(rows), content, images.shape[1] if len(part) else 28
+        def select_tiles() -> tuple[int, bytes, int]:
+            rows = collection.select(choice)
+            page = rows[start : start + count]
+            images = collection.images(page)
+            content = page.astype("<i4").tobytes() + images.tobytes()
+            return len(rows), content, images.shape[1] if len(page) else 28
 
-        total, content, side = await run_in_threadpool(cut)
+        total, content, side = await run_in_threadpool(select_tiles)
         headers = {"x-total": str(total), "x-side": str(side)}
         return Response(content, headers=headers, media_type="application/octet-stream")
 
     async def drawing(self, request: Request) -> Response:
         try:
-            found = self._collection(request)
-            told = await run_in_threadpool(found.describe, request.path_params["row"])
+            collection = self._collection(request)
+            description = await run_in_threadpool(collection.describe, request.path_params["row"])
         except DataError as error:
-            return refusal(404, str(error))
-        return JSONResponse(told)
+            return error_response(404, str(error))
+        return JSONResponse(description)
 
     async def image(self, request: Request) -> Response:
-        """Answer with the pixels of one bitmap."""
+        """Return the pixels of one bitmap."""
         row = request.path_params["row"]
         try:
-            found = self._collection(request)
-            if row >= len(found):
-                raise DataError(f"drawing {row} of {len(found)}")
+            collection = self._collection(request)
+            if row >= len(collection):
+                raise DataError(f"drawing {row} of {len(collection)}")
         except DataError as error:
-            return refusal(404, str(error))
-        images = await run_in_threadpool(found.images, np.array([row], np.int64))
+            return error_response(404, str(error))
+        images = await run_in_threadpool(collection.images, np.array([row], np.int64))
         return Response(
             images.tobytes(),
             headers={"x-side": str(images.shape[1])},
@@ -231,13 +241,15 @@ class _Api:
         )
 
     async def near(self, request: Request) -> Response:
-        """Answer with the nearest neighbours: rows, differences, and the bitmaps in base64."""
+        """Return the nearest neighbors: rows, differences, and bitmaps in base64."""
         try:
-            found = self._collection(request)
-            near = await run_in_threadpool(found.neighbours, request.path_params["row"], 12)
+            collection = self._collection(request)
+            near = await run_in_threadpool(collection.nearest, request.path_params["row"], 12)
         except DataError as error:
-            return refusal(404, str(error))
-        images = await run_in_threadpool(found.images, np.array([r for r, _ in near], np.int64))
+            return error_response(404, str(error))
+        images = await run_in_threadpool(
+            collection.images, np.array([r for r, _ in near], np.int64)
+        )
         return JSONResponse(
             {
                 "side": images.shape[1] if len(images) else 28,
@@ -253,11 +265,11 @@ class _Api:
         )
 
     def _runs(self) -> list[Run]:
-        return [run for root in self._rooms.runs for run in find_runs(root)]
+        return [run for root in self._config.runs for run in find_runs(root)]
 
     async def runs(self, request: Request) -> Response:
         runs = await run_in_threadpool(self._runs)
-        told = [
+        description = [
             {
                 "name": run.name,
                 "history": run.history,
@@ -266,8 +278,8 @@ class _Api:
             }
             for run in runs
         ]
-        # json.dumps writes NaN where a loss has none; browsers read null
-        text = json.dumps(_finite(told))
+        # json.dumps writes NaN, which browsers do not parse; null instead
+        text = json.dumps(_finite(description))
         return Response(text, media_type="application/json")
 
     async def report(self, request: Request) -> Response:
@@ -275,7 +287,7 @@ class _Api:
         wanted = request.query_params.get("run")
         report = next((run.report for run in runs if run.name == wanted), None)
         if report is None:
-            return refusal(404, "there is no such report")
+            return error_response(404, "there is no such report")
         return FileResponse(
             report, media_type="text/html", headers={"content-security-policy": REPORT_POLICY}
         )
@@ -290,23 +302,23 @@ def _finite(value: Any) -> Any:
 
 
 async def _body(request: Request) -> bytes:
-    """Read a body, but no more of it than is taken."""
+    """Read a body of limited size."""
     body = bytearray()
     async for piece in request.stream():
         body += piece
-        if len(body) > MOST_BYTES:
-            raise DataError(f"more than {MOST_BYTES} bytes were sent")
+        if len(body) > MAX_BODY_BYTES:
+            raise DataError(f"the request has more than {MAX_BODY_BYTES} bytes")
     return bytes(body)
 
 
 def _append(drawing: Any, folder: Path) -> None:
-    """Add a line to the file of a word: one write, so that lines do not mix."""
+    """Append a line to the file of a word, in one write, so that lines are not interleaved."""
     from quickdraw_kit.formats.ndjson.writer import encode_lines
 
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{drawing.words[0]}.ndjson"
-    if path.exists() and path.stat().st_size > _MOST_SAVED:
-        raise QuickdrawError(f"{path.name} is full: {_MOST_SAVED} bytes are kept")
+    if path.exists() and path.stat().st_size > _MAX_SAVED_BYTES:
+        raise QuickdrawError(f"{path.name} is full: the limit is {_MAX_SAVED_BYTES} bytes")
     line = b"".join(encode_lines(drawing))
     with path.open("ab", buffering=0) as file:
         file.write(line)

@@ -1,4 +1,4 @@
-"""Drawings to browse: a set of shards or a folder of ndjson, filtered, seen and compared."""
+"""Collections of drawings to browse: shards or files of drawings, filtered and compared."""
 
 import functools
 import os
@@ -21,19 +21,19 @@ from quickdraw_kit.shards.read.dataset import open_shards
 from quickdraw_kit.storage.urls import parse_location
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-__all__ = ["Choice", "Collection", "open_collection"]
+__all__ = ["Collection", "Filter", "open_collection"]
 
 Images = npt.NDArray[np.uint8]
 Rows = npt.NDArray[np.int64]
 
-_MOST_DRAWINGS = 200_000  # of ndjson, which is held in memory
-_PORTION = 16_384
-_CHOICES_KEPT = 64
+_MAX_DRAWINGS = 200_000  # of files, which are held in memory
+_BATCH = 16_384
+_CACHED_SELECTIONS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """Which drawings are wanted; what is None does not matter."""
+class Filter:
+    """Which drawings to select; None selects all."""
 
     category: str | None = None
     country: str | None = None
@@ -43,7 +43,7 @@ class Choice:
 
 
 class _Drawings(Protocol):
-    """Where the drawings of a collection come from."""
+    """The drawings of a collection, from shards or from files."""
 
     columns: dict[str, tuple[npt.NDArray[Any], tuple[str, ...]]]
 
@@ -53,13 +53,13 @@ class _Drawings(Protocol):
 
 
 class Collection:
-    """Drawings with their metadata in columns of codes."""
+    """Drawings with their metadata in columns, as codes and names."""
 
     def __init__(self, name: str, drawings: _Drawings) -> None:
         self.name = name
         self._drawings = drawings
         self._columns = drawings.columns
-        self.choose = functools.lru_cache(_CHOICES_KEPT)(self._choose)
+        self.select = functools.lru_cache(_CACHED_SELECTIONS)(self._select)
 
     def __len__(self) -> int:
         return len(self._columns["category"][0])
@@ -76,9 +76,9 @@ class Collection:
             for name, (codes, values) in self._columns.items()
         }
 
-    def _choose(self, choice: Choice) -> Rows:
-        """Return the rows of a choice, in order; unknown names choose none."""
-        chosen = np.ones(len(self), np.bool_)
+    def _select(self, choice: Filter) -> Rows:
+        """Return the selected rows, in order; an unknown name selects none."""
+        mask = np.ones(len(self), np.bool_)
         wanted = {
             "category": choice.category,
             "country": choice.country,
@@ -91,10 +91,10 @@ class Collection:
             codes, values = self._columns.get(name, (None, ()))
             if codes is None or value not in values:
                 return np.zeros(0, np.int64)
-            chosen &= codes == values.index(value)
+            mask &= codes == values.index(value)
         if choice.flag is not None:
-            chosen &= self._flagged(choice.flag)
-        return np.flatnonzero(chosen)
+            mask &= self._flagged(choice.flag)
+        return np.flatnonzero(mask)
 
     def _flagged(self, flag: str) -> npt.NDArray[np.bool_]:
         flags: dict[str, npt.NDArray[np.bool_]] = getattr(self._drawings, "flags", {})
@@ -107,25 +107,28 @@ class Collection:
         return {name: int(mask.sum()) for name, mask in flags.items()}
 
     def images(self, rows: Rows) -> Images:
-        """Return the bitmaps of some rows, uint8, shape (n, side, side)."""
+        """Return the bitmaps of rows, uint8 of shape (n, side, side)."""
         return self._drawings.images(rows)
 
     def describe(self, row: int) -> dict[str, Any]:
-        """Return the metadata of a row, and its strokes where there are any."""
+        """Return the metadata of a row, and its strokes if it has any."""
         if not 0 <= row < len(self):
             raise DataError(f"drawing {row} of {len(self)}")
         return self._drawings.describe(row)
 
-    def neighbours(self, row: int, count: int) -> list[tuple[int, float]]:
-        """Find the drawings whose bitmaps are nearest, without the one itself."""
+    def nearest(self, row: int, count: int) -> list[tuple[int, float]]:
+        """Return the drawings with the nearest bitmaps, and their differences, without itself."""
         if not 0 <= row < len(self):
             raise DataError(f"drawing {row} of {len(self)}")
+
+        # in batches: the differences as float32 take four times the memory of the bitmaps
         wanted = self.images(np.array([row]))[0].astype(np.float32).ravel()
         distances = np.empty(len(self), np.float32)
-        for start in range(0, len(self), _PORTION):
-            rows = np.arange(start, min(start + _PORTION, len(self)))
+        for start in range(0, len(self), _BATCH):
+            rows = np.arange(start, min(start + _BATCH, len(self)))
             pixels = self.images(rows).reshape(len(rows), -1).astype(np.float32)
             distances[rows] = np.square(pixels - wanted).mean(axis=1)
+
         distances[row] = np.inf
         count = min(count, len(self) - 1)
         nearest = np.argsort(distances, kind="stable")[:count]
@@ -141,7 +144,7 @@ def open_collection(location: str | os.PathLike[str]) -> Collection:
         raise UsageError(f"{path} does not exist: expected shards, or a folder of .ndjson files")
     if (path / MANIFEST_NAME).exists():
         return Collection(path.name, _Shards(path))
-    return Collection(path.name, _Lines(path))
+    return Collection(path.name, _DrawingFiles(path))
 
 
 class _Shards:
@@ -150,14 +153,13 @@ class _Shards:
         frame = self._data.to_pandas()
         self._frame = frame
         names = self._data.label_names
-        country = _coded(frame["countrycode"].astype(str).tolist())
-        recognized = frame["recognized"].to_numpy(dtype=np.bool_)
+        country = _encode(frame["countrycode"].astype(object).fillna("").astype(str).tolist())
         splits = frame["split"].astype(str).to_numpy()
         self.columns = {
             "category": (frame["label"].to_numpy(dtype=np.int64), names),
             "country": country,
             "split": (np.searchsorted(sorted(SPLITS), splits), tuple(sorted(SPLITS))),
-            "recognized": (recognized.astype(np.int64), ("false", "true")),
+            "recognized": _encode_recognized(frame["recognized"]),
         }
         self.flags: dict[str, npt.NDArray[np.bool_]] = {}
         if "quality" in frame.columns:
@@ -168,13 +170,15 @@ class _Shards:
         return self._data.take(rows)[0]
 
     def describe(self, row: int) -> dict[str, Any]:
+        import pandas as pd
+
         record = self._frame.iloc[row]
-        told = {
+        description: dict[str, Any] = {
             "word": str(record["word"]),
             "key_id": str(record["key_id"]),
-            "country": str(record["countrycode"]),
-            "time": str(record["timestamp"]),
-            "recognized": bool(record["recognized"]),
+            "country": _text(record["countrycode"]),
+            "time": _text(record["timestamp"]),
+            "recognized": None if pd.isna(record["recognized"]) else bool(record["recognized"]),
             "split": str(record["split"]),
             "flags": [name for name, mask in self.flags.items() if mask[row]],
             "strokes": None,
@@ -185,18 +189,18 @@ class _Shards:
                 for axis in ("x", "y", "t")
                 if axis in self._frame.columns and record[axis] is not None
             ]
-            told["strokes"] = [list(rows) for rows in zip(*parts, strict=True)]
-        return told
+            description["strokes"] = [list(rows) for rows in zip(*parts, strict=True)]
+        return description
 
 
-class _Lines:
+class _DrawingFiles:
     def __init__(self, path: Path) -> None:
         batch = self._batch = _read(path)
         order = label_order(set(batch.words_of_drawings()))
-        place = np.array([order.index(w) if w in order else 0 for w in batch.words], np.int64)
+        index = np.array([order.index(w) if w in order else 0 for w in batch.words], np.int64)
         self.columns = {
-            "category": (place[batch.word_code], tuple(order)),
-            "country": _coded(batch.countrycode.astype(str).tolist()),
+            "category": (index[batch.word_code], tuple(order)),
+            "country": _encode(batch.countrycode.astype(str).tolist()),
             "recognized": (batch.recognized.astype(np.int64), ("false", "true")),
         }
 
@@ -223,8 +227,8 @@ def _read(path: Path) -> DrawingBatch:
             continue
         for records in source.read_record_batches():
             parts.append(records.batch)
-            if sum(map(len, parts)) >= _MOST_DRAWINGS:
-                return DrawingBatch.concat(parts)[:_MOST_DRAWINGS]
+            if sum(map(len, parts)) >= _MAX_DRAWINGS:
+                return DrawingBatch.concat(parts)[:_MAX_DRAWINGS]
     if not parts:
         raise DataError(
             f"{path} holds no drawings: expected shards or files with drawings, such as .ndjson"
@@ -232,6 +236,19 @@ def _read(path: Path) -> DrawingBatch:
     return DrawingBatch.concat(parts)
 
 
-def _coded(values: Iterable[str]) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
+def _text(value: Any) -> str | None:
+    import pandas as pd
+
+    return None if pd.isna(value) else str(value)
+
+
+def _encode_recognized(values: Any) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
+    """Encode true, false and unknown; bitmaps and IDX images have no metadata."""
+    unknown = values.isna().to_numpy()
+    known = values.fillna(False).to_numpy(dtype=np.bool_)
+    return np.where(unknown, 2, known).astype(np.int64), ("false", "true", "unknown")
+
+
+def _encode(values: Iterable[str]) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
     names, codes = np.unique(np.array(list(values), dtype=object).astype(str), return_inverse=True)
     return codes.astype(np.int64), tuple(names.tolist())

@@ -1,7 +1,7 @@
-"""Guesses for many players at once: what arrives while the model works is its next batch.
+"""Guesses for many players at once: requests that arrive while the model runs are its next batch.
 
-The model has a thread of its own, so that no browsing holds it up. The queue is bounded; a page
-asks its next question when the last one is answered, so it holds one drawing of each player.
+The model has a thread of its own, so browsing does not delay it. The queue is bounded; a page sends
+its next request when the last one is answered, so the queue holds one drawing per player.
 """
 
 import asyncio
@@ -23,29 +23,29 @@ from quickdraw_kit.strokes.simplify import simplify
 
 __all__ = ["BusyError", "Guess", "Guesser"]
 
-_MOST_WAITING = 1024
-_MOST_AT_ONCE = 64
+_MAX_WAITING = 1024
+_MAX_BATCH = 64
 
 
 class BusyError(QuickdrawError):
-    """More drawings are waiting than the server takes."""
+    """The queue of drawings is full."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Guess:
-    """What the model makes of a drawing."""
+    """The prediction for a drawing, and the bitmap that the model saw."""
 
     probabilities: npt.NDArray[np.float32]
     image: npt.NDArray[np.uint8]
 
     def best(self, count: int) -> list[tuple[int, float]]:
-        """Return the most likely labels and how likely they are."""
+        """Return the most probable labels with their probabilities."""
         order = np.argsort(-self.probabilities, kind="stable")[:count]
         return [(int(label), round(float(self.probabilities[label]), 4)) for label in order]
 
 
 class Guesser:
-    """A model that guesses drawings for whoever asks."""
+    """A model behind a queue."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
@@ -55,9 +55,9 @@ class Guesser:
         self._waiting: asyncio.Queue[tuple[DrawingBatch, asyncio.Future[Guess]]] | None = None
 
     @asynccontextmanager
-    async def working(self) -> AsyncIterator[None]:
-        """Answer while the block runs."""
-        self._waiting = asyncio.Queue(_MOST_WAITING)
+    async def running(self) -> AsyncIterator[None]:
+        """Process the queue while the block runs."""
+        self._waiting = asyncio.Queue(_MAX_WAITING)
         with ThreadPoolExecutor(1, "guesses") as thread:
             worker = asyncio.create_task(self._answer(self._waiting, thread))
             try:
@@ -68,14 +68,14 @@ class Guesser:
                 self._waiting = None
 
     async def guess(self, drawing: DrawingBatch) -> Guess:
-        """Guess one raw drawing."""
+        """Guess a raw drawing: put it into the queue and wait."""
         if self._waiting is None:
             raise RuntimeError("the guesser is not working: use `async with guesser.working()`")
         future: asyncio.Future[Guess] = asyncio.get_running_loop().create_future()
         try:
             self._waiting.put_nowait((drawing, future))
         except asyncio.QueueFull:
-            raise BusyError(f"{_MOST_WAITING} drawings are waiting: try again") from None
+            raise BusyError(f"{_MAX_WAITING} drawings are waiting: try again") from None
         return await future
 
     async def _answer(
@@ -85,27 +85,27 @@ class Guesser:
     ) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            asked = [await waiting.get()]
-            while len(asked) < _MOST_AT_ONCE and not waiting.empty():
-                asked.append(waiting.get_nowait())
+            requests = [await waiting.get()]
+            while len(requests) < _MAX_BATCH and not waiting.empty():
+                requests.append(waiting.get_nowait())
             try:
-                drawings = [drawing for drawing, _ in asked]
-                guesses = await loop.run_in_executor(thread, self.look, drawings)
-            except Exception as error:  # every one of them must hear of it
-                for _, future in asked:
+                drawings = [drawing for drawing, _ in requests]
+                guesses = await loop.run_in_executor(thread, self.guess_now, drawings)
+            except Exception as error:  # each request must get it
+                for _, future in requests:
                     if not future.done():
                         future.set_exception(error)
                 continue
-            for (_, future), guess in zip(asked, guesses, strict=True):
-                if not future.done():  # the browser may be gone
+            for (_, future), guess in zip(requests, guesses, strict=True):
+                if not future.done():  # the browser may have disconnected
                     future.set_result(guess)
 
-    def look(self, drawings: list[DrawingBatch]) -> list[Guess]:
-        """Guess raw drawings, here and now."""
+    def guess_now(self, drawings: list[DrawingBatch]) -> list[Guess]:
+        """Guess raw drawings in this thread, as one batch."""
         simple = simplify(DrawingBatch.concat(drawings))
         images = rasterize(simple, self._style)
         seen = simple if self.model.input_type == "strokes" else images
         probabilities = self.model.probabilities(seen)
         if not np.isfinite(probabilities).all():
-            raise QuickdrawError("the model answers with what is no number: train it anew")
+            raise QuickdrawError("the model returns NaN: train it again")
         return [Guess(*pair) for pair in zip(probabilities, images, strict=True)]

@@ -1,9 +1,9 @@
-"""What stands before every answer: headers of safety, who may ask for a change, and refusals.
+"""Middleware and error handlers: security headers, same-origin checks, error responses.
 
-A page of another origin can neither read an answer (no CORS) nor cause a change (a change needs
-``application/json``, which browsers ask leave for, and the origin is compared). A name of another
-host is refused, so that none can be made to point here. Pages may load what this server gives and
-nothing else.
+A page of another origin can neither read a response (no CORS) nor make a change (a change needs
+``application/json``, for which browsers send a preflight request, and the origin is compared).
+Requests with another host name are refused, against DNS rebinding. Pages may load only what this
+server provides.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quickdraw_kit.errors import IntegrityError, QuickdrawError
 
-__all__ = ["FAILURES", "REPORT_POLICY", "guards", "refusal"]
+__all__ = ["EXCEPTION_HANDLERS", "REPORT_POLICY", "error_response", "middleware"]
 
 _PAGE = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -28,8 +28,8 @@ REPORT_POLICY = (
 )
 
 
-def guards(hosts: Sequence[str]) -> list[Middleware]:
-    """List the middleware that guards an application."""
+def middleware(hosts: Sequence[str]) -> list[Middleware]:
+    """Return the middleware of the application, outermost first."""
     return [
         Middleware(_Headers),
         Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts)),
@@ -37,27 +37,31 @@ def guards(hosts: Sequence[str]) -> list[Middleware]:
     ]
 
 
-def refusal(status: int, reason: str) -> JSONResponse:
-    """Refuse a request."""
+def error_response(status: int, reason: str) -> JSONResponse:
+    """Return an error as JSON."""
     return JSONResponse({"error": reason}, status)
 
 
-async def _gone(request: Request, error: Exception) -> Response:
-    """Answer when files cannot be read that could be when the server started."""
+async def _files_changed(request: Request, error: Exception) -> Response:
+    """Respond when files that could be read at the start of the server cannot be read now."""
     cause = error if isinstance(error, OSError) else error.__cause__
-    reason = getattr(cause, "strerror", None) or "they are not what they were"
-    return refusal(410, f"the files are gone or damaged ({reason}): start the server anew")
+    reason = getattr(cause, "strerror", None) or "their content is different"
+    return error_response(410, f"files were removed or changed ({reason}): restart the server")
 
 
-async def _broken(request: Request, error: Exception) -> Response:
-    return refusal(500, str(error))
+async def _server_error(request: Request, error: Exception) -> Response:
+    return error_response(500, str(error))
 
 
-FAILURES = {OSError: _gone, IntegrityError: _gone, QuickdrawError: _broken}
+EXCEPTION_HANDLERS = {
+    OSError: _files_changed,
+    IntegrityError: _files_changed,
+    QuickdrawError: _server_error,
+}
 
 
 class _Headers:
-    """Put the headers of safety on every answer."""
+    """Add security headers to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -86,7 +90,7 @@ _SAFE = [
 
 
 class _SameOrigin:
-    """Refuse changes that a page of another origin asks for."""
+    """Refuse POST requests from pages of another origin."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -98,6 +102,8 @@ class _SameOrigin:
             host = headers.get(b"host", b"").decode("latin-1")
             kind = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
             if (origin and origin.partition("://")[2] != host) or kind != b"application/json":
-                await refusal(403, "this was not asked by our own page")(scope, receive, send)
+                await error_response(403, "the request did not come from the page of this server")(
+                    scope, receive, send
+                )
                 return
         await self.app(scope, receive, send)

@@ -1,4 +1,4 @@
-"""Training runs, found below some folders: their settings, their curves, their reports."""
+"""Training runs below some folders: their settings, histories and reports."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +10,8 @@ __all__ = ["Run", "find_runs"]
 
 _METRICS = "metrics.jsonl"
 _REPORTS = ("report.html", "index.html")
-_MOST_RUNS = 1000
-_MOST_BYTES = 16 << 20
+_MAX_RUNS = 1000
+_MAX_FILE_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,11 @@ class Run:
 
 
 def find_runs(root: Path) -> list[Run]:
-    """Find the runs below a folder."""
+    """Return the training runs below a folder."""
     runs = []
-    for path in sorted(root.rglob(_METRICS))[:_MOST_RUNS]:
+    for path in sorted(root.rglob(_METRICS))[:_MAX_RUNS]:
         try:
-            if path.stat().st_size > _MOST_BYTES:
+            if path.stat().st_size > _MAX_FILE_BYTES:
                 continue
             history = [parse_json(line) for line in path.read_text("utf-8").splitlines() if line]
         except (OSError, ValueError):
@@ -45,20 +45,20 @@ def find_runs(root: Path) -> list[Run]:
 
 
 def _about(folder: Path) -> dict[str, Any]:
-    told: dict[str, Any] = {}
+    description: dict[str, Any] = {}
     for name in ("result.json", "evaluation.json"):
         try:
             content = parse_json((folder / name).read_bytes())
         except (OSError, ValueError):
             continue
-        told[name.removesuffix(".json")] = content
-    return told
+        description[name.removesuffix(".json")] = content
+    return description
 
 
 def _report(folder: Path, root: Path) -> Path | None:
-    for place in (folder, folder.parent):
+    for index in (folder, folder.parent):
         for name in _REPORTS:
-            path = (place / name).resolve()
+            path = (index / name).resolve()
             if path.is_file() and path.is_relative_to(root.resolve()):
                 return path
     return None

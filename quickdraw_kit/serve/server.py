@@ -1,4 +1,4 @@
-"""Run the application under uvicorn, with everything compiled before the first visitor."""
+"""Run the application with uvicorn; kernels are compiled before the first request."""
 
 import socket
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.serve.app import Rooms, build_app
+from quickdraw_kit.serve.app import AppConfig, build_app
 from quickdraw_kit.serve.inference import Guesser
 from quickdraw_kit.strokes.batch import DrawingBatch
 
@@ -14,7 +14,7 @@ __all__ = ["serve"]
 
 
 def serve(
-    rooms: Rooms,
+    config: AppConfig,
     *,
     host: str = "127.0.0.1",
     port: int = 8000,
@@ -25,13 +25,13 @@ def serve(
     Parameters
     ----------
     rooms : Rooms
-        What there is to see.
+        What the page offers.
     host : str
         Address to bind to.
     port : int
-        Number of the port; 0 takes a free one.
+        Port number; 0 chooses a free one.
     started : callable, optional
-        Called with the address when the server listens.
+        Called with the URL when the server listens.
 
     Raises
     ------
@@ -41,10 +41,10 @@ def serve(
     import torch
     import uvicorn
 
-    # a second core gains little on a few drawings, and its wait for a busy one costs milliseconds
+    # a second thread gains little on a few drawings, and waiting for a busy core costs milliseconds
     torch.set_num_threads(1)
-    if rooms.model is not None:
-        _warm(Guesser(rooms.model))
+    if config.model is not None:
+        _warm_up(Guesser(config.model))
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -56,19 +56,19 @@ def serve(
             f"{host}:{port} cannot be bound ({error.strerror}): choose another --port"
         ) from error
     bound = listening.getsockname()[1]
-    config = uvicorn.Config(
-        build_app(rooms), log_level="warning", access_log=False, server_header=False,
+    settings = uvicorn.Config(
+        build_app(config), log_level="warning", access_log=False, server_header=False,
         limit_concurrency=2000, timeout_keep_alive=30,
     )  # fmt: skip
     if started is not None:
         shown = f"[{host}]" if ":" in host else host
         started(f"http://{shown}:{bound}/")
     with listening:
-        uvicorn.Server(config).run(sockets=[listening])
+        uvicorn.Server(settings).run(sockets=[listening])
 
 
-def _warm(guesser: Guesser) -> None:
+def _warm_up(guesser: Guesser) -> None:
     line = [([0.0, 9.5], [0.0, 9.5], [0, 16])]
     drawing = DrawingBatch.from_strokes([line], words=["line"], dtype=np.float32)
     for size in (1, 2, 8, 64):
-        guesser.look([drawing] * size)
+        guesser.guess_now([drawing] * size)

@@ -30,15 +30,19 @@ def pictures(page, url: str, out: Path, end: str, *, everything: bool) -> None:
     scale = box["width"] / 512
     for stroke in generate_drawings(["house"], 1, seed=3, raw=False)[0].strokes:
         points = (stroke[:, :2] * 1.5 + 60) * scale
-        for place, (x, y) in enumerate(points.tolist()):
+        for index, (x, y) in enumerate(points.tolist()):
             page.mouse.move(box["x"] + x, box["y"] + y)
-            if place == 0:
+            if index == 0:
                 page.mouse.down()
         page.mouse.up()
     page.wait_for_timeout(1000)
     page.screenshot(path=out / f"serve-draw{end}.png")
     page.goto(f"{url}#browse")
-    page.wait_for_function("() => document.querySelector('#grid').dataset.missing === '0'")
+    page.wait_for_function(
+        # an empty grid has nothing missing before the first collection is open
+        "() => { const { ready, missing } = document.querySelector('#grid').dataset;"
+        " return ready && missing === '0'; }"
+    )
     page.screenshot(path=out / f"serve-browse{end}.png")
     if not everything:
         return

@@ -82,7 +82,7 @@ def test_everything_has_a_name_a_size_and_contrast(browser, server, scheme):
     titles.add(page.title())
     assert len(titles) == 3
     page.evaluate("() => { const t = document.querySelector('#trouble');"
-                  " t.textContent = 'The server does not answer.'; t.hidden = false }")  # fmt: skip
+                  " t.textContent = 'The server does not respond.'; t.hidden = false }")  # fmt: skip
     assert page.evaluate(AUDIT) == []
     page.close()
 

@@ -10,7 +10,7 @@ import pytest
 
 from quickdraw_kit.formats.ndjson.files import read_ndjson
 from quickdraw_kit.raster.render import rasterize
-from quickdraw_kit.serve.app import Rooms
+from quickdraw_kit.serve.app import AppConfig
 from quickdraw_kit.serve.requests import read_drawing
 from quickdraw_kit.serve.runs import find_runs
 from quickdraw_kit.strokes.simplify import simplify
@@ -36,12 +36,12 @@ def call(url, path, body=None, **headers):
 
 def test_a_guess_is_made_of_the_official_bitmap(server):
     status, body, _ = call(server.url, "/api/guess", LINE)
-    told = json.loads(body)
+    description = json.loads(body)
     assert status == 200
     expected = rasterize(simplify(read_drawing(json.dumps(LINE).encode())))[0]
-    seen = np.frombuffer(base64.b64decode(told["image"]), np.uint8).reshape(28, 28)
+    seen = np.frombuffer(base64.b64decode(description["image"]), np.uint8).reshape(28, 28)
     assert np.array_equal(seen, expected)
-    assert len(told["guesses"]) == 5
+    assert len(description["guesses"]) == 5
 
 
 def test_every_answer_has_the_headers_of_safety(server):
@@ -111,8 +111,8 @@ def test_tiles_are_rows_and_pixels(server):
     assert len(body) == 5 * (4 + 28 * 28)
     assert int(headers["x-total"]) > 7
     for row, pixels in zip(rows, np.frombuffer(body[20:], np.uint8).reshape(5, -1), strict=True):
-        told = json.loads(call(server.url, f"/api/collections/1/drawings/{row}")[1])
-        assert (told["word"], told["split"]) == ("star", "train")
+        description = json.loads(call(server.url, f"/api/collections/1/drawings/{row}")[1])
+        assert (description["word"], description["split"]) == ("star", "train")
         assert call(server.url, f"/api/collections/1/drawings/{row}/image")[1] == pixels.tobytes()
 
 
@@ -131,8 +131,8 @@ def test_kept_drawings_are_official_raw_lines(server, places):
 def test_a_label_that_could_be_a_path_is_no_word():
     from quickdraw_kit.learn.models.model import Model
 
-    rooms = Rooms(model=Model.new("tiny-cnn", ("cat", "../x", "a/b", "", "hot dog")))
-    assert rooms.words == {"cat", "hot dog"}
+    config = AppConfig(model=Model.new("tiny-cnn", ("cat", "../x", "a/b", "", "hot dog")))
+    assert config.words == {"cat", "hot dog"}
 
 
 def test_runs_are_told_without_numbers_that_json_has_not(server, places):

@@ -137,7 +137,7 @@ def test_a_round_has_a_word_a_clock_and_an_end(canvas):
     assert word in canvas.inner_text("#said")
     assert 0 < int(canvas.inner_text("#clock")) <= 20
     canvas.clock.run_for(21_000)
-    assert canvas.inner_text("#said") == f"Time is up. It was to be {word}."
+    assert canvas.inner_text("#said") == f"Time's up! The word was {word}."
 
 
 def test_a_drawing_is_kept_as_a_raw_line(canvas, places):
@@ -167,7 +167,7 @@ def test_browsing_filters_and_says_how_many(page, server):
     assert page.inner_text("#found") == "20 drawings"
 
 
-def test_a_drawing_opens_replays_and_leads_to_its_neighbours(page, server):
+def test_a_drawing_opens_replays_and_leads_to_its_neighbors(page, server):
     open_browse(page, server)
     page.focus("#grid")
     page.keyboard.press("ArrowRight")
@@ -230,14 +230,14 @@ def test_a_phone_has_no_sideways_scrolling(browser, server):
 
 def test_nothing_is_loaded_from_elsewhere_and_no_policy_is_broken(browser, server):
     page = browser.new_page()
-    asked, broken = [], []
-    page.on("request", lambda request: asked.append(request.url))
+    requests, broken = [], []
+    page.on("request", lambda request: requests.append(request.url))
     page.on("console", lambda m: broken.append(m.text) if m.type == "error" else None)
     for room in ("draw", "browse", "runs"):
         page.goto(f"{server.url}#{room}")
         page.wait_for_timeout(500)
     page.close()
-    assert all(url.startswith((server.url, "data:")) for url in asked)
+    assert all(url.startswith((server.url, "data:")) for url in requests)
     assert not broken
 
 
@@ -335,7 +335,7 @@ def test_a_collection_that_disappears_is_said(page, places, tmp_path):
     shutil.rmtree(tmp_path / "shards")
     page.goto(f"{own.url}#browse")
     page.wait_for_selector("#trouble:not([hidden])")
-    assert "files are gone" in page.inner_text("#trouble")
+    assert "files were removed" in page.inner_text("#trouble")
     for path in ("tiles", "drawings/3/near", "drawings/3/image"):
         status, body, _ = call(own.url, f"/api/collections/0/{path}")
         assert status == 410

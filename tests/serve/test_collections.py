@@ -1,10 +1,11 @@
-"""Collections: filters choose what they say, and neighbours are near."""
+"""Collections: filters choose what they say, and neighbors are near."""
 
 import numpy as np
 import pytest
 
 from quickdraw_kit.errors import DataError, QuickdrawError
-from quickdraw_kit.serve.collections import Choice, open_collection
+from quickdraw_kit.serve.collections import Filter, open_collection
+from quickdraw_kit.shards.prepare.pipeline import prepare
 
 
 @pytest.fixture(scope="module", params=["drawings", "shards"])
@@ -15,33 +16,35 @@ def collection(request, places):
 def test_each_filter_chooses_what_it_says(collection):
     everything = [collection.describe(row) for row in range(len(collection))]
     for name, key in (("category", "word"), ("country", "country")):
-        for value in {told[key] for told in everything}:
-            rows = collection.choose(Choice(**{name: value}))
-            assert rows.tolist() == [i for i, told in enumerate(everything) if told[key] == value]
+        for value in {description[key] for description in everything}:
+            rows = collection.select(Filter(**{name: value}))
+            assert rows.tolist() == [
+                i for i, description in enumerate(everything) if description[key] == value
+            ]
             assert collection.facets()[name][value] == len(rows)
     for value in (True, False):
-        rows = collection.choose(Choice(recognized=value))
+        rows = collection.select(Filter(recognized=value))
         assert rows.tolist() == [
-            i for i, told in enumerate(everything) if told["recognized"] == value
+            i for i, description in enumerate(everything) if description["recognized"] == value
         ]
 
 
 def test_filters_are_joined(collection):
-    both = collection.choose(Choice(category="star", country="US"))
-    one, other = (collection.choose(c) for c in (Choice(category="star"), Choice(country="US")))
+    both = collection.select(Filter(category="star", country="US"))
+    one, other = (collection.select(c) for c in (Filter(category="star"), Filter(country="US")))
     assert set(both.tolist()) == set(one.tolist()) & set(other.tolist())
 
 
 def test_names_that_are_not_there_choose_nothing(collection):
-    assert len(collection.choose(Choice(category="no such"))) == 0
-    assert len(collection.choose(Choice(flag="no such"))) == 0
+    assert len(collection.select(Filter(category="no such"))) == 0
+    assert len(collection.select(Filter(flag="no such"))) == 0
 
 
 def test_shards_know_their_splits(places):
     collection = open_collection(places / "shards")
     counts = collection.facets()["split"]
     assert sum(counts.values()) == len(collection)
-    rows = collection.choose(Choice(split="test"))
+    rows = collection.select(Filter(split="test"))
     assert len(rows) == counts["test"]
     assert {collection.describe(int(row))["split"] for row in rows} == {"test"}
 
@@ -50,17 +53,17 @@ def test_shards_and_drawings_are_the_same_drawings(places):
     def seen(name):
         collection = open_collection(places / name)
         images = collection.images(np.arange(len(collection)))
-        told = [collection.describe(row) for row in range(len(collection))]
+        description = [collection.describe(row) for row in range(len(collection))]
         return {
             t["key_id"]: (t["word"], t["country"], image.tobytes())
-            for t, image in zip(told, images, strict=True)
+            for t, image in zip(description, images, strict=True)
         }
 
     assert seen("drawings") == seen("shards")
 
 
-def test_neighbours_come_in_order_and_without_the_drawing_itself(collection):
-    near = collection.neighbours(7, 12)
+def test_neighbors_come_in_order_and_without_the_drawing_itself(collection):
+    near = collection.nearest(7, 12)
     assert len(near) == 12
     assert 7 not in [row for row, _ in near]
     differences = [difference for _, difference in near]
@@ -76,9 +79,21 @@ def test_a_row_that_is_not_there(collection, row):
     with pytest.raises(DataError, match="drawing"):
         collection.describe(row)
     with pytest.raises(DataError, match="drawing"):
-        collection.neighbours(row, 3)
+        collection.nearest(row, 3)
 
 
 def test_an_empty_folder_is_no_collection(tmp_path):
     with pytest.raises(QuickdrawError):
         open_collection(tmp_path)
+
+
+def test_shards_of_bitmaps_have_no_metadata(tmp_path):
+    """Nobody knows who drew a bitmap, and the page says so."""
+    np.save(tmp_path / "cat.npy", np.random.default_rng(0).integers(0, 256, (40, 784), np.uint8))
+    prepare([tmp_path / "cat.npy"], tmp_path / "shards", workers=1)
+    collection = open_collection(tmp_path / "shards")
+    assert collection.facets()["recognized"] == {"false": 0, "true": 0, "unknown": 40}
+    description = collection.describe(0)
+    assert description["recognized"] is None
+    assert description["time"] is None
+    assert len(collection.select(Filter(recognized=True))) == 0

@@ -28,7 +28,7 @@ def model():
 def test_all_at_once_are_what_each_is_alone(model, drawings):
     async def ask():
         guesser = Guesser(model)
-        async with guesser.working():
+        async with guesser.running():
             return await asyncio.gather(
                 *(guesser.guess(drawings[i : i + 1]) for i in range(len(drawings)))
             )
@@ -41,7 +41,7 @@ def test_all_at_once_are_what_each_is_alone(model, drawings):
 
 
 def test_the_best_come_first(model, drawings):
-    guess = Guesser(model).look([drawings[:1]])[0]
+    guess = Guesser(model).guess_now([drawings[:1]])[0]
     best = guess.best(3)
     assert [p for _, p in best] == sorted((p for _, p in best), reverse=True)
     assert best[0][0] == guess.probabilities.argmax()
@@ -50,13 +50,13 @@ def test_the_best_come_first(model, drawings):
 def test_a_failure_reaches_all_who_asked_and_the_next_is_answered(model, drawings, monkeypatch):
     async def ask():
         guesser = Guesser(model)
-        look = guesser.look
-        monkeypatch.setattr(guesser, "look", lambda asked: 1 / 0)
-        async with guesser.working():
+        guess_now = guesser.guess_now
+        monkeypatch.setattr(guesser, "look", lambda requests: 1 / 0)
+        async with guesser.running():
             failed = await asyncio.gather(
                 *(guesser.guess(drawings[:1]) for _ in range(3)), return_exceptions=True
             )
-            guesser.look = look
+            guesser.guess_now = guess_now
             return failed, await guesser.guess(drawings[:1])
 
     failed, guess = asyncio.run(ask())
@@ -69,7 +69,7 @@ def test_more_than_can_wait_are_turned_away(model, drawings, monkeypatch):
 
     async def ask():
         guesser = Guesser(model)
-        async with guesser.working():
+        async with guesser.running():
             return await asyncio.gather(
                 *(guesser.guess(drawings[:1]) for _ in range(20)), return_exceptions=True
             )

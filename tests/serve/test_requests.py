@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quickdraw_kit.errors import DataError
-from quickdraw_kit.serve.requests import MOST_BYTES, read_drawing, read_saved
+from quickdraw_kit.serve.requests import MAX_BODY_BYTES, read_drawing, read_saved
 
 WORDS = frozenset({"cat"})
 numbers = st.floats(-1e5, 1e5, width=32)
@@ -64,13 +64,13 @@ def test_nothing_else_is_more_than_an_error(body):
         (sent([[[0, 1], [0], [0]]]), "of one length"),
         (sent([[[], [], []]]), "not empty"),
         (sent([[[1e9], [0], [0]]]), "beyond"),
-        (b'{"strokes": [[[NaN], [0], [0]]]}', "this is no drawing"),
-        (b'{"s\x8ctrokes": []}', "this is no drawing"),
+        (b'{"strokes": [[[NaN], [0], [0]]]}', "not a drawing"),
+        (b'{"s\x8ctrokes": []}', "not a drawing"),
         (sent([[[0], [0], [-1]]]), "a time is not"),
         (sent([[[0] * 20001] * 3]), "more than 20000 points"),
         (sent([[[0], [0], [0]]] * 1001), "1001 strokes"),
         (sent([[[0], [0], [0]]], more=1), "unknown field"),
-        (b"x" * (MOST_BYTES + 1), "at most"),
+        (b"x" * (MAX_BODY_BYTES + 1), "at most"),
     ],
 )
 def test_what_is_refused_and_why(body, message):

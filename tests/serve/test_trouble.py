@@ -10,7 +10,7 @@ from quickdraw_kit.cli import main
 from quickdraw_kit.errors import DataError
 from quickdraw_kit.learn.models.model import Model, load_model, save_model
 from quickdraw_kit.serve.inference import Guesser
-from quickdraw_kit.serve.requests import MOST_BYTES
+from quickdraw_kit.serve.requests import MAX_BODY_BYTES
 from quickdraw_kit.strokes.simplify import simplify
 from quickdraw_kit.synthetic.generator import generate_drawings
 from tests.serve.test_app import LINE, call
@@ -45,7 +45,7 @@ def sent(url: str, content: bytes) -> bytes:
         (POST + b"content-length: 3\r\n\r\n\xff\xfe\x00", b"HTTP/1.1 422"),
         (
             POST + b"transfer-encoding: chunked\r\n\r\n"
-            + (b"10000\r\n" + b" " * 0x10000 + b"\r\n") * (MOST_BYTES // 0x10000 + 1)
+            + (b"10000\r\n" + b" " * 0x10000 + b"\r\n") * (MAX_BODY_BYTES // 0x10000 + 1)
             + b"0\r\n\r\n",
             b"HTTP/1.1 422",
         ),
@@ -106,7 +106,7 @@ def test_a_style_that_is_none_is_said():
 def test_a_model_of_strokes_guesses_as_it_does_alone():
     model = Model.new("stroke-cnn", ("cat", "dog", "sun"))
     drawings = generate_drawings(["star", "clock"], 3, raw=True)
-    guesses = Guesser(model).look([drawings[i : i + 1] for i in range(len(drawings))])
+    guesses = Guesser(model).guess_now([drawings[i : i + 1] for i in range(len(drawings))])
     expected = model.probabilities(simplify(drawings))
     for guess, probabilities in zip(guesses, expected, strict=True):
         np.testing.assert_allclose(guess.probabilities, probabilities, atol=1e-5)

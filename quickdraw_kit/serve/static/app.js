@@ -1,4 +1,4 @@
-// The frame: which room is shown, how the server is asked, and what is said when it fails.
+// The frame: which view is shown, requests to the server, and error messages.
 
 import { openBrowse } from "./browse.js";
 import { openDraw } from "./draw.js";
@@ -11,8 +11,8 @@ export function say(text) {
   trouble.hidden = !text;
 }
 
-// An error that the page has told of.
-class Said extends Error {
+// An error that the page has shown.
+class Reported extends Error {
   constructor(text, status) {
     super(text);
     this.status = status;
@@ -20,21 +20,21 @@ class Said extends Error {
   }
 }
 addEventListener("unhandledrejection", (event) => {
-  if (event.reason instanceof Said) event.preventDefault();
+  if (event.reason instanceof Reported) event.preventDefault();
 });
 
 let lost = false;
 
-// Ask for the server until it is back; rooms hear of it by the event "back".
+// Poll the server until it is back; then views get the event "back".
 async function reconnect() {
   if (lost) return;
   lost = true;
   while (lost) {
     await new Promise((done) => setTimeout(done, 1000));
     try {
-      const told = await (await fetch("/api/about")).text();
-      if (about && told !== JSON.stringify(about)) {
-        say("The server is back, with other contents: reload the page.");
+      const text = await (await fetch("/api/about")).text();
+      if (about && text !== JSON.stringify(about)) {
+        say("The server is back with other content: reload the page.");
         return;
       }
       lost = false;
@@ -50,14 +50,14 @@ export async function ask(path, options) {
     answer = await fetch(path, options);
   } catch {
     reconnect();
-    throw new Said("The server does not answer. Is it still running? Trying again …");
+    throw new Reported("The server does not respond. Is it still running? Trying again …");
   }
   if (!answer.ok) {
-    let reason = `The server answered ${answer.status}.`;
+    let reason = `The server responded with ${answer.status}.`;
     try {
       reason = (await answer.json()).error ?? reason;
-    } catch { /* it was no JSON */ }
-    throw new Said(reason, answer.status);
+    } catch { /* not JSON */ }
+    throw new Reported(reason, answer.status);
   }
   say("");
   return answer;
@@ -85,23 +85,23 @@ export function bytes(base64) {
   return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 }
 
-const rooms = { draw: openDraw, browse: openBrowse, runs: openRuns };
+const views = { draw: openDraw, browse: openBrowse, runs: openRuns };
 const opened = new Set();
 let about;
 
 async function show() {
-  const name = location.hash.slice(1) in rooms ? location.hash.slice(1) : "draw";
-  for (const room of Object.keys(rooms)) {
-    document.querySelector(`#room-${room}`).hidden = room !== name;
-    const link = document.querySelector(`nav a[href="#${room}"]`);
-    if (room === name) link.setAttribute("aria-current", "page");
+  const name = location.hash.slice(1) in views ? location.hash.slice(1) : "draw";
+  for (const view of Object.keys(views)) {
+    document.querySelector(`#view-${view}`).hidden = view !== name;
+    const link = document.querySelector(`nav a[href="#${view}"]`);
+    if (view === name) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
   document.title = `${name[0].toUpperCase()}${name.slice(1)}: quickdraw_kit`;
   about ??= await (await ask("/api/about")).json();
   if (name === "runs" || !opened.has(name)) {
     opened.add(name);
-    await rooms[name](about);
+    await views[name](about);
   }
 }
 

@@ -1,12 +1,12 @@
-// The room for browsing: a grid of which only what is in view exists, and one drawing at a time.
+// The browse view: a virtual grid, and one drawing at a time.
 
 import { ask, bytes, paint } from "./app.js";
 
-const TILE = 58; // pixels of a place in the grid
+const TILE = 58; // pixels of a cell of the grid
 const SIDE = 56; // of the bitmap in it
-const PAGE = 400; // bitmaps that are fetched at once
+const PAGE = 400; // bitmaps per request
 const PAGES_KEPT = 40;
-const AT_ONCE = 3; // questions
+const AT_ONCE = 3; // requests
 const LONGEST = 8_000_000; // pixels of scrolling; browsers have a limit
 
 const form = document.querySelector("#filters");
@@ -20,17 +20,17 @@ const replay = document.querySelector("#replay");
 const context = tiles.getContext("2d");
 
 let total = 0;
-let pages = new Map(); // number -> {rows, images}, the one longest unseen first
+let pages = new Map(); // number -> {rows, images}, least recently used first
 let loading = new Map(); // number -> promise
-let chosen = 0; // place in the grid
+let chosen = 0; // position in the grid
 let generation = 0;
-let drawing = 0; // the frame that was asked for
+let drawing = 0; // the requested animation frame
 let playing = 0;
 let current = null;
 
 export async function openBrowse(about) {
   if (!about.collections.length) {
-    found.textContent = "Nothing to browse: name shards or a folder of .ndjson files when you start the server.";
+    found.textContent = "Nothing to browse: start the server with shards or a folder of .ndjson files.";
     form.hidden = grid.hidden = true;
     return;
   }
@@ -61,13 +61,13 @@ function fill(select, options) {
 }
 
 async function openCollection() {
-  const told = await (await ask(`/api/collections/${form.collection.value}`)).json();
+  const info = await (await ask(`/api/collections/${form.collection.value}`)).json();
   for (const name of ["category", "country", "recognized", "split"]) {
-    const counts = Object.entries(told.facets[name] ?? {}).filter(([, count]) => count);
+    const counts = Object.entries(info.facets[name] ?? {}).filter(([, count]) => count);
     fill(form[name], [["", "all"], ...counts.map(([value, count]) => [value, `${value || "none"} (${count.toLocaleString("en")})`])]);
     form[name].parentElement.hidden = counts.length === 0;
   }
-  const flags = Object.entries(told.flags).filter(([, count]) => count);
+  const flags = Object.entries(info.flags).filter(([, count]) => count);
   fill(form.flag, [["", "any"], ...flags.map(([name, count]) => [name, `${name} (${count})`])]);
   form.flag.parentElement.hidden = flags.length === 0;
   await filter();
@@ -125,11 +125,11 @@ async function fetchPage(number) {
   return made;
 }
 
-// Few questions at a time, and none for what has been scrolled past.
+// Few requests at a time, and none for what has been scrolled past.
 function fetchWanted(missing) {
   for (const number of missing) {
     if (loading.size >= AT_ONCE) return;
-    if (!loading.has(number)) page(number).catch(() => {}); // it has been said
+    if (!loading.has(number)) page(number).catch(() => {}); // already shown
   }
 }
 
@@ -159,12 +159,12 @@ function measure() {
   }
 }
 
-// What is left of the width, half on each side.
+// Half of the width that is left, as a margin.
 function margin() {
   return Math.max(Math.floor((grid.clientWidth - columns() * TILE) / 2), 0);
 }
 
-// Where the view begins, in lines; beyond the browser's limit scrolling is stretched.
+// The first visible line; scrolling is scaled beyond the height limit of browsers.
 function top_() {
   const lines = Math.ceil(total / columns());
   const hidden = Math.max(lines * TILE - grid.clientHeight, 0);
@@ -257,14 +257,14 @@ async function openTile(at) {
 
 async function openRow(row) {
   const path = `/api/collections/${form.collection.value}/drawings/${row}`;
-  const told = await (await ask(path)).json();
-  current = { ...told, row };
-  document.querySelector("#detail-title").textContent = told.word;
+  const details = await (await ask(path)).json();
+  current = { ...details, row };
+  document.querySelector("#detail-title").textContent = details.word;
   const facts = {
-    "key_id": told.key_id, "country": told.country, "time": told.time && `${told.time.slice(0, 19).replace("T", " ")} UTC`,
-    "recognised": told.recognized ? "yes" : "no", "split": told.split,
-    "strokes": told.strokes?.length, "points": told.strokes?.reduce((n, s) => n + s[0].length, 0),
-    "flags": told.flags?.join(", "),
+    "key_id": details.key_id, "country": details.country, "time": details.time && `${details.time.slice(0, 19).replace("T", " ")} UTC`,
+    "recognized": details.recognized === null ? "unknown" : details.recognized ? "yes" : "no", "split": details.split,
+    "strokes": details.strokes?.length, "points": details.strokes?.reduce((n, s) => n + s[0].length, 0),
+    "flags": details.flags?.join(", "),
   };
   document.querySelector("#metadata").replaceChildren(...Object.entries(facts)
     .filter(([, value]) => value !== null && value !== undefined && value !== "")
@@ -274,7 +274,7 @@ async function openRow(row) {
       text.textContent = value;
       return [term, text];
     }));
-  document.querySelector("#play").hidden = !told.strokes;
+  document.querySelector("#play").hidden = !details.strokes;
   const near = document.querySelector("#near");
   near.replaceChildren();
   if (!detail.open) detail.showModal();
@@ -284,7 +284,7 @@ async function openRow(row) {
   near.replaceChildren(...answer.near.map((each) => {
     const [item, button, canvas] = ["li", "button", "canvas"].map((n) => document.createElement(n));
     button.type = "button";
-    button.setAttribute("aria-label", `Neighbour, difference ${each.difference}`);
+    button.setAttribute("aria-label", `Neighbor, difference ${each.difference}`);
     canvas.setAttribute("aria-hidden", "true");
     button.append(canvas);
     button.addEventListener("click", () => openRow(each.row));
@@ -294,15 +294,15 @@ async function openRow(row) {
   }));
 }
 
-// Draw the strokes in the time they took; without times at 300 units a second.
-async function play(told) {
+// Replay the strokes with their times; without times at 300 units per second.
+async function play(details) {
   playing += 1;
   const mine = playing;
   const pen = replay.getContext("2d");
   pen.fillStyle = "#fff";
   pen.fillRect(0, 0, replay.width, replay.height);
-  if (!told.strokes) {
-    const answer = await ask(`/api/collections/${form.collection.value}/drawings/${told.row}/image`);
+  if (!details.strokes) {
+    const answer = await ask(`/api/collections/${form.collection.value}/drawings/${details.row}/image`);
     const side = Number(answer.headers.get("x-side"));
     const small = document.createElement("canvas");
     paint(small, side, new Uint8Array(await answer.arrayBuffer()));
@@ -310,13 +310,13 @@ async function play(told) {
     pen.drawImage(small, 0, 0, replay.width, replay.height);
     return;
   }
-  const xs = told.strokes.flatMap((s) => s[0]);
-  const ys = told.strokes.flatMap((s) => s[1]);
+  const xs = details.strokes.flatMap((s) => s[0]);
+  const ys = details.strokes.flatMap((s) => s[1]);
   const [left, top] = [xs.reduce((a, b) => Math.min(a, b)), ys.reduce((a, b) => Math.min(a, b))];
   const extent = Math.max(xs.reduce((a, b) => Math.max(a, b)) - left, ys.reduce((a, b) => Math.max(a, b)) - top, 1);
   const scale = (replay.width - 24) / extent;
   let clock = 0;
-  const segments = told.strokes.flatMap(([x, y, t]) => x.map((_, i) => {
+  const segments = details.strokes.flatMap(([x, y, t]) => x.map((_, i) => {
     if (t) clock = t[i];
     else if (i) clock += Math.hypot(x[i] - x[i - 1], y[i] - y[i - 1]) / 0.3;
     return { from: [x[Math.max(i - 1, 0)], y[Math.max(i - 1, 0)]], to: [x[i], y[i]], time: clock };

@@ -1,10 +1,10 @@
-// The room for drawing: strokes with times, guesses while the pen moves, and rounds of 20 seconds.
+// The draw view: strokes with times, guesses while the pen moves, and rounds of 20 seconds.
 
 import { bytes, paint, say, send } from "./app.js";
 
 const ROUND = 20; // seconds, as in the game
-const SURE = 0.5; // how likely a guess must be to win a round
-const GAP = 200; // ms between questions while the pen moves; the end of a stroke asks at once
+const SURE = 0.5; // probability of the first guess that wins a round
+const GAP = 200; // ms between requests while the pen moves; the end of a stroke sends one at once
 const STEP = 8; // pixels, of the pen that the keyboard moves
 
 const canvas = document.querySelector("#canvas");
@@ -21,10 +21,10 @@ const keep = document.querySelector("#keep");
 let strokes = []; // each [xs, ys, ts]
 let pen = null; // the stroke under the pen
 let began = null; // when the first point was set
-let changes = 0; // of the drawing; an answer that is older than the last one shown is dropped
+let changes = 0; // of the drawing
 let shown = 0;
 let asking = false;
-let asked = 0; // when the last question was sent
+let asked = 0; // when the last request was sent
 let waiting = null; // the timer of the next one
 let word = null; // of the round
 let ends = null;
@@ -35,8 +35,8 @@ let cursor = null; // of the keyboard: [x, y]
 export function openDraw(about) {
   if (!about.labels.length) {
     prompt.textContent = "No model";
-    said.textContent = "Start the server with a model to be guessed: quickdraw-kit serve --model …";
-    for (const button of document.querySelectorAll("#room-draw button")) button.disabled = true;
+    said.textContent = "Start the server with a model: quickdraw-kit serve --model …";
+    for (const button of document.querySelectorAll("#view-draw button")) button.disabled = true;
     canvas.setAttribute("aria-disabled", "true");
     return;
   }
@@ -90,7 +90,7 @@ function down(event) {
   canvas.focus({ preventScroll: true });
   try {
     canvas.setPointerCapture(event.pointerId);
-  } catch { /* a pointer that is gone already */ }
+  } catch { /* the pointer was released already */ }
   set(...place(event));
   changed();
 }
@@ -178,7 +178,7 @@ function redraw() {
   undo.disabled = clear.disabled = keep.disabled = !strokes.length;
 }
 
-// One question is under way at a time, and only the newest drawing is the next one.
+// One request at a time; the next one sends the newest drawing.
 async function guess() {
   if (asking) return;
   asking = true;
@@ -202,7 +202,7 @@ async function guess() {
       shown = mine;
       showGuesses(answer);
     }
-  } catch (error) { // it has been said
+  } catch (error) { // already shown
     if (error.status === 503) waiting = setTimeout(guess, 1000);
   } finally {
     asking = false;
@@ -229,7 +229,7 @@ function showGuesses(answer) {
   if (word && first.name === word && first.probability >= SURE && ends) {
     recognized = true;
     const left = Math.ceil((ends - performance.now()) / 1000);
-    finish(`Oh I know, it is ${word}! ${ROUND - left} seconds.`);
+    finish(`Oh I know, it's ${word}! ${ROUND - left} seconds.`);
   } else {
     const see = [first, ...others].filter((g) => g.probability > 0.08).slice(0, 3);
     said.textContent = `I see ${(see.length ? see : [first]).map((g) => g.name).join(", or ")}.`;
@@ -251,7 +251,7 @@ function startRound(words) {
 function tick() {
   const left = Math.max(Math.ceil((ends - performance.now()) / 1000), 0);
   if (clock.textContent !== String(left)) clock.textContent = left;
-  if (!left) finish(`Time is up. It was to be ${word}.`);
+  if (!left) finish(`Time's up! The word was ${word}.`);
 }
 
 function finish(text) {
@@ -264,7 +264,7 @@ async function store(words) {
   let name = word;
   if (!name) name = list.querySelector("li span")?.textContent;
   if (!words.includes(name)) {
-    say("There is no word to keep it under: start a round.");
+    say("There is no word to save it under: start a round.");
     return;
   }
   const { key_id: id } = await (await send("/api/keep", { word: name, recognized, strokes })).json();

@@ -1,4 +1,4 @@
-// The room for training runs: a table, and the curves and reports of those that are compared.
+// The runs view: a table, and curves and reports of the selected runs.
 
 import { ask } from "./app.js";
 
@@ -9,7 +9,7 @@ const compared = document.querySelector("#compared");
 
 export async function openRuns() {
   const runs = await (await ask("/api/runs")).json();
-  empty.textContent = runs.length ? `${runs.length} run${runs.length === 1 ? "" : "s"}; choose some to see them side by side.`
+  empty.textContent = runs.length ? `${runs.length} run${runs.length === 1 ? "" : "s"}; select some to compare them.`
     : "No runs: start the server with --runs and the folder of your models.";
   head.replaceChildren(row("th", ["compare", "run", "epochs", "training loss", "training accuracy", "validation loss", "validation accuracy", "test accuracy"]));
   body.replaceChildren(...runs.map((run) => {
@@ -51,7 +51,7 @@ function compare(runs) {
     if (run.report) {
       const link = document.createElement("a");
       link.href = run.report;
-      link.textContent = "The report";
+      link.textContent = "Report";
       const frame = document.createElement("iframe");
       frame.src = run.report;
       frame.title = `Report of ${run.name}`;
