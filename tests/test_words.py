@@ -57,7 +57,7 @@ GONE_TEXT = [
     r"\brefused else\b",
     # American spelling
     r"\b\w*[Cc]olour\w*",
-    r"\b\w*(recognis|normalis|initialis|summaris|organis|optimis|serialis|generalis)\w*",
+    r"\b\w*(recognis|normalis|initialis|summaris|organis|serialis|generalis|optimis[ea])\w*",
     r"\b([Bb]ehaviour|[Cc]atalogue|[Gg]rey|[Ll]earnt|[Cc]entred?|[Nn]eighbour\w*|[Ll]icence)\b",
 ]
 GONE = re.compile("|".join(GONE_TEXT))

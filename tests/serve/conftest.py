@@ -75,12 +75,12 @@ class Server:
 
 @pytest.fixture(scope="session")
 def server(places):
-    made = Server(
+    rows = Server(
         places / "drawings", places / "shards", "--model", places / "runs" / "first",
         "--runs", places / "runs", "--keep", places / "kept",
     )  # fmt: skip
-    yield made
-    made.stop()
+    yield rows
+    rows.stop()
 
 
 @pytest.fixture(scope="module")  # while it is open its event loop runs in this thread
@@ -90,17 +90,17 @@ def browser():
     if path is None:
         pytest.skip("there is no chromium on this machine")
     with sync_api.sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield made
-        made.close()
+        rows = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield rows
+        rows.close()
 
 
 @pytest.fixture
 def page(browser):
-    made = browser.new_page(viewport={"width": 1100, "height": 860})
-    made.set_default_timeout(20_000)
+    rows = browser.new_page(viewport={"width": 1100, "height": 860})
+    rows.set_default_timeout(20_000)
     problems: list[str] = []
-    made.on("pageerror", lambda error: problems.append(str(error)))
-    yield made
-    made.close()
+    rows.on("pageerror", lambda error: problems.append(str(error)))
+    yield rows
+    rows.close()
     assert not problems

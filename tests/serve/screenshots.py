@@ -1,6 +1,6 @@
 """Take pictures of the page: python -m tests.serve.screenshots FOLDER [--all].
 
-The two of the README, or every room in light, dark and on a phone.
+The two of the README, or every view in light, dark and on a phone.
 """
 
 import shutil

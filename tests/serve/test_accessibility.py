@@ -1,4 +1,4 @@
-"""The page for those who use a keyboard, a screen reader or need contrast, in every room."""
+"""The page for those who use a keyboard, a screen reader or need contrast, in every view."""
 
 import pytest
 
@@ -39,8 +39,8 @@ AUDIT = """() => {
     if (!text || e.matches(':disabled') || e.closest('svg')) continue;
     let back = null;
     for (let at = e; at && !back; at = at.parentElement) {
-      const colour = rgb(getComputedStyle(at).backgroundColor);
-      if (colour && colour[3] !== 0) back = colour;
+      const color = rgb(getComputedStyle(at).backgroundColor);
+      if (color && color[3] !== 0) back = color;
     }
     const [one, two] = [light(rgb(getComputedStyle(e).color)), light(back)];
     const ratio = (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05);
@@ -99,13 +99,13 @@ def test_the_audit_finds_what_is_wrong(page, server):
           said.style.color = getComputedStyle(document.body).backgroundColor;
         }"""
     )
-    found = page.evaluate(AUDIT)
-    assert any(each.startswith("no name: button") for each in found)
-    assert any(each.startswith("contrast 1.0: p#said") for each in found)
-    assert "an id stands there twice" in found
+    result = page.evaluate(AUDIT)
+    assert any(each.startswith("no name: button") for each in result)
+    assert any(each.startswith("contrast 1.0: p#said") for each in result)
+    assert "an id stands there twice" in result
 
 
-def test_tab_goes_through_the_rooms_in_the_order_of_the_page(page, server):
+def test_tab_follows_the_order_of_the_page(page, server):
     def stops(count):
         places = []
         for _ in range(count):

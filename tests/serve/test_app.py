@@ -93,8 +93,8 @@ def test_nothing_else_is_served(server, path):
     ],
 )
 def test_what_is_no_drawing_is_refused_with_a_reason(server, body, status):
-    found, answer, _ = call(server.url, "/api/guess", body)
-    assert found == status
+    result, answer, _ = call(server.url, "/api/guess", body)
+    assert result == status
     assert json.loads(answer)["error"]
 
 
@@ -135,7 +135,7 @@ def test_a_label_that_could_be_a_path_is_no_word():
     assert config.words == {"cat", "hot dog"}
 
 
-def test_runs_are_told_without_numbers_that_json_has_not(server, places):
+def test_runs_have_no_numbers_that_json_lacks(server, places):
     _, body, _ = call(server.url, "/api/runs")
     runs = json.loads(body, parse_constant=lambda name: pytest.fail(name))
     assert [run["name"] for run in runs] == ["first"]

@@ -50,10 +50,10 @@ def draw(page, strokes):
         for x, y in rest:
             page.mouse.move(left + x, top + y)
         page.mouse.up()
-    settled(page)
+    wait_until_shown(page)
 
 
-def settled(page):
+def wait_until_shown(page):
     """Wait until what is shown is the answer to the last change."""
     page.wait_for_function(
         """() => {
@@ -110,10 +110,10 @@ def test_undo_and_clear(canvas):
     two = seen(canvas)
     assert not np.array_equal(one, two)
     canvas.click("#undo")
-    settled(canvas)
+    wait_until_shown(canvas)
     assert np.array_equal(seen(canvas), one)
     canvas.click("#clear")
-    settled(canvas)
+    wait_until_shown(canvas)
     assert not seen(canvas).any()
     assert canvas.locator("#guesses li").count() == 0
     assert canvas.is_disabled("#undo")
@@ -123,10 +123,10 @@ def test_the_keyboard_draws_too(canvas):
     canvas.focus("#canvas")
     for key in ["ArrowRight", " ", *["ArrowRight"] * 5, *["ArrowDown"] * 5, " "]:
         canvas.keyboard.press(key)
-    settled(canvas)
+    wait_until_shown(canvas)
     assert seen(canvas).any()
     canvas.keyboard.press("Backspace")
-    settled(canvas)
+    wait_until_shown(canvas)
     assert not seen(canvas).any()
 
 
@@ -258,7 +258,7 @@ def test_a_server_that_is_gone_is_said_and_found_again(page, places):
     page.wait_for_selector("#trouble:not([hidden])")
     assert "does not answer" in page.inner_text("#trouble")
     again = Server("--model", places / "runs" / "first", port=urlsplit(own.url).port)
-    settled(page)
+    wait_until_shown(page)
     assert page.is_hidden("#trouble")
     assert page.locator("#guesses li").count() == 5
     again.stop()
@@ -291,7 +291,7 @@ def test_a_busy_server_is_asked_again(canvas):
     slash(canvas)
     canvas.wait_for_selector("#trouble:not([hidden])")
     assert "are waiting" in canvas.inner_text("#trouble")
-    settled(canvas)
+    wait_until_shown(canvas)
     assert canvas.is_hidden("#trouble")
 
 
@@ -308,7 +308,7 @@ def test_a_drawing_that_is_refused_is_said_and_the_next_is_guessed(canvas):
     assert "0 strokes" in canvas.inner_text("#trouble")
     canvas.mouse.move(left + 150, top + 150)
     canvas.mouse.up()
-    settled(canvas)
+    wait_until_shown(canvas)
     assert canvas.is_hidden("#trouble")
 
 
@@ -321,13 +321,13 @@ def test_models_with_other_labels_or_of_strokes_guess_too(page, tmp_path, archit
     page.click("#round")
     assert page.inner_text("#prompt").removeprefix("Draw: ") in "0123456789"
     slash(page)
-    settled(page)
+    wait_until_shown(page)
     assert page.locator("#guesses li").count() == 5
     assert seen(page).any()
     own.stop()
 
 
-def test_a_collection_that_disappears_is_said(page, places, tmp_path):
+def test_a_collection_that_disappears_is_reported(page, places, tmp_path):
     shutil.copytree(places / "shards", tmp_path / "shards")
     own = Server(tmp_path / "shards")
     page.goto(own.url)

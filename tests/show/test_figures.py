@@ -27,7 +27,7 @@ def texts(monkeypatch):
 
 
 def share_of(path, color):
-    """Share of the pixels of a PNG that have a colour."""
+    """Share of the pixels of a PNG that have a color."""
     pixels = np.asarray(Image.open(path).convert("RGB")).astype(int)
     wanted = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
     return (np.abs(pixels - wanted).max(axis=2) <= 2).mean()

@@ -21,7 +21,7 @@ def prediction(original) -> Prediction:
 @pytest.mark.parametrize(
     "original",
     [BATCH[0], SEEN, np.zeros((30, 20, 3), np.uint8), np.zeros((30, 20, 4), np.uint8)],
-    ids=["strokes", "grey", "colour", "transparent"],
+    ids=["strokes", "gray", "color", "transparent"],
 )
 def test_every_form_of_original(original, tmp_path):
     path = tmp_path / "figure.png"

@@ -10,7 +10,7 @@ from quickdraw_kit.synthetic.generator import generate_drawings
 
 
 def solid(levels):
-    """Bitmaps of one grey level each, which are told apart on the sheet."""
+    """Bitmaps of one gray level each, which are told apart on the sheet."""
     return np.repeat(np.array(levels, np.uint8), 28 * 28).reshape(-1, 28, 28)
 
 
@@ -20,7 +20,7 @@ def pixels_of(path):
 
 
 def levels_on(path):
-    """Grey levels of the pictures on a sheet, row by row: runs of one level, at least 40 wide."""
+    """Gray levels of the pictures on a sheet, row by row: runs of one level, at least 40 wide."""
     sheet = pixels_of(path)
     rows = []
     for line in sheet[::4]:

@@ -56,17 +56,17 @@ def test_light_and_noise_do_not_matter(drawing, seed):
 
 
 @pytest.mark.parametrize("ink", [(220, 30, 30), (20, 60, 200), (230, 210, 0), (90, 90, 90)])
-def test_colour_does_not_matter(ink):
+def test_color_does_not_matter(ink):
     drawn = large(HOUSES[:1])
     share = drawn[:, :, None] / 255.0
     picture = (255 * (1 - share) + np.array(ink) * share).astype(np.uint8)
     assert away(normalized(255 - drawn), normalized(picture)) < 0.1
 
 
-@pytest.mark.parametrize("grey", [0, 255])
-def test_transparent_paper(grey):
+@pytest.mark.parametrize("gray", [0, 255])
+def test_transparent_paper(gray):
     drawn = large(HOUSES[:1])
-    picture = np.dstack([*[np.full_like(drawn, grey)] * 3, drawn])
+    picture = np.dstack([*[np.full_like(drawn, gray)] * 3, drawn])
     assert away(normalized(255 - drawn), normalized(picture)) < 0.1
 
 
@@ -101,10 +101,10 @@ def test_a_crossing_is_two_strokes():
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (7, 300), (300, 300), (28, 28)])
-@pytest.mark.parametrize("grey", [0, 128, 255])
-def test_an_empty_picture_is_named_so(shape, grey):
+@pytest.mark.parametrize("gray", [0, 128, 255])
+def test_an_empty_picture_is_named_so(shape, gray):
     with pytest.raises(DataError, match="empty"):
-        trace_image(np.full(shape, grey, np.uint8))
+        trace_image(np.full(shape, gray, np.uint8))
 
 
 def test_noise_alone_is_empty():

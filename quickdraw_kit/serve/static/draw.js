@@ -264,7 +264,7 @@ async function store(words) {
   let name = word;
   if (!name) name = list.querySelector("li span")?.textContent;
   if (!words.includes(name)) {
-    say("There is no word to save it under: start a round.");
+    say("No word to save it under: start a round.");
     return;
   }
   const { key_id: id } = await (await send("/api/keep", { word: name, recognized, strokes })).json();
