@@ -289,8 +289,8 @@ def _describe_data_set(path: Path) -> str:
         "is a finished data set of shards" if path.is_dir() else "is a shard of a finished data set"
     )
     return (
-        f"{path} {what}, not drawings to prepare: name the files that it was made from. To see what "
-        "it contains, run: quickdraw-kit histogram"
+        f"{path} {what}, not drawings to prepare: name the files that it was made from. To see "
+        "what it contains, run: quickdraw-kit histogram"
     )
 
 
@@ -341,7 +341,7 @@ def _make_source(path: Path, name: str, remote: DownloadedFile | None) -> Source
                 f"{redact(remote.url)}: the server does not send its size, which "
                 "prepare must know in advance. Download it first."
             )
-        if format.name == "idx":
+        if format.has_companion:
             raise UsageError(
                 f"{redact(remote.url)}: IDX images are read together with their labels. Run: "
                 "quickdraw-kit download mnist, with --mirror for another place"

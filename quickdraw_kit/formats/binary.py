@@ -5,9 +5,9 @@ since 1970, uint16 number of strokes; per stroke uint16 number of points, their 
 byte each. A drawing can only be found by walking over all drawings before it, so the file is read
 in blocks that fit into the processor's cache. One kernel walks over a block and counts its
 drawings, strokes and points, which also checks every length against the bytes that follow; only
-then columns are allocated, and a second kernel fills them. The first access to new memory costs more
-than all of this, so the file is never in memory as a whole, and `read_binary` allocates its columns
-once, as large as the first block predicts.
+then columns are allocated, and a second kernel fills them. The first access to new memory costs
+more than all of this, so the file is never in memory as a whole, and `read_binary` allocates its
+columns once, as large as the first block predicts.
 
 The format does not hold words (a file is named after its category), fractions of a second, or
 coordinates outside 0 to 255. A time of 0 means that the time is unknown.

@@ -84,6 +84,7 @@ class Format:
     has_strokes: bool = True  # otherwise `read` yields images
     is_picture: bool = False  # one drawing per file, for people to look at
     has_splits: bool = False  # `read` yields the split of each drawing
+    has_companion: bool = False  # `read` needs a second file beside the first
     split_from_name: Callable[[str], str] | None = None  # if the name of a file decides
 
     read: Callable[[Path, ReadOptions], Iterator[RecordBatch]] = _cannot_read

@@ -142,6 +142,7 @@ IDX = Format(
     bytes_per_drawing=28 * 28,
     fields=frozenset({"word"}),
     has_strokes=False,
+    has_companion=True,
     split_from_name=_split_from_name,
     read=_read,
 )

@@ -3,9 +3,9 @@
 The files of Sketch-RNN hold drawings of different lengths as an array of Python objects, which
 numpy stores as a pickle. A pickle is a program: loading one from the internet runs whatever it
 names. So this module does not load it. `pickletools` of the standard library splits the pickle into
-opcodes, and an evaluator executes only those that numpy writes: a global is only a string, a call is
-one of four cases that are spelled out below, and the result can only be a list of numeric arrays.
-Any other opcode, name or argument is refused.
+opcodes, and an evaluator executes only those that numpy writes: a global is only a string, a call
+is one of four cases that are spelled out below, and the result can only be a list of numeric
+arrays. Any other opcode, name or argument is refused.
 
 An ``Unpickler`` with a custom ``find_class`` would not be enough: it still calls into numpy with
 arguments from the file, and allocates memory by numbers from the file.
@@ -149,24 +149,26 @@ class _Evaluator:
         if not isinstance(function, _Global):
             self.refuse("calls something that is not a global")
 
+        result: Any
         match function.name, arguments:
             case (
                 "numpy.core.multiarray._reconstruct" | "numpy._core.multiarray._reconstruct",
                 (_Global("numpy.ndarray"), (0,), b"b" | "b"),
             ):
-                return _Array()
+                result = _Array()
             case "numpy.dtype", (str() | bytes() as code, False | 0, True | 1):
-                return _Type(_decode(code))
+                result = _Type(_decode(code))
             case "_codecs.encode", (str() as text, "latin1"):
-                encoded = text.encode("latin-1")
+                result = text.encode("latin-1")
                 # One text of the memo can be encoded again and again.
-                self.encoded += len(encoded)
+                self.encoded += len(result)
                 if self.encoded > len(self.data):
                     self.refuse("encodes more text than it contains")
-                return encoded
             case "__builtin__.bytes" | "builtins.bytes", ():
-                return b""
-        self.refuse(f"calls {function.name[:80]}")
+                result = b""
+            case _:
+                self.refuse(f"calls {function.name[:80]}")
+        return result
 
     def build(self, target: Any, state: Any) -> None:
         """Set the content of an array, or the byte order of a type."""
