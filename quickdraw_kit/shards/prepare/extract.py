@@ -226,7 +226,7 @@ class _Extraction:
         self.filtered.update(filtered)
         records, split, flags = records.filter(keep), split[keep], flags[keep]
 
-        # excluded drawings leave none: they are nobody's original
+        # excluded drawings leave no fingerprint: none is the original of a duplicate
         path = self.workdir.fingerprints(self.task.chunk, len(self.fingerprints))
         save_fingerprints(fingerprints(records.batch, images[keep]), path)
         self.fingerprints.append(path.name)

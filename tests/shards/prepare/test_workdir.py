@@ -13,7 +13,7 @@ from quickdraw_kit.errors import DataError, QuickdrawError, UsageError
 from quickdraw_kit.shards.filters import Filters
 from quickdraw_kit.shards.manifest import load_manifest
 from quickdraw_kit.shards.prepare.pipeline import prepare
-from quickdraw_kit.shards.prepare.workdir import WorkDir
+from quickdraw_kit.shards.prepare.workdir import WorkDir, is_output_file
 from quickdraw_kit.shards.verify import verify
 from quickdraw_kit.synthetic.generator import write_sample
 from tests.shards.hooks import Killed, kill_at_merge
@@ -238,3 +238,10 @@ def test_an_unfinished_run_with_other_options_is_refused_and_kept(samples, tmp_p
     with pytest.raises(UsageError, match="unfinished run that differs in its chunk_bytes"):
         run(samples / "sun", out, chunk_bytes=1000)
     assert run(samples / "sun", out).counts.written == 60
+
+
+def test_files_of_a_data_set_are_known_by_their_names():
+    assert is_output_file("train-00000-of-00001.images.npy")
+    assert is_output_file("histogram.csv")
+    assert not is_output_file("thesis.doc")
+    assert not is_output_file(".prepare")
