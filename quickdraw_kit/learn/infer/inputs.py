@@ -20,7 +20,7 @@ from quickdraw_kit.formats.bitmaps import read_bitmaps
 from quickdraw_kit.formats.format import Format
 from quickdraw_kit.formats.ndjson.files import iter_ndjson
 from quickdraw_kit.formats.npy_header import parse_npy
-from quickdraw_kit.formats.registry import find_format, iter_drawings
+from quickdraw_kit.formats.registry import find_format, iter_drawings, list_suffixes
 from quickdraw_kit.formats.svg import is_svg, read_svg
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.raster.style import RasterStyle
@@ -276,9 +276,10 @@ def _is_streamed(format: Format) -> bool:
 def _check_ndjson(head: bytes, name: str) -> None:
     """Raise `DataError` for what cannot be ndjson, the last format that is tried."""
     if head.strip() and not _is_json(head) and not head.startswith(_COMPRESSED_MAGIC):
+        suffixes = list_suffixes(lambda f: f.can_read and f.has_strokes and not f.is_picture)
         raise DataError(
             f"{name} has an unsupported format: expected a PNG, JPEG, WebP, BMP or GIF picture, "
-            "SVG, .npy, or ndjson"
+            f"SVG, .npy, or a file of drawings ({suffixes})"
         )
 
 

@@ -145,7 +145,7 @@ def test_the_format_of_standard_input_is_detected_by_content(format, tmp_path, m
         (b"\x89PNG\r\n\x1a\n" + bytes(30), "bytes: .*PNG"),
         (b"<svg/>", "bytes: .*empty"),
         (b"II*\x00" + bytes(40), "bytes has an unsupported format: expected a PNG, JPEG, WebP"),
-        (b"just a text\n", r"SVG, \.npy, or ndjson"),
+        (b"just a text\n", r"SVG, \.npy, or a file of drawings \(\.ndjson, "),
         (
             DrawingBatch.from_strokes([[([0, 9], [0, 9])], []], words=["", ""]),
             "drawing:2: .*no points",
