@@ -1,6 +1,6 @@
 """Duplicates among all drawings of a run: fingerprints on disk, compared one hash range at a time.
 
-Each chunk leaves the fingerprints of its drawings in the work folder. They are compared in ranges
+Each chunk leaves the fingerprints of its drawings in the workdir. They are compared in ranges
 of a hash of what duplicates have in common, so that duplicates are always in the same range. A
 range has few enough drawings to be held in memory.
 """

@@ -260,7 +260,7 @@ def _plan_download(
         progress=report_wait,
         retry_policy=download.retry_policy,
     )
-    # the scheduler puts files that do not stay into the work folder
+    # the scheduler puts files that do not stay into the workdir
     return [dataclasses.replace(file, stays=download.keep) for file in report.files]
 
 

@@ -39,7 +39,7 @@ __all__ = ["ExtractScheduler"]
 
 
 class ExtractScheduler:
-    """Runs the extract stage. All state that outlives it is in the work folder."""
+    """Runs the extract stage. All state that outlives it is in the workdir."""
 
     def __init__(
         self, plan: Plan, workdir: WorkDir, executor: Executor, report: ProgressCallback
@@ -141,7 +141,7 @@ class ExtractScheduler:
         return replace(source, path=file.path, mtime_ns=file.path.stat().st_mtime_ns)
 
     def _destination(self, file: DownloadedFile) -> DownloadedFile:
-        """Return a planned download with its path: in the work folder, unless it is kept."""
+        """Return a planned download with its path: in the workdir, unless it is kept."""
         if file.state == "present" or file.stays:
             return file
         return replace(file, path=self._workdir.sources / file.name)

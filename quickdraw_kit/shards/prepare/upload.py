@@ -1,6 +1,6 @@
 """Output into an object store: shards are uploaded while others are built, and not kept here.
 
-A mark in the work folder says which shards have arrived, so that a run that was killed uploads only
+A mark in the workdir says which shards have arrived, so that a run that was killed uploads only
 the rest. A store has no lock, so two machines must not write to one location; two runs of one
 machine share a staging folder, which has a lock.
 """
@@ -57,7 +57,7 @@ class StoreOutput:
 
     @property
     def keeps_shards(self) -> bool:
-        """Whether the shards stay on the disk of the work folder."""
+        """Whether the shards stay on the disk of the workdir."""
         return False
 
     def find_finished(self, plan: Plan, *, overwrite: bool) -> Manifest | None:
@@ -83,10 +83,10 @@ class StoreOutput:
             manifest = load_manifest(self.store)
             check_same(manifest, plan, str(self.store))
             return manifest
-        # without its work folder, nobody knows which shards are complete and of this plan
+        # without its workdir, nobody knows which shards are complete and of this plan
         if not self.workdir.plan.exists():
             raise UsageError(
-                f"{self.store} holds {len(names)} files of an unfinished run whose work folder is "
+                f"{self.store} holds {len(names)} files of an unfinished run whose workdir is "
                 "not on this machine. Start again with overwrite (--overwrite), or name another "
                 "location."
             )

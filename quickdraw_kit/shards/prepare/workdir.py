@@ -1,4 +1,4 @@
-"""The hidden folder of an unfinished run: its file names, its lock, what is resumed and cleared.
+"""The workdir: file names of an unfinished run, its lock, what is resumed and what is cleared.
 
 Everything that a run needs to be resumed is here; nothing else in the package names these files::
 
@@ -44,7 +44,7 @@ _OUTPUT_FILE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class WorkDir:
-    """The work folder of the run that writes into the folder `out`."""
+    """The workdir of the run that writes into the folder `out`."""
 
     out: Path
 
@@ -117,7 +117,7 @@ class WorkDir:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the lock, and remove the work folder at the end if nothing but the lock is in it.
+        """Hold the lock, and remove the workdir at the end if nothing but the lock is in it.
 
         Raises
         ------
@@ -234,7 +234,7 @@ class FolderOutput:
 
     @property
     def keeps_shards(self) -> bool:
-        """Whether the shards stay on the disk of the work folder."""
+        """Whether the shards stay on the disk of the workdir."""
         return True
 
     def find_finished(self, plan: Plan, *, overwrite: bool) -> Manifest | None:
@@ -250,7 +250,7 @@ class FolderOutput:
         if not self.folder.is_dir():
             raise UsageError(f"{self.folder} is a file, expected a folder")
 
-        # a folder without a manifest and without a work folder was not written by `prepare`,
+        # a folder without a manifest and without a workdir was not written by `prepare`,
         # whatever its files are called
         names = sorted({path.name for path in self.folder.iterdir()})
         foreign = [name for name in names if name != _NAME and not is_output_file(name)]
