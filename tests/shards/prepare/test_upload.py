@@ -158,9 +158,7 @@ def test_the_unfinished_run_of_another_machine_is_not_resumed(sample, tmp_path, 
         )
 
     kill_at(monkeypatch, lambda: run(elsewhere), "publish")
-    with pytest.raises(
-        UsageError, match="an unfinished run whose workdir is not on this machine"
-    ):
+    with pytest.raises(UsageError, match="an unfinished run whose workdir is not on this machine"):
         run(here)
     run(here, overwrite=True)
     assert content(url, sample / "shards") == files(sample / "shards")
