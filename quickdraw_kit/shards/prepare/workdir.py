@@ -1,6 +1,6 @@
 """The workdir: file names of an unfinished run, its lock, what is resumed and what is cleared.
 
-Everything that a run needs to be resumed is here; nothing else in the package names these files::
+Everything that a run needs to be resumed is here, and only this module names the files::
 
     out/.prepare/
         lock                             held by the one run that writes into `out`
@@ -14,7 +14,7 @@ Everything that a run needs to be resumed is here; nothing else in the package n
         extract/source-00000.rejects     rejected lines of a downloaded source that was removed
         extract/duplicates-0000.npy      duplicates in a range of fingerprints
         extract/duplicates.npy           all duplicates
-        extract/split-ids.npy, split-of-ids.npy    the list of a split by key_ids
+        extract/split-ids.npy, split-of-ids.npy    the list of key_ids, named by `SplitIds`
         merge/train-00000-of-00002.json      result of a shard: exists when the shard is done
         merge/train-00000-of-00002.uploaded  exists when the shard is in the store
 """
