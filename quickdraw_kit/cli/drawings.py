@@ -96,6 +96,7 @@ def inspect(
         rows = [labels[word] for word in inspection.example_words]
         contact_sheet(inspection.examples, rows, tuple(inspection.categories), sheet)
 
+    # examples are arrays, for the sheet and the preview only
     if as_json:
         document = asdict(inspection)
         for name in ("examples", "example_words"):

@@ -71,10 +71,12 @@ def evaluate(
     from quickdraw_kit.learn.export import open_model
     from quickdraw_kit.learn.group_metrics import group_columns, metrics_by_group
 
+    # the splits are those that training would make, or a test split would have training rows
     loaded = open_model(model)
     splits = open_splits(training_config(loaded, data))
     if split is not None and split not in splits:
         raise UsageError(f"--split {split!r}: {data} has {', '.join(splits)}")
+
     chosen = {name: part for name, part in splits.items() if split in (None, name)}
     results = {name: evaluate_split(loaded, part) for name, part in chosen.items()}
     groups = {
@@ -84,6 +86,7 @@ def evaluate(
         }
         for name, part in chosen.items()
     }
+
     if out is not None:
         _write_csv(out, results)
     for line in _warnings(loaded.metadata, splits.metadata):

@@ -44,6 +44,7 @@ def export(
     """
     from quickdraw_kit.learn.export import export_model, open_model
 
+    # beside the model, not among its files, of which one has the same name
     folder = out if out is not None else (model if model.is_dir() else model.parent) / "export"
     paths = export_model(
         open_model(model),

@@ -87,11 +87,13 @@ def takes(
 def _as_parameter(field: Field, details: Mapping[str, Any]) -> inspect.Parameter:
     """Return the parameter of a command from which Typer makes the option of a field."""
     codec = _codec(field.type)
+    # Typer sees text where there is a codec, so that the default is shown as one would type it
     flags, default, type_ = field.flags, field.default, field.type if codec is None else str
     if default is dataclasses.MISSING:
         default = inspect.Parameter.empty
     elif codec is not None and default is not None:
         default = codec.format(default)
+    # a flag that is on by default needs one to switch it off
     if type_ is bool and field.default is True and flags[0].count("--") == 1:
         flags = (f"{flags[0]}/--no-{flags[0].removeprefix('--')}", *flags[1:])
 
@@ -111,7 +113,7 @@ def _value_of(field: Field, text: Any) -> Any:
     """Return the value of a field, checked, from what Typer made of the command line."""
     flag = next(part for part in field.flags[0].split("/") if part.startswith("--"))
     codec = _codec(field.type)
-    if text is None:
+    if text is None:  # the option was not given, and None or an empty value is its default
         return field.default
     value = text if codec is None else codec.parse(text, flag)
     field.check(value, flag)

@@ -44,15 +44,18 @@ def predict(
     from quickdraw_kit.learn.infer.inputs import check_input
     from quickdraw_kit.show.canvas import figure_format
 
+    # mistakes in arguments are reported before the model is loaded, which takes seconds
     for source in inputs:
         check_input(source)
     if figure is not None:
         figure_format(figure)
+
     loaded = open_model(model)
     predictions: list[Prediction] = []
     failures: list[dict[str, str]] = []
     for source in inputs:
         _predict(loaded, source, top, predictions, failures)
+
     if as_json:
         print_json([*map(_document, predictions), *failures])
     elif predictions:
@@ -61,6 +64,8 @@ def predict(
         from quickdraw_kit.show.predictions import prediction_figure
 
         prediction_figure(predictions, figure)
+
+    # failures are last, where they are seen after a long table
     for failure in failures:
         sys.stderr.write(f"quickdraw-kit: {failure['error']}\n")
     if failures:

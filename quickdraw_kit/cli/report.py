@@ -59,6 +59,7 @@ def report(
             raise UsageError("--model draws a network: use only --out and --classes with it")
         _draw(model, classes, out or Path("model.svg"))
         return
+
     if path is None or data is None:
         raise UsageError(
             "name a model and its data: quickdraw-kit report model shards; "
@@ -66,6 +67,7 @@ def report(
         )
     if classes is not None:
         raise UsageError("--classes needs --model: a trained model has its own labels")
+
     from quickdraw_kit.show.report import write_report
 
     page = out or Path("report.html")

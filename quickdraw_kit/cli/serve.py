@@ -23,7 +23,7 @@ def serve(
         typer.Option("--model", "-m", help="Folder of the model that guesses, or its file."),
     ] = None,
     runs: Annotated[
-        list[Path] | None, typer.Option(help="Folder with training runs, at any depth.")
+        list[Path] | None, typer.Option(help="Folder with training runs.")
     ] = None,
     keep: Annotated[
         Path | None, typer.Option(help="Folder for the drawings that users keep, as raw ndjson.")
@@ -55,9 +55,11 @@ def serve(
         raise UsageError(
             f"{error.name} is not installed: python -m pip install 'quickdraw-kit[serve]'"
         ) from None
+
     from quickdraw_kit.learn.models.model import load_model
     from quickdraw_kit.serve.collections import open_collection
 
+    # everything is opened before the server starts, so that mistakes are reported at once
     for folder in runs or ():
         if not folder.is_dir():
             raise UsageError(f"--runs {folder}: no such folder")

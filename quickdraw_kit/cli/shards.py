@@ -47,7 +47,8 @@ def histogram(
         _write_histogram(out, manifest.categories, rows)
         typer.echo(f"wrote {out}")
         return
-    totals = dict.fromkeys(manifest.categories, 0)
+
+    totals = dict.fromkeys(manifest.categories, 0)  # categories without drawings have a row, too
     for row in rows:
         totals[row.category] += row.drawings
     if as_json:
@@ -61,6 +62,7 @@ def histogram(
 def _write_histogram(out: Path, categories: tuple[str, ...], rows: "list[HistogramRow]") -> None:
     from quickdraw_kit.storage.files import atomic_write
 
+    # the rows are written again, not copied: the data set may be in a store
     if out.suffix == ".csv":
         with atomic_write(out) as file:
             file.write(_csv(rows))

@@ -64,7 +64,7 @@ def train(
 
       torchrun --nproc-per-node 2 -m quickdraw_kit train shards --out model
     """
-    if list_models:
+    if list_models:  # which needs neither data nor a folder
         _list_models(classes, as_json)
         return
     if (folder is None) == (config.data is None):
@@ -78,7 +78,8 @@ def _train(config: TrainConfig, resume: bool | None, overwrite: bool, as_json: b
     from quickdraw_kit.learn.data.splits import open_splits
     from quickdraw_kit.learn.train import train as train_network
 
-    is_rank_0 = os.environ.get("RANK", "0") == "0"  # of the processes of torchrun, one reports
+    # torchrun starts a command per process
+    is_rank_0 = os.environ.get("RANK", "0") == "0"  # the only one that prints
     splits = open_splits(config)
     if is_rank_0 and not as_json:
         rows = ", ".join(f"{len(part):,} {name}" for name, part in splits.items())

@@ -44,6 +44,7 @@ def show_epochs(
         def on_epoch(row: "EpochMetrics") -> None:
             nonlocal is_first
             cells = _cells(row, epochs)
+            # first, or the row would be printed above a bar that is out of date
             progress.end(_task(row.epoch, epochs))
             if is_terminal:
                 if is_first:

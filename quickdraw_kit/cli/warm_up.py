@@ -31,6 +31,8 @@ def warm_up(
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
+        # kernels are compiled per type: raw drawings are floats, simplified ones uint8; take() has
+        # a kernel of its own
         for raw in (False, True):
             batch = generate_drawings(["cloud"], 2, seed=1, raw=raw)
             write_ndjson(batch, path / "cloud.ndjson")

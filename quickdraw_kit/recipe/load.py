@@ -125,11 +125,13 @@ def _decode_recipe(document: dict[str, Any], overrides: dict[str, Any]) -> Recip
     for key in document:
         if key not in known:
             raise UsageError(f"unknown key {key!r}: {did_you_mean(key, known)}")
+
     tables = document.get("jobs")
     if overrides and tables is None:
         raise UsageError("there are no [[jobs]] whose options --set could replace")
     if not isinstance(title := document.get("title", Recipe().title), str):
         raise UsageError(f"title is {title!r}, expected a string")
+    # [jobs] instead of [[jobs]] is valid TOML and an easy mistake
     if tables is not None and not isinstance(tables, list):
         raise UsageError("[jobs] is one table, expected a list of them: [[jobs]]")
 
@@ -182,7 +184,7 @@ def _check_steps(recipe: Recipe) -> None:
     if recipe.train is not None and recipe.prepare is None:
         raise UsageError("[train] needs [prepare], on whose shards it trains")
     if recipe.jobs is not None:
-        planned_jobs(recipe, Path())
+        planned_jobs(recipe, Path())  # raises for an invalid option of any job
     elif recipe.defaults:
         raise UsageError("[defaults] has options of [[jobs]], but there are no jobs")
     if recipe.report is not None and recipe.prepare is None and recipe.jobs is None:
