@@ -22,9 +22,7 @@ def serve(
         Path | None,
         typer.Option("--model", "-m", help="Folder of the model that guesses, or its file."),
     ] = None,
-    runs: Annotated[
-        list[Path] | None, typer.Option(help="Folder with training runs.")
-    ] = None,
+    runs: Annotated[list[Path] | None, typer.Option(help="Folder with training runs.")] = None,
     keep: Annotated[
         Path | None, typer.Option(help="Folder for the drawings that users keep, as raw ndjson.")
     ] = None,
