@@ -161,33 +161,6 @@ def iter_download(
 
     While the caller works on one file, up to `workers` others are downloaded, and no more: a caller
     that deletes each file after use never has many on the disk.
-
-    Parameters
-    ----------
-    categories, variant, data_home, mirror, workers, verify, progress, retry_policy
-        As in `download`.
-    keep : bool
-        Whether the files stay. Otherwise the caller deletes them, and the disk needs space for only
-        the largest ``workers + 1``.
-
-    Yields
-    ------
-    DownloadedFile
-        In the order of completion. A file that could not be downloaded is yielded as well, with its
-        `error`; the caller decides whether to go on.
-
-    Raises
-    ------
-    UsageError, QuickdrawError
-        As in `download`, before the first file.
-
-    Examples
-    --------
-    >>> from quickdraw_kit import iter_download, write_sample
-    >>> _ = write_sample("mirror/simplified", drawings=40, categories=["star", "sun"])
-    >>> files = iter_download(["sun", "star"], data_home="data", mirror="mirror")
-    >>> sorted(file.path.name for file in files)
-    ['star.ndjson', 'sun.ndjson']
     """
     files = remote_files(categories, variant, mirror)
     root = get_data_home(data_home)

@@ -37,34 +37,7 @@ _SHARD_FILE = re.compile(r"(train|validation|test)-\d{5}-of-\d{5}\.")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Source:
-    """A file to read drawings or bitmaps from.
-
-    Parameters
-    ----------
-    name : str
-        Shortest path by which the sources of one run differ; the same on every machine.
-    path : Path
-        Where it is. Of a source that was given as a URL: the URL as a path, without credentials.
-    format : Format
-        Its file format.
-    size : int
-        Bytes of the file; of a folder, of all files in it.
-    mtime_ns : int
-        Time of the last change, in nanoseconds; 0 for a source that is not downloaded yet.
-    compression : {"gzip", "zstd", None}
-        How it is compressed.
-    remote : DownloadedFile, optional
-        The file to download, for a source that is not on this machine yet.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> from quickdraw_kit import resolve_sources
-    >>> _ = Path("full_simplified_cat.ndjson").write_text("{}")
-    >>> (source,) = resolve_sources(["full_simplified_cat.ndjson"])
-    >>> source.name, source.word, source.size
-    ('full_simplified_cat.ndjson', 'cat', 2)
-    """
+    """A file to read drawings or bitmaps from."""
 
     name: str
     path: Path
@@ -81,13 +54,7 @@ class Source:
         return label_from_filename(self.path if self.remote is None else self.remote.path)
 
     def check_unchanged(self) -> None:
-        """Check that the file is still the one that was resolved.
-
-        Raises
-        ------
-        DataError
-            If it is gone, or its size or modification time has changed.
-        """
+        """Check that the file is still the one that was resolved."""
         try:
             size, mtime_ns = _size_and_mtime(self.path)
         except OSError as error:
@@ -119,30 +86,6 @@ class Source:
         """Read a chunk of the source, or all of it.
 
         Drawings in a scale of their own are normalized, so that all batches can be rendered.
-
-        Parameters
-        ----------
-        start, stop : int
-            Range of bytes. Only files of a splittable format that are not compressed have parts;
-            of others the whole file is read.
-        raw : bool, optional
-            Whether the drawings of ndjson are raw. By default the first drawing decides; readers of
-            one chunk must be told.
-        on_reject : callable, optional
-            Called with each line that is not a valid drawing and is skipped. By default the first
-            such line is an error.
-
-        Yields
-        ------
-        RecordBatch
-            Drawings with their positions in the source.
-
-        Raises
-        ------
-        MalformedLineError
-            If a line is not a valid drawing and `on_reject` is not given.
-        DataError, OSError
-            If the file is damaged or cannot be read.
         """
         if not self.is_splittable:
             start, stop = 0, None
@@ -169,47 +112,7 @@ def resolve_sources(
     plan_downloads: Callable[[Sequence[str]], Sequence[DownloadedFile]] | None = None,
     list_url: Callable[[str], Sequence[DownloadedFile]] | None = None,
 ) -> list[Source]:
-    """Resolve files, folders, patterns, URLs and categories to sources.
-
-    Parameters
-    ----------
-    specs : iterable of str or path-like
-        Files, folders (the readable files in them, without subfolders), glob patterns, URLs of any
-        of these, or categories, which are their files in the folder of downloads, such as
-        ``simplified/cat.ndjson``.
-    data_home : str or path-like, optional
-        Folder of downloads; see `get_data_home` for the default.
-    variant : {"simplified", "raw", "binary", "numpy_bitmap", "sketchrnn"}
-        Which files of the categories.
-    plan_downloads : callable, optional
-        Called with the categories; returns their files, which need not be downloaded yet. By
-        default they must be.
-    list_url : callable, optional
-        Called with a URL; returns the files that it means. By default URLs are refused.
-
-    Returns
-    -------
-    list of Source
-        Each file once, sorted by name, whatever the order of `specs`.
-
-    Raises
-    ------
-    UsageError
-        If a spec is neither a file nor a category, a pattern matches nothing, a category is not
-        downloaded, or a folder contains finished shards.
-    DataError
-        If a folder contains no readable file, or the format of a file is not supported.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> from quickdraw_kit import resolve_sources
-    >>> Path("drawings").mkdir()
-    >>> for name in ("dog.ndjson", "cat.ndjson", "notes.txt"):
-    ...     _ = Path("drawings", name).write_text("{}")
-    >>> [source.name for source in resolve_sources(["drawings/dog.ndjson", "drawings"])]
-    ['cat.ndjson', 'dog.ndjson']
-    """
+    """Resolve files, folders, patterns, URLs and categories to sources."""
     files: dict[Path, DownloadedFile | None] = {}  # by resolved path; None if on this machine
     categories: list[str] = []
     for spec in specs:

@@ -35,43 +35,7 @@ _INVALID_LINE = b"!\n"  # stands for a row that cannot be split into fields
 def read_kaggle_csv(
     path: str | os.PathLike[str], *, on_reject: OnReject | None = None
 ) -> DrawingBatch:
-    r"""Read a whole CSV of drawings.
-
-    Parameters
-    ----------
-    path : str or path-like
-        The file, uncompressed or compressed with gzip or zstd; ``-`` is standard input.
-    on_reject : callable, optional
-        Called with each row that is not a valid drawing and is skipped. By default the first such
-        row is an error. Rows count as lines: the header is line 1.
-
-    Returns
-    -------
-    DrawingBatch
-        All drawings; if there are none, an empty simplified batch.
-
-    Raises
-    ------
-    MalformedLineError
-        If a row is not a valid drawing and `on_reject` is not given.
-    DataError
-        If the header does not have the six columns, or the compression is damaged.
-    OSError
-        If the file cannot be read.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> from quickdraw_kit import read_kaggle_csv
-    >>> _ = Path("airplane.csv").write_text(
-    ...     "countrycode,drawing,key_id,recognized,timestamp,word\n"
-    ...     'US,"[[[1, 30], [2, 3]]]",5152802093400064,True,2017-03-08 21:12:07.266040,airplane\n'
-    ... )
-    >>> batch = read_kaggle_csv("airplane.csv")
-    >>> batch[0].word, batch.x, batch.timestamp
-    ('airplane', array([ 1, 30], dtype=uint8),
-     array(['2017-03-08T21:12:07.266040'], dtype='datetime64[us]'))
-    """
+    r"""Read a whole CSV of drawings."""
     batches = list(iter_kaggle_csv(path, on_reject=on_reject))
     return DrawingBatch.concat(batches) if batches else DrawingBatch.from_strokes([], words=[])
 
@@ -79,31 +43,7 @@ def read_kaggle_csv(
 def iter_kaggle_csv(
     path: str | os.PathLike[str], *, on_reject: OnReject | None = None
 ) -> Iterator[DrawingBatch]:
-    r"""Read a CSV of drawings of any size in constant memory.
-
-    Parameters
-    ----------
-    path, on_reject
-        As for `read_kaggle_csv`.
-
-    Yields
-    ------
-    DrawingBatch
-        The drawings of the next few megabytes, at least one.
-
-    Raises
-    ------
-    MalformedLineError, DataError, OSError
-        As for `read_kaggle_csv`.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> from quickdraw_kit import iter_kaggle_csv
-    >>> _ = Path("none.csv").write_text("word,timestamp,recognized,key_id,drawing,countrycode\n")
-    >>> list(iter_kaggle_csv("none.csv"))
-    []
-    """
+    r"""Read a CSV of drawings of any size in constant memory."""
     for records in _read(Path(path), ReadOptions(on_reject=on_reject)):
         yield records.batch
 

@@ -41,46 +41,7 @@ _MAX_BYTES = 1 << 16  # of a file; 100 rows of doubles take 3,328
 def iter_quickdraw414k(
     folder: str | os.PathLike[str], *, split: str | None = None
 ) -> Iterator[DrawingBatch]:
-    """Read the coordinate files of QuickDraw-414k, one category at a time.
-
-    Parameters
-    ----------
-    folder : str or path-like
-        The folder of the data set, or its ``coordinate_files``.
-    split : {"train", "val", "test"}, optional
-        The split to read; by default all that exist, in this order.
-
-    Yields
-    ------
-    DrawingBatch
-        The drawings of one category of one split, in the order of their file names, with int16
-        coordinates. The data set has no key_id: each is a hash of split, category and file name.
-        Other metadata is empty.
-
-    Raises
-    ------
-    DataError
-        If the folder has no such split, or a file does not have such rows. No pickle is loaded.
-    UsageError
-        If `split` is not the name of a split.
-    OSError
-        If a file cannot be read.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> import numpy as np
-    >>> from quickdraw_kit import iter_quickdraw414k
-    >>> folder = Path("coordinate_files/train/cat")
-    >>> folder.mkdir(parents=True)
-    >>> rows = np.full((100, 4), -1, np.int16)
-    >>> rows[:3] = [[0, 9, 1, 0], [30, 9, 0, 1], [7, 7, 0, 1]]
-    >>> np.save(folder / "cat_0.npy", rows)
-    >>> (batch,) = iter_quickdraw414k(".")
-    >>> batch[0].word, batch[0].strokes
-    ('cat', [array([[ 0,  9],
-           [30,  9]], dtype=int16), array([[7, 7]], dtype=int16)])
-    """
+    """Read the coordinate files of QuickDraw-414k, one category at a time."""
     if split is not None and split not in QUICKDRAW414K_SPLITS:
         raise UsageError(f"there is no split {split!r}, expected train, val or test")
     for _, batch in _iter_categories(Path(folder), split):

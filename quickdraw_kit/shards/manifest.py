@@ -177,37 +177,7 @@ class Manifest:
 
 
 def load_manifest(location: str | os.PathLike[str] | RetryingStore) -> Manifest:
-    """Read and check the manifest of a data set.
-
-    Parameters
-    ----------
-    location : str, path-like or RetryingStore
-        Folder of the data set, a URL such as ``s3://bucket/shards``, or an open store.
-
-    Returns
-    -------
-    Manifest
-        As it was written.
-
-    Raises
-    ------
-    UsageError
-        If the folder does not exist.
-    DataError
-        If there is no manifest, or it has another format version.
-    IntegrityError
-        If the manifest is damaged.
-    QuickdrawError
-        If the store fails.
-
-    Examples
-    --------
-    >>> from quickdraw_kit import load_manifest, prepare, write_sample
-    >>> _ = write_sample("drawings", drawings=60)
-    >>> _ = prepare(["drawings"], "shards", workers=1)
-    >>> load_manifest("shards").rows
-    {'train': 45, 'validation': 10, 'test': 5}
-    """
+    """Read and check the manifest of a data set."""
     if not isinstance(location, RetryingStore):
         folder = parse_location(location)
         if isinstance(folder, Path):

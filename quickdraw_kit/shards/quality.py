@@ -87,34 +87,7 @@ def flag_names(mask: int) -> tuple[str, ...]:
 
 
 def quality_flags(batch: DrawingBatch, images: Images) -> Masks:
-    """Flag drawings by what each shows by itself, which excludes duplicates.
-
-    Parameters
-    ----------
-    batch : DrawingBatch
-        The drawings. Only raw ones have times, by which the time limit is checked.
-    images : ndarray of uint8, shape (n, side, side)
-        Their bitmaps.
-
-    Returns
-    -------
-    ndarray of uint8, shape (n,)
-        Sums of bits of `QUALITY_FLAGS`.
-
-    See Also
-    --------
-    inspect_quality : Count the flags in files, including duplicates.
-
-    Examples
-    --------
-    >>> from quickdraw_kit import QUALITY_FLAGS, DrawingBatch, quality_flags, rasterize
-    >>> batch = DrawingBatch.from_strokes(
-    ...     [[([7], [7])], [([0, 255], [0, 255])]], words=["line", "lime"]
-    ... )
-    >>> flags = quality_flags(batch, rasterize(batch))
-    >>> flags & QUALITY_FLAGS["dot"] > 0
-    array([ True, False])
-    """
+    """Flag drawings by what each shows by itself, which excludes duplicates."""
     flags = np.zeros(len(batch), np.uint8)
 
     # official bitmaps have no strokes: they are dots only if they are blank

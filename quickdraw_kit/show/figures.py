@@ -26,26 +26,6 @@ def category_histogram(
 
     Many categories are drawn in several columns with one scale, in label order, so that a name is
     found as in an index.
-
-    Parameters
-    ----------
-    counts : mapping of str to mapping of str to int
-        For each split, the drawings of each category; all splits have the same categories.
-    path : path-like
-        File to write, ``.png`` or ``.svg``.
-
-    Raises
-    ------
-    UsageError
-        If there is no category, or the file name has another suffix.
-    OSError
-        If the file cannot be written.
-
-    Examples
-    --------
-    >>> from quickdraw_kit import category_histogram
-    >>> counts = {"train": {"cat": 80, "dog": 90}, "test": {"cat": 20, "dog": 5}}
-    >>> category_histogram(counts, "histogram.svg")
     """
     names = list(next(iter(counts.values()), {}))
     if not names:

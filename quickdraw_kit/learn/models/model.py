@@ -227,27 +227,7 @@ class Model:
 
 
 def save_model(model: Model, path: str | os.PathLike[str]) -> None:
-    """Write a model, with its label names, atomically.
-
-    Parameters
-    ----------
-    model : Model
-        The model.
-    path : path-like
-        Such as ``model.safetensors``.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written.
-
-    Examples
-    --------
-    >>> from quickdraw_kit import Model, load_model, save_model
-    >>> save_model(Model.new("tiny-cnn", ("cat", "dog")), "model.safetensors")
-    >>> load_model("model.safetensors").label_names
-    ('cat', 'dog')
-    """
+    """Write a model, with its label names, atomically."""
     with atomic_write(path) as file:
         file.write(dump_model(model))
 
@@ -267,32 +247,7 @@ def dump_model(model: Model) -> bytes:
 
 
 def load_model(path: str | os.PathLike[str]) -> Model:
-    """Read a model that `save_model` wrote.
-
-    Parameters
-    ----------
-    path : path-like
-        The file. Pickled models (``.pt``, ``.pth``) are not supported: loading one runs its code.
-
-    Returns
-    -------
-    Model
-        On the CPU, in evaluation mode.
-
-    Raises
-    ------
-    DataError
-        If the file is not such a model, or its weights do not fit its architecture.
-    OSError
-        If it cannot be read.
-
-    Examples
-    --------
-    >>> from quickdraw_kit import Model, load_model, save_model
-    >>> save_model(Model.new("tiny-cnn", ("cat", "dog")), "model.safetensors")
-    >>> load_model("model.safetensors").architecture
-    'tiny-cnn'
-    """
+    """Read a model that `save_model` wrote."""
     path = Path(path)
     expected = "expected a model.safetensors that quickdraw_kit wrote"
     with path.open("rb"):  # an OSError that names the file, which safetensors' does not

@@ -43,37 +43,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What `prepare` would read and write.
-
-    Parameters
-    ----------
-    out : Path or str
-        Folder or URL of the data set.
-    sources : tuple of Source
-        The files to read.
-    chunks : tuple of Chunk
-        The ranges in which they are read.
-    filters : Filters
-        Which drawings to keep.
-    options : PrepareOptions
-        Format, style and splits of the shards.
-    drawings : int
-        About how many drawings the sources hold.
-    scratch_bytes, output_bytes : int
-        About how much disk space the run needs for scratch files and for the shards.
-    chunk_bytes : int
-        Largest chunk.
-    download : DownloadOptions, optional
-        How missing sources are downloaded.
-
-    Examples
-    --------
-    >>> from quickdraw_kit import generate_drawings, plan_prepare, write_ndjson
-    >>> write_ndjson(generate_drawings(["line"], 20), "line.ndjson")
-    >>> plan = plan_prepare(["line.ndjson"], "shards")
-    >>> [source.name for source in plan.sources], plan.to_fetch
-    (['line.ndjson'], 0)
-    """
+    """What `prepare` would read and write."""
 
     out: Path | str
     sources: tuple[Source, ...]
@@ -154,36 +124,7 @@ def plan_prepare(
     download: DownloadOptions | None = None,
     chunk_bytes: int = CHUNK_BYTES,
 ) -> Plan:
-    """Find the sources and estimate what `prepare` would read and write; nothing is written.
-
-    Parameters
-    ----------
-    sources : iterable of str or path-like
-        Files, folders, glob patterns, URLs of these, or categories.
-    out : str or path-like
-        Folder or URL of the data set.
-    filters, options, data_home, variant, download, chunk_bytes : optional
-        As in `prepare`.
-
-    Returns
-    -------
-    Plan
-        The plan.
-
-    Raises
-    ------
-    UsageError, DataError
-        As in `resolve_sources`.
-    DownloadError
-        If a file to download does not exist, or its server does not answer.
-
-    Examples
-    --------
-    >>> from quickdraw_kit import generate_drawings, plan_prepare, write_ndjson
-    >>> write_ndjson(generate_drawings(["line"], 1000), "line.ndjson")
-    >>> 900 < plan_prepare(["line.ndjson"], "shards").drawings < 1100
-    True
-    """
+    """Find the sources and estimate what `prepare` would read and write; nothing is written."""
     if chunk_bytes < 1:
         raise UsageError(f"chunk_bytes is {chunk_bytes}, expected at least 1")
     filters = Filters() if filters is None else filters
