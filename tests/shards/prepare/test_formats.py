@@ -228,12 +228,13 @@ def test_rows_are_not_called_bytes(tmp_path):
     with pytest.raises(DataError, match=r"cat\.parquet, row 3: word 'Katze' is not"):
         prepare([tmp_path / "cat.parquet"], tmp_path / "out", workers=1)
     prepare([tmp_path / "cat.parquet"], tmp_path / "out", workers=1, max_reject_rate=1)
-    rejects = [json.loads(line) for line in (tmp_path / "out" / "rejects.ndjson").open()]
+    lines = (tmp_path / "out" / "rejects.ndjson").read_bytes().splitlines()
+    rejects = [json.loads(line) for line in lines]
     assert [(line["row"], line["kind"]) for line in rejects] == [
         (2, "duplicate"),
         (3, "unknown word"),
     ]
-    assert rejects[0]["reason"].endswith("cat.parquet, row 1")
+    assert rejects[0]["reason"].endswith("cat.parquet, row 0")  # a position, from 0
 
 
 def test_shards_of_a_finished_data_set_are_not_sources(tmp_path, write_lines):
