@@ -26,13 +26,13 @@ def test_inspect_summarizes_a_file(cli, write_lines, tmp_path):
     assert "40 drawings of 1 category, 100.0% recognized" in text
     assert "US 30, BR 10" in text
     assert "not JSON" in text
-    found = json.loads(cli("inspect", path, "--json").out)
-    assert found["categories"] == {"cat": 40}
-    assert found["strokes"] == {
+    inspection = json.loads(cli("inspect", path, "--json").out)
+    assert inspection["categories"] == {"cat": 40}
+    assert inspection["strokes"] == {
         "mean": 2.0,
         "quantiles": {str(q): 2 for q in (0, 5, 25, 50, 75, 95, 100)},
     }
-    assert sum(found["rejects"].values()) == 1
+    assert sum(inspection["rejects"].values()) == 1
 
 
 def test_inspect_draws(cli, write_lines, tmp_path):
@@ -47,8 +47,8 @@ def test_inspect_draws(cli, write_lines, tmp_path):
 
 def test_inspect_of_bitmaps(cli, tmp_path):
     np.save(tmp_path / "cat.npy", np.zeros((7, 784), np.uint8))
-    found = json.loads(cli("inspect", tmp_path / "cat.npy", "--json").out)
-    assert (found["drawings"], found["categories"]) == (7, {"cat": 7})
+    inspection = json.loads(cli("inspect", tmp_path / "cat.npy", "--json").out)
+    assert (inspection["drawings"], inspection["categories"]) == (7, {"cat": 7})
     assert "recognized" not in cli("inspect", tmp_path / "cat.npy").out
 
 
