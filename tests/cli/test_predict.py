@@ -78,7 +78,10 @@ def test_no_model(cli, folder):
         (("nomodel", "drawn.png"), "nomodel does not exist: give the folder of a model"),
         (("model", "nofile.png"), "nofile.png does not exist: give a file"),
         (("model", "drawn.png", "."), ". is a folder: give the files in it"),
-        (("nomodel", "drawn.png", "--figure", "f.pdf"), "f.pdf: expected a name that ends in .png or .svg"),
+        (
+            ("nomodel", "drawn.png", "--figure", "f.pdf"),
+            "f.pdf: expected a name that ends in .png or .svg",
+        ),
     ],
 )
 def test_mistakes_are_reported_before_the_model_is_loaded(
