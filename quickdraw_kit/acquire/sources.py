@@ -58,7 +58,7 @@ class Source:
         try:
             size, mtime_ns = _size_and_mtime(self.path)
         except OSError as error:
-            raise DataError(f"{self.path} was there when the run began and is gone") from error
+            raise DataError(f"{self.path} existed when the run began and is gone") from error
         if (size, mtime_ns) != (self.size, self.mtime_ns):
             sizes = f"{self.size} bytes when the run began, {size} now"
             what = sizes if size != self.size else "its modification time is different"
@@ -247,7 +247,7 @@ def _make_source(path: Path, name: str, remote: DownloadedFile | None) -> Source
         if format.has_companion:
             raise UsageError(
                 f"{redact(remote.url)}: IDX images are read together with their labels. Run: "
-                "quickdraw-kit download mnist, with --mirror for another place"
+                "quickdraw-kit download mnist, with --mirror for another server"
             )
         compression = COMPRESSION_SUFFIXES.get(path.suffix)
         size, mtime_ns = remote.size, 0

@@ -30,7 +30,7 @@ def test_get_data_home(monkeypatch, tmp_path):
     assert get_data_home().name == "quickdraw_kit"
     monkeypatch.setenv("QUICKDRAW_KIT_HOME", str(tmp_path))
     assert get_data_home() == tmp_path
-    assert get_data_home("~/data") == Path.home() / "data"
+    assert get_data_home("~/data") == Path("~/data").expanduser()
     monkeypatch.chdir(tmp_path)
     assert get_data_home("here") == tmp_path / "here"
 

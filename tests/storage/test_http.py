@@ -99,10 +99,10 @@ def test_an_invalid_content_range(value):
 
 def test_redirects_are_followed_but_not_forever(client, bucket):
     bucket.put("there", b"123")
-    there = {"Location": f"{bucket.url}/there"}
-    bucket.fail("here", Fault(status=302, headers=there, head=True))
+    redirect = {"Location": f"{bucket.url}/there"}
+    bucket.fail("here", Fault(status=302, headers=redirect, head=True))
     assert HTTPStore(f"{bucket.url}/here", client).stat().size == 3
-    bucket.fail("there", Fault(status=302, headers=there, head=True, always=True))
+    bucket.fail("there", Fault(status=302, headers=redirect, head=True, always=True))
     with pytest.raises(PermanentError, match="redirects"):
         HTTPStore(f"{bucket.url}/there", client).stat()
 

@@ -47,16 +47,16 @@ def entry_of(name: str, content: bytes) -> FileEntry:
 
 
 def test_a_data_set_in_a_store_equals_the_one_in_a_folder(bucket, local, tmp_path):
-    here = open_shards(local, split="train")
-    there = open_shards(upload(local, bucket), split="train", cache=tmp_path)
-    assert there.label_names == here.label_names
-    assert there.to_pandas().equals(here.to_pandas())
-    for ours, theirs in zip(
-        here.batches(32, shuffle=True), there.batches(32, shuffle=True), strict=True
+    in_folder = open_shards(local, split="train")
+    remote = open_shards(upload(local, bucket), split="train", cache=tmp_path)
+    assert remote.label_names == in_folder.label_names
+    assert remote.to_pandas().equals(in_folder.to_pandas())
+    for expected, batch in zip(
+        in_folder.batches(32, shuffle=True), remote.batches(32, shuffle=True), strict=True
     ):
-        assert np.array_equal(ours[0], theirs[0])
-        assert np.array_equal(ours[1], theirs[1])
-    assert np.array_equal(there[5][0], here[5][0])
+        assert np.array_equal(expected[0], batch[0])
+        assert np.array_equal(expected[1], batch[1])
+    assert np.array_equal(remote[5][0], in_folder[5][0])
 
 
 def test_cached_files_are_not_downloaded_again(bucket, local, tmp_path):
