@@ -8,14 +8,6 @@ from collections.abc import Iterable
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.spelling import edit_distance, max_edits
 
-__all__ = [
-    "CATEGORIES",
-    "check_categories",
-    "label_order",
-    "nearest_categories",
-    "search_categories",
-]
-
 _NAMES = """
     aircraft carrier | airplane | alarm clock | ambulance | angel | animal migration | ant | anvil
     | apple | arm | asparagus | axe | backpack | banana | bandage | barn | baseball | baseball bat

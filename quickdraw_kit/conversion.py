@@ -30,8 +30,6 @@ from quickdraw_kit.formats.registry import (
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-__all__ = ["Conversion", "convert"]
-
 Batches: TypeAlias = Iterator[DrawingBatch]
 
 

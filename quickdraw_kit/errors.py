@@ -4,15 +4,6 @@ Messages are read by callers of functions and by users of commands: where one na
 names the command-line option too.
 """
 
-__all__ = [
-    "DataError",
-    "IntegrityError",
-    "MalformedLineError",
-    "QuickdrawError",
-    "UsageError",
-    "format_count",
-]
-
 
 class QuickdrawError(Exception):
     """Base of every error that quickdraw_kit raises on purpose; the command line exits with 1.

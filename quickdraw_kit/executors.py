@@ -24,18 +24,6 @@ from typing import Any, TypeVar
 
 from quickdraw_kit.errors import QuickdrawError, UsageError
 
-__all__ = [
-    "SerialExecutor",
-    "cancel_and_wait",
-    "check_visible",
-    "map_unordered",
-    "max_in_flight",
-    "max_workers",
-    "process_pool",
-    "ray_executor",
-    "translate_broken_pool",
-]
-
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
 

@@ -24,17 +24,6 @@ from quickdraw_kit.storage.files import atomic_write, parse_json
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "Job",
-    "JobResult",
-    "ProgressCallback",
-    "expand",
-    "run_jobs",
-    "summarize",
-    "write_jobs_page",
-    "write_results",
-]
-
 ProgressCallback: TypeAlias = Callable[[str, float, float, str], None]
 """Receives a task, how much of it is done, its total, and a note."""
 

@@ -20,8 +20,6 @@ from typing import Any, TypeVar, cast
 
 import numba
 
-__all__ = ["kernel"]
-
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 

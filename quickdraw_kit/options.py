@@ -27,18 +27,6 @@ import msgspec
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.spelling import did_you_mean
 
-__all__ = [
-    "Field",
-    "build",
-    "check",
-    "check_known",
-    "decode",
-    "encode",
-    "fields_of",
-    "flat_fields",
-    "option",
-]
-
 _Options = TypeVar("_Options")
 
 

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable
 
-__all__ = ["did_you_mean", "edit_distance", "max_edits", "nearest"]
-
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return the end of an error message: the nearest known name, or all of them."""

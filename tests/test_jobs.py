@@ -125,7 +125,8 @@ def test_processes_give_the_same_weights(jobs, tmp_path):
 def test_a_killed_batch_continues_and_ends_with_the_same_weights(shards, tmp_path):
     recipe = tmp_path / "batch.toml"
     recipe.write_text(
-        f"[defaults]\ndata = {json.dumps(shards)}\nthreads = 1\nbatch_size = 64\nepochs = 40\nseed = [0, 1]\n"
+        f"[defaults]\ndata = {json.dumps(shards)}\nthreads = 1\nbatch_size = 64\nepochs = 40\n"
+        "seed = [0, 1]\n"
         '[[jobs]]\nname = "net"\nnetwork = "tiny-cnn"\n'
     )
     command = [sys.executable, "-m", "quickdraw_kit", "run", recipe, "--out"]

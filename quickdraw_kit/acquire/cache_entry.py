@@ -27,8 +27,6 @@ from quickdraw_kit.storage.hashing import md5_and_crc32c
 from quickdraw_kit.storage.retry import PermanentError
 from quickdraw_kit.storage.urls import redact
 
-__all__ = ["CacheEntry", "get_data_home"]
-
 
 def get_data_home(data_home: str | os.PathLike[str] | None = None) -> Path:
     """Return the folder of downloads.

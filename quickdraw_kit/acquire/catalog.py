@@ -15,8 +15,6 @@ from quickdraw_kit.categories import CATEGORIES, check_categories
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.storage.urls import is_http_url, parse_location
 
-__all__ = ["BUCKET", "VARIANTS", "RemoteFile", "Variant", "read_names", "remote_files"]
-
 Variant: TypeAlias = Literal["simplified", "raw", "binary", "numpy_bitmap", "sketchrnn"]
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
 BUCKET = "https://storage.googleapis.com/quickdraw_dataset"

@@ -23,8 +23,6 @@ from quickdraw_kit.options import check, option
 from quickdraw_kit.storage.file_info import FileInfo
 from quickdraw_kit.storage.retry import PermanentError, RetryPolicy, TemporaryError
 
-__all__ = ["DownloadOptions", "Fetcher", "download", "fetching", "iter_download"]
-
 _WORKERS = 8
 _WORKERS_BESIDE_OTHER_WORK = 2
 

@@ -8,8 +8,6 @@ from typing import Literal, TypeAlias
 from quickdraw_kit.acquire.cache_entry import CacheEntry
 from quickdraw_kit.acquire.results import DownloadedFile
 
-__all__ = ["DownloadProgress", "ProgressReporter", "ReportBytes"]
-
 _State: TypeAlias = Literal["receiving", "waiting", "present", "fetched", "failed"]
 
 ReportBytes: TypeAlias = Callable[[int, int | None, str], None]

@@ -12,8 +12,6 @@ from quickdraw_kit.storage.retry import RetryPolicy
 from quickdraw_kit.storage.store import RetryingStore
 from quickdraw_kit.storage.urls import path_from_url, redact
 
-__all__ = ["resolve_url"]
-
 _MAX_NAME = 100  # bytes; file systems allow 143 or 255, and files beside it have 40 more
 
 

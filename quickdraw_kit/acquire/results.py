@@ -6,8 +6,6 @@ from typing import Literal
 
 from quickdraw_kit.errors import QuickdrawError, format_count
 
-__all__ = ["DownloadError", "DownloadReport", "DownloadedFile"]
-
 _MAX_LISTED = 10  # failures in a message
 
 

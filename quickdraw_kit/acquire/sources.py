@@ -29,8 +29,6 @@ from quickdraw_kit.storage.hashing import sha256_file
 from quickdraw_kit.storage.urls import parse_location, redact
 from quickdraw_kit.strokes.normalize import normalize
 
-__all__ = ["Source", "resolve_sources"]
-
 _DATA_SET_FILES = ("manifest.json", "histogram.csv")
 _SHARD_FILE = re.compile(r"(train|validation|test)-\d{5}-of-\d{5}\.")
 

@@ -24,8 +24,6 @@ from quickdraw_kit.storage.retry import (
 from quickdraw_kit.storage.store import Store, open_store
 from quickdraw_kit.storage.urls import redact
 
-__all__ = ["Session", "adopt_existing", "fetch", "is_present", "locate"]
-
 _Result = TypeVar("_Result")
 
 _MAX_LOOKUPS = 3  # of a host name, before anything was received

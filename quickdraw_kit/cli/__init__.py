@@ -8,8 +8,6 @@ import os
 import sys
 from typing import TextIO
 
-__all__ = ["main"]
-
 _RESUMABLE = ("prepare", "train", "download", "run")  # continued by the same command
 _INTERRUPTED = 130  # the exit code of shells, and of Typer
 

@@ -11,8 +11,6 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
-__all__ = ["app"]
-
 # headings of --help, and under each: command, its module, and a summary for the list of commands
 _COMMANDS = {
     "Drawings": [

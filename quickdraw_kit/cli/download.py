@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from quickdraw_kit.acquire.progress import DownloadProgress
     from quickdraw_kit.acquire.results import DownloadReport
 
-__all__ = ["download", "report_to"]
-
 
 @takes("retry_policy", RetryPolicy, group="Retries")
 def download(

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from quickdraw_kit.formats.ndjson.scanner import Reject
     from quickdraw_kit.shards.inspect import Inspection
 
-__all__ = ["categories", "convert", "inspect"]
-
 _MOST_COMMON = 10  # categories and countries that `inspect` prints
 _DRAWINGS_PER_SHEET_ROW = 10
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from quickdraw_kit.learn.evaluate import Evaluation
     from quickdraw_kit.learn.group_metrics import GroupMetrics
 
-__all__ = ["evaluate"]
-
 _MAX_ROWS = 8  # of the tables below the first
 _METRICS = {  # heading and number format
     "loss": ("loss", "{:.3f}"),

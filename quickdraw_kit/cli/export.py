@@ -7,8 +7,6 @@ import typer
 
 from quickdraw_kit.cli.options import Json, ModelPath, parse_names, print_json
 
-__all__ = ["export"]
-
 
 def export(
     model: ModelPath,

@@ -23,23 +23,6 @@ from quickdraw_kit.categories import CATEGORIES
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.options import Field, build, flat_fields
 
-__all__ = [
-    "Address",
-    "ExecutorName",
-    "Json",
-    "ModelPath",
-    "Sources",
-    "SourcesOrAll",
-    "complete_categories",
-    "complete_list",
-    "executor_of",
-    "parse_fractions",
-    "parse_names",
-    "parse_range",
-    "print_json",
-    "takes",
-]
-
 _Command = Callable[..., Any]
 
 

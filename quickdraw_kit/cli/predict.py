@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from quickdraw_kit.learn.infer.predict import Prediction
     from quickdraw_kit.learn.models.model import Model
 
-__all__ = ["predict"]
-
 
 def predict(
     model: ModelPath,

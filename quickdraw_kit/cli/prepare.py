@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from quickdraw_kit.shards.prepare.plan import Plan
     from quickdraw_kit.shards.prepare.plan import Progress as PrepareProgress
 
-__all__ = ["prepare"]
-
 
 def _complete_flags(incomplete: str) -> list[str]:
     from quickdraw_kit.shards.quality import QUALITY_FLAGS

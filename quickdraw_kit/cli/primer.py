@@ -9,8 +9,6 @@ import typer
 from quickdraw_kit.cli.options import Json, ModelPath, print_json
 from quickdraw_kit.errors import UsageError
 
-__all__ = ["primer"]
-
 primer = typer.Typer(
     name="primer",
     help="Convolutional networks from scratch: figures and arithmetic, as in docs/primer.md.\n\n"

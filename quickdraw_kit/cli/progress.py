@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     import rich.progress
     from rich.console import Console
 
-__all__ = ["Progress", "format_bytes", "show_progress"]
-
 _MIN_PROGRESS = 0.02  # fraction of a task, done in this run, before its remaining time is estimated
 _MIN_SECONDS = 0.2  # of a task, before its rate is shown
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from quickdraw_kit.jobs import JobResult
     from quickdraw_kit.recipe.load import Recipe
 
-__all__ = ["demo", "run"]
-
 
 def run(
     recipe: Annotated[Path, typer.Argument(help="A TOML file.", show_default=False)],

@@ -11,8 +11,6 @@ from quickdraw_kit.errors import format_count
 from quickdraw_kit.options import encode
 from quickdraw_kit.recipe.steps import SampleStep
 
-__all__ = ["sample"]
-
 
 @takes("step", SampleStep, categories={"autocompletion": complete_categories})
 def sample(

@@ -7,8 +7,6 @@ import typer
 
 from quickdraw_kit.errors import UsageError
 
-__all__ = ["serve"]
-
 
 def serve(
     locations: Annotated[

@@ -15,8 +15,6 @@ from quickdraw_kit.errors import UsageError, format_count
 if TYPE_CHECKING:
     from quickdraw_kit.shards.histogram import HistogramRow
 
-__all__ = ["histogram", "verify"]
-
 _Location = Annotated[
     str, typer.Argument(help="Folder or URL of a data set.", metavar="SHARDS", show_default=False)
 ]

@@ -15,8 +15,6 @@ from quickdraw_kit.learn.config import TrainConfig
 if TYPE_CHECKING:
     from quickdraw_kit.learn.train import TrainResult
 
-__all__ = ["train"]
-
 
 @takes("config", TrainConfig)
 def train(

@@ -12,8 +12,6 @@ from quickdraw_kit.cli.progress import Clock, show_progress
 if TYPE_CHECKING:
     from quickdraw_kit.learn.history import EpochMetrics
 
-__all__ = ["show_epochs"]
-
 OnEpoch: TypeAlias = "Callable[[EpochMetrics], None]"
 OnStep: TypeAlias = Callable[[int, int, int], None]
 

@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["warm_up"]
-
 
 def warm_up(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,

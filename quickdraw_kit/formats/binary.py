@@ -36,8 +36,6 @@ from quickdraw_kit.storage.files import (
 )
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-__all__ = ["BINARY", "iter_binary", "pack_binary", "read_binary", "write_binary"]
-
 _BLOCK_BYTES = 1 << 22
 _ALIGNMENT = 64  # bytes; of the columns, as Arrow recommends
 _LARGE_PAGE = 2 << 20

@@ -11,8 +11,6 @@ import numpy.typing as npt
 
 from quickdraw_kit.kernels import kernel
 
-__all__ = ["BLOCK", "HEADER", "measure", "pack", "unpack"]
-
 HEADER = 17  # bytes before the first stroke
 BLOCK = 16  # points copied at once: buffers and coordinates of `unpack` have as many to spare
 _U = np.uint64

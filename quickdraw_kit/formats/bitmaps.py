@@ -28,8 +28,6 @@ from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.strokes.key_ids import row_key_ids
 from quickdraw_kit.strokes.normalize import normalize
 
-__all__ = ["BITMAPS", "join_bitmaps", "read_bitmaps", "write_bitmaps"]
-
 _HEAD_BYTES = 4096
 
 

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-__all__ = ["COMPRESSION_SUFFIXES", "label_from_filename", "strip_compression"]
-
 COMPRESSION_SUFFIXES = {".gz": "gzip", ".zst": "zstd"}
 _OFFICIAL_PREFIXES = ("full_simplified_", "full_raw_", "full_binary_", "full_numpy_bitmap_")
 

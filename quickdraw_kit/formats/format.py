@@ -16,8 +16,6 @@ from quickdraw_kit.formats.record_batch import RecordBatch
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-__all__ = ["ALL_FIELDS", "Coordinates", "Format", "Position", "ReadOptions", "WriteOptions"]
-
 ALL_FIELDS = frozenset(
     {"word", "countrycode", "timestamp", "fractional_seconds", "recognized", "point_times"}
 )

@@ -19,8 +19,6 @@ from quickdraw_kit.strokes.batch import Drawing, DrawingBatch
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw
 
-__all__ = ["GIF", "drawing_times", "write_gif"]
-
 _FRAME_MS = 50  # browsers slow down GIFs with much shorter frames
 _PAUSE_MS = 1500  # how long the complete drawing is shown
 _MAX_MS = 30_000  # the game ends after 20,000; drawings that took longer are played faster

@@ -21,8 +21,6 @@ from quickdraw_kit.storage.files import detect_compression, open_decompressed
 from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.strokes.key_ids import row_key_ids
 
-__all__ = ["FASHION_NAMES", "IDX", "MNIST_NAMES", "read_idx"]
-
 MNIST_NAMES = tuple("0123456789")
 FASHION_NAMES = (
     "T-shirt/top",

@@ -23,8 +23,6 @@ from quickdraw_kit.formats.record_batch import RecordBatch
 from quickdraw_kit.storage.files import open_decompressed
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-__all__ = ["CSV", "iter_kaggle_csv", "read_kaggle_csv", "scan_csv"]
-
 _COLUMNS = ("countrycode", "drawing", "key_id", "recognized", "timestamp", "word")  # in any order
 _FIELD = re.compile(rb'(?:"([^"]*(?:""[^"]*)*)"|([^",]*))(,|$)')
 _BOOLEANS = {b"True": b"true", b"False": b"false"}

@@ -7,8 +7,6 @@ import numpy as np
 from quickdraw_kit.formats.format import ALL_FIELDS, Format
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-__all__ = ["Rounding", "describe_misfit", "lossy_fields"]
-
 _EXACT = 2.0**24  # float32 represents all whole numbers below
 
 

@@ -18,8 +18,6 @@ from numpy.lib import format as npy_format
 
 from quickdraw_kit.errors import DataError
 
-__all__ = ["NpyHeader", "parse_header", "parse_npy"]
-
 _MAGIC = b"\x93NUMPY"
 _MAX_BYTES = 4096  # of a header; those of plain arrays have 128
 _READERS = {

@@ -23,8 +23,6 @@ import numpy.typing as npt
 
 from quickdraw_kit.errors import DataError
 
-__all__ = ["parse_object_array"]
-
 # Opcodes by what they do, with the names of `pickletools`.
 _NUMBERS_AND_BYTES = frozenset(
     {"BININT1", "BININT2", "BININT", "LONG1", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8"}

@@ -13,8 +13,6 @@ from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.storage.files import atomic_write
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-__all__ = ["PNG", "render_drawing", "write_png"]
-
 
 def render_drawing(
     batch: DrawingBatch, index: int = 0, *, side: int = 256, line_diameter: float = LINE_DIAMETER

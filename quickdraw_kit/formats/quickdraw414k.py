@@ -31,8 +31,6 @@ from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.strokes.columns import lengths_to_offsets
 from quickdraw_kit.strokes.key_ids import row_key_ids
 
-__all__ = ["QUICKDRAW414K", "QUICKDRAW414K_SPLITS", "iter_quickdraw414k"]
-
 QUICKDRAW414K_SPLITS = ("train", "val", "test")
 
 _MAX_BYTES = 1 << 16  # of a file; 100 rows of doubles take 3,328

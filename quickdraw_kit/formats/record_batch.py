@@ -8,8 +8,6 @@ import numpy.typing as npt
 
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-__all__ = ["RecordBatch", "rebatch"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecordBatch:

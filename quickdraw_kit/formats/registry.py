@@ -28,16 +28,6 @@ from quickdraw_kit.formats.tables import ARROW, PARQUET
 from quickdraw_kit.storage.files import detect_compression, open_decompressed
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-__all__ = [
-    "FORMATS",
-    "detect_format",
-    "find_format",
-    "format_from_name",
-    "iter_drawings",
-    "list_suffixes",
-    "register_format",
-]
-
 FORMATS: dict[str, Format] = {}
 """Formats by name, in the order in which content is compared with them."""
 

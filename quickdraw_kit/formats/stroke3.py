@@ -38,15 +38,6 @@ from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.strokes.columns import lengths_to_offsets
 from quickdraw_kit.strokes.key_ids import row_key_ids
 
-__all__ = [
-    "STROKE3",
-    "STROKE3_SPLITS",
-    "from_stroke3",
-    "read_stroke3",
-    "to_stroke3",
-    "write_stroke3",
-]
-
 STROKE3_SPLITS = ("train", "valid", "test")
 
 _MAX_SMALL_MEMBER = 1 << 26  # bytes that a member may decompress to, whatever its ratio

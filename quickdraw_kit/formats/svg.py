@@ -18,18 +18,6 @@ from quickdraw_kit.storage.files import atomic_write
 from quickdraw_kit.strokes.batch import Drawing, DrawingBatch
 from quickdraw_kit.strokes.normalize import normalize
 
-__all__ = [
-    "LINE_DIAMETER",
-    "MAX_BYTES",
-    "SVG",
-    "fit",
-    "in_frame",
-    "is_svg",
-    "read_svg",
-    "to_svg",
-    "write_svg",
-]
-
 LINE_DIAMETER = 6.0  # of the pen in pictures, in units of the frame; that of bitmaps is 16
 MAX_BYTES = 1 << 24
 """Largest SVG file that is read."""

@@ -15,8 +15,6 @@ from quickdraw_kit.strokes.batch import DrawingBatch
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["ARROW", "PARQUET"]
-
 _BATCH_ROWS = 1 << 16
 
 

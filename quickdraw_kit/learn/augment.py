@@ -14,8 +14,6 @@ from torch.nn.functional import affine_grid, grid_sample
 from quickdraw_kit.learn.config import TrainConfig
 from quickdraw_kit.learn.data.sequences import PackedStrokes, transform_strokes
 
-__all__ = ["Augmentation", "flippable_labels"]
-
 # Characters whose mirror image is the same character. A label of one character is that character;
 # a longer label names a thing, which may be drawn either way round.
 _SYMMETRIC = frozenset("08AHIMOTUVWXYilovwx")

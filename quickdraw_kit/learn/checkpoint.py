@@ -19,8 +19,6 @@ from safetensors import SafetensorError, safe_open
 from quickdraw_kit.errors import DataError
 from quickdraw_kit.storage.files import atomic_write, parse_json
 
-__all__ = ["load_checkpoint", "optimizer_tensors", "restore_optimizer", "save_checkpoint"]
-
 _KEY, _FORMAT = "quickdraw_kit_checkpoint", 1
 
 

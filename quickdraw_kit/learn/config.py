@@ -9,8 +9,6 @@ from quickdraw_kit.errors import UsageError
 from quickdraw_kit.learn.schedule import Schedule
 from quickdraw_kit.options import check, option
 
-__all__ = ["TrainConfig"]
-
 _training = partial(option, group="Training")
 _augmentation = partial(option, group="Augmentation")
 _hardware = partial(option, group="Hardware")

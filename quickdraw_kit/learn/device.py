@@ -7,8 +7,6 @@ import torch
 
 from quickdraw_kit.errors import UsageError
 
-__all__ = ["resolve_device", "resolve_precision", "torch_settings"]
-
 
 def resolve_device(name: str) -> str:
     """Resolve ``auto``, and check that any other device is available."""

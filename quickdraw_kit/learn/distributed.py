@@ -17,8 +17,6 @@ import torch.distributed as dist
 
 from quickdraw_kit.errors import QuickdrawError, UsageError
 
-__all__ = ["ProcessGroup", "join_process_group"]
-
 
 @dataclass(frozen=True, slots=True)
 class ProcessGroup:

@@ -24,8 +24,6 @@ from quickdraw_kit.learn.metrics import (
 )
 from quickdraw_kit.learn.models.model import Model
 
-__all__ = ["Evaluation", "evaluate", "training_config"]
-
 _METRICS = ("loss", "top1", "top3", "top5", "map3", "macro_f1", "calibration_error")
 _PAIRS = 20  # confused pairs in a summary
 

@@ -22,8 +22,6 @@ from quickdraw_kit.learn.models.networks import count_parameters
 from quickdraw_kit.storage.files import atomic_write, parse_json
 from quickdraw_kit.storage.hashing import sha256_file
 
-__all__ = ["FORMATS", "export_model", "model_config", "open_model"]
-
 FORMATS = {"safetensors": "model.safetensors", "onnx": "model.onnx", "pt2": "model.pt2"}
 """The formats of an export, and the names of the files."""
 

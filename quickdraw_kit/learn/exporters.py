@@ -20,8 +20,6 @@ from torch import nn
 from quickdraw_kit.errors import IntegrityError, UsageError
 from quickdraw_kit.learn.models.model import Model, dump_model
 
-__all__ = ["CONFIG_NAME", "EXPORTERS", "export_onnx", "export_pt2", "export_safetensors"]
-
 CONFIG_NAME = "config.json"
 """Name of the file that describes a model, also of the extra file within a pt2 file."""
 

@@ -12,8 +12,6 @@ from quickdraw_kit.learn.data.sequences import StrokeDataset
 from quickdraw_kit.learn.evaluate import Evaluation
 from quickdraw_kit.shards.read.dataset import ShardDataset
 
-__all__ = ["GroupMetrics", "group_columns", "metrics_by_group"]
-
 _UNKNOWN = "unknown"
 
 

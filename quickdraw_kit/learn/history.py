@@ -10,16 +10,6 @@ from typing import Any
 from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.storage.files import atomic_write, parse_json
 
-__all__ = [
-    "EpochMetrics",
-    "check_tensorboard",
-    "is_complete",
-    "read_history",
-    "selected_epoch",
-    "write_history",
-    "write_tensorboard",
-]
-
 _HISTORY_NAME = "metrics.jsonl"
 
 

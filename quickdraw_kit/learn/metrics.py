@@ -11,18 +11,6 @@ import numpy.typing as npt
 
 from quickdraw_kit.errors import UsageError
 
-__all__ = [
-    "Calibration",
-    "ClassScores",
-    "ConfusedPair",
-    "calibration",
-    "class_scores",
-    "confused_pairs",
-    "mean_average_precision",
-    "top_k_accuracy",
-    "true_label_ranks",
-]
-
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 

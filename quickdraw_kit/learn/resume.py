@@ -23,8 +23,6 @@ from quickdraw_kit.learn.config import TrainConfig
 from quickdraw_kit.learn.history import EpochMetrics, is_complete, read_history, selected_epoch
 from quickdraw_kit.learn.models.model import Model, load_model
 
-__all__ = ["CHECKPOINT_NAME", "MODEL_NAME", "FinishedRun", "UnfinishedRun", "find_previous_run"]
-
 CHECKPOINT_NAME, MODEL_NAME = "checkpoint.safetensors", "model.safetensors"
 
 _ADVICE = "Pass overwrite (--overwrite) to replace it, or choose another folder."

@@ -9,8 +9,6 @@ from typing import Literal, TypeAlias
 
 from quickdraw_kit.errors import UsageError
 
-__all__ = ["Schedule", "rate_at"]
-
 Schedule: TypeAlias = Literal["one-cycle", "cosine", "constant"]
 
 # fractions of the highest rate; as `torch.optim.lr_scheduler.OneCycleLR` has them

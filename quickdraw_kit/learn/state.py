@@ -20,8 +20,6 @@ from quickdraw_kit.learn.distributed import ProcessGroup
 from quickdraw_kit.learn.models.model import Model
 from quickdraw_kit.learn.schedule import rate_at
 
-__all__ = ["TrainState", "class_weights", "swap_relu_and_max_pool"]
-
 
 class TrainState:
     """Weights, their moving average, the optimizer and the number of steps that were made.
@@ -54,7 +52,7 @@ class TrainState:
         if self._channels_last:
             self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-        # all processes start with the weights of rank 0: machines may draw others from the same seed
+        # all processes start with the weights of rank 0: a seed may give others on another machine
         weights = list(self._network.parameters())
         group.broadcast([value.detach() for value in weights])
         matrices = [value for value in weights if value.ndim > 1]

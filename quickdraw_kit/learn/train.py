@@ -43,8 +43,6 @@ from quickdraw_kit.learn.resume import (
 )
 from quickdraw_kit.learn.state import TrainState
 
-__all__ = ["EpochMetrics", "TrainConfig", "TrainResult", "train"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainResult:

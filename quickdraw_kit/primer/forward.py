@@ -20,8 +20,6 @@ from quickdraw_kit.primer.operations import (
 )
 from quickdraw_kit.storage.files import parse_json
 
-__all__ = ["Activation", "Weights", "forward", "read_weights"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Weights:

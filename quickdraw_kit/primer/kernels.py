@@ -7,8 +7,6 @@ import numpy.typing as npt
 
 from quickdraw_kit.primer.operations import conv2d
 
-__all__ = ["KERNELS", "NamedKernel", "apply_kernel"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NamedKernel:

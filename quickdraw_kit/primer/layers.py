@@ -10,8 +10,6 @@ from typing import Literal
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.primer.operations import Padding
 
-__all__ = ["ARCHITECTURES", "Layer", "LayerSummary", "LayerType", "summarize"]
-
 LayerType = Literal["input", "convolution", "max-pooling", "flatten", "dense", "softmax"]
 
 

@@ -15,20 +15,6 @@ import numpy.typing as npt
 
 from quickdraw_kit.errors import UsageError
 
-__all__ = [
-    "Array",
-    "Padding",
-    "conv1d",
-    "conv2d",
-    "conv2d_loops",
-    "conv3d",
-    "dense",
-    "flatten",
-    "max_pool2d",
-    "relu",
-    "softmax",
-]
-
 Array: TypeAlias = npt.NDArray[np.floating | np.integer]
 Padding: TypeAlias = Literal["valid", "same"]
 """``valid`` keeps the kernel inside the input; ``same`` adds zeros around it, so that a stride of 1

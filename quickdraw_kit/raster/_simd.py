@@ -19,25 +19,6 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils, types
 from numba.extending import intrinsic, models, register_model
 
-__all__ = [
-    "LANES",
-    "addresses",
-    "crossings",
-    "leading_zeros",
-    "load",
-    "max_lane",
-    "maximum",
-    "min_lane",
-    "minimum",
-    "minus",
-    "plus",
-    "splat",
-    "store",
-    "sum_lanes",
-    "trailing_zeros",
-    "zero_where_equal",
-]
-
 LANES = 16
 _I32 = ir.IntType(32)
 _I64 = ir.IntType(64)

@@ -12,8 +12,6 @@ import numpy.typing as npt
 from quickdraw_kit.kernels import kernel
 from quickdraw_kit.raster.workspace import LINES
 
-__all__ = ["blend", "blend_sums", "trapezoid"]
-
 Area = npt.NDArray[np.int32]
 
 

@@ -10,8 +10,6 @@ import numpy.typing as npt
 from quickdraw_kit.kernels import kernel
 from quickdraw_kit.raster.workspace import LINES
 
-__all__ = ["BOTTOM", "DIRECTION", "DX", "DY", "TOP", "X", "Y", "clip"]
-
 # columns of an edge; top and bottom are sample lines
 X, Y, DX, DY, TOP, BOTTOM, DIRECTION = range(7)
 

@@ -37,8 +37,6 @@ from quickdraw_kit.raster.cells import blend, blend_sums, trapezoid
 from quickdraw_kit.raster.scan import scan
 from quickdraw_kit.raster.workspace import LINES, NO_CROSSING, SLOTS, WORDS, Workspace
 
-__all__ = ["cover"]
-
 _FAR = 1 << 40
 # a word has 16 bits for each of four slots: their lowest bits, all but the highest, the highest
 _EACH = 0x0001000100010001

@@ -9,8 +9,6 @@ from quickdraw_kit.kernels import kernel
 from quickdraw_kit.raster.pen import Grid, Pen
 from quickdraw_kit.raster.workspace import Workspace
 
-__all__ = ["outline"]
-
 
 @kernel
 def outline(a: int, b: int, grid: Grid, pen: Pen, workspace: Workspace) -> tuple[int, int, int]:

@@ -20,8 +20,6 @@ import numpy.typing as npt
 
 from quickdraw_kit.raster.style import RasterStyle
 
-__all__ = ["FIXED", "Grid", "Pen", "make_pen", "pen_vertices"]
-
 FIXED = 256  # grid units per pixel
 _TOLERANCE = 0.1  # pixels
 

@@ -26,8 +26,6 @@ from quickdraw_kit.raster.workspace import Workspace, make_workspace
 from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.strokes.normalize import normalize
 
-__all__ = ["rasterize"]
-
 _OFFICIAL = RasterStyle()
 _BLOCK = 64  # drawings per block, so that the workspace stays in the L1 and L2 caches
 _RANGE = 8192  # drawings whose coordinates are converted to float32 at once

@@ -15,8 +15,6 @@ from quickdraw_kit.raster.cells import blend_sums, trapezoid
 from quickdraw_kit.raster.clip import BOTTOM, DIRECTION, DX, DY, TOP, X, Y, clip
 from quickdraw_kit.raster.workspace import LINES, Workspace
 
-__all__ = ["scan"]
-
 _FAR = 1 << 40
 
 Numbers = npt.NDArray[np.int64]

@@ -9,8 +9,6 @@ from quickdraw_kit.kernels import kernel
 from quickdraw_kit.raster.pen import Grid, Pen
 from quickdraw_kit.raster.workspace import Workspace
 
-__all__ = ["left_offset", "left_offsets", "merge_collinear", "to_grid"]
-
 FIXED = 256.0  # grid units per pixel
 
 Points = npt.NDArray[np.float32]

@@ -5,8 +5,6 @@ from typing import Annotated
 
 from quickdraw_kit.options import check, option
 
-__all__ = ["RasterStyle"]
-
 _GROUP = "Rendering"
 
 

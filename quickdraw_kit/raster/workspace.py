@@ -7,8 +7,6 @@ import numpy.typing as npt
 
 from quickdraw_kit.raster._simd import LANES
 
-__all__ = ["LINES", "NO_CROSSING", "SLOTS", "WORDS", "Workspace", "make_workspace"]
-
 LINES = 15  # sample lines per pixel row
 WORDS = 16  # words per pixel row and direction; a word has one bit per line for four slots
 SLOTS = 4 * WORDS  # capacity: crossings of a sample line per direction

@@ -17,8 +17,6 @@ from quickdraw_kit.options import decode
 from quickdraw_kit.recipe.steps import PrepareStep, ReportStep, SampleStep
 from quickdraw_kit.spelling import did_you_mean
 
-__all__ = ["Recipe", "demo_recipe", "load_recipe", "planned_jobs"]
-
 _Section = TypeVar("_Section")
 
 

@@ -19,8 +19,6 @@ from quickdraw_kit.recipe.load import Recipe, planned_jobs
 from quickdraw_kit.recipe.steps import PrepareStep, ReportStep, SampleStep
 from quickdraw_kit.storage.files import atomic_write
 
-__all__ = ["RecipeResult", "check_inputs", "run_recipe"]
-
 
 @dataclass(frozen=True, slots=True)
 class RecipeResult:

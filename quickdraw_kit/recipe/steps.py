@@ -13,8 +13,6 @@ from quickdraw_kit.options import check, option
 from quickdraw_kit.shards.filters import Filters
 from quickdraw_kit.shards.options import PrepareOptions
 
-__all__ = ["PrepareStep", "ReportStep", "SampleStep", "Split"]
-
 Split: TypeAlias = dict[str, float] | Literal["sketch-rnn"]
 
 _SOURCES, _SPLITS, _RUN = "Sources", "Splits", "Execution"

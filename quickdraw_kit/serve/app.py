@@ -34,8 +34,6 @@ from quickdraw_kit.serve.middleware import (
 from quickdraw_kit.serve.requests import MAX_BODY_BYTES, read_drawing, read_saved
 from quickdraw_kit.serve.runs import Run, find_runs
 
-__all__ = ["AppConfig", "build_app"]
-
 _STATIC = {
     "index.html": "text/html",
     "app.js": "text/javascript",

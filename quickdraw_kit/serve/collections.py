@@ -21,8 +21,6 @@ from quickdraw_kit.shards.read.dataset import open_shards
 from quickdraw_kit.storage.urls import parse_location
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-__all__ = ["Collection", "Filter", "open_collection"]
-
 Images = npt.NDArray[np.uint8]
 Rows = npt.NDArray[np.int64]
 

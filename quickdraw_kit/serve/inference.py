@@ -21,8 +21,6 @@ from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.strokes.simplify import simplify
 
-__all__ = ["BusyError", "Guess", "Guesser"]
-
 _MAX_WAITING = 1024
 _MAX_BATCH = 64
 

@@ -16,8 +16,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quickdraw_kit.errors import IntegrityError, QuickdrawError
 
-__all__ = ["EXCEPTION_HANDLERS", "REPORT_POLICY", "error_response", "middleware"]
-
 _PAGE = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; "

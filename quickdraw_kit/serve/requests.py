@@ -9,8 +9,6 @@ import numpy as np
 from quickdraw_kit.errors import DataError
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-__all__ = ["MAX_BODY_BYTES", "SavedDrawing", "SentDrawing", "read_drawing", "read_saved"]
-
 MAX_BODY_BYTES = 1 << 20
 _MAX_STROKES = 1000
 _MAX_POINTS = 20_000

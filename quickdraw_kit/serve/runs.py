@@ -6,8 +6,6 @@ from typing import Any
 
 from quickdraw_kit.storage.files import parse_json
 
-__all__ = ["Run", "find_runs"]
-
 _METRICS = "metrics.jsonl"
 _REPORTS = ("report.html", "index.html")
 _MAX_RUNS = 1000

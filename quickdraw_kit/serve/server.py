@@ -10,8 +10,6 @@ from quickdraw_kit.serve.app import AppConfig, build_app
 from quickdraw_kit.serve.inference import Guesser
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-__all__ = ["serve"]
-
 
 def serve(
     config: AppConfig,

@@ -12,8 +12,6 @@ from quickdraw_kit.options import check, option
 from quickdraw_kit.shards.quality import QUALITY_FLAGS, check_flags
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-__all__ = ["Bounds", "Filters"]
-
 Bounds: TypeAlias = tuple[int, int | None]
 """The smallest and the largest allowed count, both included; None for no upper bound."""
 

@@ -21,15 +21,6 @@ import numpy.typing as npt
 
 from quickdraw_kit.errors import UsageError
 
-__all__ = [
-    "SPLITS",
-    "check_fractions",
-    "keyed_hash",
-    "order_hash",
-    "sampling_hash",
-    "split_by_hash",
-]
-
 SPLITS = ("train", "validation", "test")
 """Names of the splits; files and columns hold their positions in this tuple."""
 

@@ -13,8 +13,6 @@ from quickdraw_kit.storage.hashing import FileEntry, hashed_write
 from quickdraw_kit.storage.store import RetryingStore
 from quickdraw_kit.storage.urls import parse_location
 
-__all__ = ["HISTOGRAM_NAME", "HistogramRow", "format_csv", "read_histogram", "write_histogram"]
-
 HISTOGRAM_NAME = "histogram.csv"
 
 _RECOGNIZED = ("no", "yes", "unknown")  # by the code in the counts

@@ -27,8 +27,6 @@ from quickdraw_kit.shards.quality import (
     quality_flags,
 )
 
-__all__ = ["Distribution", "Inspection", "inspect", "inspect_quality"]
-
 _Images: TypeAlias = npt.NDArray[np.uint8]
 _ProgressCallback: TypeAlias = Callable[[int, int, int], None]
 

@@ -26,16 +26,6 @@ from quickdraw_kit.storage.hashing import FileEntry
 from quickdraw_kit.storage.store import RetryingStore
 from quickdraw_kit.storage.urls import parse_location
 
-__all__ = [
-    "MANIFEST_NAME",
-    "Counts",
-    "Manifest",
-    "ShardEntry",
-    "SourceEntry",
-    "load_manifest",
-    "parse_manifest",
-]
-
 MANIFEST_NAME = "manifest.json"
 FORMAT_VERSION = 1
 

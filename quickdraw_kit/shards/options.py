@@ -8,8 +8,6 @@ from quickdraw_kit.options import check, option
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.shards.hashes import check_fractions
 
-__all__ = ["PrepareOptions", "ShardFormat", "SplitRule"]
-
 ShardFormat: TypeAlias = Literal["npy", "parquet"]
 
 _PIXELS_PER_SHARD = 65536 * 28 * 28  # 50 MB

@@ -21,16 +21,6 @@ from quickdraw_kit.categories import CATEGORIES
 from quickdraw_kit.options import check_known
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-__all__ = [
-    "QUALITY_FLAGS",
-    "Fingerprints",
-    "check_flags",
-    "find_duplicates",
-    "fingerprints",
-    "flag_names",
-    "quality_flags",
-]
-
 QUALITY_FLAGS = {
     "dot": 1,
     "scribble": 2,

@@ -11,8 +11,6 @@ from quickdraw_kit.acquire.sources import Source
 from quickdraw_kit.storage.files import open_decompressed
 from quickdraw_kit.storage.hashing import FileEntry, HashedFile, hashed_write
 
-__all__ = ["REJECTS_NAME", "RejectEntry", "write_rejects", "write_source_rejects"]
-
 REJECTS_NAME = "rejects.ndjson"
 
 _Output: TypeAlias = HashedFile | BinaryIO

@@ -22,8 +22,6 @@ from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.storage.files import atomic_write, open_decompressed, parse_json
 from quickdraw_kit.storage.hashing import sha256_file
 
-__all__ = ["NO_SPLIT", "SplitIds", "assign_splits", "line_starts", "read_split_ids"]
-
 NO_SPLIT = 255
 """Code of drawings that are in no split and left out."""
 

@@ -24,8 +24,6 @@ from quickdraw_kit.storage.hashing import FileEntry, sha256_file
 from quickdraw_kit.storage.store import RetryingStore
 from quickdraw_kit.storage.urls import parse_location
 
-__all__ = ["Verification", "verify"]
-
 _SHARD_SUFFIXES = (".images.npy", ".labels.npy", ".meta.parquet", ".parquet")
 
 

@@ -16,8 +16,6 @@ from quickdraw_kit.storage.files import atomic_write
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["COLORS", "FAINT", "INK", "LINE", "RIGHT", "WRONG", "canvas", "figure_format"]
-
 COLORS = ("#33658a", "#e3a13b", "#9aa5b1")  # blue, amber, gray: different in lightness too
 INK, FAINT, LINE = "#2b2b2b", "#6d6d6d", "#d9d9d9"
 RIGHT, WRONG = "#1b7f4d", "#c0392b"

@@ -19,8 +19,6 @@ from quickdraw_kit.show.canvas import COLORS, INK, LINE, canvas
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["MAX_NUMBERED_LABELS", "confusion_matrix", "most_confused", "similarity_order"]
-
 MAX_NUMBERED_LABELS = 30
 """With more labels than this, cells have no numbers."""
 

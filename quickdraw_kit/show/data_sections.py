@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from quickdraw_kit.learn.data.dataset import Dataset
     from quickdraw_kit.learn.data.splits import Splits
 
-__all__ = ["data_sections", "render_rows"]
-
 _PER_CATEGORY = 8  # drawings on the contact sheet
 _MAX_READABLE = 70  # categories; figures with more can be enlarged
 _BATCH = 4096

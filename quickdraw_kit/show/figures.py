@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from quickdraw_kit.learn.metrics import Calibration
-    from quickdraw_kit.learn.train import EpochMetrics
-
-__all__ = ["category_histogram", "reliability_diagram", "training_history"]
+    from quickdraw_kit.learn.history import EpochMetrics
 
 
 def category_histogram(

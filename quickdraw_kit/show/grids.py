@@ -15,8 +15,6 @@ from quickdraw_kit.show.canvas import FAINT, RIGHT, WRONG, canvas
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["prediction_grid"]
-
 _INCH = 1.25  # width of a cell
 _PICTURE = 0.84  # share of the image in it
 _LINE_HEIGHT = 0.15

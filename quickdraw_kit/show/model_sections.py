@@ -25,8 +25,6 @@ from quickdraw_kit.show.network import draw_network
 from quickdraw_kit.show.page import Block, Picture, Section, Table
 from quickdraw_kit.storage.files import atomic_write
 
-__all__ = ["model_sections"]
-
 Row: TypeAlias = Sequence[str | int | float | None]
 
 _SHOWN = 32  # predictions in a grid

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from quickdraw_kit.learn.models.graph import Graph, Node
 
-__all__ = ["draw_network", "network_dot"]
-
 _WIDTH, _HEIGHT, _PITCH = 4.6, 0.3, 0.44  # of a box, and between boxes, in inches
 _LANE = 0.16  # between skip connections
 _SECONDS = 60

@@ -18,8 +18,6 @@ from typing import Any, TypeAlias
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.storage.files import atomic_write
 
-__all__ = ["Picture", "Section", "Table", "write_page"]
-
 _TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from quickdraw_kit.learn.infer.predict import Prediction
 
-__all__ = ["prediction_figure"]
-
 _MAX_ROWS = 40  # rows
 
 

@@ -15,14 +15,6 @@ from quickdraw_kit.show.canvas import COLORS, FAINT, INK, canvas
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = [
-    "draw_features",
-    "draw_forward",
-    "draw_kernels",
-    "draw_shapes",
-    "draw_worked_example",
-]
-
 _SHOWN = 16  # feature maps of a layer that are shown
 
 

@@ -6,8 +6,6 @@ from pathlib import Path
 from quickdraw_kit.show.data_sections import data_sections
 from quickdraw_kit.show.page import write_page
 
-__all__ = ["write_report"]
-
 
 def write_report(
     path: str | os.PathLike[str],

@@ -8,8 +8,6 @@ import numpy as np
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.show.canvas import COLORS, FAINT, canvas
 
-__all__ = ["seed_spread"]
-
 
 def seed_spread(
     groups: Mapping[str, Sequence[float]], path: str | os.PathLike[str], *, measure: str = ""

@@ -13,8 +13,6 @@ from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.storage.files import atomic_write
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-__all__ = ["contact_sheet"]
-
 _CELL = 56  # minimum side of a drawing, in pixels
 _GAP = 6
 _MARGIN = 20

@@ -14,8 +14,6 @@ from quickdraw_kit.errors import UsageError
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-__all__ = ["bars", "gallery", "preview", "text_picture"]
-
 _BRAILLE = 0x2800
 _DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])  # Unicode's order
 _HALVES = " ▀▄█"

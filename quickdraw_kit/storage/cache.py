@@ -19,8 +19,6 @@ from quickdraw_kit.errors import QuickdrawError
 from quickdraw_kit.storage.hashing import FileEntry
 from quickdraw_kit.storage.store import RetryingStore
 
-__all__ = ["CACHE_BYTES", "CachedFiles", "Files", "LocalFiles"]
-
 CACHE_BYTES = 20 << 30
 """Default size of the shard cache."""
 

@@ -6,8 +6,6 @@ from typing import NamedTuple
 
 from quickdraw_kit.storage.urls import path_from_url, redact
 
-__all__ = ["FileInfo", "RangeReader"]
-
 
 @dataclass(frozen=True, slots=True)
 class FileInfo:

@@ -13,15 +13,6 @@ from typing import Any, BinaryIO, cast
 
 from quickdraw_kit.errors import DataError
 
-__all__ = [
-    "atomic_write",
-    "compressed_writer",
-    "detect_compression",
-    "fsync_directory",
-    "open_decompressed",
-    "parse_json",
-]
-
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 

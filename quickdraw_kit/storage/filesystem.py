@@ -26,8 +26,6 @@ from quickdraw_kit.storage.retry import (
 )
 from quickdraw_kit.storage.urls import parse_location, redact
 
-__all__ = ["CHUNK_BYTES", "FilesystemStore", "translate_errors"]
-
 CHUNK_BYTES = 8 << 20
 """Bytes that are read at once; in an object store each chunk is a request."""
 

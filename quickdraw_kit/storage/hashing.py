@@ -11,15 +11,6 @@ from typing import BinaryIO
 from quickdraw_kit.errors import DataError
 from quickdraw_kit.storage.files import atomic_write, open_decompressed
 
-__all__ = [
-    "FileEntry",
-    "HashedFile",
-    "hashed_write",
-    "md5_and_crc32c",
-    "md5_of_content",
-    "sha256_file",
-]
-
 _CHUNK = 1 << 20
 
 

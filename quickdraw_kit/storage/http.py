@@ -34,8 +34,6 @@ from quickdraw_kit.storage.urls import redact
 if TYPE_CHECKING:
     import httpx2
 
-__all__ = ["HTTPClient", "HTTPStore"]
-
 _RETRYABLE = {408, 425, 429}  # beside 5xx
 _HEAD_UNSUPPORTED = {405, 501}
 _NOT_FOUND = {404, 410}

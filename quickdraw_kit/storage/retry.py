@@ -11,16 +11,6 @@ from quickdraw_kit.options import check, option
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
-__all__ = [
-    "DEFAULT_RETRY_POLICY",
-    "ChangedError",
-    "NotFoundError",
-    "PermanentError",
-    "RetryPolicy",
-    "TemporaryError",
-    "retry",
-]
-
 _Result = TypeVar("_Result")
 
 

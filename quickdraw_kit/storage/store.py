@@ -30,8 +30,6 @@ from quickdraw_kit.storage.retry import (
 )
 from quickdraw_kit.storage.urls import is_http_url
 
-__all__ = ["RetryingStore", "Store", "open_store"]
-
 _Result = TypeVar("_Result")
 
 

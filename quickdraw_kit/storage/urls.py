@@ -10,8 +10,6 @@ from urllib.parse import unquote
 
 from quickdraw_kit.errors import UsageError
 
-__all__ = ["is_http_url", "parse_location", "path_from_url", "redact"]
-
 _LOCAL = {"file", "local"}
 _HTTP = {"http", "https"}
 

@@ -18,8 +18,6 @@ from quickdraw_kit.strokes.columns import Columns, Int64Array, PointArray
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["from_frame", "from_table", "to_frame", "to_table"]
-
 _REQUIRED = ("key_id", "word", "countrycode", "timestamp", "recognized", "x", "y")
 _COORDINATE_TYPES = (pa.uint8(), pa.int16(), pa.float32())
 _TIMESTAMP = pa.timestamp("us", tz="UTC")

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["Drawing", "DrawingBatch"]
-
 
 @dataclass(frozen=True, slots=True)
 class Drawing:

@@ -13,18 +13,6 @@ import numpy.typing as npt
 
 from quickdraw_kit.errors import DataError
 
-__all__ = [
-    "Columns",
-    "Int64Array",
-    "PointArray",
-    "check_columns",
-    "columns_equal",
-    "concat_columns",
-    "lengths_to_offsets",
-    "slice_columns",
-    "take_columns",
-]
-
 Int64Array: TypeAlias = npt.NDArray[np.int64]
 PointArray: TypeAlias = npt.NDArray[Any]
 

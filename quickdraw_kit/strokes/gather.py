@@ -7,8 +7,6 @@ import numpy.typing as npt
 
 from quickdraw_kit.kernels import kernel
 
-__all__ = ["gather"]
-
 
 def gather(
     items: npt.NDArray[Any], starts: npt.NDArray[np.int64], offsets: npt.NDArray[np.int64]

@@ -10,8 +10,6 @@ import hashlib
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["row_key_ids"]
-
 
 def row_key_ids(name: str, start: int, stop: int) -> npt.NDArray[np.uint64]:
     """Return identifiers of the rows `start` to `stop` of the data set or file `name`.

@@ -8,8 +8,6 @@ import numpy.typing as npt
 from quickdraw_kit.errors import DataError
 from quickdraw_kit.strokes.columns import Columns, PointArray, lengths_to_offsets
 
-__all__ = ["columns_from_nested"]
-
 
 def columns_from_nested(
     drawings: Iterable[Sequence[Sequence[Sequence[float]] | PointArray]],

@@ -6,8 +6,6 @@ import numpy as np
 
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-__all__ = ["normalize"]
-
 
 def normalize(batch: DrawingBatch) -> DrawingBatch:
     """Align each drawing to the top left corner and scale its longer side to 255.

@@ -29,8 +29,6 @@ from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.kernels import kernel
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-__all__ = ["simplify", "simplify_arrays"]
-
 Numbers = npt.NDArray[Any]
 Reals = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]

@@ -27,8 +27,6 @@ from quickdraw_kit.synthetic.rng import CounterRNG
 from quickdraw_kit.synthetic.shapes import SHAPES
 from quickdraw_kit.synthetic.sketch import Sketch
 
-__all__ = ["SYNTHETIC_CATEGORIES", "generate_drawings", "iter_generated", "write_sample"]
-
 SYNTHETIC_CATEGORIES: tuple[str, ...] = label_order(SHAPES)
 
 _BATCH_SIZE = 2048

@@ -23,8 +23,6 @@ from quickdraw_kit.synthetic.rng import (
 )
 from quickdraw_kit.synthetic.sketch import Outline, cosine, sine
 
-__all__ = ["Points", "deform", "to_raw", "to_simplified"]
-
 # x, y, t and stroke offsets
 Points: TypeAlias = tuple[
     npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[np.int32] | None, IntArray

@@ -17,17 +17,6 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = [
-    "BoolArray",
-    "CounterRNG",
-    "FloatArray",
-    "IntArray",
-    "UInt64Array",
-    "normal",
-    "point_bits",
-    "uniform",
-]
-
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]

@@ -11,8 +11,6 @@ import numpy as np
 
 from quickdraw_kit.synthetic.sketch import Number, Point, Sketch, cosine, ellipse, sine
 
-__all__ = ["SHAPES"]
-
 
 def _circle(s: Sketch) -> None:
     s.loop(0, 0, 1, s.rng.uniform(0.8, 1.2))

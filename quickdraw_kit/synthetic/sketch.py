@@ -14,8 +14,6 @@ import numpy as np
 from quickdraw_kit.strokes.columns import lengths_to_offsets
 from quickdraw_kit.synthetic.rng import BoolArray, CounterRNG, FloatArray, IntArray, uniform
 
-__all__ = ["Number", "Outline", "Point", "Sketch", "cosine", "ellipse", "sine"]
-
 Number: TypeAlias = float | FloatArray
 Point: TypeAlias = tuple[Number, Number]
 

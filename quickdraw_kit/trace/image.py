@@ -15,8 +15,6 @@ from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.trace.ink import find_ink
 from quickdraw_kit.trace.skeleton import center_lines
 
-__all__ = ["trace_image"]
-
 _SIDES = (300, 600)  # range of the longer side while tracing, in pixels
 _LARGEST = 1536  # longer side while looking for ink, in pixels
 

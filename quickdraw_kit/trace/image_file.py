@@ -13,8 +13,6 @@ from quickdraw_kit.errors import DataError
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["MAX_BYTES", "MAX_PIXELS", "is_picture", "read_picture"]
-
 MAX_BYTES = 1 << 26
 """Largest picture file, in bytes."""
 MAX_PIXELS = 1 << 26

@@ -12,8 +12,6 @@ import numpy.typing as npt
 
 from quickdraw_kit.errors import DataError
 
-__all__ = ["find_ink"]
-
 Map = npt.NDArray[np.float32]
 
 _SMALL = 160  # longer side of the downscaled picture in which the light is estimated

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["center_lines"]
-
 Mask = npt.NDArray[np.bool_]
 Points = npt.NDArray[np.float64]
 

@@ -1,4 +1,4 @@
-"""What reads damaged files: for each format the reader, what must hold, valid files and their words.
+"""What reads damaged files: for each format the reader, what must hold, and valid files.
 
 A reader may return or raise a `QuickdrawError` with a reason; anything else is a fault. `mutate`
 damages the files blindly, `fuzz` is guided by the branches that the reader takes. The library is

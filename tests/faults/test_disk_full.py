@@ -1,4 +1,4 @@
-"""A disk that is full at any point: a reason and exit code 1; with free space again, the same bytes.
+"""A full disk at any point: a reason and exit code 1; with free space again, the same bytes.
 
 The output is on a small tmpfs. A ballast file takes most of it, or after some time all of it, for
 commands that check the free space first. `make faults` tries more points.

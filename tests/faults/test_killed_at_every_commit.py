@@ -3,8 +3,8 @@
 The commits of a command are counted, and then a fresh run is killed at each, before it and after
 it: the process that commits, which is the parent or a worker, and for training with two ranks also
 the one that commits nothing. The same command then finishes the run, and its files are compared
-with those of a run that was never killed, byte for byte. `make faults` takes every commit; in the whole suite every
-eighth is enough.
+with those of a run that was never killed, byte for byte. `make faults` takes every commit; in the
+whole suite every eighth is enough.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The scanline path is what the rules say, also for what leaves the bitmap, and where edges touch."""
+"""The scanline path follows the rules, also outside the bitmap and where edges touch."""
 
 import numpy as np
 import pytest

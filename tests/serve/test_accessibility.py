@@ -81,8 +81,10 @@ def test_everything_has_a_name_a_size_and_contrast(browser, server, scheme):
     assert page.evaluate(AUDIT) == []
     titles.add(page.title())
     assert len(titles) == 3
-    page.evaluate("() => { const t = document.querySelector('#trouble');"
-                  " t.textContent = 'The server does not respond.'; t.hidden = false }")  # fmt: skip
+    page.evaluate(
+        "() => { const t = document.querySelector('#trouble');"
+        " t.textContent = 'The server does not respond.'; t.hidden = false }"
+    )
     assert page.evaluate(AUDIT) == []
     page.close()
 

@@ -114,12 +114,12 @@ def test_an_unknown_field(manifest):
 
 def test_a_digest_of_other_content(manifest):
     text = manifest.dumps().encode()
-    with pytest.raises(IntegrityError, match="digest .* does not match its content"):
+    with pytest.raises(IntegrityError, match=r"digest .* does not match its content"):
         parse_manifest(text.replace(b"\n", b" \n", 1))
     counts = Counts(read=60, written=60, filtered={"country": 1})
     other = dataclasses.replace(manifest, counts=counts).dumps().encode()
     digests = [json.loads(part)["sha256"].encode() for part in (text, other)]
-    with pytest.raises(IntegrityError, match="digest .* does not match its content"):
+    with pytest.raises(IntegrityError, match=r"digest .* does not match its content"):
         parse_manifest(other.replace(digests[1], digests[0]))
 
 

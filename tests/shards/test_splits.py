@@ -206,7 +206,7 @@ def test_lists_in_other_formats_and_rules_without_a_list(tmp_path, write_lines):
     for ids in (tmp_path / "a.txt", tmp_path / "a.csv"):
         with pytest.raises(UsageError, match=r"a\.(txt|csv)"):
             read_split_ids(ids)
-    with pytest.raises(UsageError, match="split_ids (.*) is not given"):
+    with pytest.raises(UsageError, match=r"split_ids \(.*\) is not given"):
         prepare([path], tmp_path / "out", options=PrepareOptions(split_rule=SplitRule("ids")))
     for wrong in ({"by": "chance"}, {"unlisted": "drop"}, {"sizes": (1, 2)}, {"sizes": (1, 2, -1)}):
         with pytest.raises(UsageError, match="expected"):

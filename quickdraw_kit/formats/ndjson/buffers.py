@@ -9,8 +9,6 @@ from quickdraw_kit.formats.ndjson.line_parser import ParsedLine
 from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.strokes.columns import Int64Array, PointArray, lengths_to_offsets
 
-__all__ = ["UNKNOWN_TIME", "ColumnBuffers"]
-
 UNKNOWN_TIME = -(2**63)  # the integer that numpy reads as NaT
 
 # indices into a record; compiled into the kernels of the scanner as well

@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-__all__ = ["BOM", "CHUNK_BYTES", "MAX_LINE_BYTES", "LineChunk", "iter_chunks"]
-
 BOM = b"\xef\xbb\xbf"
 CHUNK_BYTES = 8 << 20
 MAX_LINE_BYTES = 16 << 20

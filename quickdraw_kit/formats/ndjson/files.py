@@ -23,15 +23,6 @@ from quickdraw_kit.formats.record_batch import rebatch
 from quickdraw_kit.storage.files import atomic_write, compressed_writer, open_decompressed
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-__all__ = [
-    "detect_variant",
-    "iter_ndjson",
-    "read_ndjson",
-    "scan_range",
-    "scan_stream",
-    "write_ndjson",
-]
-
 Source: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO
 
 _BATCH_SIZE = 1 << 16

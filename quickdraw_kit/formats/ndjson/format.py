@@ -11,8 +11,6 @@ from quickdraw_kit.formats.record_batch import RecordBatch
 from quickdraw_kit.storage.files import atomic_write, compressed_writer, open_decompressed
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-__all__ = ["NDJSON"]
-
 
 def _read(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
     if options.stop is not None:

@@ -29,8 +29,6 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["LineError", "ParsedLine", "parse_line"]
-
 _KEYS = ("word", "countrycode", "timestamp", "recognized", "key_id", "drawing")
 _COUNTRY = re.compile(r"(?:[A-Za-z]{2})?")
 _TIMESTAMP = re.compile(

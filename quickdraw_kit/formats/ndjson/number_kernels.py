@@ -14,8 +14,6 @@ import numpy.typing as npt
 
 from quickdraw_kit.kernels import kernel
 
-__all__ = ["NO_MATCH", "parse_float32_row", "parse_int32_row", "parse_uint8_row"]
-
 NO_MATCH = np.uint64(0)  # no row starts at the first byte, so none ends there
 
 _U1 = np.uint64(1)

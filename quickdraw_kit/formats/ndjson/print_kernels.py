@@ -8,8 +8,6 @@ import numpy.typing as npt
 
 from quickdraw_kit.kernels import kernel
 
-__all__ = ["AS_TEXT", "print_lines"]
-
 AS_TEXT = -(2**63)  # stands for the next of the preformatted texts
 _U1 = np.uint64(1)
 

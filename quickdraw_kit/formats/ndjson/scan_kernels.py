@@ -36,8 +36,6 @@ from quickdraw_kit.formats.ndjson.number_kernels import (
 from quickdraw_kit.formats.ndjson.vocabulary import Int64Array, Slots, Text, find_word
 from quickdraw_kit.kernels import kernel
 
-__all__ = ["scan_lines"]
-
 _U1, _U2 = np.uint64(1), np.uint64(2)
 _QUOTE, _BACKSLASH, _SPACE, _DELETE = b'"\\ \x7f'
 _DASH, _COLON, _POINT, _ZERO, _NINE = b"-:.09"

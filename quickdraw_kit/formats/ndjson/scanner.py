@@ -13,8 +13,6 @@ from quickdraw_kit.formats.ndjson.chunks import LineChunk
 from quickdraw_kit.formats.ndjson.line_parser import LineError, parse_line
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-__all__ = ["OnReject", "ParsedChunk", "Reject", "scan_chunks"]
-
 _MAX_WORDS = 4096  # every batch carries the whole vocabulary
 
 

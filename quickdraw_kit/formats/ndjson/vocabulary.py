@@ -7,8 +7,6 @@ import numpy.typing as npt
 
 from quickdraw_kit.kernels import kernel
 
-__all__ = ["Int64Array", "Slots", "Text", "Vocabulary", "find_word"]
-
 Text: TypeAlias = npt.NDArray[np.uint8]
 Int64Array: TypeAlias = npt.NDArray[np.int64]
 Slots: TypeAlias = npt.NDArray[np.int32]

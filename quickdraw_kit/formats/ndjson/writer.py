@@ -15,8 +15,6 @@ from quickdraw_kit.errors import DataError
 from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.strokes.columns import Int64Array, lengths_to_offsets
 
-__all__ = ["encode_lines"]
-
 _DRAWINGS_PER_CHUNK = 4096
 _MAX_NUMBER_BYTES = len("-2147483648,")
 _MAX_PRINTED = 2.0**31  # the kernel prints whole numbers below

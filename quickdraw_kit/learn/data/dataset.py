@@ -11,17 +11,6 @@ import numpy.typing as npt
 
 from quickdraw_kit.errors import DataError
 
-__all__ = [
-    "ArrayDataset",
-    "Batch",
-    "BitmapDataset",
-    "Dataset",
-    "Images",
-    "Labels",
-    "batch_rows",
-    "check_labels",
-]
-
 Images: TypeAlias = npt.NDArray[np.uint8]
 Labels: TypeAlias = npt.NDArray[np.int64]
 Batch: TypeAlias = tuple[Images, Labels]

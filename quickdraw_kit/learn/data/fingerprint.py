@@ -10,8 +10,6 @@ from quickdraw_kit.learn.data.sequences import StrokeDataset
 from quickdraw_kit.shards.hashes import keyed_hash
 from quickdraw_kit.shards.read.dataset import ShardDataset
 
-__all__ = ["fingerprint", "hash_rows"]
-
 _CHUNK_ROWS = 1 << 14  # rows that are hashed at once
 
 

@@ -17,14 +17,6 @@ from quickdraw_kit.errors import DataError
 from quickdraw_kit.learn.data.dataset import Labels, batch_rows, check_labels
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-__all__ = [
-    "FEATURES",
-    "PackedStrokes",
-    "StrokeDataset",
-    "pack_strokes",
-    "transform_strokes",
-]
-
 FEATURES = 5
 """Numbers per point: x, y, their differences from the previous point, and 1 at a stroke's end."""
 

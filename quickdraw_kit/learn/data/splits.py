@@ -33,8 +33,6 @@ from quickdraw_kit.storage.files import open_decompressed
 from quickdraw_kit.storage.urls import parse_location
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-__all__ = ["Splits", "open_splits"]
-
 _MNIST_FILES = {  # train-images-idx3-ubyte or train-images.idx3-ubyte, gzipped or not
     "train": ("train-images", "train-labels"),
     "test": ("t10k-images", "t10k-labels"),

@@ -29,17 +29,6 @@ from quickdraw_kit.strokes.simplify import simplify
 from quickdraw_kit.trace.image import trace_image
 from quickdraw_kit.trace.image_file import MAX_BYTES, is_picture, read_picture
 
-__all__ = [
-    "Input",
-    "InputBatch",
-    "OnError",
-    "Pixels",
-    "check_input",
-    "ensure_simplified",
-    "read_input",
-    "trace_bitmaps",
-]
-
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 Input: TypeAlias = str | os.PathLike[str] | bytes | DrawingBatch | Pixels
 """A file (``-`` is standard input), its content, drawings, or pixels."""

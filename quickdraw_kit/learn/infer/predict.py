@@ -20,8 +20,6 @@ from quickdraw_kit.learn.models.model import Model
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.strokes.batch import Drawing, DrawingBatch
 
-__all__ = ["Prediction", "iter_predict", "model_style", "predict"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:

@@ -13,8 +13,6 @@ from quickdraw_kit.learn.models.networks import STROKE_NETWORKS, build_network
 from quickdraw_kit.learn.models.stroke_network import StrokeBlock
 from quickdraw_kit.learn.models.summary import Layer, describe_network
 
-__all__ = ["Graph", "Node", "network_graph"]
-
 # the functions that become nodes, with the positions of the arguments that are their inputs
 _FUNCTIONS: dict[Any, tuple[str, tuple[int, ...]]] = {
     operator.add: ("+", (0, 1)),

@@ -25,8 +25,6 @@ from quickdraw_kit.learn.models.networks import STROKE_NETWORKS, build_network
 from quickdraw_kit.storage.files import atomic_write, parse_json
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-__all__ = ["Model", "dump_model", "load_model", "save_model"]
-
 _KEY = "quickdraw_kit"
 
 

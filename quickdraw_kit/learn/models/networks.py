@@ -16,15 +16,6 @@ from torch.nn.functional import relu
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.learn.models.stroke_network import StrokeNetwork
 
-__all__ = [
-    "NETWORKS",
-    "STROKE_NETWORKS",
-    "Residual",
-    "build_network",
-    "check_network",
-    "count_parameters",
-]
-
 
 def _mnist_cnn(classes: int, side: int) -> nn.Sequential:
     final_side = ((side - 4) // 2 - 4) // 2  # two convolutions without padding, two poolings

@@ -11,8 +11,6 @@ from torch.nn.functional import pad, relu
 
 from quickdraw_kit.learn.data.sequences import FEATURES, PackedStrokes
 
-__all__ = ["StrokeBlock", "StrokeNetwork"]
-
 
 class StrokeBlock(nn.Module):
     """A residual block: a convolution over three points that are `dilation` apart.

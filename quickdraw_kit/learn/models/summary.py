@@ -11,8 +11,6 @@ from quickdraw_kit.learn.data.sequences import pack_strokes
 from quickdraw_kit.learn.models.networks import STROKE_NETWORKS, build_network, count_parameters
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-__all__ = ["Layer", "describe_network"]
-
 
 @dataclass(frozen=True, slots=True)
 class Layer:

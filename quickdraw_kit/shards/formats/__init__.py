@@ -6,7 +6,5 @@ A new format is one module and one line of `SHARD_FORMATS`.
 from quickdraw_kit.shards.formats import npy, parquet
 from quickdraw_kit.shards.formats.base import ShardFormat
 
-__all__ = ["SHARD_FORMATS"]
-
 SHARD_FORMATS: dict[str, ShardFormat] = {"npy": npy, "parquet": parquet}
 """Modules by the name that `PrepareOptions.format` has."""

@@ -18,8 +18,6 @@ from quickdraw_kit.storage.hashing import FileEntry
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Rows", "ShardFormat", "file_of", "open_file", "read_error"]
-
 
 class Rows(Protocol):
     """The rows of an array on disk or in memory."""

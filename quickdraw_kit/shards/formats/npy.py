@@ -27,8 +27,6 @@ from quickdraw_kit.storage.hashing import FileEntry, HashedFile, hashed_write
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["NpyRows", "open_images", "open_labels", "write_shard"]
-
 _HEADER_BYTES = 4096  # more than the headers that we write
 _DENSE = 8  # from one wanted row in this many on, the rows between them are read too
 

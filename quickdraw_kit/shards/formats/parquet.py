@@ -24,8 +24,6 @@ from quickdraw_kit.storage.hashing import FileEntry, hashed_write
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["ArrayRows", "open_images", "open_labels", "read_metadata", "write_shard"]
-
 _ROW_GROUP = 4096
 
 

@@ -18,8 +18,6 @@ from quickdraw_kit.shards.prepare.workdir import WorkDir
 from quickdraw_kit.shards.rejects import RejectEntry, write_rejects
 from quickdraw_kit.storage.hashing import FileEntry
 
-__all__ = ["Rejects", "reconcile", "source_entries"]
-
 
 class Rejects:
     """The rejected lines and rows of a run, by the number of their source."""
@@ -76,10 +74,10 @@ class Rejects:
             if entries
         )
         raise DataError(
-            f"{rejected} of {self._read} drawings were rejected ({rejected / self._read:.2%}), more "
-            f"than max_reject_rate (--max-reject-rate) allows ({max_reject_rate:.2%}). The first: "
-            f"{source.name}, {source.format.describe_position(first.offset)}: {first.reason}. All are "
-            f"in {path}. If they can be left out, run again with a larger max_reject_rate; "
+            f"{rejected} of {self._read} drawings were rejected ({rejected / self._read:.2%}), "
+            f"more than max_reject_rate (--max-reject-rate) allows ({max_reject_rate:.2%}). "
+            f"The first: {source.name}, {source.format.describe_position(first.offset)}: "
+            f"{first.reason}. All are in {path}. If they can be left out, run again with a larger max_reject_rate; "
             "finished work is kept."
         )
 

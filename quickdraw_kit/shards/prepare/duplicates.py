@@ -16,15 +16,6 @@ from quickdraw_kit.shards.prepare.workdir import WorkDir
 from quickdraw_kit.shards.quality import Fingerprints, find_duplicates
 from quickdraw_kit.storage.files import atomic_write
 
-__all__ = [
-    "DuplicateIds",
-    "FingerprintRange",
-    "find_duplicates_in",
-    "join_duplicates",
-    "save_fingerprints",
-    "split_into_ranges",
-]
-
 _DRAWINGS_PER_RANGE = 4_000_000
 _FLAGGED = np.dtype([("key_id", "<u8"), ("flags", "u1")])
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)

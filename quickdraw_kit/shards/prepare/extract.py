@@ -34,8 +34,6 @@ from quickdraw_kit.shards.rejects import RejectEntry
 from quickdraw_kit.shards.splits import NO_SPLIT, assign_splits
 from quickdraw_kit.storage.files import atomic_write
 
-__all__ = ["ChecksumTask", "ChunkTask", "ExtractResult", "run_task"]
-
 _SPILL_BYTES = 48 << 20  # of drawings in memory before they are written
 _OFFICIAL = frozenset(CATEGORIES)
 

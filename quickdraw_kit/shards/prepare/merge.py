@@ -32,8 +32,6 @@ from quickdraw_kit.storage.files import atomic_write
 from quickdraw_kit.storage.hashing import FileEntry
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-__all__ = ["DuplicateKey", "MergeJob", "MergeResult", "Shard", "merge_shard"]
-
 _RENDER_BYTES = 4 << 20  # of bitmaps that are rendered and written at a time
 
 

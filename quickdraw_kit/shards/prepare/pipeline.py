@@ -58,8 +58,6 @@ from quickdraw_kit.shards.prepare.workdir import FolderOutput, WorkDir
 from quickdraw_kit.shards.splits import SplitIds, read_split_ids
 from quickdraw_kit.storage.hashing import FileEntry
 
-__all__ = ["prepare"]
-
 _MIN_POOL_BYTES = 16 << 20  # smaller inputs are done before a worker process has started
 
 

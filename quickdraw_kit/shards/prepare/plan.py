@@ -23,8 +23,6 @@ from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.storage.files import open_decompressed
 from quickdraw_kit.storage.urls import parse_location
 
-__all__ = ["CHUNK_BYTES", "Chunk", "Plan", "Progress", "ProgressCallback", "plan_prepare"]
-
 CHUNK_BYTES = 64 << 20
 
 _SAMPLE_BYTES = 256 << 10  # of a file, to estimate how long its lines are

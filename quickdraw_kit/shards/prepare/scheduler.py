@@ -35,8 +35,6 @@ from quickdraw_kit.storage.files import atomic_write, detect_compression
 from quickdraw_kit.storage.hashing import sha256_file
 from quickdraw_kit.storage.urls import redact
 
-__all__ = ["ExtractScheduler"]
-
 
 class ExtractScheduler:
     """Runs the extract stage. All state that outlives it is in the workdir."""

@@ -22,16 +22,6 @@ from quickdraw_kit.shards.hashes import SPLITS, order_hash
 from quickdraw_kit.storage.files import atomic_write
 from quickdraw_kit.strokes.columns import Int64Array, lengths_to_offsets
 
-__all__ = [
-    "SpillFile",
-    "SpillPath",
-    "column",
-    "distinct_rank",
-    "open_spill_file",
-    "word_labels",
-    "write_spill_file",
-]
-
 UInt64Array = npt.NDArray[np.uint64]
 
 _METADATA = ("key_id", "word", "countrycode", "timestamp", "recognized")

@@ -23,8 +23,6 @@ from quickdraw_kit.storage.files import atomic_write
 from quickdraw_kit.storage.store import RetryingStore
 from quickdraw_kit.storage.urls import parse_location
 
-__all__ = ["StoreOutput", "Uploader", "open_output"]
-
 _THREADS = 4
 _TRIAL = ".trial.partial"
 

@@ -33,8 +33,6 @@ from quickdraw_kit.shards.manifest import MANIFEST_NAME, Manifest, SourceEntry, 
 from quickdraw_kit.shards.prepare.plan import Chunk, Plan
 from quickdraw_kit.storage.files import atomic_write
 
-__all__ = ["FolderOutput", "WorkDir", "check_same", "is_output_file"]
-
 _NAME, _LOCK, _PLAN = ".prepare", "lock", "plan.json"
 _OUTPUT_FILE = re.compile(
     r"(train|validation|test)-\d{5}-of-\d{5}\.(images\.npy|labels\.npy|meta\.parquet|parquet)"

@@ -29,8 +29,6 @@ from quickdraw_kit.storage.urls import parse_location
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ShardDataset", "open_shards"]
-
 
 def open_shards(
     location: str | os.PathLike[str],

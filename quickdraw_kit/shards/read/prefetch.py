@@ -16,8 +16,6 @@ import numpy.typing as npt
 from quickdraw_kit.shards.formats.base import Rows
 from quickdraw_kit.shards.read.readers import OpenShards
 
-__all__ = ["Buffer", "prefetch_buffers"]
-
 Buffer: TypeAlias = tuple[int, npt.NDArray[np.uint8], npt.NDArray[np.int64]]
 """The row of the pass at which the buffer starts, its images and its labels."""
 

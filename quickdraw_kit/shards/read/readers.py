@@ -15,8 +15,6 @@ from quickdraw_kit.shards.formats.base import Rows
 from quickdraw_kit.shards.manifest import Manifest, ShardEntry
 from quickdraw_kit.storage.cache import Files, LocalFiles
 
-__all__ = ["OpenShards", "open_images", "open_labels", "read_labels"]
-
 _Shard: TypeAlias = tuple[Rows, Rows]
 
 

@@ -1,5 +1,7 @@
 """Shards to merge: their names, and ranges that cover all hashes once."""
 
+from itertools import pairwise
+
 import pytest
 
 from quickdraw_kit.shards.prepare.merge import Shard
@@ -14,4 +16,4 @@ def test_the_hash_ranges_of_a_split_cover_every_hash_once(count):
     ranges = [Shard(1, index, count).hash_range for index in range(count)]
     assert ranges[0][0] == 0
     assert ranges[-1][1] == 2**64 - 1
-    assert all(low == high + 1 for (_, high), (low, _) in zip(ranges, ranges[1:], strict=False))
+    assert all(low == high + 1 for (_, high), (low, _) in pairwise(ranges))
