@@ -13,8 +13,8 @@ from quickdraw_kit.show.canvas import COLORS, FAINT, LINE, canvas
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from quickdraw_kit.learn.metrics import Calibration
     from quickdraw_kit.learn.history import EpochMetrics
+    from quickdraw_kit.learn.metrics import Calibration
 
 
 def category_histogram(
