@@ -174,6 +174,8 @@ def test_two_processes_share_the_work(bucket, data_home):
 
 
 def test_a_waiting_process_resumes_where_a_killed_one_stopped(slow, data_home):
+    # slow enough for a second process to start on a busy machine
+    slow.faults[PATH] = [Fault(slow=0.2, always=True)]
     first = Process(data_home, slow, "cat", number=1)
     first.wait_for("receiving")
     second = Process(data_home, slow, "cat", number=2)
