@@ -78,7 +78,7 @@ def in_the_browser(url: str, strokes: int) -> list[float]:
             page.mouse.up()
             page.wait_for_function(
                 "() => { const d = document.querySelector('#canvas').dataset;"
-                " return d.shown === d.changes }"
+                " return d.shownVersion === d.version }"
             )
             page.evaluate("() => window.record()")
         times: list[float] = page.evaluate("() => window.times")

@@ -1,6 +1,7 @@
-"""The ASGI application: a static page with three views, and an API in JSON and bytes.
+"""The ASGI application: a static page with three views, and an API that returns JSON and bytes.
 
-The middleware that keeps other pages out is in ``middleware``.
+It trusts nothing that a browser sends: bodies are limited and validated (``requests``), pages of other
+origins are kept out (``middleware``), and only the files listed here are served.
 """
 
 import base64
@@ -17,6 +18,7 @@ from urllib.parse import urlencode
 import numpy as np
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
@@ -33,6 +35,7 @@ from quickdraw_kit.serve.middleware import (
 )
 from quickdraw_kit.serve.requests import MAX_BODY_BYTES, read_drawing, read_saved
 from quickdraw_kit.serve.runs import Run, find_runs
+from quickdraw_kit.strokes.batch import DrawingBatch
 
 _STATIC = {
     "index.html": "text/html",
@@ -45,6 +48,8 @@ _STATIC = {
 _MAX_TILES = 2000
 _MAX_SAVED_BYTES = 1 << 30  # per file of saved drawings
 _GUESSES = 5
+_NEIGHBORS = 12
+_SIDE = 28  # of the bitmaps of an empty selection
 _WORD = re.compile(r"[\w .'-]{1,60}")
 
 
@@ -54,14 +59,14 @@ class AppConfig:
 
     model: Model | None = None
     collections: Sequence[Collection] = ()
-    runs: Sequence[Path] = ()
-    keep: Path | None = None
+    runs: Sequence[Path] = ()  # folders that are searched for training runs
+    keep: Path | None = None  # folder for drawings that users save
     hosts: Sequence[str] = ("127.0.0.1", "localhost")
-    words: frozenset[str] = field(init=False)
+    words: frozenset[str] = field(init=False)  # under which a drawing can be saved
 
     def __post_init__(self) -> None:
         names = self.model.label_names if self.model else ()
-        # words become file names
+        # words become file names, so a label such as ../x is not one
         object.__setattr__(self, "words", frozenset(n for n in names if _WORD.fullmatch(n)))
 
 
@@ -80,14 +85,14 @@ def build_app(config: AppConfig) -> Starlette:
     routes = [
         Route("/", _static("index.html")),
         *(Route(f"/static/{name}", _static(name)) for name in _STATIC),
-        Route("/api/about", api.metadata),
+        Route("/api/about", api.about),
         Route("/api/guess", api.guess, methods=["POST"]),
         Route("/api/keep", api.keep, methods=["POST"]),
         Route("/api/collections/{number:int}", api.collection),
         Route("/api/collections/{number:int}/tiles", api.tiles),
         Route("/api/collections/{number:int}/drawings/{row:int}", api.drawing),
         Route("/api/collections/{number:int}/drawings/{row:int}/image", api.image),
-        Route("/api/collections/{number:int}/drawings/{row:int}/near", api.near),
+        Route("/api/collections/{number:int}/drawings/{row:int}/neighbors", api.neighbors),
         Route("/api/runs", api.runs),
         Route("/report", api.report),
     ]
@@ -100,6 +105,7 @@ def build_app(config: AppConfig) -> Starlette:
 
 
 def _static(name: str) -> Callable[[Request], Awaitable[Response]]:
+    # read once, at the start: no path of a request ever reaches the file system
     content = (files("quickdraw_kit.serve") / "static" / name).read_bytes()
 
     async def serve(request: Request) -> Response:
@@ -109,11 +115,13 @@ def _static(name: str) -> Callable[[Request], Awaitable[Response]]:
 
 
 class _Api:
+    """The handlers of the API; slow work runs in threads, so that guesses are not delayed."""
+
     def __init__(self, config: AppConfig) -> None:
         self._config = config
         self.guesser = Guesser(config.model) if config.model is not None else None
 
-    async def metadata(self, request: Request) -> Response:
+    async def about(self, request: Request) -> Response:
         model = self._config.model
         return JSONResponse(
             {
@@ -124,7 +132,7 @@ class _Api:
                 "collections": [
                     {"name": each.name, "drawings": len(each)} for each in self._config.collections
                 ],
-                "keeps": self._config.keep is not None,
+                "can_keep": self._config.keep is not None,
                 "runs": bool(self._config.runs),
             }
         )
@@ -157,21 +165,26 @@ class _Api:
         try:
             drawing = read_saved(await _body(request), self._config.words)
             await run_in_threadpool(_append, drawing, folder)
-        except (QuickdrawError, OSError) as error:
-            return error_response(422 if isinstance(error, DataError) else 507, str(error))
+        except DataError as error:
+            return error_response(422, str(error))
+        except (QuickdrawError, OSError) as error:  # the file or the disk is full
+            return error_response(507, str(error))
         return JSONResponse({"key_id": str(drawing.key_id[0])})
 
     def _collection(self, request: Request) -> Collection:
         number: int = request.path_params["number"]
-        if not 0 <= number < len(self._config.collections):
-            raise DataError(f"there is no collection {number}")
+        if number >= len(self._config.collections):
+            raise HTTPException(404, f"there is no collection {number}")
         return self._config.collections[number]
 
+    def _row(self, request: Request) -> tuple[Collection, int]:
+        collection, row = self._collection(request), request.path_params["row"]
+        if row >= len(collection):
+            raise HTTPException(404, f"there is no drawing {row}: expected 0 to {len(collection) - 1}")
+        return collection, row
+
     async def collection(self, request: Request) -> Response:
-        try:
-            collection = self._collection(request)
-        except DataError as error:
-            return error_response(404, str(error))
+        collection = self._collection(request)
         facets = await run_in_threadpool(collection.facets)
         return JSONResponse(
             {
@@ -183,19 +196,19 @@ class _Api:
         )
 
     async def tiles(self, request: Request) -> Response:
-        """Return a page of the selected bitmaps: int32 rows, then the pixels of each."""
-        query = request.query_params
+        """Return a page of the selected bitmaps: row numbers as int32, then the pixels of each.
+
+        Bytes, because JSON with base64 would be a third larger and slow to decode in the browser.
+        """
+        collection, query = self._collection(request), request.query_params
         try:
-            collection = self._collection(request)
             start, count = int(query.get("start", "0")), int(query.get("count", "500"))
             if start < 0 or not 0 <= count <= _MAX_TILES:
                 raise ValueError
-        except DataError as error:
-            return error_response(404, str(error))
         except ValueError:
-            return error_response(422, f"start and count: expected at most {_MAX_TILES} at once")
+            return error_response(422, f"start and count: expected at least 0, and at most {_MAX_TILES} tiles")
         recognized = {"true": True, "false": False}.get(query.get("recognized", ""))
-        choice = Filter(
+        selection = Filter(
             category=query.get("category"),
             country=query.get("country"),
             split=query.get("split"),
@@ -204,33 +217,23 @@ class _Api:
         )
 
         def select_tiles() -> tuple[int, bytes, int]:
-            rows = collection.select(choice)
+            rows = collection.select(selection)
             page = rows[start : start + count]
             images = collection.images(page)
             content = page.astype("<i4").tobytes() + images.tobytes()
-            return len(rows), content, images.shape[1] if len(page) else 28
+            return len(rows), content, images.shape[1] if len(page) else _SIDE
 
         total, content, side = await run_in_threadpool(select_tiles)
         headers = {"x-total": str(total), "x-side": str(side)}
         return Response(content, headers=headers, media_type="application/octet-stream")
 
     async def drawing(self, request: Request) -> Response:
-        try:
-            collection = self._collection(request)
-            description = await run_in_threadpool(collection.describe, request.path_params["row"])
-        except DataError as error:
-            return error_response(404, str(error))
-        return JSONResponse(description)
+        collection, row = self._row(request)
+        return JSONResponse(await run_in_threadpool(collection.describe, row))
 
     async def image(self, request: Request) -> Response:
         """Return the pixels of one bitmap."""
-        row = request.path_params["row"]
-        try:
-            collection = self._collection(request)
-            if row >= len(collection):
-                raise DataError(f"drawing {row} of {len(collection)}")
-        except DataError as error:
-            return error_response(404, str(error))
+        collection, row = self._row(request)
         images = await run_in_threadpool(collection.images, np.array([row], np.int64))
         return Response(
             images.tobytes(),
@@ -238,26 +241,22 @@ class _Api:
             media_type="application/octet-stream",
         )
 
-    async def near(self, request: Request) -> Response:
-        """Return the nearest neighbors: rows, differences, and bitmaps in base64."""
-        try:
-            collection = self._collection(request)
-            near = await run_in_threadpool(collection.nearest, request.path_params["row"], 12)
-        except DataError as error:
-            return error_response(404, str(error))
-        images = await run_in_threadpool(
-            collection.images, np.array([r for r, _ in near], np.int64)
-        )
+    async def neighbors(self, request: Request) -> Response:
+        """Return the drawings with the most similar bitmaps: rows, differences, and pixels."""
+        collection, row = self._row(request)
+        nearest = await run_in_threadpool(collection.nearest, row, _NEIGHBORS)
+        rows = np.array([row for row, _ in nearest], np.int64)
+        images = await run_in_threadpool(collection.images, rows)
         return JSONResponse(
             {
-                "side": images.shape[1] if len(images) else 28,
-                "near": [
+                "side": images.shape[1] if len(images) else _SIDE,
+                "neighbors": [
                     {
                         "row": row,
                         "difference": round(difference, 1),
                         "image": base64.b64encode(image.tobytes()).decode(),
                     }
-                    for (row, difference), image in zip(near, images, strict=True)
+                    for (row, difference), image in zip(nearest, images, strict=True)
                 ],
             }
         )
@@ -267,56 +266,60 @@ class _Api:
 
     async def runs(self, request: Request) -> Response:
         runs = await run_in_threadpool(self._runs)
-        description = [
+        content = [
             {
                 "name": run.name,
                 "history": run.history,
-                "about": run.metadata,
+                "metadata": run.metadata,
                 "report": f"/report?{urlencode({'run': run.name})}" if run.report else None,
             }
             for run in runs
         ]
-        # json.dumps writes NaN, which browsers do not parse; null instead
-        text = json.dumps(_finite(description))
+        # a loss may be NaN, which is not JSON: browsers could not parse it
+        text = json.dumps(_replace_nonfinite(content))
         return Response(text, media_type="application/json")
 
     async def report(self, request: Request) -> Response:
         runs = await run_in_threadpool(self._runs)
-        wanted = request.query_params.get("run")
-        report = next((run.report for run in runs if run.name == wanted), None)
+        # by name among the runs, not by path: a request cannot ask for another file
+        name = request.query_params.get("run")
+        report = next((run.report for run in runs if run.name == name), None)
         if report is None:
-            return error_response(404, "there is no such report")
+            return error_response(404, "this run has no report, or does not exist")
         return FileResponse(
             report, media_type="text/html", headers={"content-security-policy": REPORT_POLICY}
         )
 
 
-def _finite(value: Any) -> Any:
+def _replace_nonfinite(value: Any) -> Any:
+    """Return JSON content with None for NaN and infinities."""
     if isinstance(value, dict):
-        return {name: _finite(each) for name, each in value.items()}
+        return {name: _replace_nonfinite(each) for name, each in value.items()}
     if isinstance(value, list):
-        return [_finite(each) for each in value]
+        return [_replace_nonfinite(each) for each in value]
     return value if not isinstance(value, float) or np.isfinite(value) else None
 
 
 async def _body(request: Request) -> bytes:
-    """Read a body of limited size."""
+    """Read a body; stop at the limit, because the length that the client announced may be wrong."""
     body = bytearray()
-    async for piece in request.stream():
-        body += piece
+    async for chunk in request.stream():
+        body += chunk
         if len(body) > MAX_BODY_BYTES:
-            raise DataError(f"the request has more than {MAX_BODY_BYTES} bytes")
+            raise DataError(f"the request is larger than {MAX_BODY_BYTES} bytes")
     return bytes(body)
 
 
-def _append(drawing: Any, folder: Path) -> None:
+def _append(drawing: DrawingBatch, folder: Path) -> None:
     """Append a line to the file of a word, in one write, so that lines are not interleaved."""
     from quickdraw_kit.formats.ndjson.writer import encode_lines
 
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{drawing.words[0]}.ndjson"
     if path.exists() and path.stat().st_size > _MAX_SAVED_BYTES:
-        raise QuickdrawError(f"{path.name} is full: the limit is {_MAX_SAVED_BYTES} bytes")
+        raise QuickdrawError(
+            f"{path.name} has reached the limit of {_MAX_SAVED_BYTES} bytes: move it elsewhere"
+        )
     line = b"".join(encode_lines(drawing))
     with path.open("ab", buffering=0) as file:
         file.write(line)

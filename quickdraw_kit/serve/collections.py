@@ -22,16 +22,16 @@ from quickdraw_kit.storage.urls import parse_location
 from quickdraw_kit.strokes.batch import DrawingBatch
 
 Images = npt.NDArray[np.uint8]
-Rows = npt.NDArray[np.int64]
+Rows = Codes = npt.NDArray[np.int64]
 
-_MAX_DRAWINGS = 200_000  # of files, which are held in memory
+_MAX_DRAWINGS = 200_000  # of files, which are in memory; shards are read as needed
 _BATCH = 16_384
 _CACHED_SELECTIONS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which drawings to select; None selects all."""
+    """Which drawings to select; None selects all, an unknown name selects none."""
 
     category: str | None = None
     country: str | None = None
@@ -43,7 +43,8 @@ class Filter:
 class _Drawings(Protocol):
     """The drawings of a collection, from shards or from files."""
 
-    columns: dict[str, tuple[npt.NDArray[Any], tuple[str, ...]]]
+    columns: dict[str, tuple[Codes, tuple[str, ...]]]  # codes of the drawings, names of the codes
+    flags: dict[str, npt.NDArray[np.bool_]]  # which drawings have a quality flag
 
     def images(self, rows: Rows) -> Images: ...
 
@@ -57,13 +58,14 @@ class Collection:
         self.name = name
         self._drawings = drawings
         self._columns = drawings.columns
+        # the pages of one selection are requested one after another
         self.select = functools.lru_cache(_CACHED_SELECTIONS)(self._select)
 
     def __len__(self) -> int:
         return len(self._columns["category"][0])
 
     def facets(self) -> dict[str, dict[str, int]]:
-        """Count the drawings of each category, country, split and flag."""
+        """Count the drawings of each category, country and split, and those recognized."""
         return {
             name: {
                 value: int(count)
@@ -74,35 +76,31 @@ class Collection:
             for name, (codes, values) in self._columns.items()
         }
 
-    def _select(self, choice: Filter) -> Rows:
-        """Return the selected rows, in order; an unknown name selects none."""
-        mask = np.ones(len(self), np.bool_)
-        wanted = {
-            "category": choice.category,
-            "country": choice.country,
-            "split": choice.split,
-            "recognized": None if choice.recognized is None else str(choice.recognized).lower(),
+    def _select(self, selection: Filter) -> Rows:
+        """Return the selected rows, in order."""
+        values = {
+            "category": selection.category,
+            "country": selection.country,
+            "split": selection.split,
+            "recognized": None if selection.recognized is None else str(selection.recognized).lower(),
         }
-        for name, value in wanted.items():
+        mask = np.ones(len(self), np.bool_)
+        for column, value in values.items():
             if value is None:
                 continue
-            codes, values = self._columns.get(name, (None, ()))
-            if codes is None or value not in values:
+            codes, names = self._columns.get(column, (None, ()))
+            if codes is None or value not in names:
                 return np.zeros(0, np.int64)
-            mask &= codes == values.index(value)
-        if choice.flag is not None:
-            mask &= self._flagged(choice.flag)
-        return np.flatnonzero(mask)
+            mask &= codes == names.index(value)
 
-    def _flagged(self, flag: str) -> npt.NDArray[np.bool_]:
-        flags: dict[str, npt.NDArray[np.bool_]] = getattr(self._drawings, "flags", {})
-        return flags.get(flag, np.zeros(len(self), np.bool_))
+        if selection.flag is not None:
+            mask &= self._drawings.flags.get(selection.flag, np.False_)
+        return np.flatnonzero(mask)
 
     @property
     def flags(self) -> dict[str, int]:
         """Count the drawings of each quality flag."""
-        flags: dict[str, npt.NDArray[np.bool_]] = getattr(self._drawings, "flags", {})
-        return {name: int(mask.sum()) for name, mask in flags.items()}
+        return {name: int(mask.sum()) for name, mask in self._drawings.flags.items()}
 
     def images(self, rows: Rows) -> Images:
         """Return the bitmaps of rows, uint8 of shape (n, side, side)."""
@@ -110,27 +108,29 @@ class Collection:
 
     def describe(self, row: int) -> dict[str, Any]:
         """Return the metadata of a row, and its strokes if it has any."""
-        if not 0 <= row < len(self):
-            raise DataError(f"drawing {row} of {len(self)}")
+        self._check_row(row)
         return self._drawings.describe(row)
 
     def nearest(self, row: int, count: int) -> list[tuple[int, float]]:
-        """Return the drawings with the nearest bitmaps, and their differences, without itself."""
-        if not 0 <= row < len(self):
-            raise DataError(f"drawing {row} of {len(self)}")
+        """Return the drawings with the most similar bitmaps, and the root mean square differences."""
+        self._check_row(row)
 
         # in batches: the differences as float32 take four times the memory of the bitmaps
-        wanted = self.images(np.array([row]))[0].astype(np.float32).ravel()
+        target = self.images(np.array([row]))[0].astype(np.float32).ravel()
         distances = np.empty(len(self), np.float32)
         for start in range(0, len(self), _BATCH):
             rows = np.arange(start, min(start + _BATCH, len(self)))
             pixels = self.images(rows).reshape(len(rows), -1).astype(np.float32)
-            distances[rows] = np.square(pixels - wanted).mean(axis=1)
+            distances[rows] = np.square(pixels - target).mean(axis=1)
 
-        distances[row] = np.inf
+        distances[row] = np.inf  # not a neighbor of itself
         count = min(count, len(self) - 1)
         nearest = np.argsort(distances, kind="stable")[:count]
         return [(int(other), float(np.sqrt(distances[other]))) for other in nearest]
+
+    def _check_row(self, row: int) -> None:
+        if not 0 <= row < len(self):
+            raise DataError(f"there is no drawing {row}: expected 0 to {len(self) - 1}")
 
 
 def open_collection(location: str | os.PathLike[str]) -> Collection:
@@ -139,22 +139,24 @@ def open_collection(location: str | os.PathLike[str]) -> Collection:
     if isinstance(path, str):
         return Collection(path.rstrip("/").rpartition("/")[2], _Shards(path))
     if not path.exists():
-        raise UsageError(f"{path} does not exist: expected shards, or a folder of .ndjson files")
+        raise UsageError(f"{path} does not exist: expected shards, or files of drawings")
     if (path / MANIFEST_NAME).exists():
         return Collection(path.name, _Shards(path))
     return Collection(path.name, _DrawingFiles(path))
 
 
 class _Shards:
+    """Metadata in memory, bitmaps from the shards."""
+
     def __init__(self, path: Path | str) -> None:
         self._data = open_shards(path)
         frame = self._data.to_pandas()
         self._frame = frame
-        names = self._data.label_names
+        labels = frame["label"].to_numpy(dtype=np.int64)
         country = _encode(frame["countrycode"].astype(object).fillna("").astype(str).tolist())
         splits = frame["split"].astype(str).to_numpy()
         self.columns = {
-            "category": (frame["label"].to_numpy(dtype=np.int64), names),
+            "category": (labels, self._data.label_names),
             "country": country,
             "split": (np.searchsorted(sorted(SPLITS), splits), tuple(sorted(SPLITS))),
             "recognized": _encode_recognized(frame["recognized"]),
@@ -182,25 +184,30 @@ class _Shards:
             "strokes": None,
         }
         if "x" in self._frame.columns:
-            parts = [
+            # columns of strokes to strokes of columns, without t if the drawings are simplified
+            axes = [
                 [np.asarray(stroke).tolist() for stroke in record[axis]]
                 for axis in ("x", "y", "t")
                 if axis in self._frame.columns and record[axis] is not None
             ]
-            description["strokes"] = [list(rows) for rows in zip(*parts, strict=True)]
+            description["strokes"] = [list(stroke) for stroke in zip(*axes, strict=True)]
         return description
 
 
 class _DrawingFiles:
+    """Drawings in memory, rendered as needed."""
+
     def __init__(self, path: Path) -> None:
         batch = self._batch = _read(path)
-        order = label_order(set(batch.words_of_drawings()))
-        index = np.array([order.index(w) if w in order else 0 for w in batch.words], np.int64)
+        # a batch may list words that no drawing has; they are not categories
+        names = label_order(set(batch.words_of_drawings()))
+        labels = np.array([names.index(w) if w in names else 0 for w in batch.words], np.int64)
         self.columns = {
-            "category": (index[batch.word_code], tuple(order)),
+            "category": (labels[batch.word_code], tuple(names)),
             "country": _encode(batch.countrycode.astype(str).tolist()),
             "recognized": (batch.recognized.astype(np.int64), ("false", "true")),
         }
+        self.flags: dict[str, npt.NDArray[np.bool_]] = {}  # computed by prepare only
 
     def images(self, rows: Rows) -> Images:
         return rasterize(self._batch.take(rows))
@@ -219,19 +226,18 @@ class _DrawingFiles:
 
 
 def _read(path: Path) -> DrawingBatch:
-    parts: list[DrawingBatch] = []
+    """Read the files below a folder, up to a number of drawings that fits in memory."""
+    batches: list[DrawingBatch] = []
     for source in resolve_sources([path]):
         if not source.format.has_strokes:
             continue
         for records in source.read_record_batches():
-            parts.append(records.batch)
-            if sum(map(len, parts)) >= _MAX_DRAWINGS:
-                return DrawingBatch.concat(parts)[:_MAX_DRAWINGS]
-    if not parts:
-        raise DataError(
-            f"{path} holds no drawings: expected shards or files with drawings, such as .ndjson"
-        )
-    return DrawingBatch.concat(parts)
+            batches.append(records.batch)
+            if sum(map(len, batches)) >= _MAX_DRAWINGS:
+                return DrawingBatch.concat(batches)[:_MAX_DRAWINGS]
+    if not batches:
+        raise DataError(f"{path} has no drawings: expected shards, or files such as .ndjson")
+    return DrawingBatch.concat(batches)
 
 
 def _text(value: Any) -> str | None:
@@ -240,13 +246,14 @@ def _text(value: Any) -> str | None:
     return None if pd.isna(value) else str(value)
 
 
-def _encode_recognized(values: Any) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
-    """Encode true, false and unknown; bitmaps and IDX images have no metadata."""
+def _encode_recognized(values: Any) -> tuple[Codes, tuple[str, ...]]:
+    """Encode false, true and unknown; bitmaps and IDX images have no metadata."""
     unknown = values.isna().to_numpy()
     known = values.fillna(False).to_numpy(dtype=np.bool_)
     return np.where(unknown, 2, known).astype(np.int64), ("false", "true", "unknown")
 
 
-def _encode(values: Iterable[str]) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
+def _encode(values: Iterable[str]) -> tuple[Codes, tuple[str, ...]]:
+    """Return a code for each value, and the values that the codes stand for."""
     names, codes = np.unique(np.array(list(values), dtype=object).astype(str), return_inverse=True)
     return codes.astype(np.int64), tuple(names.tolist())

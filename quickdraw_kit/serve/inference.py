@@ -1,7 +1,7 @@
 """Guesses for many players at once: requests that arrive while the model runs are its next batch.
 
-The model has a thread of its own, so browsing does not delay it. The queue is bounded; a page sends
-its next request when the last one is answered, so the queue holds one drawing per player.
+The model has its own thread, so browsing does not delay it. The queue is bounded; a page sends its
+next request after the response to the last one, so there is at most one drawing per player in it.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +22,9 @@ from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.strokes.simplify import simplify
 
-_MAX_WAITING = 1024
 _MAX_BATCH = 64
+
+_Queue: TypeAlias = "asyncio.Queue[tuple[DrawingBatch, asyncio.Future[Guess]]]"
 
 
 class BusyError(QuickdrawError):
@@ -43,67 +45,69 @@ class Guess:
 
 
 class Guesser:
-    """A model behind a queue."""
+    """A model behind a queue of at most `max_waiting` drawings."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, *, max_waiting: int = 1024) -> None:
         self.model = model
-        if model.input_type == "images":
+        self._max_waiting = max_waiting
+        if model.input_type == "images":  # convolutions on a CPU are faster with channels last
             model.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._style = model_style(model)
-        self._waiting: asyncio.Queue[tuple[DrawingBatch, asyncio.Future[Guess]]] | None = None
+        self._queue: _Queue | None = None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Process the queue while the block runs."""
-        self._waiting = asyncio.Queue(_MAX_WAITING)
+        self._queue = asyncio.Queue(self._max_waiting)
         with ThreadPoolExecutor(1, "guesses") as thread:
-            worker = asyncio.create_task(self._answer(self._waiting, thread))
+            worker = asyncio.create_task(self._process(self._queue, thread))
             try:
                 yield
             finally:
                 worker.cancel()
                 await asyncio.gather(worker, return_exceptions=True)
-                self._waiting = None
+                self._queue = None
 
     async def guess(self, drawing: DrawingBatch) -> Guess:
-        """Guess a raw drawing: put it into the queue and wait."""
-        if self._waiting is None:
-            raise RuntimeError("the guesser is not working: use `async with guesser.working()`")
+        """Put a raw drawing into the queue and wait for the guess; `BusyError` if it is full."""
+        if self._queue is None:
+            raise RuntimeError("the queue is not processed: use `async with guesser.running()`")
         future: asyncio.Future[Guess] = asyncio.get_running_loop().create_future()
         try:
-            self._waiting.put_nowait((drawing, future))
+            self._queue.put_nowait((drawing, future))
         except asyncio.QueueFull:
-            raise BusyError(f"{_MAX_WAITING} drawings are waiting: try again") from None
+            raise BusyError(f"{self._max_waiting} drawings are waiting: try again") from None
         return await future
 
-    async def _answer(
-        self,
-        waiting: "asyncio.Queue[tuple[DrawingBatch, asyncio.Future[Guess]]]",
-        thread: ThreadPoolExecutor,
-    ) -> None:
+    async def _process(self, queue: _Queue, thread: ThreadPoolExecutor) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            requests = [await waiting.get()]
-            while len(requests) < _MAX_BATCH and not waiting.empty():
-                requests.append(waiting.get_nowait())
+            # wait for one drawing, then take what else has arrived: a lone player never waits
+            requests = [await queue.get()]
+            while len(requests) < _MAX_BATCH and not queue.empty():
+                requests.append(queue.get_nowait())
+
+            drawings = [drawing for drawing, _ in requests]
             try:
-                drawings = [drawing for drawing, _ in requests]
-                guesses = await loop.run_in_executor(thread, self.guess_now, drawings)
-            except Exception as error:  # each request must get it
+                guesses = await loop.run_in_executor(thread, self.guess_batch, drawings)
+            except Exception as error:  # every request gets it, and the loop goes on
                 for _, future in requests:
                     if not future.done():
                         future.set_exception(error)
                 continue
+
             for (_, future), guess in zip(requests, guesses, strict=True):
                 if not future.done():  # the browser may have disconnected
                     future.set_result(guess)
 
-    def guess_now(self, drawings: list[DrawingBatch]) -> list[Guess]:
+    def guess_batch(self, drawings: list[DrawingBatch]) -> list[Guess]:
         """Guess raw drawings in this thread, as one batch."""
         simple = simplify(DrawingBatch.concat(drawings))
         images = rasterize(simple, self._style)
-        seen = simple if self.model.input_type == "strokes" else images
-        probabilities = self.model.probabilities(seen)
+        inputs = simple if self.model.input_type == "strokes" else images
+        probabilities = self.model.probabilities(inputs)
+
+        # NaN is not JSON, and sorting it would make a guess of it
         if not np.isfinite(probabilities).all():
-            raise QuickdrawError("the model returns NaN: train it again")
+            raise QuickdrawError("the model returns NaN: train it again, for example with a lower learning rate")
         return [Guess(*pair) for pair in zip(probabilities, images, strict=True)]

@@ -22,14 +22,14 @@ def serve(
 
     Parameters
     ----------
-    rooms : Rooms
+    config : AppConfig
         What the page offers.
     host : str
-        Address to bind to.
+        IP address to bind to.
     port : int
-        Port number; 0 chooses a free one.
+        Port number; 0 selects a free one.
     started : callable, optional
-        Called with the URL when the server listens.
+        Called with the URL when the address is bound; connections are accepted from then on.
 
     Raises
     ------
@@ -39,34 +39,39 @@ def serve(
     import torch
     import uvicorn
 
-    # a second thread gains little on a few drawings, and waiting for a busy core costs milliseconds
+    # one thread: a second one gains little for a few drawings, and on a busy machine it adds
+    # milliseconds of waiting
     torch.set_num_threads(1)
     if config.model is not None:
         _warm_up(Guesser(config.model))
+
+    # bound here and not by uvicorn, so that port 0 has a number before the URL is announced
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((host, port))
+        listener.bind((host, port))
     except OSError as error:
-        listening.close()
+        listener.close()
         raise UsageError(
-            f"{host}:{port} cannot be bound ({error.strerror}): choose another --port"
+            f"{host}:{port} is not available ({error.strerror}): choose another --host or --port"
         ) from error
-    bound = listening.getsockname()[1]
+    bound_port = listener.getsockname()[1]
+
     settings = uvicorn.Config(
         build_app(config), log_level="warning", access_log=False, server_header=False,
         limit_concurrency=2000, timeout_keep_alive=30,
     )  # fmt: skip
     if started is not None:
         shown = f"[{host}]" if ":" in host else host
-        started(f"http://{shown}:{bound}/")
-    with listening:
-        uvicorn.Server(settings).run(sockets=[listening])
+        started(f"http://{shown}:{bound_port}/")
+    with listener:
+        uvicorn.Server(settings).run(sockets=[listener])
 
 
 def _warm_up(guesser: Guesser) -> None:
+    """Compile the kernels, and let torch choose algorithms for several batch sizes."""
     line = [([0.0, 9.5], [0.0, 9.5], [0, 16])]
     drawing = DrawingBatch.from_strokes([line], words=["line"], dtype=np.float32)
     for size in (1, 2, 8, 64):
-        guesser.guess_now([drawing] * size)
+        guesser.guess_batch([drawing] * size)

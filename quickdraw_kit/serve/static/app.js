@@ -1,76 +1,81 @@
-// The frame: which view is shown, requests to the server, and error messages.
+// The frame of the page: navigation between views, requests to the server, error messages.
 
 import { openBrowse } from "./browse.js";
 import { openDraw } from "./draw.js";
 import { openRuns } from "./runs.js";
 
-const trouble = document.querySelector("#trouble");
+const errorBox = document.querySelector("#error");
 
-export function say(text) {
-  trouble.textContent = text;
-  trouble.hidden = !text;
+// Show an error above the view, or hide it if the text is empty.
+export function showError(text) {
+  errorBox.textContent = text;
+  errorBox.hidden = !text;
 }
 
-// An error that the page has shown.
-class Reported extends Error {
+// An error that is already shown; the console need not report it again.
+class RequestError extends Error {
   constructor(text, status) {
     super(text);
     this.status = status;
-    say(text);
+    showError(text);
   }
 }
 addEventListener("unhandledrejection", (event) => {
-  if (event.reason instanceof Reported) event.preventDefault();
+  if (event.reason instanceof RequestError) event.preventDefault();
 });
 
-let lost = false;
+let disconnected = false;
 
-// Poll the server until it is back; then views get the event "back".
+// Poll the server until it responds; then dispatch "reconnected", on which views continue.
 async function reconnect() {
-  if (lost) return;
-  lost = true;
-  while (lost) {
-    await new Promise((done) => setTimeout(done, 1000));
+  if (disconnected) return; // several requests may fail at once
+  disconnected = true;
+  while (disconnected) {
+    await new Promise((resolve) => setTimeout(resolve, 1000));
     try {
       const text = await (await fetch("/api/about")).text();
+      // another model or other collections: what the views show does not fit any more
       if (about && text !== JSON.stringify(about)) {
-        say("The server is back with other content: reload the page.");
+        showError("The server is back with other content: reload the page.");
         return;
       }
-      lost = false;
-    } catch { /* not yet */ }
+      disconnected = false;
+    } catch { /* still down */ }
   }
-  say("");
-  dispatchEvent(new Event("back"));
+  showError("");
+  dispatchEvent(new Event("reconnected"));
 }
 
-export async function ask(path, options) {
-  let answer;
+// Fetch a path; failures are shown, and thrown so that the caller stops.
+export async function request(path, options) {
+  let response;
   try {
-    answer = await fetch(path, options);
+    response = await fetch(path, options);
   } catch {
     reconnect();
-    throw new Reported("The server does not respond. Is it still running? Trying again …");
+    throw new RequestError("The server does not respond. Is it still running? Retrying …");
   }
-  if (!answer.ok) {
-    let reason = `The server responded with ${answer.status}.`;
+  if (!response.ok) {
+    let reason = `The server responded with ${response.status}.`;
     try {
-      reason = (await answer.json()).error ?? reason;
+      reason = (await response.json()).error ?? reason;
     } catch { /* not JSON */ }
-    throw new Reported(reason, answer.status);
+    throw new RequestError(reason, response.status);
   }
-  say("");
-  return answer;
+  showError("");
+  return response;
 }
 
-export function send(path, document) {
-  return ask(path, {
+// The content type makes browsers send a preflight request for pages of another origin.
+export function post(path, content) {
+  return request(path, {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify(document),
+    body: JSON.stringify(content),
   });
 }
 
+// Draw a square grayscale bitmap, one byte per pixel.
 export function paint(canvas, side, pixels) {
   canvas.width = canvas.height = side;
   const image = new ImageData(side, side);
@@ -81,7 +86,7 @@ export function paint(canvas, side, pixels) {
   canvas.getContext("2d").putImageData(image, 0, 0);
 }
 
-export function bytes(base64) {
+export function decodeBase64(base64) {
   return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 }
 
@@ -98,7 +103,8 @@ async function show() {
     else link.removeAttribute("aria-current");
   }
   document.title = `${name[0].toUpperCase()}${name.slice(1)}: quickdraw_kit`;
-  about ??= await (await ask("/api/about")).json();
+  about ??= await (await request("/api/about")).json();
+  // runs may have advanced since; the other views update themselves
   if (name === "runs" || !opened.has(name)) {
     opened.add(name);
     await views[name](about);
@@ -106,5 +112,5 @@ async function show() {
 }
 
 addEventListener("hashchange", show);
-addEventListener("back", show);
+addEventListener("reconnected", show);
 show();

@@ -1,41 +1,41 @@
 // The draw view: strokes with times, guesses while the pen moves, and rounds of 20 seconds.
 
-import { bytes, paint, say, send } from "./app.js";
+import { decodeBase64, paint, post, showError } from "./app.js";
 
 const ROUND = 20; // seconds, as in the game
-const SURE = 0.5; // probability of the first guess that wins a round
-const GAP = 200; // ms between requests while the pen moves; the end of a stroke sends one at once
-const STEP = 8; // pixels, of the pen that the keyboard moves
+const WIN_PROBABILITY = 0.5; // of the word, as the first guess, for the end of a round
+const REQUEST_INTERVAL = 200; // ms, while the pen moves; the end of a stroke sends a request at once
+const KEY_STEP = 8; // pixels per arrow key
 
 const canvas = document.querySelector("#canvas");
 const context = canvas.getContext("2d");
 const prompt = document.querySelector("#prompt");
 const clock = document.querySelector("#clock");
-const said = document.querySelector("#said");
+const message = document.querySelector("#message");
 const list = document.querySelector("#guesses");
-const seen = document.querySelector("#seen");
+const modelInput = document.querySelector("#model-input");
 const undo = document.querySelector("#undo");
 const clear = document.querySelector("#clear");
 const keep = document.querySelector("#keep");
 
 let strokes = []; // each [xs, ys, ts]
-let pen = null; // the stroke under the pen
-let began = null; // when the first point was set
-let changes = 0; // of the drawing
-let shown = 0;
-let asking = false;
-let asked = 0; // when the last request was sent
-let waiting = null; // the timer of the next one
+let stroke = null; // the one that is being drawn; null while the pen is up
+let startTime = null; // of the first point
+let version = 0; // counts changes of the drawing
+let shownVersion = 0; // the one that the guesses belong to
+let requesting = false;
+let requestTime = 0; // when the last request was sent
+let requestTimer = null; // of the next one
 let word = null; // of the round
-let ends = null;
-let ticking = null;
+let deadline = null; // of the round; null when it is over
+let clockTimer = null;
 let recognized = false;
-let cursor = null; // of the keyboard: [x, y]
+let cursor = null; // pen of the keyboard: [x, y]; null while the mouse draws
 
 export function openDraw(about) {
   if (!about.labels.length) {
     prompt.textContent = "No model";
-    said.textContent = "Start the server with a model: quickdraw-kit serve --model …";
+    message.textContent = "Start the server with a model: quickdraw-kit serve --model …";
     for (const button of document.querySelectorAll("#view-draw button")) button.disabled = true;
     canvas.setAttribute("aria-disabled", "true");
     return;
@@ -45,42 +45,43 @@ export function openDraw(about) {
   canvas.addEventListener("pointerup", up);
   canvas.addEventListener("pointercancel", up);
   canvas.addEventListener("keydown", key);
-  canvas.addEventListener("blur", () => { if (cursor) lift(); cursor = null; redraw(); });
-  undo.addEventListener("click", takeBack);
-  clear.addEventListener("click", wipe);
+  canvas.addEventListener("blur", () => { if (cursor) endStroke(); cursor = null; redraw(); });
+  undo.addEventListener("click", undoStroke);
+  clear.addEventListener("click", clearDrawing);
   document.querySelector("#round").addEventListener("click", () => startRound(about.words));
-  addEventListener("back", guess);
-  keep.hidden = !about.keeps;
-  keep.addEventListener("click", () => store(about.words));
+  addEventListener("reconnected", guess);
+  keep.hidden = !about.can_keep;
+  keep.addEventListener("click", () => keepDrawing(about.words));
   redraw();
 }
 
-function place(event) {
+// Position of an event in pixels of the canvas, which CSS may have scaled.
+function position(event) {
   const box = canvas.getBoundingClientRect();
   const border = canvas.clientLeft;
   const scale = canvas.width / canvas.clientWidth;
   return [(event.clientX - box.left - border) * scale, (event.clientY - box.top - border) * scale];
 }
 
-function add(x, y) {
+function addPoint(x, y) {
   const now = performance.now();
-  began ??= now;
-  const [xs, ys, ts] = pen;
+  startTime ??= now;
+  const [xs, ys, ts] = stroke;
   if (xs.at(-1) === x && ys.at(-1) === y) return;
   xs.push(x);
   ys.push(y);
-  ts.push(Math.round(now - began));
+  ts.push(Math.round(now - startTime));
 }
 
-function set(x, y) {
-  pen = [[], [], []];
-  strokes.push(pen);
-  add(x, y);
+function startStroke(x, y) {
+  stroke = [[], [], []];
+  strokes.push(stroke);
+  addPoint(x, y);
 }
 
-function lift() {
-  if (!pen) return;
-  pen = null;
+function endStroke() {
+  if (!stroke) return;
+  stroke = null;
   changed();
 }
 
@@ -91,69 +92,74 @@ function down(event) {
   try {
     canvas.setPointerCapture(event.pointerId);
   } catch { /* the pointer was released already */ }
-  set(...place(event));
+  startStroke(...position(event));
   changed();
 }
 
 function move(event) {
-  if (!pen || !event.isPrimary || cursor) return;
+  if (!stroke || !event.isPrimary || cursor) return;
+  // the movements since the last frame, so that fast strokes stay smooth
   const events = event.getCoalescedEvents?.() ?? [];
-  for (const each of events.length ? events : [event]) add(...place(each));
+  for (const each of events.length ? events : [event]) addPoint(...position(each));
   changed();
 }
 
 function up(event) {
-  if (event.isPrimary && !cursor) lift();
+  if (event.isPrimary && !cursor) endStroke();
 }
 
 function key(event) {
   const steps = {
-    ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP],
+    ArrowLeft: [-KEY_STEP, 0], ArrowRight: [KEY_STEP, 0], ArrowUp: [0, -KEY_STEP], ArrowDown: [0, KEY_STEP],
   };
   if (event.key in steps) {
     event.preventDefault();
     cursor ??= [canvas.width / 2, canvas.height / 2];
     cursor = cursor.map((v, i) => Math.min(Math.max(v + steps[event.key][i], 0), canvas.width));
-    if (pen) {
-      add(...cursor);
+    if (stroke) {
+      addPoint(...cursor);
       changed();
     } else redraw();
   } else if (event.key === " ") {
     event.preventDefault();
     cursor ??= [canvas.width / 2, canvas.height / 2];
-    if (pen) lift();
+    if (stroke) endStroke();
     else {
-      set(...cursor);
+      startStroke(...cursor);
       changed();
     }
   } else if (event.key === "Backspace" || (event.key === "z" && (event.ctrlKey || event.metaKey))) {
     event.preventDefault();
-    takeBack();
+    undoStroke();
   }
 }
 
-function takeBack() {
-  pen = null;
+function undoStroke() {
+  stroke = null;
   strokes.pop();
   changed();
 }
 
-function wipe() {
-  pen = null;
+function clearDrawing() {
+  stroke = null;
   strokes = [];
-  began = null;
+  startTime = null;
   recognized = false;
   changed();
 }
 
 function changed() {
-  changes += 1;
-  canvas.dataset.changes = changes;
+  version += 1;
+  canvas.dataset.version = version;
   redraw();
-  clearTimeout(waiting);
-  const rest = pen ? asked + GAP - performance.now() : 0;
-  if (rest > 0) waiting = setTimeout(guess, rest);
+  clearTimeout(requestTimer);
+  const delay = requestDelay();
+  if (delay > 0) requestTimer = setTimeout(guess, delay);
   else guess();
+}
+
+function requestDelay() {
+  return stroke ? requestTime + REQUEST_INTERVAL - performance.now() : 0;
 }
 
 function redraw() {
@@ -169,7 +175,7 @@ function redraw() {
     context.stroke();
   }
   if (cursor) {
-    context.strokeStyle = pen ? "#a92d1f" : "#1d5f8a";
+    context.strokeStyle = stroke ? "#a92d1f" : "#1d5f8a";
     context.lineWidth = 2;
     context.beginPath();
     context.arc(cursor[0], cursor[1], 8, 0, 7);
@@ -178,95 +184,97 @@ function redraw() {
   undo.disabled = clear.disabled = keep.disabled = !strokes.length;
 }
 
-// One request at a time; the next one sends the newest drawing.
+// Request guesses until they belong to the newest drawing. One request at a time: a slow server
+// gets fewer requests, and responses cannot overtake each other.
 async function guess() {
-  if (asking) return;
-  asking = true;
+  if (requesting) return;
+  requesting = true;
   try {
-    while (shown < changes) {
-      const rest = pen ? asked + GAP - performance.now() : 0;
-      if (rest > 0) {
-        waiting = setTimeout(guess, rest);
+    while (shownVersion < version) {
+      const delay = requestDelay();
+      if (delay > 0) {
+        requestTimer = setTimeout(guess, delay);
         break;
       }
-      const mine = changes;
-      asked = performance.now();
+      const sentVersion = version; // it may grow while the request is under way
+      requestTime = performance.now();
       if (!strokes.length) {
         list.replaceChildren();
-        paint(seen, 28, new Uint8Array(784));
-        said.textContent = word ? `Draw: ${word}.` : "Draw, and the model says what it sees.";
-        shown = mine;
+        paint(modelInput, 28, new Uint8Array(784));
+        message.textContent = word ? `Draw: ${word}.` : "Draw something, and the model guesses what it is.";
+        shownVersion = sentVersion;
         continue;
       }
-      const answer = await (await send("/api/guess", { strokes })).json();
-      shown = mine;
-      showGuesses(answer);
+      const response = await (await post("/api/guess", { strokes })).json();
+      shownVersion = sentVersion;
+      showGuesses(response);
     }
-  } catch (error) { // already shown
-    if (error.status === 503) waiting = setTimeout(guess, 1000);
+  } catch (error) { // it is already shown; a busy server gets the drawing again
+    if (error.status === 503) requestTimer = setTimeout(guess, 1000);
   } finally {
-    asking = false;
-    canvas.dataset.shown = shown;
+    requesting = false;
+    canvas.dataset.shownVersion = shownVersion;
   }
 }
 
-function showGuesses(answer) {
-  paint(seen, answer.side, bytes(answer.image));
-  list.replaceChildren(...answer.guesses.map(({ name, probability }) => {
+function showGuesses({ side, image, guesses }) {
+  paint(modelInput, side, decodeBase64(image));
+  list.replaceChildren(...guesses.map(({ name, probability }) => {
     const row = document.createElement("li");
-    const share = document.createElement("span");
     const label = document.createElement("span");
+    const percent = document.createElement("span");
     label.textContent = name;
-    share.textContent = `${(100 * probability).toFixed(0)} %`;
-    row.append(label, share);
+    percent.textContent = `${(100 * probability).toFixed(0)} %`;
+    row.append(label, percent);
     row.style.setProperty("background",
       `linear-gradient(90deg, color-mix(in srgb, var(--accent) 35%, var(--soft)) ${100 * probability}%, var(--soft) 0)`);
-    if (name === word) row.className = "right";
+    if (name === word) row.className = "correct";
     return row;
   }));
-  if (recognized) return;
-  const [first, ...others] = answer.guesses;
-  if (word && first.name === word && first.probability >= SURE && ends) {
+  if (recognized) return; // the message of the round stays
+
+  const [first] = guesses;
+  if (word && first.name === word && first.probability >= WIN_PROBABILITY && deadline) {
     recognized = true;
-    const left = Math.ceil((ends - performance.now()) / 1000);
-    finish(`Oh I know, it's ${word}! ${ROUND - left} seconds.`);
+    const left = Math.ceil((deadline - performance.now()) / 1000);
+    endRound(`Oh I know, it's ${word}! ${ROUND - left} seconds.`);
   } else {
-    const see = [first, ...others].filter((g) => g.probability > 0.08).slice(0, 3);
-    said.textContent = `I see ${(see.length ? see : [first]).map((g) => g.name).join(", or ")}.`;
+    const likely = guesses.filter((g) => g.probability > 0.08).slice(0, 3);
+    message.textContent = `I see ${(likely.length ? likely : [first]).map((g) => g.name).join(", or ")}.`;
   }
 }
 
 function startRound(words) {
   word = words[Math.floor(Math.random() * words.length)];
-  wipe();
+  clearDrawing();
   prompt.textContent = `Draw: ${word}`;
-  said.textContent = `Draw ${word} in ${ROUND} seconds.`;
-  ends = performance.now() + ROUND * 1000;
-  clearInterval(ticking);
-  ticking = setInterval(tick, 200);
-  tick();
+  message.textContent = `Draw ${word} in ${ROUND} seconds.`;
+  deadline = performance.now() + ROUND * 1000;
+  clearInterval(clockTimer);
+  clockTimer = setInterval(updateClock, 200);
+  updateClock();
   canvas.focus({ preventScroll: true });
 }
 
-function tick() {
-  const left = Math.max(Math.ceil((ends - performance.now()) / 1000), 0);
+function updateClock() {
+  const left = Math.max(Math.ceil((deadline - performance.now()) / 1000), 0);
   if (clock.textContent !== String(left)) clock.textContent = left;
-  if (!left) finish(`Time's up! The word was ${word}.`);
+  if (!left) endRound(`Time's up! The word was ${word}.`);
 }
 
-function finish(text) {
-  clearInterval(ticking);
-  ends = null;
-  said.textContent = text;
+function endRound(text) {
+  clearInterval(clockTimer);
+  deadline = null;
+  message.textContent = text;
 }
 
-async function store(words) {
-  let name = word;
-  if (!name) name = list.querySelector("li span")?.textContent;
+// Save the drawing under the word of the round, or under the first guess.
+async function keepDrawing(words) {
+  const name = word ?? list.querySelector("li span")?.textContent;
   if (!words.includes(name)) {
-    say("No word to save it under: start a round.");
+    showError("There is no word to save the drawing under: start a round.");
     return;
   }
-  const { key_id: id } = await (await send("/api/keep", { word: name, recognized, strokes })).json();
-  said.textContent = `Kept as ${name}, key_id ${id}.`;
+  const { key_id: id } = await (await post("/api/keep", { word: name, recognized, strokes })).json();
+  message.textContent = `Saved as ${name}, key_id ${id}.`;
 }

@@ -1,6 +1,6 @@
-// The runs view: a table, and curves and reports of the selected runs.
+// The runs view: a table of training runs; curves and reports of the selected ones.
 
-import { ask } from "./app.js";
+import { request } from "./app.js";
 
 const head = document.querySelector("#runs thead");
 const body = document.querySelector("#runs tbody");
@@ -8,13 +8,14 @@ const empty = document.querySelector("#no-runs");
 const compared = document.querySelector("#compared");
 
 export async function openRuns() {
-  const runs = await (await ask("/api/runs")).json();
+  const runs = await (await request("/api/runs")).json();
   empty.textContent = runs.length ? `${runs.length} run${runs.length === 1 ? "" : "s"}; select some to compare them.`
-    : "No runs: start the server with --runs and the folder of your models.";
+    : "There are no runs: start the server with --runs and the folder of your models.";
   head.replaceChildren(row("th", ["compare", "run", "epochs", "training loss", "training accuracy", "validation loss", "validation accuracy", "test accuracy"]));
   body.replaceChildren(...runs.map((run) => {
     const last = run.history.at(-1) ?? {};
-    const test = run.about.result?.figures?.test_top1 ?? run.about.evaluation?.test?.top1;
+    // from the result of a recipe, or from the evaluation that a report writes
+    const test = run.metadata.result?.figures?.test_top1 ?? run.metadata.evaluation?.test?.top1;
     const line = row("td", ["", run.name, run.history.length, number(last.train_loss), percent(last.train_accuracy),
       number(last.validation_loss), percent(last.validation_accuracy), percent(test)]);
     const box = document.createElement("input");
@@ -27,12 +28,12 @@ export async function openRuns() {
   compared.replaceChildren();
 }
 
-function row(kind, texts) {
+function row(tag, texts) {
   const line = document.createElement("tr");
   line.append(...texts.map((text) => {
-    const cell = document.createElement(kind);
+    const cell = document.createElement(tag);
     cell.textContent = text ?? "";
-    if (kind === "th") cell.scope = "col";
+    if (tag === "th") cell.scope = "col";
     return cell;
   }));
   return line;
@@ -44,10 +45,10 @@ const percent = (value) => (typeof value === "number" ? `${(100 * value).toFixed
 function compare(runs) {
   const boxes = [...body.querySelectorAll("input")];
   compared.replaceChildren(...runs.filter((_, i) => boxes[i].checked).map((run) => {
-    const part = document.createElement("section");
+    const section = document.createElement("section");
     const title = document.createElement("h3");
     title.textContent = run.name;
-    part.append(title, curves(run, "loss"), curves(run, "accuracy"));
+    section.append(title, curves(run, "loss"), curves(run, "accuracy"));
     if (run.report) {
       const link = document.createElement("a");
       link.href = run.report;
@@ -55,49 +56,53 @@ function compare(runs) {
       const frame = document.createElement("iframe");
       frame.src = run.report;
       frame.title = `Report of ${run.name}`;
-      frame.setAttribute("sandbox", "");
-      part.append(link, frame);
+      frame.setAttribute("sandbox", ""); // a report runs no script
+      section.append(link, frame);
     }
-    return part;
+    return section;
   }));
 }
 
-function curves(run, what) {
-  const space = "http://www.w3.org/2000/svg";
-  const svg = document.createElementNS(space, "svg");
+// Curves of a metric by epoch as SVG; training is solid, validation dashed.
+function curves(run, metric) {
+  const namespace = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(namespace, "svg");
   svg.setAttribute("viewBox", "0 0 400 190");
   svg.setAttribute("role", "img");
-  const series = { training: `train_${what}`, validation: `validation_${what}` };
+  const series = { training: `train_${metric}`, validation: `validation_${metric}` };
   const values = Object.values(series).flatMap((name) => run.history.map((h) => h[name])).filter(Number.isFinite);
   if (!values.length) return svg;
-  const [low, high] = what === "accuracy" ? [Math.min(...values), 1] : [0, Math.max(...values)];
+
+  const [low, high] = metric === "accuracy" ? [Math.min(...values), 1] : [0, Math.max(...values)];
   const x = (i) => 40 + (350 * i) / Math.max(run.history.length - 1, 1);
   const y = (v) => 165 - (140 * (v - low)) / Math.max(high - low, 1e-9);
-  const text = (at, up, content, anchor) => {
-    const label = document.createElementNS(space, "text");
-    for (const [name, value] of Object.entries({ x: at, y: up, "font-size": 11, fill: "currentColor", "text-anchor": anchor })) label.setAttribute(name, value);
+  const addText = (x, y, content, anchor) => {
+    const label = document.createElementNS(namespace, "text");
+    for (const [name, value] of Object.entries({ x, y, "font-size": 11, fill: "currentColor", "text-anchor": anchor })) label.setAttribute(name, value);
     label.textContent = content;
     svg.append(label);
   };
-  text(8, 14, what, "start");
-  text(36, y(high) + 4, high.toFixed(2), "end");
-  text(36, y(low) + 4, low.toFixed(2), "end");
-  text(40, 184, "epoch 1", "start");
-  if (run.history.length > 1) text(390, 184, run.history.length, "end");
-  const said = [];
+
+  addText(8, 14, metric, "start");
+  addText(36, y(high) + 4, high.toFixed(2), "end");
+  addText(36, y(low) + 4, low.toFixed(2), "end");
+  addText(40, 184, "epoch 1", "start");
+  if (run.history.length > 1) addText(390, 184, run.history.length, "end");
+
+  const legend = [];
   for (const [name, column] of Object.entries(series)) {
     const points = run.history.map((h, i) => [i, h[column]]).filter(([, v]) => Number.isFinite(v));
     if (!points.length) continue;
-    const line = document.createElementNS(space, "polyline");
+    const line = document.createElementNS(namespace, "polyline");
     line.setAttribute("points", points.map(([i, v]) => `${x(i)},${y(v)}`).join(" "));
     line.setAttribute("fill", "none");
     line.setAttribute("stroke", "currentColor");
     line.setAttribute("stroke-width", 2);
     if (name === "validation") line.setAttribute("stroke-dasharray", "6 4");
     svg.append(line);
-    said.push(`${name} ${points.at(-1)[1].toFixed(3)}${name === "validation" ? " (dashed)" : ""}`);
+    legend.push(`${name} ${points.at(-1)[1].toFixed(3)}${name === "validation" ? " (dashed)" : ""}`);
   }
-  text(390, 14, said.join(", "), "end");
-  svg.setAttribute("aria-label", `${what} of ${run.name}: ${said.join(", ")} at the end`);
+  addText(390, 14, legend.join(", "), "end");
+  svg.setAttribute("aria-label", `${metric} of ${run.name}: ${legend.join(", ")} at the end`);
   return svg;
 }
