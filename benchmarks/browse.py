@@ -112,7 +112,9 @@ def browse(collection: Path, steps: int, browser) -> None:
         )
         page.focus("#grid")
         near = milliseconds(
-            page, lambda: page.keyboard.press("Enter"), "() => document.querySelector('#neighbors li')"
+            page,
+            lambda: page.keyboard.press("Enter"),
+            "() => document.querySelector('#neighbors li')",
         )
         frames, waits = np.array(scrolled["frames"]), np.array(scrolled["waits"])
         print(

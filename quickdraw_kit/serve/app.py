@@ -1,7 +1,7 @@
 """The ASGI application: a static page with three views, and an API that returns JSON and bytes.
 
-It trusts nothing that a browser sends: bodies are limited and validated (``requests``), pages of other
-origins are kept out (``middleware``), and only the files listed here are served.
+It trusts nothing that a browser sends: bodies are limited and validated (``requests``), requests
+from pages of other origins are rejected (``middleware``), and only files listed here are served.
 """
 
 import base64
@@ -180,7 +180,9 @@ class _Api:
     def _row(self, request: Request) -> tuple[Collection, int]:
         collection, row = self._collection(request), request.path_params["row"]
         if row >= len(collection):
-            raise HTTPException(404, f"there is no drawing {row}: expected 0 to {len(collection) - 1}")
+            raise HTTPException(
+                404, f"there is no drawing {row}: expected 0 to {len(collection) - 1}"
+            )
         return collection, row
 
     async def collection(self, request: Request) -> Response:
@@ -206,7 +208,9 @@ class _Api:
             if start < 0 or not 0 <= count <= _MAX_TILES:
                 raise ValueError
         except ValueError:
-            return error_response(422, f"start and count: expected at least 0, and at most {_MAX_TILES} tiles")
+            return error_response(
+                422, f"start and count: expected at least 0, and at most {_MAX_TILES} tiles"
+            )
         recognized = {"true": True, "false": False}.get(query.get("recognized", ""))
         selection = Filter(
             category=query.get("category"),

@@ -22,7 +22,8 @@ from quickdraw_kit.storage.urls import parse_location
 from quickdraw_kit.strokes.batch import DrawingBatch
 
 Images = npt.NDArray[np.uint8]
-Rows = Codes = npt.NDArray[np.int64]
+Rows = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.int64]
 
 _MAX_DRAWINGS = 200_000  # of files, which are in memory; shards are read as needed
 _BATCH = 16_384
@@ -78,11 +79,12 @@ class Collection:
 
     def _select(self, selection: Filter) -> Rows:
         """Return the selected rows, in order."""
+        recognized = None if selection.recognized is None else str(selection.recognized).lower()
         values = {
             "category": selection.category,
             "country": selection.country,
             "split": selection.split,
-            "recognized": None if selection.recognized is None else str(selection.recognized).lower(),
+            "recognized": recognized,
         }
         mask = np.ones(len(self), np.bool_)
         for column, value in values.items():
@@ -112,7 +114,7 @@ class Collection:
         return self._drawings.describe(row)
 
     def nearest(self, row: int, count: int) -> list[tuple[int, float]]:
-        """Return the drawings with the most similar bitmaps, and the root mean square differences."""
+        """Return the rows with the most similar bitmaps, and the root mean square differences."""
         self._check_row(row)
 
         # in batches: the differences as float32 take four times the memory of the bitmaps

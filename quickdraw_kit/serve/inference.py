@@ -109,5 +109,7 @@ class Guesser:
 
         # NaN is not JSON, and sorting it would make a guess of it
         if not np.isfinite(probabilities).all():
-            raise QuickdrawError("the model returns NaN: train it again, for example with a lower learning rate")
+            raise QuickdrawError(
+                "the model returns NaN: train it again, for example with a lower learning rate"
+            )
         return [Guess(*pair) for pair in zip(probabilities, images, strict=True)]

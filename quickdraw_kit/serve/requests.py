@@ -1,4 +1,4 @@
-"""Requests of the browser, validated before they are used: types by msgspec, sizes and ranges here."""
+"""Requests of the browser, validated before use: types by msgspec, sizes and ranges here."""
 
 import secrets
 from datetime import UTC, datetime

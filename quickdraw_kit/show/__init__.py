@@ -1,1 +1,1 @@
-"""Figures, contact sheets, terminal previews and pages."""
+"""Figures, contact sheets, terminal previews and HTML pages."""

@@ -1,7 +1,7 @@
 """The canvas of all figures: one style, and the same bytes for the same numbers.
 
-pyplot is not used, so no window and no figure is left over. Files have no time, no version and no
-random names. The colors suit color-blind readers, and no figure relies on color alone.
+pyplot is not used, so no window opens and no figure stays in memory. Files contain no time, no
+version and no random ids. The colors suit color-blind readers, and no figure relies on color alone.
 """
 
 import os
@@ -38,12 +38,12 @@ _STYLE: dict[Any, Any] = {
     "xtick.labelcolor": FAINT,
     "ytick.color": LINE,
     "ytick.labelcolor": INK,
-    "svg.hashsalt": "quickdraw_kit",
+    "svg.hashsalt": "quickdraw_kit",  # ids in SVG files are random otherwise
 }
 
 
 def figure_format(path: str | os.PathLike[str]) -> str:
-    """Return png or svg, from the name of a figure."""
+    """Return the format of a figure, png or svg, from its name."""
     format = Path(path).suffix.lower().removeprefix(".")
     if format not in ("png", "svg"):
         raise UsageError(f"{path}: expected a name that ends in .png or .svg")
@@ -52,7 +52,7 @@ def figure_format(path: str | os.PathLike[str]) -> str:
 
 @contextmanager
 def canvas(path: str | os.PathLike[str], width: float, height: float) -> Iterator["Figure"]:
-    """Draw a figure, of a size in inches; it is written atomically when the block ends."""
+    """Yield a figure to draw on, with a size in inches; write it atomically when the block ends."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -60,6 +60,7 @@ def canvas(path: str | os.PathLike[str], width: float, height: float) -> Iterato
     with mpl.rc_context(_STYLE):
         figure = Figure((width, height), layout="constrained", facecolor="white")
         yield figure
-        nameless = {"Software": None} if format == "png" else {"Date": None, "Creator": None}
+        # matplotlib writes these by default, and they differ between runs and versions
+        metadata = {"Software": None} if format == "png" else {"Date": None, "Creator": None}
         with atomic_write(path) as file:
-            figure.savefig(file, format=format, dpi=_DPI, metadata=nameless)
+            figure.savefig(file, format=format, dpi=_DPI, metadata=metadata)

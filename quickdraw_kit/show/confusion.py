@@ -1,8 +1,8 @@
-"""Confusion matrices that can be read: ten labels with numbers, hundreds of labels by clusters.
+"""Confusion matrices: with numbers for a few labels, ordered by similarity for many.
 
-In label order, a matrix of 345 labels is a diagonal with dust around it. So large matrices are
+In label order, a matrix of 345 labels is a diagonal with scattered dots. So large matrices are
 ordered by similarity: labels that are confused are next to each other, and groups of them appear as
-blocks on the diagonal. The labels that are confused most have a figure of their own.
+blocks on the diagonal. The labels that are confused most have a separate figure.
 """
 
 import os
@@ -24,7 +24,7 @@ MAX_NUMBERED_LABELS = 30
 
 _MIN_PITCH, _MAX_PITCH = 0.075, 0.42  # of the cells, in inches
 _MAX_LISTED = 40  # confusions beside the matrix
-_RULE_EVERY = 5  # labels
+_LINE_EVERY = 5  # labels
 
 Counts = npt.NDArray[np.int64]
 
@@ -37,17 +37,21 @@ def confusion_matrix(matrix: Counts, names: Sequence[str], path: str | os.PathLi
     """
     _check(matrix, names)
     is_small = len(names) <= MAX_NUMBERED_LABELS
+
+    # smaller cells for more labels, down to the smallest readable text
     pitch = min(max(20 / len(names), _MIN_PITCH), _MAX_PITCH)
     side = pitch * len(names) + 2
-    right = float(np.trace(matrix)) / max(int(matrix.sum()), 1)
-    title = f"{100 * right:.1f} % of {int(matrix.sum()):,} predictions are correct"
+    total = int(matrix.sum())
+    accuracy = float(np.trace(matrix)) / max(total, 1)
+    title = f"{100 * accuracy:.1f} % of {total:,} predictions are correct"
+
     with canvas(path, side if is_small else side + 6, side if is_small else side + 1.6) as figure:
         if is_small:
             _cells(figure.subplots(), matrix, matrix, names, pitch, numbers=True)
         else:
             order = similarity_order(matrix)
-            ax, beside = figure.subplots(1, 2, width_ratios=[side, 4.5])
-            _list_confusions(beside, matrix, names, min(int(5 * side), _MAX_LISTED))
+            ax, list_ax = figure.subplots(1, 2, width_ratios=[side, 4.5])
+            _list_confusions(list_ax, matrix, names, min(int(5 * side), _MAX_LISTED))
             _cells(
                 ax,
                 matrix[np.ix_(order, order)],
@@ -68,16 +72,17 @@ def most_confused(
     if not 2 <= most <= MAX_NUMBERED_LABELS:
         raise UsageError(f"most is {most}, expected 2 to {MAX_NUMBERED_LABELS} labels")
 
-    # whole pairs, from the most frequent one on
-    chosen: dict[str, None] = {}
+    # the labels of whole pairs, from the most frequent confusion on
+    selected: dict[str, None] = {}
     for pair in confused_pairs(matrix, names, most=most * most):
-        if len(chosen | dict.fromkeys((pair.label, pair.predicted))) <= most:
-            chosen |= dict.fromkeys((pair.label, pair.predicted))
-    if not chosen:
-        raise UsageError("nothing is confused: there is nothing to draw")
+        with_pair = selected | dict.fromkeys((pair.label, pair.predicted))
+        if len(with_pair) <= most:
+            selected = with_pair
+    if not selected:
+        raise UsageError("no labels are confused: there is nothing to draw")
 
-    places = {name: place for place, name in enumerate(names)}
-    labels = np.array([places[name] for name in chosen])
+    positions = {name: label for label, name in enumerate(names)}
+    labels = np.array([positions[name] for name in selected])
     labels = labels[similarity_order(matrix[np.ix_(labels, labels)])]
     side = _MAX_PITCH * len(labels) + 2
     with canvas(path, side, side) as figure:
@@ -99,20 +104,19 @@ def similarity_order(matrix: Counts) -> npt.NDArray[np.int64]:
     Agglomerative clustering with average linkage over the rates of confusion; when two clusters
     are merged, they are flipped so that their most similar ends meet.
     """
-    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    similarity = (shares + shares.T) / 2
-    between = similarity.copy()
+    rates = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    similarity = (rates + rates.T) / 2
+    between = similarity.copy()  # of clusters, in the row of the first label of each
     np.fill_diagonal(between, -1)
     clusters = [[label] for label in range(len(matrix))]
 
     for _ in range(len(matrix) - 1):
-        one, other = divmod(int(between.argmax()), len(matrix))
-        one, other = min(one, other), max(one, other)
+        one, other = sorted(divmod(int(between.argmax()), len(matrix)))
 
         # the concatenation whose inner ends are most similar
         first, second = clusters[one], clusters[other]
-        turns = [(a, b) for a in (first, first[::-1]) for b in (second, second[::-1])]
-        best = max(turns, key=lambda ends: similarity[ends[0][-1], ends[1][0]])
+        flips = [(a, b) for a in (first, first[::-1]) for b in (second, second[::-1])]
+        best = max(flips, key=lambda ends: similarity[ends[0][-1], ends[1][0]])
 
         # average linkage; -1 marks clusters that are merged into another, and the diagonal
         weights = len(first), len(second)
@@ -142,7 +146,7 @@ def _cells(
     *,
     numbers: bool,
 ) -> None:
-    """Draw a matrix, or a block of it; `rows` are the complete rows, for the shares."""
+    """Draw a matrix, or a block of it; `rows` are the complete rows, for the percentages."""
     from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 
     shares = matrix / np.maximum(rows.sum(axis=1, keepdims=True), 1)
@@ -158,13 +162,13 @@ def _cells(
     ax.set_xlabel("predicted label")
     ax.set_ylabel("true label, each row is 100 %")
 
-    # without numbers, rules and names on all sides guide the eye
+    # without numbers, lines and names on all sides help to find the row and the column
     if not numbers:
         ends = [-0.5, len(names) - 0.5]
         ax.plot(ends, ends, color=LINE, linewidth=0.5)
-        for place in range(_RULE_EVERY, len(names), _RULE_EVERY):
-            ax.axhline(place - 0.5, color=LINE, linewidth=0.3)
-            ax.axvline(place - 0.5, color=LINE, linewidth=0.3)
+        for label in range(_LINE_EVERY, len(names), _LINE_EVERY):
+            ax.axhline(label - 0.5, color=LINE, linewidth=0.3)
+            ax.axvline(label - 0.5, color=LINE, linewidth=0.3)
         ax.set(xlim=ends, ylim=ends[::-1])
         ax.tick_params(labeltop=True, labelright=True)
     else:
@@ -177,6 +181,7 @@ def _cells(
 
 
 def _list_confusions(ax: "Axes", matrix: Counts, names: Sequence[str], most: int) -> None:
+    """Write the most frequent confusions and their counts."""
     ax.set_axis_off()
     ax.set_title("Most frequent confusions")
     for line, pair in enumerate(confused_pairs(matrix, names, most=most)):

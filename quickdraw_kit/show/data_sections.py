@@ -1,4 +1,4 @@
-"""The sections of a report that are about a data set, and images of its rows."""
+"""The sections of a report about a data set, and images of its rows."""
 
 import os
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from quickdraw_kit.learn.data.splits import Splits
 
 _PER_CATEGORY = 8  # drawings on the contact sheet
-_MAX_READABLE = 70  # categories; figures with more can be enlarged
+_MAX_READABLE = 70  # categories; figures of more can be enlarged
 _BATCH = 4096
 
 
@@ -31,14 +31,18 @@ def render_rows(dataset: "Dataset", rows: npt.NDArray[np.int64]) -> npt.NDArray[
 
     # one pass in the order of the data set, because data on disk is read in batches
     images, order, start = [], np.argsort(rows, kind="stable"), 0
-    wanted = rows[order]
+    sorted_rows = rows[order]
     for batch, labels in dataset.batches(_BATCH):
-        first, last = np.searchsorted(wanted, [start, start + len(labels)])
+        first, last = np.searchsorted(sorted_rows, [start, start + len(labels)])
         if last > first:
-            inside = wanted[first:last] - start
-            strokes = isinstance(batch, DrawingBatch)
-            images.append(rasterize(batch.take(inside)) if strokes else np.array(batch[inside]))
+            selected = sorted_rows[first:last] - start
+            if isinstance(batch, DrawingBatch):
+                images.append(rasterize(batch.take(selected)))
+            else:
+                images.append(np.array(batch[selected]))
         start += len(labels)
+
+    # the inverse permutation restores the order of the caller
     result: npt.NDArray[np.uint8] = np.concatenate(images)[np.argsort(order)]
     return result
 
@@ -46,14 +50,14 @@ def render_rows(dataset: "Dataset", rows: npt.NDArray[np.int64]) -> npt.NDArray[
 def data_sections(
     location: str | os.PathLike[str], splits: "Splits", figures: Path
 ) -> list[Section]:
-    """Return the sections about a data set; figures are written to a folder."""
+    """Return the sections about a data set; write their figures to a folder."""
     counts = _counts(splits)
     category_histogram(counts, figures / "histogram.png")
     first = next(iter(splits.values()))
     _contact_sheet(first, figures / "drawings.png")
 
     rows: list[list[str]] = provenance(location)
-    rows += [[f"in {split}", f"{len(part):,}"] for split, part in splits.items()]
+    rows += [[f"in {split}", f"{len(dataset):,}"] for split, dataset in splits.items()]
     rows.append(["categories", f"{len(first.label_names):,}"])
 
     many = len(first.label_names) > _MAX_READABLE
@@ -79,38 +83,34 @@ def data_sections(
 
 
 def _counts(splits: Mapping[str, "Dataset"]) -> dict[str, dict[str, int]]:
-    return {
-        split: dict(
-            zip(
-                part.label_names,
-                np.bincount(part.labels, minlength=len(part.label_names)).tolist(),
-                strict=True,
-            )
-        )
-        for split, part in splits.items()
-    }
+    counts = {}
+    for split, dataset in splits.items():
+        names = dataset.label_names
+        numbers = np.bincount(dataset.labels, minlength=len(names)).tolist()
+        counts[split] = dict(zip(names, numbers, strict=True))
+    return counts
 
 
 def provenance(location: str | os.PathLike[str]) -> list[list[str]]:
-    """Return rows about the origin of shards, from their manifest."""
+    """Return rows about the origin of shards, from their manifest; none for other data sets."""
     location = parse_location(location)
     if isinstance(location, Path) and not (location / MANIFEST_NAME).exists():
         return []
     manifest = open_shards(location).manifest
     totals, side = manifest.counts, manifest.options.style.side
     shares = " / ".join(f"{share:.0%}" for share in manifest.options.fractions.values())
-    divided = {
+    split_rules = {
         "hash": f"a hash of the key_id, fractions {shares}",
-        "sketch-rnn": "position in the file of the category, as in Sketch-RNN's data",
+        "sketch-rnn": "the position in the file of the category, as in the Sketch-RNN data",
         "ids": "a list of key_ids",
     }
     return [
-        ["files", f"{len(manifest.sources):,}"],
+        ["source files", f"{len(manifest.sources):,}"],
         ["drawings read", f"{totals.read:,}"],
         *([f"filtered: {name}", f"{number:,}"] for name, number in totals.filtered.items()),
         *([f"rejected: {name}", f"{number:,}"] for name, number in totals.rejected.items()),
         ["bitmaps", f"{side} x {side}"],
-        ["split by", divided[manifest.options.split_rule.by]],
+        ["split by", split_rules[manifest.options.split_rule.by]],
         ["written by", f"quickdraw_kit {manifest.library_version}"],
     ]
 

@@ -1,4 +1,4 @@
-"""Figures of many drawings: the predictions of a model."""
+"""A grid of drawings with the predictions of a model."""
 
 import math
 import os
@@ -15,9 +15,10 @@ from quickdraw_kit.show.canvas import FAINT, RIGHT, WRONG, canvas
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_INCH = 1.25  # width of a cell
-_PICTURE = 0.84  # share of the image in it
+_CELL = 1.25  # width of a cell, in inches
+_SIDE = 0.84 * _CELL  # of the image in it
 _LINE_HEIGHT = 0.15
+_LINES = 3  # of text below an image
 
 
 def prediction_grid(
@@ -32,8 +33,8 @@ def prediction_grid(
 ) -> None:
     """Draw images with their predicted labels: correct ones green, wrong ones red.
 
-    So that color is not needed: a correct one has a tick, a wrong one has a cross, a thick frame,
-    and the true label below.
+    Correct ones also have a check mark, wrong ones a cross, a thick frame and the true label, so
+    that the figure can be read without color.
     """
     confidences = np.full(len(images), np.nan) if confidence is None else confidence
     if not len(labels) == len(predictions) == len(confidences) == len(images):
@@ -41,46 +42,47 @@ def prediction_grid(
             f"{len(images)} images, {len(labels)} labels and {len(predictions)} predictions: "
             "expected the same number of each"
         )
-    with _grid(images, columns, path, lines=3) as (ax, corners):
-        for (x, y), truth, prediction, share in zip(
+    with _grid(images, columns, path) as (ax, corners):
+        for (x, y), label, prediction, probability in zip(
             corners, labels, predictions, confidences, strict=True
         ):
-            right = truth == prediction
-            color = RIGHT if right else WRONG
-            _draw_frame(ax, x, y, color, 1.2 if right else 2.6)
-            lines = [f"{'✓' if right else '✗'} {names[prediction]}"]
-            if not math.isnan(share):
-                lines.append(f"{100 * share:.0f} %")
-            if not right:
-                lines.append(f"actually {names[truth]}")
+            correct = label == prediction
+            color = RIGHT if correct else WRONG
+            _draw_frame(ax, x, y, color, 1.2 if correct else 2.6)
+            lines = [f"{'✓' if correct else '✗'} {names[prediction]}"]
+            if not math.isnan(probability):
+                lines.append(f"{100 * probability:.0f} %")
+            if not correct:
+                lines.append(f"actually {names[label]}")
             for line, text in enumerate(lines):
-                _caption(ax, x, y, line, text, FAINT if line else color, bold=not (line or right))
+                _caption(ax, x, y, line, text, FAINT if line else color, bold=not (line or correct))
 
 
 @contextmanager
 def _grid(
-    images: npt.NDArray[np.uint8], columns: int, path: str | os.PathLike[str], *, lines: int
+    images: npt.NDArray[np.uint8], columns: int, path: str | os.PathLike[str]
 ) -> Iterator[tuple["Axes", list[tuple[float, float]]]]:
     """Draw images, dark on light, in one coordinate system in inches; yield their corners."""
     if len(images) == 0 or columns < 1:
         raise UsageError(f"{len(images)} images in {columns} columns: there is nothing to draw")
     across = min(columns, len(images))
     down = math.ceil(len(images) / columns)
-    pitch = _INCH * _PICTURE + _LINE_HEIGHT * lines + 0.12
-    with canvas(path, across * _INCH, down * pitch) as figure:
+    pitch = _SIDE + _LINE_HEIGHT * _LINES + 0.12
+    with canvas(path, across * _CELL, down * pitch) as figure:
+        # one coordinate system for all: separate axes would take most of the time
         figure.set_layout_engine("none")
         ax = figure.add_axes((0, 0, 1, 1))
         ax.set_axis_off()
         corners = []
         for number, image in enumerate(images):
-            x = number % across * _INCH + _INCH * (1 - _PICTURE) / 2
+            x = number % across * _CELL + (_CELL - _SIDE) / 2
             y = number // across * pitch + 0.08
-            box = (x, x + _INCH * _PICTURE, y + _INCH * _PICTURE, y)
+            box = (x, x + _SIDE, y + _SIDE, y)
             ax.imshow(
                 255 - image, cmap="gray", vmin=0, vmax=255, extent=box, interpolation="nearest"
             )
             corners.append((x, y))
-        ax.set_xlim(0, across * _INCH)
+        ax.set_xlim(0, across * _CELL)
         ax.set_ylim(down * pitch, 0)
         yield ax, corners
 
@@ -88,14 +90,14 @@ def _grid(
 def _draw_frame(ax: "Axes", x: float, y: float, color: str, width: float) -> None:
     from matplotlib.patches import Rectangle
 
-    side = _INCH * _PICTURE
+    side = _SIDE
     ax.add_patch(Rectangle((x, y), side, side, fill=False, edgecolor=color, linewidth=width))
 
 
 def _caption(
     ax: "Axes", x: float, y: float, line: int, text: str, color: str, *, bold: bool = False
 ) -> None:
-    side = _INCH * _PICTURE
+    side = _SIDE
     size = min(8.0, 8.0 * 17 / max(len(text), 1))  # smaller for long names
     ax.text(
         x + side / 2, y + side + _LINE_HEIGHT * (line + 0.75), text, ha="center", va="center",

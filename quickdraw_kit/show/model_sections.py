@@ -1,4 +1,4 @@
-"""The sections of a report that are about a model."""
+"""The sections of a report about a model: layers, curves, predictions, confusion, labels."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -27,17 +27,21 @@ from quickdraw_kit.storage.files import atomic_write
 
 Row: TypeAlias = Sequence[str | int | float | None]
 
-_SHOWN = 32  # predictions in a grid
-_PAIRS = 20
+_GRID_SIZE = 32  # predictions in a grid
+_MAX_PAIRS = 20  # in the table of confusions
 _GROUPS = {"countrycode": "country", "recognized": "recognized by the game"}
-_MOST_GROUPS = 15
+_MAX_GROUPS = 15
 _HEADER = ["drawings", "loss", "top-1, %", "top-3, %", "top-5, %", "MAP@3", "macro F1"]
 
 
 def model_sections(
     model: Model, folder: Path, splits: Mapping[str, Dataset], figures: Path
 ) -> list[Section]:
-    """Evaluate a model and return its sections; `folder` is that of the model."""
+    """Evaluate a model and return its sections.
+
+    Metrics are written to ``evaluation.json`` in `folder`, the folder of the model, which also has
+    the history; figures to `figures`.
+    """
     results = {split: evaluate(model, data) for split, data in splits.items()}
     with atomic_write(folder / "evaluation.json") as file:
         summary = {
@@ -46,13 +50,13 @@ def model_sections(
         }
         file.write(json.dumps(summary, indent=1).encode())
 
-    last = next(reversed(results))
+    last = next(reversed(results))  # test, if there is one
     return [
         _network(model, figures),
         _training_curves(folder, results, figures),
-        _sample_predictions(splits, results, figures),
-        _confusion_matrix(last, results, figures),
-        _per_class_metrics(last, splits, results),
+        _sample_predictions(last, splits, results, figures),
+        _confusion_matrix(last, results[last], figures),
+        _per_class_metrics(last, splits[last], results[last]),
     ]
 
 
@@ -64,14 +68,15 @@ def _network(model: Model, figures: Path) -> Section:
         [layer.kind, " x ".join(map(str, layer.shape)), layer.parameters or None]
         for layer in layers
     ]
+
     parameters = count_parameters(model.network)
-    lines: list[Block] = [f"{model.architecture}: {parameters:,} parameters, {classes} labels."]
+    text: list[Block] = [f"{model.architecture}: {parameters:,} parameters, {classes} labels."]
     if model.metadata.get("data"):
-        lines.append(f"Trained on: {model.metadata['data']}.")
+        text.append(f"Trained on: {model.metadata['data']}.")
     return Section(
         "The model",
         [
-            *lines,
+            *text,
             Table(["layer", "output", "parameters"], rows, "Layers", folded=len(rows) > 16),
             Picture(figures / "model.svg", "The network as a graph", "Layers and connections."),
         ],
@@ -86,72 +91,75 @@ def _training_curves(folder: Path, results: dict[str, Evaluation], figures: Path
             Picture(
                 figures / "history.png",
                 "Curves: loss and accuracy by epoch",
-                "Training is measured while the weights change, and on augmented drawings if there "
-                "is augmentation, so it may be worse than validation.",
+                "Training loss and accuracy are measured while the weights change, and on "
+                "augmented drawings if there is augmentation, so they may be worse than those of "
+                "validation.",
             )
         )
+
     rows: list[Row] = [
         [split, len(r), r.loss, 100 * r.top1, 100 * r.top3, 100 * r.top5, r.map3, r.macro_f1]
         for split, r in results.items()
     ]
-    reliability_diagram(
-        {split: result.calibration for split, result in results.items()},
-        figures / "reliability.png",
-    )
+    calibrations = {split: result.calibration for split, result in results.items()}
+    reliability_diagram(calibrations, figures / "reliability.png")
     blocks += [
         Table(["split", *_HEADER], rows, "Metrics of the final weights"),
         Picture(
             figures / "reliability.png",
             "Calibration: accuracy against confidence",
-            "Calibration: the curve of a well-calibrated model is the diagonal.",
+            "Calibration: the closer the curve is to the diagonal, the better confidence and "
+            "accuracy match.",
         ),
     ]
     return Section("Training curves", blocks)
 
 
 def _sample_predictions(
-    splits: Mapping[str, Dataset], results: dict[str, Evaluation], figures: Path
+    last: str, splits: Mapping[str, Dataset], results: dict[str, Evaluation], figures: Path
 ) -> Section:
-    last = next(reversed(results))
-    wanted: dict[tuple[str, str], npt.NDArray[np.int64]] = {
-        (split, "predictions"): _choose_predictions(results[split])
-        for split in dict.fromkeys(("train", last))
-        if split in results
-    }
-    wanted[last, "mistakes"] = _choose_mistakes(results[last])
     blocks: list[Block] = []
-    for (split, kind), rows in wanted.items():
-        if not len(rows):
-            blocks.append(f"There are no mistakes in {split}.")
-            continue
-        path = figures / f"{kind}-{split}.png"
-        _grid(splits[split], results[split], rows, path)
-        caption = {
-            "predictions": f"Predictions in {split}: correct ones green with a tick, wrong red "
-            "with a cross and the true label. Up to a quarter are wrong.",
-            "mistakes": f"The most confident mistakes in {split}.",
-        }
-        blocks.append(Picture(path, f"{kind} in {split}", caption[kind]))
+    for split in dict.fromkeys(("train", last)):
+        if split in results:
+            path = figures / f"predictions-{split}.png"
+            _draw_grid(splits[split], results[split], _sample_rows(results[split]), path)
+            caption = (
+                f"Predictions in {split}: correct ones are green with a check mark, wrong ones red "
+                "with a cross and the true label. Up to a quarter of the sample are wrong."
+            )
+            blocks.append(Picture(path, f"predictions in {split}", caption))
+
+    mistakes = _most_confident_mistakes(results[last])
+    if len(mistakes):
+        path = figures / f"mistakes-{last}.png"
+        _draw_grid(splits[last], results[last], mistakes, path)
+        caption = f"The most confident mistakes in {last}."
+        blocks.append(Picture(path, f"mistakes in {last}", caption))
+    else:
+        blocks.append(f"There are no mistakes in {last}.")
     return Section("Sample predictions", blocks)
 
 
-def _confusion_matrix(split: str, results: dict[str, Evaluation], figures: Path) -> Section:
-    result = results[split]
+def _confusion_matrix(split: str, result: Evaluation, figures: Path) -> Section:
     confusion, names = result.confusion, result.label_names
     many = len(names) > MAX_NUMBERED_LABELS
-    pairs = confused_pairs(confusion, names, most=_PAIRS)
+    pairs = confused_pairs(confusion, names, most=_MAX_PAIRS)
     confusion_matrix(confusion, names, figures / "confusion.png")
+
+    # a matrix of many labels has no numbers, so the most confused ones come first, with numbers
     blocks: list[Block] = []
     if many and pairs:
         most_confused(confusion, names, figures / "confused.png")
-        caption = "Percent of the drawings with the label of the row; a dot is less than 0.5 %."
+        caption = "Percentages of the drawings with the true label; a dot means less than 0.5 %."
         blocks.append(
             Picture(figures / "confused.png", "The labels that are confused most", caption)
         )
+
     caption = f"True and predicted labels in {split}."
     if many:
         caption += " Click to enlarge."
     blocks.append(Picture(figures / "confusion.png", "Confusion matrix", caption, zoom=many))
+
     if pairs:
         rows: list[Row] = [
             [pair.label, pair.predicted, pair.count, 100 * pair.fraction] for pair in pairs
@@ -161,53 +169,53 @@ def _confusion_matrix(split: str, results: dict[str, Evaluation], figures: Path)
     return Section("Confusion matrix", blocks)
 
 
-def _per_class_metrics(
-    split: str, splits: Mapping[str, Dataset], results: dict[str, Evaluation]
-) -> Section:
-    result = results[split]
+def _per_class_metrics(split: str, dataset: Dataset, result: Evaluation) -> Section:
     scores = result.per_class
     order = np.argsort(scores.f1, kind="stable")
     rows: list[Row] = [
         [
             result.label_names[label],
             int(scores.support[label]),
-            *(100 * float(column[label]) for column in (scores.precision, scores.recall)),
+            100 * float(scores.precision[label]),
+            100 * float(scores.recall[label]),
             float(scores.f1[label]),
         ]
         for label in order
     ]
     header = ["label", "drawings", "precision, %", "recall, %", "F1"]
-    title = f"Labels in {split}, the lowest F1 first"
+    title = f"Labels in {split}, lowest F1 first"
     blocks: list[Block] = [Table(header, rows, title, folded=len(rows) > MAX_NUMBERED_LABELS)]
-    for kind, values in group_columns(splits[split]).items():
+
+    # empty for data without metadata, such as bitmaps
+    for column, values in group_columns(dataset).items():
         groups = metrics_by_group(result, values)
         table: list[Row] = [
             [group.name, group.drawings, group.loss, 100 * group.top1, 100 * group.top3]
-            for group in groups[:_MOST_GROUPS]
+            for group in groups[:_MAX_GROUPS]
         ]
-        header = [_GROUPS[kind], "drawings", "loss", "top-1, %", "top-3, %"]
-        title = f"By {_GROUPS[kind]}, {split}"
-        if len(groups) > _MOST_GROUPS:
-            title += f": the {_MOST_GROUPS} most frequent of {len(groups)}"
+        header = [_GROUPS[column], "drawings", "loss", "top-1, %", "top-3, %"]
+        title = f"By {_GROUPS[column]}, {split}"
+        if len(groups) > _MAX_GROUPS:
+            title += f": the {_MAX_GROUPS} most frequent of {len(groups)}"
         blocks.append(Table(header, table, title))
     return Section("Per-class metrics", blocks)
 
 
-def _choose_predictions(result: Evaluation) -> npt.NDArray[np.int64]:
-    """Choose a random sample of predictions, up to a quarter of them wrong."""
-    rng = np.random.default_rng(0)  # a data set may be sorted by label
+def _sample_rows(result: Evaluation) -> npt.NDArray[np.int64]:
+    """Return a random sample of the rows, with wrong predictions in up to a quarter of them."""
+    rng = np.random.default_rng(0)  # random, because a data set may be sorted by label
     order = rng.permutation(len(result))
-    right = (result.ranks == 0)[order]
-    wrong = order[~right][: _SHOWN // 4]
-    return rng.permutation(np.concatenate([wrong, order[right][: _SHOWN - len(wrong)]]))
+    correct = (result.ranks == 0)[order]
+    wrong = order[~correct][: _GRID_SIZE // 4]
+    return rng.permutation(np.concatenate([wrong, order[correct][: _GRID_SIZE - len(wrong)]]))
 
 
-def _choose_mistakes(result: Evaluation) -> npt.NDArray[np.int64]:
+def _most_confident_mistakes(result: Evaluation) -> npt.NDArray[np.int64]:
     wrong = np.flatnonzero(result.ranks > 0)
-    return wrong[np.argsort(-result.confidence[wrong], kind="stable")][:_SHOWN]
+    return wrong[np.argsort(-result.confidence[wrong], kind="stable")][:_GRID_SIZE]
 
 
-def _grid(data: Dataset, result: Evaluation, rows: npt.NDArray[np.int64], path: Path) -> None:
+def _draw_grid(data: Dataset, result: Evaluation, rows: npt.NDArray[np.int64], path: Path) -> None:
     prediction_grid(
         render_rows(data, rows),
         result.labels[rows],

@@ -1,9 +1,9 @@
 """One static HTML page: text, tables and pictures in a single file.
 
-It requests nothing from a network and runs no script (its policy forbids both), so it opens from
-disk, can be mailed, and looks the same in ten years. It follows the reader's choice of light or
-dark; the lightness of pictures is then inverted, and hues stay. Large pictures open at full size by
-a click or the space bar: a checkbox and a CSS rule.
+It loads nothing from a network and runs no script (its content security policy forbids both), so
+it opens from disk and can be sent by mail. In dark mode the lightness of pictures is inverted and
+their hues stay. A click or the space bar shows a large picture at full size: a checkbox and a CSS
+rule.
 """
 
 import base64
@@ -24,12 +24,12 @@ _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows under a header; columns of numbers are aligned to the right."""
+    """Rows below a header; columns of numbers are aligned to the right."""
 
     header: Sequence[str]
     rows: Sequence[Sequence[str | int | float | None]]
     title: str = ""
-    folded: bool = False
+    folded: bool = False  # shown after a click on the title
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,9 @@ class Picture:
     """A PNG or SVG file, which is embedded in the page."""
 
     path: str | os.PathLike[str]
-    description: str
+    description: str  # for screen readers
     caption: str = ""
-    zoom: bool = False
+    zoom: bool = False  # a click shows it at full size
 
 
 Block: TypeAlias = str | Table | Picture
@@ -47,7 +47,7 @@ Block: TypeAlias = str | Table | Picture
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading and what is below it."""
+    """A heading, and texts, tables and pictures below it."""
 
     heading: str
     blocks: Sequence[Block]
@@ -56,15 +56,15 @@ class Section:
 def write_page(
     path: str | os.PathLike[str], title: str, sections: Iterable[Section], *, lead: str = ""
 ) -> None:
-    """Write a page that contains everything it shows."""
+    """Write a page that contains everything that it shows."""
     import jinja2
 
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("quickdraw_kit.show"),
-        autoescape=True,
+        autoescape=True,  # labels and file names are text, whatever they contain
         trim_blocks=True,
         lstrip_blocks=True,
-        undefined=jinja2.ChainableUndefined,  # blocks differ in what they have
+        undefined=jinja2.ChainableUndefined,  # a picture has no header, a table no zoom
     )
     rendered = environment.get_template("page.html").render(
         title=title,
@@ -76,11 +76,12 @@ def write_page(
         ],
     )
     with atomic_write(path) as file:
+        # file names may have bytes that are not UTF-8
         file.write(rendered.encode("utf-8", "replace"))
 
 
 def _view(block: Block) -> str | dict[str, Any]:
-    """Return what the template shows of a block."""
+    """Return a block as the template needs it."""
     match block:
         case Table():
             return _table(block)
@@ -110,11 +111,11 @@ def _table(table: Table) -> dict[str, Any]:
 
 
 def _decimals(cells: Iterable[object]) -> int:
-    """Return the number of decimals that gives the largest real number of a column four digits."""
-    most = max(
+    """Return how many decimals show the largest real number of a column with four digits."""
+    largest = max(
         (abs(cell) for cell in cells if isinstance(cell, float) and isfinite(cell)), default=0
     )
-    return min(max(3 - floor(log10(most)), 0), 8) if most else 1
+    return min(max(3 - floor(log10(largest)), 0), 8) if largest else 1
 
 
 def _cell(cell: object, decimals: int) -> str:

@@ -1,4 +1,4 @@
-"""Figures of the primer: numbers in cells, kernels and their results, feature maps of layers."""
+"""Figures of the primer: numbers in cells, kernels and their outputs, feature maps of layers."""
 
 import os
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from quickdraw_kit.show.canvas import COLORS, FAINT, INK, canvas
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_SHOWN = 16  # feature maps of a layer that are shown
+_MAX_MAPS = 16  # feature maps of a layer that are drawn
 
 
 def draw_worked_example(path: str | os.PathLike[str]) -> None:
@@ -26,13 +26,13 @@ def draw_worked_example(path: str | os.PathLike[str]) -> None:
     kernel = np.array([[1, 0, -1]] * 3)
     feature_map = conv2d(x, kernel)
     activated = relu(feature_map)
-    parts = [
+    steps = [
         ("input", x), ("kernel", kernel), ("cross-correlation", feature_map), ("ReLU", activated),
         ("max-pool", max_pool2d(activated)),
     ]  # fmt: skip
     with canvas(path, 10.5, 2.7) as figure:
-        axes = figure.subplots(1, len(parts), width_ratios=[5, 3, 3, 3, 1.6])
-        for ax, (name, numbers) in zip(axes, parts, strict=True):
+        axes = figure.subplots(1, len(steps), width_ratios=[5, 3, 3, 3, 1.6])
+        for ax, (name, numbers) in zip(axes, steps, strict=True):
             _cells(ax, numbers, name)
 
 
@@ -46,11 +46,12 @@ def draw_shapes(path: str | os.PathLike[str]) -> None:
         _cells(ax, numbers[None], "vector: 64 numbers, shape (64,)", size=6)
         _cells(
             figure.add_subplot(grid[1, 1:3]), numbers.reshape(8, 8),
-            "matrix: the same in 8 rows of 8, shape (8, 8)",
+            "matrix: the same numbers in 8 rows, shape (8, 8)",
         )  # fmt: skip
-        for plane, numbers_of in enumerate(numbers.reshape(4, 4, 4)):
+        for plane, matrix in enumerate(numbers.reshape(4, 4, 4)):
             name = "tensor: 4 planes, shape (4, 4, 4)" if plane == 0 else f"plane {plane}"
-            _cells(figure.add_subplot(grid[2, plane]), numbers_of, name)
+            _cells(figure.add_subplot(grid[2, plane]), matrix, name)
+
         ax = figure.add_subplot(grid[3, 0])
         ax.imshow(image, interpolation="nearest")
         _hide_axes(ax, "color image, shape (3, 16, 16)")
@@ -61,7 +62,7 @@ def draw_shapes(path: str | os.PathLike[str]) -> None:
 
 
 def draw_kernels(image: npt.NDArray[np.uint8], path: str | os.PathLike[str]) -> None:
-    """Draw an image and the result of each kernel of `KERNELS`."""
+    """Draw an image and the output of each kernel of `KERNELS`."""
     with canvas(path, 12, 6.4) as figure:
         axes = figure.subplots(2, 4).ravel()
         _show_image(axes[0], image, "the image")
@@ -71,9 +72,12 @@ def draw_kernels(image: npt.NDArray[np.uint8], path: str | os.PathLike[str]) -> 
                 "  ".join(f"{w:.2g}".rjust(4) for w in row) for row in kernel.weights.tolist()
             )
             ax.set_xlabel(rows, family="DejaVu Sans Mono", fontsize=8, color=INK)
+
+        # the image and six kernels leave the last cell free for an explanation
         axes[-1].set_axis_off()
         axes[-1].text(
-            0, 0.5, "Below each image: its kernel.\nPixels below 0 are black,\nabove 255 white.",
+            0, 0.5,
+            "The kernel is below each image.\nValues below 0 are black,\nvalues above 255 white.",
             color=FAINT, va="center", transform=axes[-1].transAxes,
         )  # fmt: skip
 
@@ -83,8 +87,10 @@ def draw_forward(
 ) -> None:
     """Draw the output of every layer for one image, and the probabilities."""
     shown = [step for step in steps[:-1] if step.layer.type != "flatten"]
+
+    # a row for each layer: feature maps, or a strip for a vector
     heights = [1.0 if step.output.ndim == 3 else 0.45 for step in shown]
-    columns = min(max(len(s.output) if s.output.ndim == 3 else 1 for s in shown), _SHOWN)
+    columns = min(max(len(s.output) if s.output.ndim == 3 else 1 for s in shown), _MAX_MAPS)
     with canvas(path, 1.1 * max(columns, 6) + 1, 1.35 * sum(heights) + 2.6) as figure:
         grid = figure.add_gridspec(len(shown) + 1, columns, height_ratios=[*heights, 1.7])
         for row, step in enumerate(shown):
@@ -93,11 +99,11 @@ def draw_forward(
                 ax.imshow(step.output[None], cmap="gray", aspect="auto", interpolation="nearest")
                 _hide_axes(ax, f"{step.layer.type}: {len(step.output)} numbers")
                 continue
-            for place, feature_map in enumerate(step.output[:columns]):
-                ax = figure.add_subplot(grid[row, place])
-                top = max(float(step.output.max()), 1e-9)
+            top = max(float(step.output.max()), 1e-9)  # one scale for all maps of a layer
+            for column, feature_map in enumerate(step.output[:columns]):
+                ax = figure.add_subplot(grid[row, column])
                 ax.imshow(feature_map, cmap="gray", vmin=0, vmax=top, interpolation="nearest")
-                _hide_axes(ax, _title(step) if place == 0 else "")
+                _hide_axes(ax, _title(step) if column == 0 else "")
         _bars(figure.add_subplot(grid[len(shown), :]), np.asarray(steps[-1].output), names)
 
 
@@ -109,24 +115,25 @@ def draw_features(
     kernels = weights.tensors[f"{first.layer.index}.weight"][:, 0]
     columns = min(len(kernels), 8)
     rows = -(-len(kernels) // columns)
-    reach = float(np.abs(kernels).max())
+    limit = float(np.abs(kernels).max())  # zero is the middle gray
+
     with canvas(path, 1.3 * columns + 0.4, 2.9 * rows + 0.6) as figure:
         figure.suptitle(
-            "Kernels (light: positive weights, dark: negative ones) and their feature maps",
+            "Kernels (light: positive weights, dark: negative weights) and their feature maps",
             x=0.02,
             ha="left",
         )
         axes = figure.subplots(2 * rows, columns, squeeze=False)
-        for place in range(rows * columns):
-            above = axes[2 * (place // columns), place % columns]
-            below = axes[2 * (place // columns) + 1, place % columns]
-            if place >= len(kernels):
+        for index in range(rows * columns):
+            row, column = divmod(index, columns)
+            above, below = axes[2 * row, column], axes[2 * row + 1, column]
+            if index >= len(kernels):
                 above.set_axis_off()
                 below.set_axis_off()
                 continue
-            above.imshow(kernels[place], cmap="gray", vmin=-reach, vmax=reach)
-            below.imshow(first.output[place], cmap="gray", vmin=0)
-            _hide_axes(above, f"{place}")
+            above.imshow(kernels[index], cmap="gray", vmin=-limit, vmax=limit)
+            below.imshow(first.output[index], cmap="gray", vmin=0)
+            _hide_axes(above, f"{index}")
             _hide_axes(below, "")
 
 
@@ -146,12 +153,12 @@ def _bars(ax: "Axes", probabilities: npt.NDArray[Any], names: Sequence[str]) -> 
 
 
 def _cells(ax: "Axes", numbers: npt.NDArray[Any], name: str, *, size: float = 9) -> None:
-    """Write the numbers of a matrix on a pale background that shows their size."""
+    """Write the numbers of a matrix on a background that shows sign and size."""
     from matplotlib.colors import LinearSegmentedColormap
 
     colors = LinearSegmentedColormap.from_list("cells", ["#f4d9a8", "#ffffff", "#a9c4d8"])
-    reach = max(int(np.abs(numbers).max()), 1)
-    ax.imshow(numbers, cmap=colors, vmin=-reach, vmax=reach)
+    limit = max(int(np.abs(numbers).max()), 1)
+    ax.imshow(numbers, cmap=colors, vmin=-limit, vmax=limit)
     for row, column in np.ndindex(*numbers.shape):
         ax.text(column, row, f"{numbers[row, column]}", ha="center", va="center", fontsize=size)
     _hide_axes(ax, name)

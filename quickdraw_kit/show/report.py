@@ -1,4 +1,4 @@
-"""The report: one page about a data set and a model trained on it."""
+"""The report: one HTML page about a data set and a model that was trained on it."""
 
 import os
 from pathlib import Path
@@ -13,25 +13,31 @@ def write_report(
     data: str | os.PathLike[str],
     model: str | os.PathLike[str] | None = None,
 ) -> None:
-    """Write one HTML page about a data set and a model; it opens from disk.
+    """Write an HTML report about a data set, and about a model if one is given.
+
+    The report is one file that needs no server and no network. It shows samples of the drawings,
+    the number of drawings per category, and for a model its layers, training curves, calibration,
+    sample predictions, confusion matrix and per-class metrics. The metrics are also written to
+    ``evaluation.json`` beside the model.
 
     Parameters
     ----------
     path : path-like
-        The page. Its pictures are embedded, and also written to the folder ``figures`` beside it.
+        The HTML file. Its pictures are embedded, and also written to the folder ``figures`` beside
+        it.
     title : str
-        The heading.
+        Heading of the page.
     data : path-like
-        What `open_splits` opens.
+        Data set, in any form that `open_splits` accepts.
     model : path-like, optional
-        Folder or file of a model; ``metrics.jsonl`` beside it is its history.
+        Folder or file of a model. Training curves are drawn if ``metrics.jsonl`` is beside it.
 
     Raises
     ------
     UsageError
-        If the model or the data does not exist, or their labels differ.
+        If the model or the data set does not exist, or their labels differ.
     DataError
-        If the data set or the model is not complete.
+        If the data set or the model is damaged or incomplete.
     OSError
         If a file cannot be read or written.
 
@@ -41,7 +47,7 @@ def write_report(
     >>> from quickdraw_kit import write_report
     >>> for name in ("cat", "dog"):
     ...     np.save(f"{name}.npy", np.random.default_rng(0).integers(0, 256, (50, 784), np.uint8))
-    >>> write_report("page/index.html", "Noise", ".")
+    >>> write_report("report/index.html", "Noise", ".")
     """
     from quickdraw_kit.learn.config import TrainConfig
     from quickdraw_kit.learn.data.splits import open_splits
@@ -49,6 +55,7 @@ def write_report(
     from quickdraw_kit.learn.export import open_model
     from quickdraw_kit.show.model_sections import model_sections
 
+    # the settings of the training run decide how the model must see the data
     loaded = open_model(model) if model is not None else None
     config = training_config(loaded, data) if loaded is not None else TrainConfig(data=data)
     splits = open_splits(config)

@@ -1,4 +1,4 @@
-"""A contact sheet: many drawings in one PNG, one row per category, with names."""
+"""A contact sheet: many drawings in one PNG file, a row per category."""
 
 import math
 import os
@@ -16,7 +16,7 @@ from quickdraw_kit.strokes.batch import DrawingBatch
 _CELL = 56  # minimum side of a drawing, in pixels
 _GAP = 6
 _MARGIN = 20
-_TEXT = 15
+_TEXT = 15  # height
 _INK = 34  # gray levels
 _PAPER = 255
 _FRAME = 236
@@ -30,28 +30,30 @@ def contact_sheet(
     *,
     columns: int = 10,
 ) -> None:
-    """Write a picture of drawings, dark on light, one row per category.
+    """Write a PNG file of drawings, dark on light, a row per category.
 
-    Categories without drawings have no row. Many categories are arranged in several columns of
-    rows, so that the sheet is not much higher than it is wide.
+    Categories without drawings have no row. Rows of many categories are arranged in several blocks
+    side by side, so that the sheet is about square.
 
     Parameters
     ----------
     images : ndarray of uint8, shape (n, side, side), or DrawingBatch
-        Bitmaps, white on black, enlarged by an integer factor; or strokes, drawn with a thin pen.
+        Bitmaps, white on black, which are enlarged by an integer factor; or strokes, which are
+        drawn with a thin pen.
     labels : sequence of int, length n
-        Index into `names` for each image.
+        For each image, the index of its category in `names`.
     names : sequence of str
         Categories, in the order of the rows.
     path : path-like
         The PNG file.
     columns : int
-        Maximum number of drawings per category; the others are left out.
+        Maximum number of drawings per category; further ones are not shown.
 
     Raises
     ------
     UsageError
-        If there is nothing to show, or labels and images do not match.
+        If there are no drawings, if there is not one label for each image, or if a label is not an
+        index of `names`.
     OSError
         If the file cannot be written.
 
@@ -65,34 +67,34 @@ def contact_sheet(
 
     codes = np.asarray(labels, np.int64)
     _check(images, codes, names, columns)
-    chosen = [np.flatnonzero(codes == code)[:columns] for code in range(len(names))]
-    rows = [code for code, selected in enumerate(chosen) if len(selected)]
-    cells = _cells(images, np.concatenate([chosen[code] for code in rows]))
+    selected = [np.flatnonzero(codes == code)[:columns] for code in range(len(names))]
+    categories = [code for code, indices in enumerate(selected) if len(indices)]
+    cells = _cells(images, np.concatenate([selected[code] for code in categories]))
 
-    # how many columns of rows, so that the sheet is about square
+    # a block is a column of rows, each a name and its drawings; so many that the sheet is square
     pitch = cells.shape[1] + _GAP
     font = ImageFont.load_default(size=_TEXT)
-    text = max(math.ceil(font.getlength(names[code])) for code in rows) + 2 * _GAP
-    across = max(len(chosen[code]) for code in rows)
-    block = text + across * pitch
-    blocks = max(round(math.sqrt(len(rows) * pitch / block)), 1)
-    high = math.ceil(len(rows) / blocks)
+    name_width = max(math.ceil(font.getlength(names[code])) for code in categories) + 2 * _GAP
+    block_width = name_width + pitch * max(len(selected[code]) for code in categories)
+    blocks = max(round(math.sqrt(len(categories) * pitch / block_width)), 1)
+    rows = math.ceil(len(categories) / blocks)
     size = (
-        2 * _MARGIN + blocks * block + (blocks - 1) * 2 * _MARGIN - _GAP,
-        2 * _MARGIN + high * pitch - _GAP,
+        2 * _MARGIN + blocks * block_width + (blocks - 1) * 2 * _MARGIN - _GAP,
+        2 * _MARGIN + rows * pitch - _GAP,
     )
 
     sheet = Image.new("L", size, _PAPER)
     pen = ImageDraw.Draw(sheet)
-    pictures = iter(cells)
-    for place, code in enumerate(rows):
-        left = _MARGIN + place // high * (block + 2 * _MARGIN)
-        top = _MARGIN + place % high * pitch
+    remaining = iter(cells)
+    for index, code in enumerate(categories):
+        block, row = divmod(index, rows)
+        left = _MARGIN + block * (block_width + 2 * _MARGIN)
+        top = _MARGIN + row * pitch
         middle = top + cells.shape[1] / 2
-        pen.text((left + text - 2 * _GAP, middle), names[code], _INK, font, anchor="rm")
-        for column in range(len(chosen[code])):
-            corner = (left + text + column * pitch, top)
-            sheet.paste(Image.fromarray(next(pictures)), corner)
+        pen.text((left + name_width - 2 * _GAP, middle), names[code], _INK, font, anchor="rm")
+        for column in range(len(selected[code])):
+            corner = (left + name_width + column * pitch, top)
+            sheet.paste(Image.fromarray(next(remaining)), corner)
 
     with atomic_write(path) as file:
         sheet.save(file, "PNG", optimize=True)
@@ -105,7 +107,7 @@ def _check(
     columns: int,
 ) -> None:
     if codes.shape != (len(images),):
-        raise UsageError(f"{len(images)} images and {codes.size} labels, expected one for each")
+        raise UsageError(f"{len(images)} images and {codes.size} labels, expected a label for each")
     if len(codes) == 0 or columns < 1:
         raise UsageError(f"{len(codes)} drawings in {columns} columns: there is nothing to show")
     if not 0 <= codes.min() <= codes.max() < len(names):
@@ -115,17 +117,18 @@ def _check(
 
 
 def _cells(
-    images: npt.NDArray[np.uint8] | DrawingBatch, chosen: npt.NDArray[np.int64]
+    images: npt.NDArray[np.uint8] | DrawingBatch, selected: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.uint8]:
-    """Return the chosen drawings, dark on light, with a frame."""
+    """Return the selected drawings, dark on light, with a frame of a pixel."""
     if isinstance(images, DrawingBatch):
         from quickdraw_kit.raster.render import rasterize
 
         style = RasterStyle(side=_CELL + 16, line_diameter=LINE_DIAMETER, padding=LINE_DIAMETER)
-        cells: npt.NDArray[np.uint8] = 255 - rasterize(images.take(chosen), style)
+        cells: npt.NDArray[np.uint8] = 255 - rasterize(images.take(selected), style)
     else:
-        times = max(math.ceil(_CELL / images.shape[1]), 1)
-        cells = 255 - images[chosen].repeat(times, axis=1).repeat(times, axis=2)
+        scale = max(math.ceil(_CELL / images.shape[1]), 1)
+        cells = 255 - images[selected].repeat(scale, axis=1).repeat(scale, axis=2)
+    # the frame is light, and ink that touches it stays visible
     cells[:, [0, -1], :] = np.minimum(cells[:, [0, -1], :], _FRAME)
     cells[:, :, [0, -1]] = np.minimum(cells[:, :, [0, -1]], _FRAME)
     return cells

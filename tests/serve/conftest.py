@@ -1,4 +1,4 @@
-"""A real server with a small model and something to browse, and a real browser."""
+"""A real server with a small model and collections, and a real browser."""
 
 import os
 import shutil
@@ -22,8 +22,8 @@ FLAGS = [
 
 
 @pytest.fixture(scope="session")
-def places(tmp_path_factory) -> Path:
-    """A folder with drawings, shards (with strokes) and a model that knows their words."""
+def served(tmp_path_factory) -> Path:
+    """A folder with drawings, shards (with strokes), and a training run with a report."""
     import torch
 
     folder = tmp_path_factory.mktemp("serve")
@@ -49,7 +49,7 @@ def places(tmp_path_factory) -> Path:
 
 
 class Server:
-    """A process that serves, as the command line starts it."""
+    """The command ``serve`` in another process."""
 
     def __init__(self, *arguments: object, port: int = 0) -> None:
         command = [sys.executable, "-m", "quickdraw_kit", "serve", "--port", port, *arguments]
@@ -58,8 +58,8 @@ class Server:
             list(map(str, command)), stdout=subprocess.PIPE, text=True, env=environment
         )
         self.url = self._process.stdout.readline().split()[0]
-        until = time.monotonic() + 30
-        while time.monotonic() < until:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
             try:
                 urllib.request.urlopen(f"{self.url}api/about", timeout=5).close()
                 return
@@ -74,33 +74,33 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def server(places):
-    rows = Server(
-        places / "drawings", places / "shards", "--model", places / "runs" / "first",
-        "--runs", places / "runs", "--keep", places / "kept",
+def server(served):
+    server = Server(
+        served / "drawings", served / "shards", "--model", served / "runs" / "first",
+        "--runs", served / "runs", "--keep", served / "kept",
     )  # fmt: skip
-    yield rows
-    rows.stop()
+    yield server
+    server.stop()
 
 
-@pytest.fixture(scope="module")  # while it is open its event loop runs in this thread
+@pytest.fixture(scope="module")  # its event loop runs in this thread while it is open
 def browser():
     sync_api = pytest.importorskip("playwright.sync_api")
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
-        pytest.skip("there is no chromium on this machine")
+        pytest.skip("Chromium is not installed")
     with sync_api.sync_playwright() as playwright:
-        rows = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield rows
-        rows.close()
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture
 def page(browser):
-    rows = browser.new_page(viewport={"width": 1100, "height": 860})
-    rows.set_default_timeout(20_000)
-    problems: list[str] = []
-    rows.on("pageerror", lambda error: problems.append(str(error)))
-    yield rows
-    rows.close()
-    assert not problems
+    page = browser.new_page(viewport={"width": 1100, "height": 860})
+    page.set_default_timeout(20_000)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    page.close()
+    assert not errors

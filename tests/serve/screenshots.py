@@ -1,6 +1,6 @@
 """Take pictures of the page: python -m tests.serve.screenshots FOLDER [--all].
 
-The two of the README, or every view in light, dark and on a phone.
+Without --all, the two pictures of the README; with it, every view in light, dark and on a phone.
 """
 
 import shutil
@@ -22,7 +22,7 @@ VIEWS = [
 ]
 
 
-def pictures(page, url: str, out: Path, end: str, *, everything: bool) -> None:
+def take_screenshots(page, url: str, out: Path, suffix: str, *, everything: bool) -> None:
     """Draw a house, browse the sample, open a drawing, compare runs."""
     page.goto(url)
     page.wait_for_function("() => document.querySelector('#undo').disabled")
@@ -36,27 +36,27 @@ def pictures(page, url: str, out: Path, end: str, *, everything: bool) -> None:
                 page.mouse.down()
         page.mouse.up()
     page.wait_for_timeout(1000)
-    page.screenshot(path=out / f"serve-draw{end}.png")
+    page.screenshot(path=out / f"serve-draw{suffix}.png")
     page.goto(f"{url}#browse")
     page.wait_for_function(
-        # an empty grid has nothing missing before the first collection is open
+        # the grid has no missing tiles either before the first collection is open
         "() => { const { ready, missing } = document.querySelector('#grid').dataset;"
         " return ready && missing === '0'; }"
     )
-    page.screenshot(path=out / f"serve-browse{end}.png")
+    page.screenshot(path=out / f"serve-browse{suffix}.png")
     if not everything:
         return
     page.focus("#grid")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
-    page.wait_for_selector("#near li")
+    page.wait_for_selector("#neighbors li")
     page.wait_for_timeout(500)
-    page.screenshot(path=out / f"serve-drawing{end}.png")
+    page.screenshot(path=out / f"serve-drawing{suffix}.png")
     page.keyboard.press("Escape")
     page.goto(f"{url}#runs")
     page.wait_for_selector("#runs tbody tr")
     page.check("#runs input")
-    page.screenshot(path=out / f"serve-runs{end}.png")
+    page.screenshot(path=out / f"serve-runs{suffix}.png")
 
 
 def main() -> None:
@@ -64,13 +64,13 @@ def main() -> None:
     out, everything = Path(sys.argv[1]), "--all" in sys.argv
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        places = Path(folder)
-        write_sample(places / "drawings", drawings=2700)
-        prepare([places / "drawings"], places / "shards")
+        root = Path(folder)
+        write_sample(root / "drawings", drawings=2700)
+        prepare([root / "drawings"], root / "shards")
         train(
             TrainConfig(
-                data=places / "shards",
-                out=places / "model",
+                data=root / "shards",
+                out=root / "model",
                 network="tiny-cnn",
                 epochs=4,
                 batch_size=64,
@@ -78,18 +78,18 @@ def main() -> None:
             )
         )
         server = Server(
-            places / "drawings", places / "shards", "--model", places / "model",
-            "--runs", places / "model",
+            root / "drawings", root / "shards", "--model", root / "model",
+            "--runs", root / "model",
         )  # fmt: skip
         with sync_playwright() as playwright:
             path = shutil.which("chromium") or shutil.which("chromium-browser")
             browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-            for end, size, scheme in VIEWS if everything else VIEWS[:1]:
+            for suffix, size, scheme in VIEWS if everything else VIEWS[:1]:
                 width, height = size
                 page = browser.new_page(
                     viewport={"width": width, "height": height}, color_scheme=scheme
                 )
-                pictures(page, server.url, out, end, everything=everything)
+                take_screenshots(page, server.url, out, suffix, everything=everything)
                 page.close()
             browser.close()
         server.stop()

@@ -1,4 +1,4 @@
-"""The interface: what it answers, and what it refuses, to a plain client."""
+"""The API from a plain client: responses, headers, and what is rejected."""
 
 import base64
 import json
@@ -20,21 +20,21 @@ LINE = {"strokes": [[[10, 200.5, 200], [10, 10, 180], [0, 30, 60]]]}
 
 def call(url, path, body=None, **headers):
     data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-    given = {"content-type": "application/json"} if data is not None else {}
+    content_type = {"content-type": "application/json"} if data is not None else {}
     request = urllib.request.Request(
         url + path.lstrip("/"),
         data,
-        {**given, **{k.replace("_", "-"): v for k, v in headers.items()}},
+        {**content_type, **{k.replace("_", "-"): v for k, v in headers.items()}},
     )
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            return answer.status, answer.read(), answer.headers
+        with urllib.request.urlopen(request, timeout=20) as response:
+            return response.status, response.read(), response.headers
     except urllib.error.HTTPError as error:
         with error:
             return error.code, error.read(), error.headers
 
 
-def test_a_guess_is_made_of_the_official_bitmap(server):
+def test_guess_uses_the_official_bitmap(server):
     status, body, _ = call(server.url, "/api/guess", LINE)
     description = json.loads(body)
     assert status == 200
@@ -44,7 +44,7 @@ def test_a_guess_is_made_of_the_official_bitmap(server):
     assert len(description["guesses"]) == 5
 
 
-def test_every_answer_has_the_headers_of_safety(server):
+def test_every_response_has_security_headers(server):
     for path in ("/", "/static/app.js", "/api/about", "/nothing", "/api/runs"):
         _, _, headers = call(server.url, path)
         assert headers["x-content-type-options"] == "nosniff"
@@ -62,7 +62,7 @@ def test_every_answer_has_the_headers_of_safety(server):
         ({"content_type": "text/plain"}, 403),
     ],
 )
-def test_other_hosts_and_origins_are_refused(server, headers, status):
+def test_other_hosts_and_origins_are_rejected(server, headers, status):
     assert call(server.url, "/api/guess", LINE, **headers)[0] == status
 
 
@@ -72,7 +72,8 @@ def test_other_hosts_and_origins_are_refused(server, headers, status):
         "/static/../app.py", "/static/..%2fapp.py", "/../../etc/passwd", "/static//etc/passwd",
         "/static/app.py", "/report?run=../../etc/passwd", "/report?run=", "/report",
         "/api/collections/99", "/api/collections/0/drawings/99999999",
-        "/api/collections/0/drawings/99999999/near", "/api/collections/0/drawings/99999999/image",
+        "/api/collections/0/drawings/99999999/neighbors",
+        "/api/collections/0/drawings/99999999/image",
         "/api/collections/9/tiles", "/api/collections/-1/tiles",
     ],
 )  # fmt: skip
@@ -92,18 +93,18 @@ def test_nothing_else_is_served(server, path):
         (b"x" * (2 << 20), 422),
     ],
 )
-def test_what_is_no_drawing_is_refused_with_a_reason(server, body, status):
-    result, answer, _ = call(server.url, "/api/guess", body)
-    assert result == status
-    assert json.loads(answer)["error"]
+def test_invalid_drawings_are_rejected_with_a_reason(server, body, status):
+    actual, content, _ = call(server.url, "/api/guess", body)
+    assert actual == status
+    assert json.loads(content)["error"]
 
 
 @pytest.mark.parametrize("query", ["start=-1", "count=9999999", "start=x", "count=-4"])
-def test_tiles_are_asked_for_in_bounds(server, query):
+def test_ranges_of_tiles_are_checked(server, query):
     assert call(server.url, f"/api/collections/0/tiles?{query}")[0] == 422
 
 
-def test_tiles_are_rows_and_pixels(server):
+def test_tiles_are_row_numbers_and_pixels(server):
     _, body, headers = call(
         server.url, "/api/collections/1/tiles?category=star&split=train&start=2&count=5"
     )
@@ -116,36 +117,36 @@ def test_tiles_are_rows_and_pixels(server):
         assert call(server.url, f"/api/collections/1/drawings/{row}/image")[1] == pixels.tobytes()
 
 
-def test_kept_drawings_are_official_raw_lines(server, places):
+def test_saved_drawings_are_raw_ndjson(server, served):
     saved = {**LINE, "word": "star", "recognized": True}
     ids = {json.loads(call(server.url, "/api/keep", saved)[1])["key_id"] for _ in range(3)}
-    kept = read_ndjson(places / "kept" / "star.ndjson")
-    assert {str(key) for key in kept.key_id} >= ids
-    assert kept.is_float
-    np.testing.assert_array_equal(kept[-1].strokes[0][:, 0], np.float32([10, 200.5, 200]))
+    saved_drawings = read_ndjson(served / "kept" / "star.ndjson")
+    assert {str(key) for key in saved_drawings.key_id} >= ids
+    assert saved_drawings.is_float
+    np.testing.assert_array_equal(saved_drawings[-1].strokes[0][:, 0], np.float32([10, 200.5, 200]))
     bad = {**saved, "word": "../../star"}
     assert call(server.url, "/api/keep", bad)[0] == 422
-    assert sorted(path.name for path in (places / "kept").iterdir()) == ["star.ndjson"]
+    assert sorted(path.name for path in (served / "kept").iterdir()) == ["star.ndjson"]
 
 
-def test_a_label_that_could_be_a_path_is_no_word():
+def test_labels_that_could_be_paths_are_not_words():
     from quickdraw_kit.learn.models.model import Model
 
     config = AppConfig(model=Model.new("tiny-cnn", ("cat", "../x", "a/b", "", "hot dog")))
     assert config.words == {"cat", "hot dog"}
 
 
-def test_runs_have_no_numbers_that_json_lacks(server, places):
+def test_runs_are_valid_json_without_nan(server, served):
     _, body, _ = call(server.url, "/api/runs")
     runs = json.loads(body, parse_constant=lambda name: pytest.fail(name))
     assert [run["name"] for run in runs] == ["first"]
     assert runs[0]["history"][0]["validation_loss"] is None
     status, page, headers = call(server.url, runs[0]["report"])
-    assert (status, page) == (200, (places / "runs" / "first" / "report.html").read_bytes())
+    assert (status, page) == (200, (served / "runs" / "first" / "report.html").read_bytes())
     assert "sandbox" in headers["content-security-policy"]
 
 
-def test_a_report_outside_the_root_is_none(tmp_path):
+def test_report_outside_the_root_is_not_served(tmp_path):
     (tmp_path / "root" / "run").mkdir(parents=True)
     (tmp_path / "secret.html").write_text("secret")
     (tmp_path / "root" / "run" / "metrics.jsonl").write_text('{"epoch": 1}')

@@ -1,4 +1,4 @@
-"""The page in a real browser: what is drawn is what is seen, and failures are said."""
+"""The page in a real browser: the model sees what is drawn, and failures are shserver."""
 
 import base64
 import os
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 
 def drawings():
-    """Real drawings where there are some, generated ones where not, in whole pixels."""
+    """Real drawings if they are available, otherwise synthetic ones; in whole pixels."""
     real = os.environ.get("QUICKDRAW_KIT_REAL_DATA")
     if real is None:
         return generate_drawings(["star", "house"], 3, raw=False)
@@ -32,7 +32,7 @@ def drawings():
     )
 
 
-def canvas_place(page):
+def canvas_corner(page):
     box = page.evaluate(
         "() => { const b = document.querySelector('#canvas').getBoundingClientRect();"
         " return [b.left, b.top] }"
@@ -41,8 +41,8 @@ def canvas_place(page):
 
 
 def draw(page, strokes):
-    """Draw strokes of whole pixels with the mouse, each point one movement."""
-    left, top = canvas_place(page)
+    """Draw strokes of whole pixels with the mouse, one movement per point."""
+    left, top = canvas_corner(page)
     for stroke in strokes:
         (x, y), *rest = stroke
         page.mouse.move(left + x, top + y)
@@ -54,19 +54,19 @@ def draw(page, strokes):
 
 
 def wait_until_shown(page):
-    """Wait until what is shown is the answer to the last change."""
+    """Wait until the guesses belong to the newest version of the drawing."""
     page.wait_for_function(
         """() => {
-          const { shown, changes } = document.querySelector('#canvas').dataset;
-          return shown && shown === changes;
+          const { shownVersion, version } = document.querySelector('#canvas').dataset;
+          return shownVersion && shownVersion === version;
         }"""
     )
 
 
-def seen(page) -> np.ndarray:
+def model_input(page) -> np.ndarray:
     text = page.evaluate(
         """() => {
-          const canvas = document.querySelector('#seen');
+          const canvas = document.querySelector('#model-input');
           const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
           return btoa(String.fromCharCode(...data.filter((_, i) => i % 4 === 0)));
         }"""
@@ -86,8 +86,8 @@ def canvas(page, server):
     return page
 
 
-def test_what_is_drawn_is_what_the_library_sees(canvas, places):
-    model = load_model(places / "runs" / "first" / "model.safetensors")
+def test_page_and_library_see_the_same_bitmap(canvas, served):
+    model = load_model(served / "runs" / "first" / "model.safetensors")
     for drawing in drawings():
         strokes = [without_repeats(2 * stroke.astype(np.float64)) for stroke in drawing.strokes]
         canvas.click("#clear", force=True) if canvas.is_enabled("#clear") else None
@@ -98,59 +98,61 @@ def test_what_is_drawn_is_what_the_library_sees(canvas, places):
             dtype=np.float32,
         )
         image = rasterize(simplify(batch))
-        assert np.array_equal(seen(canvas), image[0])
+        assert np.array_equal(model_input(canvas), image[0])
         best = model.label_names[int(model.probabilities(image)[0].argmax())]
         assert canvas.inner_text("#guesses li:first-child span:first-child") == best
 
 
 def test_undo_and_clear(canvas):
     draw(canvas, [[(100, 100), (300, 100)]])
-    one = seen(canvas)
+    one = model_input(canvas)
     draw(canvas, [[(100, 300), (300, 300)]])
-    two = seen(canvas)
+    two = model_input(canvas)
     assert not np.array_equal(one, two)
     canvas.click("#undo")
     wait_until_shown(canvas)
-    assert np.array_equal(seen(canvas), one)
+    assert np.array_equal(model_input(canvas), one)
     canvas.click("#clear")
     wait_until_shown(canvas)
-    assert not seen(canvas).any()
+    assert not model_input(canvas).any()
     assert canvas.locator("#guesses li").count() == 0
     assert canvas.is_disabled("#undo")
 
 
-def test_the_keyboard_draws_too(canvas):
+def test_drawing_with_the_keyboard(canvas):
     canvas.focus("#canvas")
     for key in ["ArrowRight", " ", *["ArrowRight"] * 5, *["ArrowDown"] * 5, " "]:
         canvas.keyboard.press(key)
     wait_until_shown(canvas)
-    assert seen(canvas).any()
+    assert model_input(canvas).any()
     canvas.keyboard.press("Backspace")
     wait_until_shown(canvas)
-    assert not seen(canvas).any()
+    assert not model_input(canvas).any()
 
 
-def test_a_round_has_a_word_a_clock_and_an_end(canvas):
+def test_round(canvas):
     canvas.clock.install()
     canvas.click("#round")
     word = canvas.inner_text("#prompt").removeprefix("Draw: ")
-    assert word in canvas.inner_text("#said")
+    assert word in canvas.inner_text("#message")
     assert 0 < int(canvas.inner_text("#clock")) <= 20
     canvas.clock.run_for(21_000)
-    assert canvas.inner_text("#said") == f"Time's up! The word was {word}."
+    assert canvas.inner_text("#message") == f"Time's up! The word was {word}."
 
 
-def test_a_drawing_is_kept_as_a_raw_line(canvas, places):
+def test_drawing_is_saved_as_raw_ndjson(canvas, served):
     canvas.click("#round")
     word = canvas.inner_text("#prompt").removeprefix("Draw: ")
     draw(canvas, [[(40, 50), (200, 50), (200, 300)]])
     canvas.click("#keep")
-    canvas.wait_for_function("() => document.querySelector('#said').textContent.startsWith('Kept')")
-    kept = read_ndjson(places / "kept" / f"{word}.ndjson")[-1]
-    assert kept.word == word
-    assert str(kept.key_id) in canvas.inner_text("#said")
-    assert kept.strokes[0][:, :2].tolist() == [[40, 50], [200, 50], [200, 300]]
-    assert (np.diff(kept.strokes[0][:, 2]) >= 0).all()
+    canvas.wait_for_function(
+        "() => document.querySelector('#message').textContent.startsWith('Saved')"
+    )
+    saved = read_ndjson(served / "kept" / f"{word}.ndjson")[-1]
+    assert saved.word == word
+    assert str(saved.key_id) in canvas.inner_text("#message")
+    assert saved.strokes[0][:, :2].tolist() == [[40, 50], [200, 50], [200, 300]]
+    assert (np.diff(saved.strokes[0][:, 2]) >= 0).all()
 
 
 def open_browse(page, server):
@@ -158,30 +160,30 @@ def open_browse(page, server):
     page.wait_for_function("() => document.querySelector('#grid').dataset.ready")
 
 
-def test_browsing_filters_and_says_how_many(page, server):
+def test_filters_and_the_number_of_drawings(page, server):
     open_browse(page, server)
-    assert page.inner_text("#found") == "540 drawings"
+    assert page.inner_text("#count") == "540 drawings"
     ready = page.get_attribute("#grid", "data-ready")
     page.select_option("select[name=category]", "star")
     page.wait_for_function(f"() => document.querySelector('#grid').dataset.ready !== '{ready}'")
-    assert page.inner_text("#found") == "20 drawings"
+    assert page.inner_text("#count") == "20 drawings"
 
 
-def test_a_drawing_opens_replays_and_leads_to_its_neighbors(page, server):
+def test_drawing_opens_replays_and_shows_neighbors(page, server):
     open_browse(page, server)
     page.focus("#grid")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
     page.wait_for_selector("#detail[open]")
-    page.wait_for_selector("#near button")
-    assert page.locator("#near button").count() == 12
+    page.wait_for_selector("#neighbors button")
+    assert page.locator("#neighbors button").count() == 12
     first = page.inner_text("#metadata")
     assert "key_id" in first
     page.click("#play")
     page.wait_for_function(
         "() => document.querySelector('#replay').dataset.played === 'yes'", timeout=40_000
     )
-    page.locator("#near button").first.click()
+    page.locator("#neighbors button").first.click()
     page.wait_for_function(
         "(before) => document.querySelector('#metadata').innerText !== before", arg=first
     )
@@ -190,7 +192,7 @@ def test_a_drawing_opens_replays_and_leads_to_its_neighbors(page, server):
     assert page.evaluate("() => document.activeElement.id") == "grid"
 
 
-def test_scrolling_fetches_what_comes_into_view(page, server):
+def test_scrolling_fetches_visible_pages(page, server):
     open_browse(page, server)
     pages = []
     page.on("request", lambda request: pages.append(request.url))
@@ -209,7 +211,7 @@ def test_scrolling_fetches_what_comes_into_view(page, server):
     assert bottom > 100
 
 
-def test_runs_are_compared_side_by_side(page, server):
+def test_runs_are_compared(page, server):
     page.goto(f"{server.url}#runs")
     page.wait_for_selector("#runs tbody tr")
     assert "80.00 %" in page.inner_text("#runs tbody")
@@ -218,140 +220,144 @@ def test_runs_are_compared_side_by_side(page, server):
     assert page.frame_locator("#compared iframe").locator("p").inner_text() == "The report"
 
 
-def test_a_phone_has_no_sideways_scrolling(browser, server):
+def test_phone_has_no_horizontal_scrolling(browser, server):
     page = browser.new_page(viewport={"width": 360, "height": 740}, has_touch=True)
     page.emulate_media(color_scheme="dark")
-    for room in ("draw", "browse", "runs"):
-        page.goto(f"{server.url}#{room}")
+    for view in ("draw", "browse", "runs"):
+        page.goto(f"{server.url}#{view}")
         page.wait_for_timeout(300)
-        assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), room
+        assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), view
     page.close()
 
 
-def test_nothing_is_loaded_from_elsewhere_and_no_policy_is_broken(browser, server):
+def test_no_requests_to_other_servers_and_no_policy_violations(browser, server):
     page = browser.new_page()
-    requests, broken = [], []
+    requests, violations = [], []
     page.on("request", lambda request: requests.append(request.url))
-    page.on("console", lambda m: broken.append(m.text) if m.type == "error" else None)
-    for room in ("draw", "browse", "runs"):
-        page.goto(f"{server.url}#{room}")
+    page.on("console", lambda m: violations.append(m.text) if m.type == "error" else None)
+    for view in ("draw", "browse", "runs"):
+        page.goto(f"{server.url}#{view}")
         page.wait_for_timeout(500)
     page.close()
     assert all(url.startswith((server.url, "data:")) for url in requests)
-    assert not broken
+    assert not violations
 
 
-def slash(page):
-    left, top = canvas_place(page)
+def draw_line(page):
+    left, top = canvas_corner(page)
     page.mouse.move(left + 50, top + 50)
     page.mouse.down()
     page.mouse.move(left + 150, top + 150)
     page.mouse.up()
 
 
-def test_a_server_that_is_gone_is_said_and_found_again(page, places):
-    own = Server("--model", places / "runs" / "first")
-    page.goto(own.url)
+def test_stopped_server_is_reported_and_reconnected(page, served):
+    server = Server("--model", served / "runs" / "first")
+    page.goto(server.url)
     page.wait_for_function("() => document.querySelector('#undo').disabled")
-    own.stop()
-    slash(page)
-    page.wait_for_selector("#trouble:not([hidden])")
-    assert "does not answer" in page.inner_text("#trouble")
-    again = Server("--model", places / "runs" / "first", port=urlsplit(own.url).port)
+    server.stop()
+    draw_line(page)
+    page.wait_for_selector("#error:not([hidden])")
+    assert "does not respond" in page.inner_text("#error")
+    restarted = Server("--model", served / "runs" / "first", port=urlsplit(server.url).port)
     wait_until_shown(page)
-    assert page.is_hidden("#trouble")
+    assert page.is_hidden("#error")
     assert page.locator("#guesses li").count() == 5
-    again.stop()
+    restarted.stop()
 
 
-def test_another_server_in_its_place_is_said(page, places):
-    own = Server("--model", places / "runs" / "first")
-    page.goto(own.url)
+def test_another_server_at_the_same_port_is_reported(page, served):
+    server = Server("--model", served / "runs" / "first")
+    page.goto(server.url)
     page.wait_for_function("() => document.querySelector('#undo').disabled")
-    own.stop()
-    slash(page)
-    page.wait_for_selector("#trouble:not([hidden])")
-    again = Server(port=urlsplit(own.url).port)
+    server.stop()
+    draw_line(page)
+    page.wait_for_selector("#error:not([hidden])")
+    restarted = Server(port=urlsplit(server.url).port)
     page.wait_for_function(
-        "() => document.querySelector('#trouble').textContent.includes('reload the page')"
+        "() => document.querySelector('#error').textContent.includes('reload the page')"
     )
-    again.stop()
+    restarted.stop()
 
 
-def test_a_busy_server_is_asked_again(canvas):
+def test_busy_server_is_retried(canvas):
     busy = iter([True, True])
 
-    def answer(route):
+    def respond(route):
         if next(busy, False):
             route.fulfill(status=503, json={"error": "1024 drawings are waiting: try again"})
         else:
             route.continue_()
 
-    canvas.route("**/api/guess", answer)
-    slash(canvas)
-    canvas.wait_for_selector("#trouble:not([hidden])")
-    assert "are waiting" in canvas.inner_text("#trouble")
+    canvas.route("**/api/guess", respond)
+    draw_line(canvas)
+    canvas.wait_for_selector("#error:not([hidden])")
+    assert "are waiting" in canvas.inner_text("#error")
     wait_until_shown(canvas)
-    assert canvas.is_hidden("#trouble")
+    assert canvas.is_hidden("#error")
 
 
-def test_a_drawing_that_is_refused_is_said_and_the_next_is_guessed(canvas):
+def test_rejected_drawing_is_reported_and_the_next_is_guessed(canvas):
     canvas.route(
         "**/api/guess",
         lambda route: route.continue_(post_data='{"strokes": []}'),
         times=1,
     )
-    left, top = canvas_place(canvas)
+    left, top = canvas_corner(canvas)
     canvas.mouse.move(left + 50, top + 50)
     canvas.mouse.down()
-    canvas.wait_for_selector("#trouble:not([hidden])")
-    assert "0 strokes" in canvas.inner_text("#trouble")
+    canvas.wait_for_selector("#error:not([hidden])")
+    assert "0 strokes" in canvas.inner_text("#error")
     canvas.mouse.move(left + 150, top + 150)
     canvas.mouse.up()
     wait_until_shown(canvas)
-    assert canvas.is_hidden("#trouble")
+    assert canvas.is_hidden("#error")
 
 
 @pytest.mark.parametrize("architecture", ["mnist-tiny", "stroke-cnn"])
-def test_models_with_other_labels_or_of_strokes_guess_too(page, tmp_path, architecture):
+def test_models_with_other_labels_or_inputs(page, tmp_path, architecture):
     save_model(Model.new(architecture, tuple("0123456789")), tmp_path / "model.safetensors")
-    own = Server("--model", tmp_path)
-    page.goto(own.url)
+    server = Server("--model", tmp_path)
+    page.goto(server.url)
     page.wait_for_function("() => document.querySelector('#undo').disabled")
     page.click("#round")
     assert page.inner_text("#prompt").removeprefix("Draw: ") in "0123456789"
-    slash(page)
+    draw_line(page)
     wait_until_shown(page)
     assert page.locator("#guesses li").count() == 5
-    assert seen(page).any()
-    own.stop()
+    assert model_input(page).any()
+    server.stop()
 
 
-def test_a_collection_that_disappears_is_reported(page, places, tmp_path):
-    shutil.copytree(places / "shards", tmp_path / "shards")
-    own = Server(tmp_path / "shards")
-    page.goto(own.url)
+def test_removed_collection_is_reported(page, served, tmp_path):
+    shutil.copytree(served / "shards", tmp_path / "shards")
+    server = Server(tmp_path / "shards")
+    page.goto(server.url)
     page.wait_for_function("() => document.querySelector('#undo').disabled")
     shutil.rmtree(tmp_path / "shards")
-    page.goto(f"{own.url}#browse")
-    page.wait_for_selector("#trouble:not([hidden])")
-    assert "files were removed" in page.inner_text("#trouble")
-    for path in ("tiles", "drawings/3/near", "drawings/3/image"):
-        status, body, _ = call(own.url, f"/api/collections/0/{path}")
+    page.goto(f"{server.url}#browse")
+    page.wait_for_selector("#error:not([hidden])")
+    assert "files were removed" in page.inner_text("#error")
+    for path in ("tiles", "drawings/3/neighbors", "drawings/3/image"):
+        status, body, _ = call(server.url, f"/api/collections/0/{path}")
         assert status == 410
         assert str(tmp_path) not in body.decode()
-    assert call(own.url, "/api/collections/0/drawings/3")[0] == 200  # is held in memory
-    own.stop()
+    assert call(server.url, "/api/collections/0/drawings/3")[0] == 200  # metadata is in memory
+    server.stop()
 
 
-def test_empty_rooms_say_what_to_do(page):
-    own = Server()
-    page.goto(own.url)
-    page.wait_for_function("() => document.querySelector('#said').textContent.includes('--model')")
-    page.goto(f"{own.url}#browse")
-    page.wait_for_function("() => document.querySelector('#found').textContent.includes('Nothing')")
-    page.goto(f"{own.url}#runs")
+def test_empty_views_say_what_to_do(page):
+    server = Server()
+    page.goto(server.url)
+    page.wait_for_function(
+        "() => document.querySelector('#message').textContent.includes('--model')"
+    )
+    page.goto(f"{server.url}#browse")
+    page.wait_for_function(
+        "() => document.querySelector('#count').textContent.includes('nothing to browse')"
+    )
+    page.goto(f"{server.url}#runs")
     page.wait_for_function(
         "() => document.querySelector('#no-runs').textContent.includes('--runs')"
     )
-    own.stop()
+    server.stop()

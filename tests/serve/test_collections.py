@@ -1,4 +1,4 @@
-"""Collections: filters choose what they say, and neighbors are near."""
+"""Collections: filters, metadata and nearest neighbors."""
 
 import numpy as np
 import pytest
@@ -9,39 +9,39 @@ from quickdraw_kit.shards.prepare.pipeline import prepare
 
 
 @pytest.fixture(scope="module", params=["drawings", "shards"])
-def collection(request, places):
-    return open_collection(places / request.param)
+def collection(request, served):
+    return open_collection(served / request.param)
 
 
-def test_each_filter_chooses_what_it_says(collection):
-    everything = [collection.describe(row) for row in range(len(collection))]
+def test_each_filter_selects_its_drawings(collection):
+    descriptions = [collection.describe(row) for row in range(len(collection))]
     for name, key in (("category", "word"), ("country", "country")):
-        for value in {description[key] for description in everything}:
+        for value in {description[key] for description in descriptions}:
             rows = collection.select(Filter(**{name: value}))
             assert rows.tolist() == [
-                i for i, description in enumerate(everything) if description[key] == value
+                i for i, description in enumerate(descriptions) if description[key] == value
             ]
             assert collection.facets()[name][value] == len(rows)
     for value in (True, False):
         rows = collection.select(Filter(recognized=value))
         assert rows.tolist() == [
-            i for i, description in enumerate(everything) if description["recognized"] == value
+            i for i, description in enumerate(descriptions) if description["recognized"] == value
         ]
 
 
-def test_filters_are_joined(collection):
+def test_filters_are_combined(collection):
     both = collection.select(Filter(category="star", country="US"))
     one, other = (collection.select(c) for c in (Filter(category="star"), Filter(country="US")))
     assert set(both.tolist()) == set(one.tolist()) & set(other.tolist())
 
 
-def test_names_that_are_not_there_choose_nothing(collection):
-    assert len(collection.select(Filter(category="no such"))) == 0
-    assert len(collection.select(Filter(flag="no such"))) == 0
+def test_unknown_names_select_nothing(collection):
+    assert len(collection.select(Filter(category="unknown"))) == 0
+    assert len(collection.select(Filter(flag="unknown"))) == 0
 
 
-def test_shards_know_their_splits(places):
-    collection = open_collection(places / "shards")
+def test_shards_have_splits(served):
+    collection = open_collection(served / "shards")
     counts = collection.facets()["split"]
     assert sum(counts.values()) == len(collection)
     rows = collection.select(Filter(split="test"))
@@ -49,46 +49,45 @@ def test_shards_know_their_splits(places):
     assert {collection.describe(int(row))["split"] for row in rows} == {"test"}
 
 
-def test_shards_and_drawings_are_the_same_drawings(places):
-    def seen(name):
-        collection = open_collection(places / name)
+def test_shards_and_files_have_the_same_drawings(served):
+    def contents(name):
+        collection = open_collection(served / name)
         images = collection.images(np.arange(len(collection)))
-        description = [collection.describe(row) for row in range(len(collection))]
+        descriptions = [collection.describe(row) for row in range(len(collection))]
         return {
-            t["key_id"]: (t["word"], t["country"], image.tobytes())
-            for t, image in zip(description, images, strict=True)
+            each["key_id"]: (each["word"], each["country"], image.tobytes())
+            for each, image in zip(descriptions, images, strict=True)
         }
 
-    assert seen("drawings") == seen("shards")
+    assert contents("drawings") == contents("shards")
 
 
-def test_neighbors_come_in_order_and_without_the_drawing_itself(collection):
-    near = collection.nearest(7, 12)
-    assert len(near) == 12
-    assert 7 not in [row for row, _ in near]
-    differences = [difference for _, difference in near]
+def test_neighbors_are_sorted_without_the_drawing_itself(collection):
+    neighbors = collection.nearest(7, 12)
+    assert len(neighbors) == 12
+    assert 7 not in [row for row, _ in neighbors]
+    differences = [difference for _, difference in neighbors]
     assert differences == sorted(differences)
     images = collection.images(np.arange(len(collection))).astype(np.float64)
-    all_ = np.sqrt(np.square(images - images[7]).mean(axis=(1, 2)))
-    all_[7] = np.inf
-    np.testing.assert_allclose(differences, np.sort(all_)[:12], rtol=1e-4)
+    expected = np.sqrt(np.square(images - images[7]).mean(axis=(1, 2)))
+    expected[7] = np.inf
+    np.testing.assert_allclose(differences, np.sort(expected)[:12], rtol=1e-4)
 
 
 @pytest.mark.parametrize("row", [-1, 10**9])
-def test_a_row_that_is_not_there(collection, row):
+def test_row_out_of_range(collection, row):
     with pytest.raises(DataError, match="drawing"):
         collection.describe(row)
     with pytest.raises(DataError, match="drawing"):
         collection.nearest(row, 3)
 
 
-def test_an_empty_folder_is_no_collection(tmp_path):
+def test_empty_folder_is_rejected(tmp_path):
     with pytest.raises(QuickdrawError):
         open_collection(tmp_path)
 
 
 def test_shards_of_bitmaps_have_no_metadata(tmp_path):
-    """Nobody knows who drew a bitmap, and the page says so."""
     np.save(tmp_path / "cat.npy", np.random.default_rng(0).integers(0, 256, (40, 784), np.uint8))
     prepare([tmp_path / "cat.npy"], tmp_path / "shards", workers=1)
     collection = open_collection(tmp_path / "shards")

@@ -1,4 +1,4 @@
-"""What a browser sends: good drawings are taken to the point, everything else is refused."""
+"""Requests of a browser: every point of a valid drawing is read, everything else is rejected."""
 
 import contextlib
 import json
@@ -27,14 +27,14 @@ strokes = st.lists(
 )
 
 
-def sent(drawing, **more) -> bytes:
+def encode(drawing, **more) -> bytes:
     return json.dumps({"strokes": drawing, **more}).encode()
 
 
 @settings(max_examples=60, deadline=None)
 @given(strokes)
-def test_every_point_arrives(drawing):
-    batch = read_drawing(sent(drawing))
+def test_every_point_is_read(drawing):
+    batch = read_drawing(encode(drawing))
     assert batch.is_float
     assert len(batch) == 1
     for stroke, (x, y, t) in zip(batch[0].strokes, drawing, strict=True):
@@ -51,7 +51,7 @@ def test_every_point_arrives(drawing):
         lambda inner: st.lists(inner, max_size=3),
     ),
 ))  # fmt: skip
-def test_nothing_else_is_more_than_an_error(body):
+def test_anything_else_is_a_data_error(body):
     with contextlib.suppress(DataError):
         assert len(read_drawing(body)) == 1
 
@@ -59,28 +59,28 @@ def test_nothing_else_is_more_than_an_error(body):
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (sent([]), "0 strokes"),
-        (sent([[[0], [0]]]), "expected x, y and t"),
-        (sent([[[0, 1], [0], [0]]]), "of one length"),
-        (sent([[[], [], []]]), "not empty"),
-        (sent([[[1e9], [0], [0]]]), "beyond"),
+        (encode([]), "0 strokes"),
+        (encode([[[0], [0]]]), "expected x, y and t"),
+        (encode([[[0, 1], [0], [0]]]), "of the same length"),
+        (encode([[[], [], []]]), "not empty"),
+        (encode([[[1e9], [0], [0]]]), "beyond"),
         (b'{"strokes": [[[NaN], [0], [0]]]}', "not a drawing"),
         (b'{"s\x8ctrokes": []}', "not a drawing"),
-        (sent([[[0], [0], [-1]]]), "a time is not"),
-        (sent([[[0] * 20001] * 3]), "more than 20000 points"),
-        (sent([[[0], [0], [0]]] * 1001), "1001 strokes"),
-        (sent([[[0], [0], [0]]], more=1), "unknown field"),
+        (encode([[[0], [0], [-1]]]), "a time is not"),
+        (encode([[[0] * 20001] * 3]), "more than 20000 points"),
+        (encode([[[0], [0], [0]]] * 1001), "1001 strokes"),
+        (encode([[[0], [0], [0]]], more=1), "unknown field"),
         (b"x" * (MAX_BODY_BYTES + 1), "at most"),
     ],
 )
-def test_what_is_refused_and_why(body, message):
+def test_invalid_drawings(body, message):
     with pytest.raises(DataError, match=message):
         read_drawing(body)
 
 
-def test_a_kept_drawing_has_a_word_an_id_and_a_time():
+def test_saved_drawing_has_word_key_id_and_timestamp():
     first, second = (
-        read_saved(sent([[[0], [0], [0]]], word="cat", recognized=True), WORDS) for _ in range(2)
+        read_saved(encode([[[0], [0], [0]]], word="cat", recognized=True), WORDS) for _ in range(2)
     )
     assert first.words_of_drawings() == ["cat"]
     assert first.recognized[0]
@@ -89,6 +89,6 @@ def test_a_kept_drawing_has_a_word_an_id_and_a_time():
 
 
 @pytest.mark.parametrize("word", ["../up", "dog", "", "cat/../../x"])
-def test_a_word_that_is_none_of_the_game_is_refused(word):
+def test_other_words_are_rejected(word):
     with pytest.raises(DataError, match="not a word of the game"):
-        read_saved(sent([[[0], [0], [0]]], word=word, recognized=True), WORDS)
+        read_saved(encode([[[0], [0], [0]]], word=word, recognized=True), WORDS)

@@ -1,8 +1,5 @@
-"""Ten labels with their numbers, hundreds by their clusters, and all names to be read."""
+"""Confusion matrices: numbers for a few labels, clusters for many, and every name is written."""
 
-import re
-
-import matplotlib as mpl
 import numpy as np
 import pytest
 from hypothesis import given
@@ -17,32 +14,21 @@ from quickdraw_kit.errors import UsageError
 from quickdraw_kit.show.confusion import confusion_matrix, most_confused, similarity_order
 
 
-@pytest.fixture
-def texts(monkeypatch):
-    """Have SVG files hold text as text, and read it."""
-    monkeypatch.setitem(mpl.rcParams, "svg.fonttype", "none")
-
-    def read(path):
-        return re.findall(r"<text[^>]*>([^<]*)</text>", path.read_text("utf-8"))
-
-    return read
-
-
 def test_small_matrix_has_numbers(tmp_path, texts):
     matrix = np.array([[8, 2, 0], [0, 5, 0], [0, 0, 0]])
     confusion_matrix(matrix, ["cat", "dog", "eel"], tmp_path / "confusion.svg")
     written = texts(tmp_path / "confusion.svg")
     assert [text for text in written if text.isdigit()] == ["80", "20", "100"]
-    assert "86.7 % of 15 answers are right" in written
+    assert "86.7 % of 15 predictions are correct" in written
     assert written.count("eel") == 2
 
 
-def test_rare_confusions_are_seen(tmp_path, texts):
+def test_rare_confusions_are_marked(tmp_path, texts):
     confusion_matrix(np.array([[999, 1], [0, 1000]]), ["cat", "dog"], tmp_path / "confusion.svg")
     assert "·" in texts(tmp_path / "confusion.svg")
 
 
-def test_large_matrix_has_all_names_and_the_worst_pairs(tmp_path, texts):
+def test_large_matrix_has_all_names_and_the_most_confused_pairs(tmp_path, texts):
     matrix = np.diag(np.full(345, 50))
     cat, lion = CATEGORIES.index("cat"), CATEGORIES.index("lion")
     matrix[cat, lion] = 1_777
@@ -50,8 +36,8 @@ def test_large_matrix_has_all_names_and_the_worst_pairs(tmp_path, texts):
     confusion_matrix(matrix, CATEGORIES, tmp_path / "confusion.svg")
     written = texts(tmp_path / "confusion.svg")
     assert all(written.count(name) >= 2 for name in CATEGORIES)
-    pairs = [text for text in written if " as " in text]
-    assert pairs == ["cat as lion", "lion as cat"]
+    pairs = [text for text in written if " → " in text]
+    assert pairs == ["cat → lion", "lion → cat"]
     assert "1,777" in written
 
 
@@ -63,8 +49,10 @@ def test_matrices_of_any_size(tmp_path, classes):
         assert image.width > 200
 
 
-def test_matrix_and_names_must_fit(tmp_path):
-    with pytest.raises(UsageError, match=r"matrix is \(2, 2\) and there are 1 names"):
+def test_matrix_and_names_must_match(tmp_path):
+    with pytest.raises(
+        UsageError, match=r"matrix is \(2, 2\), expected a row and a column for each of 1 names"
+    ):
         confusion_matrix(np.zeros((2, 2), np.int64), ["cat"], tmp_path / "confusion.svg")
 
 
@@ -77,7 +65,7 @@ def test_order_is_a_permutation(matrix):
     assert sorted(similarity_order(matrix)) == list(range(len(matrix)))
 
 
-def test_clusters_stay_together():
+def test_clusters_are_contiguous():
     rng = np.random.default_rng(0)
     member = rng.permutation(np.repeat(np.arange(8), 5))
     same = member[:, None] == member
@@ -86,44 +74,44 @@ def test_clusters_stay_together():
     assert (np.diff(member[order]) != 0).sum() == 7
 
 
-def test_clusters_are_those_of_scipy():
-    """What scipy joins below any height stands side by side."""
+def test_clusters_match_scipy():
+    """At any height, the labels of a cluster of SciPy are next to each other."""
     rng = np.random.default_rng(1)
     matrix = rng.integers(0, 1000, (30, 30))
     shares = matrix / matrix.sum(axis=1, keepdims=True)
-    far = 1 - (shares + shares.T) / 2
-    np.fill_diagonal(far, 0)
-    joined = squareform(cophenet(linkage(squareform(far, checks=False), "average")))
-    place = np.argsort(similarity_order(matrix))
-    for height in np.unique(joined):
+    distance = 1 - (shares + shares.T) / 2
+    np.fill_diagonal(distance, 0)
+    heights = squareform(cophenet(linkage(squareform(distance, checks=False), "average")))
+    position = np.argsort(similarity_order(matrix))
+    for height in np.unique(heights):
         for label in range(30):
-            cluster = np.sort(place[joined[label] <= height])
+            cluster = np.sort(position[heights[label] <= height])
             assert (np.diff(cluster) == 1).all()
 
 
-def test_block_has_the_labels_of_the_worst_pairs(tmp_path, texts):
+def test_most_confused_labels_are_those_of_the_most_frequent_pairs(tmp_path, texts):
     matrix = np.diag(np.full(345, 50))
-    worst = [("cat", "lion", 50), ("lion", "tiger", 40), ("car", "truck", 30), ("bed", "pool", 1)]
-    for truth, prediction, count in worst:
+    frequent = [
+        ("cat", "lion", 50),
+        ("lion", "tiger", 40),
+        ("car", "truck", 30),
+        ("bed", "pool", 1),
+    ]
+    for truth, prediction, count in frequent:
         matrix[CATEGORIES.index(truth), CATEGORIES.index(prediction)] = count
-    most_confused(matrix, CATEGORIES, tmp_path / "block.svg", most=5)
-    written = texts(tmp_path / "block.svg")
-    assert {name for name in written if name in CATEGORIES} == {
-        "cat",
-        "lion",
-        "tiger",
-        "car",
-        "truck",
-    }
-    assert "50" in written  # of cat: of the whole row, which is 100
-    assert "44" in written  # of lion: 40 of 90
+    most_confused(matrix, CATEGORIES, tmp_path / "confused.svg", most=5)
+    written = texts(tmp_path / "confused.svg")
+    labels = {"cat", "lion", "tiger", "car", "truck"}
+    assert {name for name in written if name in CATEGORIES} == labels
+    assert "50" in written  # cat: 50 of the complete row, which is 100
+    assert "44" in written  # lion: 40 of 90
 
 
-def test_block_of_nothing(tmp_path):
-    with pytest.raises(UsageError, match="nothing is confused"):
-        most_confused(np.eye(3, dtype=np.int64), ["a", "b", "c"], tmp_path / "block.svg")
-    with pytest.raises(UsageError, match="a block of 31 labels"):
-        most_confused(np.ones((3, 3), np.int64), ["a", "b", "c"], tmp_path / "b.svg", most=31)
+def test_most_confused_labels_of_no_confusions(tmp_path):
+    with pytest.raises(UsageError, match="no labels are confused"):
+        most_confused(np.eye(3, dtype=np.int64), ["a", "b", "c"], tmp_path / "confused.svg")
+    with pytest.raises(UsageError, match="most is 31, expected 2 to 30 labels"):
+        most_confused(np.ones((3, 3), np.int64), ["a", "b", "c"], tmp_path / "c.svg", most=31)
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg"])

@@ -1,8 +1,7 @@
-"""Figures say what the numbers say: read back from the text of an SVG and the pixels of a PNG."""
+"""Figures show the numbers: read back from the text of an SVG and the pixels of a PNG."""
 
 import re
 
-import matplotlib as mpl
 import numpy as np
 import pytest
 from PIL import Image
@@ -15,25 +14,7 @@ from quickdraw_kit.show.canvas import COLORS
 from quickdraw_kit.show.figures import category_histogram, reliability_diagram, training_history
 
 
-@pytest.fixture
-def texts(monkeypatch):
-    """Have SVG files hold text as text, and read it."""
-    monkeypatch.setitem(mpl.rcParams, "svg.fonttype", "none")
-
-    def read(path):
-        return re.findall(r"<text[^>]*>([^<]*)</text>", path.read_text("utf-8"))
-
-    return read
-
-
-def share_of(path, color):
-    """Share of the pixels of a PNG that have a color."""
-    pixels = np.asarray(Image.open(path).convert("RGB")).astype(int)
-    wanted = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
-    return (np.abs(pixels - wanted).max(axis=2) <= 2).mean()
-
-
-def counts_of(names, train=80, test=20):
+def make_counts(names, train=80, test=20):
     return {
         "train": dict.fromkeys(names, train),
         "validation": dict.fromkeys(names, 0),
@@ -43,7 +24,7 @@ def counts_of(names, train=80, test=20):
 
 @pytest.mark.parametrize("names", [("cat",), CATEGORIES[:12], CATEGORIES], ids=len)
 def test_histogram_names_every_category_and_its_count(tmp_path, texts, names):
-    counts = counts_of(names)
+    counts = make_counts(names)
     counts["train"]["aircraft carrier" if len(names) > 1 else "cat"] = 1_234
     category_histogram(counts, tmp_path / "histogram.svg")
     written = texts(tmp_path / "histogram.svg")
@@ -55,20 +36,20 @@ def test_histogram_names_every_category_and_its_count(tmp_path, texts, names):
     assert f"{total:,} drawings of {len(names)} categories" in written
 
 
-def test_histogram_bars_are_in_proportion(tmp_path):
-    category_histogram(counts_of(("cat", "dog"), 75, 25), tmp_path / "histogram.png")
+def test_histogram_bars_are_in_proportion(tmp_path, share_of):
+    category_histogram(make_counts(("cat", "dog"), 75, 25), tmp_path / "histogram.png")
     shares = [share_of(tmp_path / "histogram.png", color) for color in COLORS]
     assert shares[0] / shares[2] == pytest.approx(3, rel=0.1)
     assert shares[1] < 0.01
 
 
-def test_histogram_of_nothing(tmp_path):
-    category_histogram(counts_of(("cat",), 0, 0), tmp_path / "histogram.png")
+def test_histogram_without_drawings(tmp_path):
+    category_histogram(make_counts(("cat",), 0, 0), tmp_path / "histogram.png")
     with pytest.raises(UsageError, match="no category"):
         category_histogram({"train": {}}, tmp_path / "histogram.png")
 
 
-def history(*, validation=True, epochs=3):
+def make_history(*, validation=True, epochs=3):
     return [
         EpochMetrics(
             epoch=epoch,
@@ -83,14 +64,14 @@ def history(*, validation=True, epochs=3):
     ]
 
 
-def test_history_says_where_it_ended(tmp_path, texts):
-    training_history(history(), tmp_path / "history.svg")
+def test_history_shows_the_final_values(tmp_path, texts):
+    training_history(make_history(), tmp_path / "history.svg")
     written = texts(tmp_path / "history.svg")
     assert {"train 0.667", "validation 0.833", "train 83.3 %", "validation 80.0 %"} <= set(written)
 
 
 def test_history_without_validation(tmp_path, texts):
-    training_history(history(validation=False, epochs=1), tmp_path / "history.svg")
+    training_history(make_history(validation=False, epochs=1), tmp_path / "history.svg")
     written = texts(tmp_path / "history.svg")
     assert "train 2.000" in written
     assert not any("validation" in text for text in written)
@@ -98,42 +79,44 @@ def test_history_without_validation(tmp_path, texts):
         training_history([], tmp_path / "history.svg")
 
 
-def test_names_of_lines_do_not_cover_each_other(tmp_path):
-    same = [EpochMetrics(epoch, 0.5, 0.9, 0.5, 0.9, 0.01, 1.0) for epoch in (1, 2)]
-    training_history(same, tmp_path / "history.svg")
-    selected = re.findall(r"<!-- (\w+) [\d.]+ -->\s*<g[^>]*translate\(([\d.]+) ([\d.]+)\)",
+def test_names_of_lines_do_not_overlap(tmp_path):
+    history = [EpochMetrics(epoch, 0.5, 0.9, 0.5, 0.9, 0.01, 1.0) for epoch in (1, 2)]
+    training_history(history, tmp_path / "history.svg")
+    labels = re.findall(r"<!-- (\w+) [\d.]+ -->\s*<g[^>]*translate\(([\d.]+) ([\d.]+)\)",
                        (tmp_path / "history.svg").read_text("utf-8"))  # fmt: skip
-    places = {name: float(y) for name, _, y in selected}
-    assert abs(places["train"] - places["validation"]) > 10
+    heights = {name: float(y) for name, _, y in labels}
+    assert abs(heights["train"] - heights["validation"]) > 10
 
 
-def sure_of(share, count=1000):
-    """A model that is always 80 % sure, and right in a share of the cases."""
-    return calibration(np.full(count, 0.8), np.arange(count) < share * count)
+def constant_confidence(accuracy, count=1000):
+    """Calibration of a model with a confidence of 80 % in every prediction."""
+    return calibration(np.full(count, 0.8), np.arange(count) < accuracy * count)
 
 
-def test_reliability_says_how_far_off_it_is(tmp_path, texts):
+def test_reliability_shows_the_mean_gap(tmp_path, texts):
     path = tmp_path / "reliability.svg"
-    reliability_diagram({"train": sure_of(0.95), "test": sure_of(0.5)}, path)
+    reliability_diagram(
+        {"train": constant_confidence(0.95), "test": constant_confidence(0.5)}, path
+    )
     assert {"train, mean gap 15.0 %", "test, mean gap 30.0 %"} <= set(texts(path))
 
 
-def test_a_dot_is_where_its_bin_is(tmp_path):
-    """Below the diagonal, a model that is too sure; above it, one that is not sure enough."""
+def test_dots_are_at_the_accuracy_of_their_bins(tmp_path):
+    """Below the diagonal for an overconfident model, above it for an underconfident one."""
     heights = {}
-    for share in (0.3, 0.9):
+    for accuracy in (0.3, 0.9):
         path = tmp_path / "reliability.png"
-        reliability_diagram({"test": sure_of(share)}, path)
+        reliability_diagram({"test": constant_confidence(accuracy)}, path)
         pixels = np.asarray(Image.open(path).convert("RGB")).astype(int)
         half = pixels[:, : pixels.shape[1] // 2]
         blue = [int(COLORS[0][i : i + 2], 16) for i in (1, 3, 5)]
         rows, columns = np.nonzero(np.abs(half - blue).max(axis=2) < 30)
         dots = columns > 0.7 * half.shape[1]
-        heights[share] = rows[dots].mean() / len(pixels)
+        heights[accuracy] = rows[dots].mean() / len(pixels)
     assert heights[0.3] - heights[0.9] == pytest.approx(0.6 * 0.8, abs=0.08)
 
 
-def test_reliability_of_nothing(tmp_path):
+def test_reliability_without_splits(tmp_path):
     with pytest.raises(UsageError, match="0 splits to draw"):
         reliability_diagram({}, tmp_path / "reliability.png")
 
@@ -141,9 +124,9 @@ def test_reliability_of_nothing(tmp_path):
 @pytest.mark.parametrize("suffix", ["png", "svg"])
 def test_same_numbers_same_bytes(tmp_path, suffix):
     draw = {
-        "histogram": lambda path: category_histogram(counts_of(("cat", "dog")), path),
-        "history": lambda path: training_history(history(), path),
-        "reliability": lambda path: reliability_diagram({"test": sure_of(0.8)}, path),
+        "histogram": lambda path: category_histogram(make_counts(("cat", "dog")), path),
+        "history": lambda path: training_history(make_history(), path),
+        "reliability": lambda path: reliability_diagram({"test": constant_confidence(0.8)}, path),
     }
     for name, function in draw.items():
         paths = [tmp_path / f"{name}{copy}.{suffix}" for copy in "12"]

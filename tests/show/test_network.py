@@ -1,4 +1,4 @@
-"""A network as a graph: all its layers, what feeds what, with Graphviz and without."""
+"""A network as a graph: every layer and connection, with Graphviz and without."""
 
 import re
 import shutil
@@ -20,7 +20,7 @@ def resnet():
 
 
 @pytest.mark.parametrize("graphviz", [False, pytest.param(True, marks=needs_dot)])
-def test_every_layer_is_named_with_its_count(tmp_path, monkeypatch, resnet, graphviz):
+def test_every_layer_is_named_with_its_parameters(tmp_path, monkeypatch, resnet, graphviz):
     monkeypatch.setitem(mpl.rcParams, "svg.fonttype", "none")
     draw_network(resnet, tmp_path / "network.svg", graphviz=graphviz)
     written = "\n".join(
@@ -36,16 +36,16 @@ def test_every_layer_is_named_with_its_count(tmp_path, monkeypatch, resnet, grap
 
 def test_dot_has_every_connection(resnet):
     text = network_dot(resnet)
-    selected = re.findall(r"^n(\d+) -> n(\d+);$", text, re.MULTILINE)
+    edges = re.findall(r"^n(\d+) -> n(\d+);$", text, re.MULTILINE)
     expected = [
-        (str(source), str(place))
-        for place, node in enumerate(resnet.nodes)
+        (str(source), str(target))
+        for target, node in enumerate(resnet.nodes)
         for source in node.inputs
     ]
-    assert selected == expected
+    assert edges == expected
 
 
-def test_names_cannot_break_the_text_of_graphviz():
+def test_names_are_escaped_in_dot():
     node = Node('a "quoted" \\ kind', (), 0, ())
     assert 'label="a \\"quoted\\" \\\\ kind"' in network_dot(Graph("x", (node,)))
 
@@ -57,12 +57,12 @@ def test_png(tmp_path, resnet, graphviz):
         assert image.height > image.width > 150
 
 
-def test_without_graphviz_the_own_layout_is_drawn(tmp_path, monkeypatch, resnet):
+def test_without_graphviz_the_built_in_layout_is_drawn(tmp_path, monkeypatch, resnet):
     monkeypatch.setenv("PATH", str(tmp_path))
     draw_network(resnet, tmp_path / "a.svg")
     draw_network(resnet, tmp_path / "b.svg", graphviz=False)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
-    with pytest.raises(UsageError, match="Graphviz is not here"):
+    with pytest.raises(UsageError, match="Graphviz is not installed"):
         draw_network(resnet, tmp_path / "c.svg", graphviz=True)
 
 

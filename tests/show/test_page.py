@@ -1,4 +1,4 @@
-"""A page is one file that requests nothing and runs nothing, whatever its texts."""
+"""A page is one file that loads nothing and runs no script, whatever its texts contain."""
 
 import base64
 import re
@@ -13,11 +13,11 @@ from PIL import Image
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.show.page import Picture, Section, Table, write_page
 
-EMPTY = {"meta", "img", "input"}
+VOID_ELEMENTS = {"meta", "img", "input"}
 
 
 class Reader(HTMLParser):
-    """Collects elements and text, and checks that what is opened is closed in order."""
+    """Collects elements and texts, and checks that elements are closed in order."""
 
     def __init__(self, document: str):
         super().__init__()
@@ -28,7 +28,7 @@ class Reader(HTMLParser):
 
     def handle_starttag(self, tag, attributes):
         self.elements.append((tag, dict(attributes)))
-        if tag not in EMPTY:
+        if tag not in VOID_ELEMENTS:
             self.open.append(tag)
 
     def handle_endtag(self, tag):
@@ -38,7 +38,7 @@ class Reader(HTMLParser):
         if self.open and self.open[-1] != "style":
             self.texts.append(data)
 
-    def all(self, name):
+    def find_all(self, name):
         return [attributes for tag, attributes in self.elements if tag == name]
 
 
@@ -53,33 +53,33 @@ def read(path):
     return Reader(path.read_text("utf-8"))
 
 
-def test_holds_everything_it_shows(tmp_path, pictures):
+def test_everything_is_embedded(tmp_path, pictures):
     path = tmp_path / "page.html"
-    blocks = [Picture(picture, "what is seen", "caption") for picture in pictures]
+    blocks = [Picture(picture, "description", "caption") for picture in pictures]
     write_page(path, "Title", [Section("One", ["text", *blocks]), Section("Two", [])], lead="Lead.")
     document = read(path)
-    images = document.all("img")
-    assert [image["alt"] for image in images] == ["what is seen"] * 2
-    for image, picture, kind in zip(images, pictures, ("png", "svg+xml"), strict=True):
+    images = document.find_all("img")
+    assert [image["alt"] for image in images] == ["description"] * 2
+    for image, picture, subtype in zip(images, pictures, ("png", "svg+xml"), strict=True):
         head, _, data = image["src"].partition(",")
-        assert head == f"data:image/{kind};base64"
+        assert head == f"data:image/{subtype};base64"
         assert base64.b64decode(data) == picture.read_bytes()
     for text in ("Title", "Lead.", "One", "Two", "text", "caption"):
         assert text in document.texts
 
 
-def test_requests_nothing_and_runs_nothing(tmp_path, pictures):
+def test_no_requests_and_no_scripts(tmp_path, pictures):
     path = tmp_path / "page.html"
     write_page(path, "Title", [Section("One", [Picture(pictures[0], "")])])
     text = path.read_text("utf-8")
     document = Reader(text)
     assert not {"script", "link", "iframe", "a"} & {tag for tag, _ in document.elements}
     assert not re.search(r"https?:|url\(|@import|\son\w+=", text)
-    policies = [m["content"] for m in document.all("meta") if "http-equiv" in m]
+    policies = [m["content"] for m in document.find_all("meta") if "http-equiv" in m]
     assert policies == ["default-src 'none'; img-src data:; style-src 'unsafe-inline'"]
 
 
-def test_follows_light_and_dark(tmp_path):
+def test_light_and_dark_mode(tmp_path):
     write_page(tmp_path / "page.html", "Title", [])
     text = (tmp_path / "page.html").read_text("utf-8")
     assert "color-scheme: light dark" in text
@@ -88,33 +88,33 @@ def test_follows_light_and_dark(tmp_path):
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(min_size=1))
-def test_any_text_is_only_text(tmp_path, pictures, text):
+def test_any_text_is_escaped(tmp_path, pictures, text):
     path = tmp_path / "page.html"
     hostile = f"<script>alert('{text}')</script>\" onload=\"x"
     blocks = [hostile, Table((hostile,), [(hostile,)]), Picture(pictures[1], hostile, hostile)]
     write_page(path, hostile, [Section(hostile, blocks)], lead=hostile)
     document = read(path)
-    assert not document.all("script")
-    assert [set(image) for image in document.all("img")] == [{"src", "alt"}]
+    assert not document.find_all("script")
+    assert [set(image) for image in document.find_all("img")] == [{"src", "alt"}]
     assert "".join(document.texts).count("<script>alert('") == 8
 
 
-def test_bytes_that_are_not_utf8_do_not_stop_it(tmp_path):
+def test_surrogates_are_replaced(tmp_path):
     write_page(tmp_path / "page.html", "bad \udcff line", [])
     assert "bad ? line" in (tmp_path / "page.html").read_text("utf-8")
 
 
-def cells_of(path):
+def read_cells(path):
     rows = re.findall(r"<tr>(.*?)</tr>", path.read_text("utf-8"))
     return [re.findall(r"<t[hd]( class=n)?>(.*?)</t[hd]>", row) for row in rows]
 
 
-def test_tables_print_numbers_alike(tmp_path):
+def test_numbers_in_tables(tmp_path):
     path = tmp_path / "page.html"
     rows = [("cat", 1_234_567, 2.0, None), ("dog", np.int64(7), 0.66667, 99.5)]
     write_page(path, "T", [Section("S", [Table(("word", "drawings", "loss", "rate"), rows)])])
     n = " class=n"
-    assert cells_of(path) == [
+    assert read_cells(path) == [
         [("", "word"), (n, "drawings"), (n, "loss"), (n, "rate")],
         [("", "cat"), (n, "1,234,567"), (n, "2.000"), (n, "")],
         [("", "dog"), (n, "7"), (n, "0.667"), (n, "99.50")],
@@ -131,10 +131,10 @@ def test_tables_print_numbers_alike(tmp_path):
         ((float("inf"), -20.0), ["inf", "-20.00"]),
     ],
 )
-def test_reals(tmp_path, values, printed):
+def test_decimals(tmp_path, values, printed):
     path = tmp_path / "page.html"
     write_page(path, "T", [Section("S", [Table(("x",), [(value,) for value in values])])])
-    assert [cell for ((_, cell),) in cells_of(path)[1:]] == printed
+    assert [cell for ((_, cell),) in read_cells(path)[1:]] == printed
 
 
 def test_wrong_usage(tmp_path, pictures):

@@ -23,7 +23,7 @@ def prediction(original) -> Prediction:
     [BATCH[0], SEEN, np.zeros((30, 20, 3), np.uint8), np.zeros((30, 20, 4), np.uint8)],
     ids=["strokes", "gray", "color", "transparent"],
 )
-def test_every_form_of_original(original, tmp_path):
+def test_every_type_of_input(original, tmp_path):
     path = tmp_path / "figure.png"
     prediction_figure([prediction(original)], path)
     with Image.open(path) as figure:
@@ -33,8 +33,8 @@ def test_every_form_of_original(original, tmp_path):
 def test_a_row_for_each_prediction(tmp_path):
     path = tmp_path / "figure.svg"
     prediction_figure([prediction(SEEN), prediction(BATCH[0])], path)
-    heights = path.read_text()
-    assert heights.count("<image") == 3
+    text = path.read_text()
+    assert text.count("<image") == 3
 
 
 def test_nothing_to_draw(tmp_path):

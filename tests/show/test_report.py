@@ -1,4 +1,4 @@
-"""A report shows what was measured, for every type of data, in one file without requests."""
+"""A report shows the metrics of every type of data set, in one file without requests."""
 
 import json
 import re
@@ -24,7 +24,7 @@ from quickdraw_kit.synthetic.generator import generate_drawings, write_sample
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Generated drawings as shards and as bitmaps, with models trained on both."""
+    """Synthetic drawings as shards and as bitmaps, with models trained on both."""
     folder = tmp_path_factory.mktemp("report")
     write_sample(folder / "sample", drawings=240, categories=["circle", "star", "line"])
     prepare(
@@ -38,8 +38,8 @@ def folder(tmp_path_factory):
     for code, name in enumerate(batch.words):
         images = rasterize(batch.filter(batch.word_code == code))
         np.save(folder / "bitmaps" / f"{name}.npy", images.reshape(-1, 784))
-    runs = {"shards": "tiny-cnn", "bitmaps": "tiny-cnn", "strokes": "stroke-cnn"}
-    for name, network in runs.items():
+    networks = {"shards": "tiny-cnn", "bitmaps": "tiny-cnn", "strokes": "stroke-cnn"}
+    for name, network in networks.items():
         data = folder / name.replace("strokes", "shards")
         train(
             TrainConfig(
@@ -55,7 +55,7 @@ def folder(tmp_path_factory):
 
 
 class Page(HTMLParser):
-    """Tables by their titles, headings, and what is requested."""
+    """The elements of a page, and the rows of its tables."""
 
     def __init__(self, path):
         super().__init__()
@@ -67,17 +67,17 @@ class Page(HTMLParser):
         self.tags.append((tag, dict(attributes)))
 
     def row(self, first):
-        """Cells of the row that begins with a text."""
-        selected = re.search(rf"<tr><td[^>]*>{re.escape(first)}</td>(.*?)</tr>", self.text)
-        assert selected, f"no row {first!r}"
-        return re.findall(r"<td[^>]*>(.*?)</td>", selected[1])
+        """Return the cells of the row that begins with a text."""
+        match = re.search(rf"<tr><td[^>]*>{re.escape(first)}</td>(.*?)</tr>", self.text)
+        assert match, f"no row {first!r}"
+        return re.findall(r"<td[^>]*>(.*?)</td>", match[1])
 
-    def pictures(self):
+    def descriptions(self):
         return [a["alt"] for tag, a in self.tags if tag == "img"]
 
 
 @pytest.mark.parametrize("name", ["shards", "bitmaps", "strokes"])
-def test_it_shows_what_was_measured(folder, tmp_path, name):
+def test_report_shows_the_metrics(folder, tmp_path, name):
     data, model = folder / name.replace("strokes", "shards"), folder / f"{name}-model"
     write_report(tmp_path / "page.html", "A run", data, model)
     page = Page(tmp_path / "page.html")
@@ -85,17 +85,17 @@ def test_it_shows_what_was_measured(folder, tmp_path, name):
     splits = open_splits(training_config(loaded, data))
     written = json.loads((model / "evaluation.json").read_text("utf-8"))
     assert set(written) == set(splits)
-    for split, part in splits.items():
-        result = evaluate(loaded, part)
+    for split, dataset in splits.items():
+        result = evaluate(loaded, dataset)
         cells = page.row(split)
-        assert cells[0] == f"{len(part):,}"
+        assert cells[0] == f"{len(dataset):,}"
         assert float(cells[1]) == pytest.approx(result.loss, rel=1e-2)
         assert float(cells[2]) == pytest.approx(100 * result.top1, rel=1e-2)
-        assert written[split] == {"drawings": len(part), **result.metrics()}
-    seen = " | ".join(page.pictures())
+        assert written[split] == {"drawings": len(dataset), **result.metrics()}
+    descriptions = " | ".join(page.descriptions())
     for picture in (
         "One row of drawings per category",
-        "drawings per category and split",
+        "Drawings per category and split",
         "The network as a graph",
         "loss and accuracy by epoch",
         "predictions in train",
@@ -103,12 +103,12 @@ def test_it_shows_what_was_measured(folder, tmp_path, name):
         "Confusion matrix",
         "accuracy against confidence",
     ):
-        assert picture in seen
+        assert picture in descriptions
     assert ("By country" in page.text) == (name != "bitmaps")
     assert ("recognized by the game" in page.text) == (name != "bitmaps")
 
 
-def test_it_is_one_file_without_requests(folder, tmp_path):
+def test_report_is_one_file_without_requests(folder, tmp_path):
     write_report(tmp_path / "page.html", "A run", folder / "bitmaps", folder / "bitmaps-model")
     page = Page(tmp_path / "page.html")
     assert not {"script", "link", "iframe", "a"} & {tag for tag, _ in page.tags}
@@ -119,15 +119,15 @@ def test_it_is_one_file_without_requests(folder, tmp_path):
     assert {"confusion.png", "history.png", "model.svg", "reliability.png"} <= figures
 
 
-def test_a_model_from_elsewhere_has_no_history(folder, tmp_path):
+def test_model_without_history(folder, tmp_path):
     from quickdraw_kit.learn.models.model import save_model
 
     save_model(open_model(folder / "bitmaps-model"), tmp_path / "model.safetensors")
     write_report(tmp_path / "page.html", "T", folder / "bitmaps", tmp_path / "model.safetensors")
-    assert "Curves" not in " ".join(Page(tmp_path / "page.html").pictures())
+    assert "Curves" not in " ".join(Page(tmp_path / "page.html").descriptions())
 
 
-def test_bitmaps_that_were_prepared(folder, tmp_path):
+def test_prepared_bitmaps(folder, tmp_path):
     prepare([folder / "bitmaps"], tmp_path / "shards", workers=1)
     model = folder / "bitmaps-model"
     write_report(tmp_path / "page.html", "T", tmp_path / "shards", model)
@@ -137,15 +137,17 @@ def test_bitmaps_that_were_prepared(folder, tmp_path):
     assert "recognized by the game" not in page.text
 
 
-def test_data_alone(folder, tmp_path):
+def test_report_without_a_model(folder, tmp_path):
     write_report(tmp_path / "page.html", "T", folder / "shards")
     page = Page(tmp_path / "page.html")
     assert page.row("drawings read") == ["240"]
-    assert "Confusion matrix" not in page.pictures()
+    assert "Confusion matrix" not in page.descriptions()
 
 
-def test_the_labels_must_be_those_of_the_model(folder, tmp_path):
-    with pytest.raises(UsageError, match="the model knows circle, star, but the data set has"):
+def test_labels_of_data_and_model_must_match(folder, tmp_path):
+    with pytest.raises(
+        UsageError, match="the model has the labels circle, star, but the data set has"
+    ):
         write_report(tmp_path / "page.html", "T", folder / "shards", folder / "bitmaps-model")
     assert not (tmp_path / "page.html").exists()
 
@@ -168,9 +170,9 @@ def test_strokes_are_rendered():
 
 
 @pytest.mark.parametrize(
-    ("by", "expected"), [("hash", "a hash"), ("sketch-rnn", "position in the file")]
+    ("by", "expected"), [("hash", "a hash"), ("sketch-rnn", "the position in the file")]
 )
-def test_the_page_names_the_split_rule(by, expected, tmp_path):
+def test_report_names_the_split_rule(by, expected, tmp_path):
     write_sample(tmp_path / "sample", drawings=40, categories=["circle"])
     options = PrepareOptions(split_rule=SplitRule(by=by))
     prepare([tmp_path / "sample"], tmp_path / "shards", workers=1, options=options)

@@ -1,4 +1,4 @@
-"""Contact sheets: each drawing in its row, readable, the same bytes again."""
+"""Contact sheets: each drawing in the row of its category, readable, with the same bytes."""
 
 import numpy as np
 import pytest
@@ -10,18 +10,18 @@ from quickdraw_kit.synthetic.generator import generate_drawings
 
 
 def solid(levels):
-    """Bitmaps of one gray level each, which are told apart on the sheet."""
+    """Bitmaps of one gray level each, which can be distinguished on the sheet."""
     return np.repeat(np.array(levels, np.uint8), 28 * 28).reshape(-1, 28, 28)
 
 
-def pixels_of(path):
+def read_pixels(path):
     with Image.open(path) as image:
         return np.asarray(image).astype(int)
 
 
-def levels_on(path):
-    """Gray levels of the pictures on a sheet, row by row: runs of one level, at least 40 wide."""
-    sheet = pixels_of(path)
+def read_levels(path):
+    """Gray levels of the drawings on a sheet, row by row: runs of one level, at least 40 wide."""
+    sheet = read_pixels(path)
     rows = []
     for line in sheet[::4]:
         edges = np.flatnonzero(np.diff(line)) + 1
@@ -32,25 +32,25 @@ def levels_on(path):
     return rows
 
 
-def test_each_category_has_its_row(tmp_path):
+def test_each_category_has_a_row(tmp_path):
     path = tmp_path / "sheet.png"
     images = solid([50, 60, 70, 80, 90, 100])
     contact_sheet(images, [2, 0, 2, 0, 2, 2], ["a", "nothing", "c"], path, columns=3)
-    assert levels_on(path) == [[60, 80], [50, 70, 90]]
+    assert read_levels(path) == [[60, 80], [50, 70, 90]]
 
 
 def test_names_are_written(tmp_path):
     for name in ("cat", "hot air balloon"):
         contact_sheet(solid([99]), [0], [name], tmp_path / f"{name}.png")
-    short, long = (pixels_of(tmp_path / f"{name}.png") for name in ("cat", "hot air balloon"))
+    short, long = (read_pixels(tmp_path / f"{name}.png") for name in ("cat", "hot air balloon"))
     assert long.shape[1] > short.shape[1] + 50
     assert short[:, 10:-80].min() < 60, "the name is dark"
 
 
-def test_many_categories_make_a_sheet_that_is_not_a_ribbon(tmp_path):
+def test_sheet_of_many_categories_is_about_square(tmp_path):
     path = tmp_path / "sheet.png"
     contact_sheet(solid([99] * 345), range(345), [f"label {n}" for n in range(345)], path)
-    height, width = pixels_of(path).shape
+    height, width = read_pixels(path).shape
     assert 0.4 < width / height < 2.5
 
 
@@ -58,7 +58,7 @@ def test_many_categories_make_a_sheet_that_is_not_a_ribbon(tmp_path):
 def test_strokes_are_drawn(tmp_path, raw):
     batch = generate_drawings(["circle", "square"], 3, raw=raw)
     contact_sheet(batch, batch.word_code, batch.words, tmp_path / "sheet.png")
-    sheet = pixels_of(tmp_path / "sheet.png")
+    sheet = read_pixels(tmp_path / "sheet.png")
     assert sheet.min() == 0
     assert (sheet > 200).mean() > 0.8
 
@@ -72,7 +72,7 @@ def test_same_drawings_same_bytes(tmp_path):
 
 def test_large_bitmaps_are_not_enlarged(tmp_path):
     contact_sheet(np.zeros((1, 128, 128), np.uint8), [0], ["cat"], tmp_path / "sheet.png")
-    assert len(pixels_of(tmp_path / "sheet.png")) < 200
+    assert len(read_pixels(tmp_path / "sheet.png")) < 200
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Text for a terminal: every dot where the ink is, no line too wide, every count in proportion."""
+"""Text for a terminal: dots where the ink is, no line too wide, bars in proportion."""
 
 import numpy as np
 import pytest
@@ -14,8 +14,8 @@ BITS = {0x01: (0, 0), 0x02: (1, 0), 0x04: (2, 0), 0x40: (3, 0)}
 BITS |= {0x08: (0, 1), 0x10: (1, 1), 0x20: (2, 1), 0x80: (3, 1)}
 
 
-def dots_of(text: str, blocks: bool) -> np.ndarray:
-    """Read a text picture back, by the Unicode names of the dots."""
+def read_dots(text: str, blocks: bool) -> np.ndarray:
+    """Read a text picture back, by the code points of Unicode."""
     lines = text.split("\n")
     across, down = (1, 2) if blocks else (2, 4)
     dots = np.zeros((len(lines) * down, len(lines[0]) * across), bool)
@@ -38,7 +38,7 @@ def dots_of(text: str, blocks: bool) -> np.ndarray:
 )
 def test_dots_are_where_the_ink_is(height, width, seed, blocks):
     ink = np.random.default_rng(seed).random((height, width)) < 0.5
-    dots = dots_of(text_picture(255 * ink.astype(np.uint8), blocks=blocks), blocks)
+    dots = read_dots(text_picture(255 * ink.astype(np.uint8), blocks=blocks), blocks)
     assert (dots[:height, :width] == ink).all()
     assert dots.sum() == ink.sum()
 
@@ -57,7 +57,7 @@ def test_pictures_respect_the_width(width, blocks):
 def test_preview_fills_its_width(raw):
     batch = generate_drawings(["square"], 3, raw=raw)
     text = preview(batch, -1, width=20)
-    dots = dots_of(text, blocks=False)
+    dots = read_dots(text, blocks=False)
     assert dots.shape[1] == 40
     assert dots[:, :8].any(axis=0).any()
     assert dots[:, -8:].any(axis=0).any()
