@@ -69,7 +69,7 @@ def _grid(
     down = math.ceil(len(images) / columns)
     pitch = _SIDE + _LINE_HEIGHT * _LINES + 0.12
     with canvas(path, across * _CELL, down * pitch) as figure:
-        # one coordinate system for all: separate axes would take most of the time
+        # one pair of axes for all images, because each more takes milliseconds
         figure.set_layout_engine("none")
         ax = figure.add_axes((0, 0, 1, 1))
         ax.set_axis_off()
@@ -90,16 +90,14 @@ def _grid(
 def _draw_frame(ax: "Axes", x: float, y: float, color: str, width: float) -> None:
     from matplotlib.patches import Rectangle
 
-    side = _SIDE
-    ax.add_patch(Rectangle((x, y), side, side, fill=False, edgecolor=color, linewidth=width))
+    ax.add_patch(Rectangle((x, y), _SIDE, _SIDE, fill=False, edgecolor=color, linewidth=width))
 
 
 def _caption(
     ax: "Axes", x: float, y: float, line: int, text: str, color: str, *, bold: bool = False
 ) -> None:
-    side = _SIDE
     size = min(8.0, 8.0 * 17 / max(len(text), 1))  # smaller for long names
     ax.text(
-        x + side / 2, y + side + _LINE_HEIGHT * (line + 0.75), text, ha="center", va="center",
+        x + _SIDE / 2, y + _SIDE + _LINE_HEIGHT * (line + 0.75), text, ha="center", va="center",
         fontsize=size, color=color, fontweight="bold" if bold else "normal",
     )  # fmt: skip

@@ -29,7 +29,11 @@ Row: TypeAlias = Sequence[str | int | float | None]
 
 _GRID_SIZE = 32  # predictions in a grid
 _MAX_PAIRS = 20  # in the table of confusions
-_GROUPS = {"countrycode": "country", "recognized": "recognized by the game"}
+# header of the column, and title of the table
+_GROUPS = {
+    "countrycode": ("country", "By country"),
+    "recognized": ("recognized by the game", "By recognition in the game"),
+}
 _MAX_GROUPS = 15
 _HEADER = ["drawings", "loss", "top-1, %", "top-3, %", "top-5, %", "MAP@3", "macro F1"]
 
@@ -193,8 +197,9 @@ def _per_class_metrics(split: str, dataset: Dataset, result: Evaluation) -> Sect
             [group.name, group.drawings, group.loss, 100 * group.top1, 100 * group.top3]
             for group in groups[:_MAX_GROUPS]
         ]
-        header = [_GROUPS[column], "drawings", "loss", "top-1, %", "top-3, %"]
-        title = f"By {_GROUPS[column]}, {split}"
+        name, title = _GROUPS[column]
+        header = [name, "drawings", "loss", "top-1, %", "top-3, %"]
+        title += f", {split}"
         if len(groups) > _MAX_GROUPS:
             title += f": the {_MAX_GROUPS} most frequent of {len(groups)}"
         blocks.append(Table(header, table, title))

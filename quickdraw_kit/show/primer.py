@@ -119,7 +119,7 @@ def draw_features(
 
     with canvas(path, 1.3 * columns + 0.4, 2.9 * rows + 0.6) as figure:
         figure.suptitle(
-            "Kernels (light: positive weights, dark: negative weights) and their feature maps",
+            "Kernels (light: positive weights, dark: negative ones) and their feature maps",
             x=0.02,
             ha="left",
         )
