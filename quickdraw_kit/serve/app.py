@@ -37,6 +37,7 @@ from quickdraw_kit.serve.requests import MAX_BODY_BYTES, read_drawing, read_save
 from quickdraw_kit.serve.runs import Run, find_runs
 from quickdraw_kit.strokes.batch import DrawingBatch
 
+# an explicit list, so that nothing else in the folder can be requested
 _STATIC = {
     "index.html": "text/html",
     "app.js": "text/javascript",
@@ -45,7 +46,7 @@ _STATIC = {
     "runs.js": "text/javascript",
     "style.css": "text/css",
 }
-_MAX_TILES = 2000
+_MAX_TILES = 2000  # per request, about 1.5 MB
 _MAX_SAVED_BYTES = 1 << 30  # per file of saved drawings
 _GUESSES = 5
 _NEIGHBORS = 12
@@ -74,6 +75,7 @@ def build_app(config: AppConfig) -> Starlette:
     """Build the ASGI application."""
     api = _Api(config)
 
+    # the queue of the guesser needs the event loop, so it starts and stops with the server
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         if api.guesser is None:
@@ -147,6 +149,8 @@ class _Api:
             return error_response(422, str(error))
         except BusyError as error:
             return error_response(503, str(error))
+
+        # the page shows the bitmap too, so that users see what the model sees
         names = self.guesser.model.label_names
         return JSONResponse(
             {
@@ -165,10 +169,11 @@ class _Api:
         try:
             drawing = read_saved(await _body(request), self._config.words)
             await run_in_threadpool(_append, drawing, folder)
-        except DataError as error:
+        except DataError as error:  # before QuickdrawError, its base class
             return error_response(422, str(error))
         except (QuickdrawError, OSError) as error:  # the file or the disk is full
             return error_response(507, str(error))
+        # as text: JavaScript would round a number of 63 bits
         return JSONResponse({"key_id": str(drawing.key_id[0])})
 
     def _collection(self, request: Request) -> Collection:
@@ -211,6 +216,7 @@ class _Api:
             return error_response(
                 422, f"start and count: expected at least 0, and at most {_MAX_TILES} tiles"
             )
+
         recognized = {"true": True, "false": False}.get(query.get("recognized", ""))
         selection = Filter(
             category=query.get("category"),
@@ -220,6 +226,7 @@ class _Api:
             recognized=recognized,
         )
 
+        # rendering files of drawings takes long enough to leave the event loop
         def select_tiles() -> tuple[int, bytes, int]:
             rows = collection.select(selection)
             page = rows[start : start + count]
@@ -266,6 +273,7 @@ class _Api:
         )
 
     def _runs(self) -> list[Run]:
+        # searched again for each request: training may add epochs and runs meanwhile
         return [run for root in self._config.runs for run in find_runs(root)]
 
     async def runs(self, request: Request) -> Response:
@@ -324,6 +332,7 @@ def _append(drawing: DrawingBatch, folder: Path) -> None:
         raise QuickdrawError(
             f"{path.name} has reached the limit of {_MAX_SAVED_BYTES} bytes: move it elsewhere"
         )
+    # unbuffered and in append mode: the operating system keeps concurrent lines apart
     line = b"".join(encode_lines(drawing))
     with path.open("ab", buffering=0) as file:
         file.write(line)

@@ -26,7 +26,7 @@ Rows = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int64]
 
 _MAX_DRAWINGS = 200_000  # of files, which are in memory; shards are read as needed
-_BATCH = 16_384
+_BATCH = 16_384  # bitmaps that are compared at once
 _CACHED_SELECTIONS = 64
 
 
@@ -59,7 +59,7 @@ class Collection:
         self.name = name
         self._drawings = drawings
         self._columns = drawings.columns
-        # the pages of one selection are requested one after another
+        # cached: the pages of one selection are requested one after another
         self.select = functools.lru_cache(_CACHED_SELECTIONS)(self._select)
 
     def __len__(self) -> int:
@@ -138,7 +138,7 @@ class Collection:
 def open_collection(location: str | os.PathLike[str]) -> Collection:
     """Open a folder or a URL of shards, or files of drawings."""
     path = parse_location(location)
-    if isinstance(path, str):
+    if isinstance(path, str):  # a URL, where only shards can be browsed
         return Collection(path.rstrip("/").rpartition("/")[2], _Shards(path))
     if not path.exists():
         raise UsageError(f"{path} does not exist: expected shards, or files of drawings")
@@ -154,6 +154,8 @@ class _Shards:
         self._data = open_shards(path)
         frame = self._data.to_pandas()
         self._frame = frame
+
+        # strings become codes once, so that a filter compares integers; "" is an unknown country
         labels = frame["label"].to_numpy(dtype=np.int64)
         country = _encode(frame["countrycode"].astype(object).fillna("").astype(str).tolist())
         splits = frame["split"].astype(str).to_numpy()
@@ -163,6 +165,8 @@ class _Shards:
             "split": (np.searchsorted(sorted(SPLITS), splits), tuple(sorted(SPLITS))),
             "recognized": _encode_recognized(frame["recognized"]),
         }
+
+        # a bit for each flag, if the shards were prepared with quality flags
         self.flags: dict[str, npt.NDArray[np.bool_]] = {}
         if "quality" in frame.columns:
             masks = frame["quality"].to_numpy(dtype=np.uint8)
@@ -177,7 +181,7 @@ class _Shards:
         record = self._frame.iloc[row]
         description: dict[str, Any] = {
             "word": str(record["word"]),
-            "key_id": str(record["key_id"]),
+            "key_id": str(record["key_id"]),  # JavaScript would round the number
             "country": _text(record["countrycode"]),
             "time": _text(record["timestamp"]),
             "recognized": None if pd.isna(record["recognized"]) else bool(record["recognized"]),
@@ -231,7 +235,7 @@ def _read(path: Path) -> DrawingBatch:
     """Read the files below a folder, up to a number of drawings that fits in memory."""
     batches: list[DrawingBatch] = []
     for source in resolve_sources([path]):
-        if not source.format.has_strokes:
+        if not source.format.has_strokes:  # such as bitmaps beside the drawings
             continue
         for records in source.read_record_batches():
             batches.append(records.batch)

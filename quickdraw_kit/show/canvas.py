@@ -57,6 +57,7 @@ def canvas(path: str | os.PathLike[str], width: float, height: float) -> Iterato
     from matplotlib.figure import Figure
 
     path, format = Path(path), figure_format(path)
+    # the settings of the caller are restored at the end of the block
     with mpl.rc_context(_STYLE):
         figure = Figure((width, height), layout="constrained", facecolor="white")
         yield figure

@@ -60,6 +60,7 @@ def data_sections(
     rows += [[f"in {split}", f"{len(dataset):,}"] for split, dataset in splits.items()]
     rows.append(["categories", f"{len(first.label_names):,}"])
 
+    # names of so many categories are too small to read at the width of the page
     many = len(first.label_names) > _MAX_READABLE
     return [
         Section("The data set", [Table(["property", "value"], rows)]),
@@ -94,6 +95,7 @@ def _counts(splits: Mapping[str, "Dataset"]) -> dict[str, dict[str, int]]:
 def provenance(location: str | os.PathLike[str]) -> list[list[str]]:
     """Return rows about the origin of shards, from their manifest; none for other data sets."""
     location = parse_location(location)
+    # bitmaps and drawings that were not prepared have no manifest
     if isinstance(location, Path) and not (location / MANIFEST_NAME).exists():
         return []
     manifest = open_shards(location).manifest
@@ -107,6 +109,7 @@ def provenance(location: str | os.PathLike[str]) -> list[list[str]]:
     return [
         ["source files", f"{len(manifest.sources):,}"],
         ["drawings read", f"{totals.read:,}"],
+        # only the filters and reasons that occurred
         *([f"filtered: {name}", f"{number:,}"] for name, number in totals.filtered.items()),
         *([f"rejected: {name}", f"{number:,}"] for name, number in totals.rejected.items()),
         ["bitmaps", f"{side} x {side}"],
@@ -116,6 +119,7 @@ def provenance(location: str | os.PathLike[str]) -> list[list[str]]:
 
 
 def _contact_sheet(dataset: "Dataset", path: Path) -> None:
+    # the first drawings of each category: shards are shuffled, so they are a sample
     labels = dataset.labels
     nonempty = np.unique(labels)
     rows = np.concatenate([np.flatnonzero(labels == label)[:_PER_CATEGORY] for label in nonempty])

@@ -27,7 +27,7 @@ from quickdraw_kit.storage.files import atomic_write
 
 Row: TypeAlias = Sequence[str | int | float | None]
 
-_GRID_SIZE = 32  # predictions in a grid
+_GRID_SIZE = 32  # predictions in a figure
 _MAX_PAIRS = 20  # in the table of confusions
 # header of the column, and title of the table
 _GROUPS = {
@@ -46,6 +46,7 @@ def model_sections(
     Metrics are written to ``evaluation.json`` in `folder`, the folder of the model, which also has
     the history; figures to `figures`.
     """
+    # every section needs the predictions, so each split is evaluated once
     results = {split: evaluate(model, data) for split, data in splits.items()}
     with atomic_write(folder / "evaluation.json") as file:
         summary = {
@@ -88,6 +89,7 @@ def _network(model: Model, figures: Path) -> Section:
 
 
 def _training_curves(folder: Path, results: dict[str, Evaluation], figures: Path) -> Section:
+    # a model from elsewhere has no history, but it has metrics
     blocks: list[Block] = []
     if history := read_history(folder):
         training_history(history, figures / "history.png")
@@ -122,6 +124,7 @@ def _training_curves(folder: Path, results: dict[str, Evaluation], figures: Path
 def _sample_predictions(
     last: str, splits: Mapping[str, Dataset], results: dict[str, Evaluation], figures: Path
 ) -> Section:
+    # the training split too: mistakes there are often drawings with a wrong word
     blocks: list[Block] = []
     for split in dict.fromkeys(("train", last)):
         if split in results:
@@ -175,6 +178,7 @@ def _confusion_matrix(split: str, result: Evaluation, figures: Path) -> Section:
 
 def _per_class_metrics(split: str, dataset: Dataset, result: Evaluation) -> Section:
     scores = result.per_class
+    # the worst labels first, because they are what a reader looks for
     order = np.argsort(scores.f1, kind="stable")
     rows: list[Row] = [
         [

@@ -97,6 +97,7 @@ def _table(table: Table) -> dict[str, Any]:
         if len(row) != width:
             raise UsageError(f"the row {list(row)} has {len(row)} cells, expected {width}")
 
+    # numbers of a column have the same number of decimals, so that they can be compared
     columns = [[row[column] for row in table.rows] for column in range(width)]
     decimals = [_decimals(cells) for cells in columns]
     return {
@@ -135,6 +136,7 @@ def _picture(picture: Picture) -> dict[str, Any]:
     media_type = _TYPES.get(path.suffix.lower())
     if media_type is None:
         raise UsageError(f"{path}: expected a picture that ends in .png or .svg")
+    # a data URL needs no other file
     data = base64.b64encode(path.read_bytes()).decode("ascii")
     return {
         "description": picture.description,

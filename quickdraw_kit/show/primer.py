@@ -20,6 +20,7 @@ _MAX_MAPS = 16  # feature maps of a layer that are drawn
 
 def draw_worked_example(path: str | os.PathLike[str]) -> None:
     """Draw the worked example: input, kernel, cross-correlation, ReLU, max-pooling."""
+    # the numbers of the text, small enough to compute by hand
     x = np.array(
         [[1, 2, 0, 1, 2], [0, 1, 3, 1, 0], [2, 2, 1, 0, 1], [1, 0, 2, 1, 3], [2, 1, 0, 1, 2]]
     )
@@ -143,6 +144,7 @@ def _title(step: Activation) -> str:
 
 
 def _bars(ax: "Axes", probabilities: npt.NDArray[Any], names: Sequence[str]) -> None:
+    # most probable first, in label order if equal
     best = np.argsort(-probabilities, kind="stable")[:10]
     ax.barh(range(len(best)), probabilities[best] * 100, color=COLORS[0])
     ax.set_yticks(range(len(best)), [names[label] for label in best])

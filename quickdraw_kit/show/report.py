@@ -49,6 +49,7 @@ def write_report(
     ...     np.save(f"{name}.npy", np.random.default_rng(0).integers(0, 256, (50, 784), np.uint8))
     >>> write_report("report/index.html", "Noise", ".")
     """
+    # torch and the figures are loaded only when a report is written
     from quickdraw_kit.learn.config import TrainConfig
     from quickdraw_kit.learn.data.splits import open_splits
     from quickdraw_kit.learn.evaluate import training_config
@@ -61,9 +62,11 @@ def write_report(
     splits = open_splits(config)
 
     path = Path(path)
+    # pictures also as files, for slides and papers
     figures = path.parent / "figures"
     figures.mkdir(parents=True, exist_ok=True)
 
+    # the page is written last: a failure leaves no page with missing sections
     sections = data_sections(data, splits, figures)
     if loaded is not None and model is not None:
         folder = Path(model) if Path(model).is_dir() else Path(model).parent

@@ -13,12 +13,14 @@ def seed_spread(
     groups: Mapping[str, Sequence[float]], path: str | os.PathLike[str], *, measure: str = ""
 ) -> None:
     """Draw the results of each group, as fractions: every seed as a dot, the mean as a line."""
+    # groups whose jobs all failed have no row
     percentages = {name: np.asarray(values) * 100 for name, values in groups.items() if len(values)}
     if not percentages:
         raise UsageError("no job has a result: there is nothing to draw")
     with canvas(path, 7.5, 0.9 + 0.36 * len(percentages)) as figure:
         ax = figure.subplots()
         for row, values in enumerate(percentages.values()):
+            # dots are transparent, because seeds may have the same result
             mean = float(values.mean())
             ax.plot([mean, mean], [row - 0.28, row + 0.28], color=COLORS[1], linewidth=2.5)
             ax.plot(values, np.full(len(values), row), "o", color=COLORS[0], alpha=0.75, ms=5)

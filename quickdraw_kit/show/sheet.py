@@ -17,7 +17,7 @@ _CELL = 56  # minimum side of a drawing, in pixels
 _GAP = 6
 _MARGIN = 20
 _TEXT = 15  # height
-_INK = 34  # gray levels
+_INK = 34  # gray levels of text, background and frames
 _PAPER = 255
 _FRAME = 236
 
@@ -67,6 +67,8 @@ def contact_sheet(
 
     codes = np.asarray(labels, np.int64)
     _check(images, codes, names, columns)
+
+    # cells in the order of the sheet, in one batch, so that strokes are rendered together
     selected = [np.flatnonzero(codes == code)[:columns] for code in range(len(names))]
     categories = [code for code, indices in enumerate(selected) if len(indices)]
     cells = _cells(images, np.concatenate([selected[code] for code in categories]))

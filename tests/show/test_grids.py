@@ -38,7 +38,8 @@ def test_confidence_is_optional(tmp_path, texts):
 def test_correct_is_green_and_wrong_is_red(tmp_path, share_of, prediction, present, absent):
     path = tmp_path / "predictions.png"
     prediction_grid(blank(1), np.array([0]), np.array([prediction]), NAMES, path)
-    assert share_of(path, present) * np.prod(Image.open(path).size) > 200
+    with Image.open(path) as image:
+        assert share_of(path, present) * image.width * image.height > 200
     assert share_of(path, absent) == 0
 
 
