@@ -272,7 +272,7 @@ function endRound(text) {
 async function keepDrawing(words) {
   const name = word ?? list.querySelector("li span")?.textContent;
   if (!words.includes(name)) {
-    showError("There is no word to save the drawing under: start a round.");
+    showError("Start a round first: the drawing is saved under its word.");
     return;
   }
   const { key_id: id } = await (await post("/api/keep", { word: name, recognized, strokes })).json();
