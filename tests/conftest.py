@@ -43,7 +43,7 @@ def write_lines(tmp_path: Path):
 def official_line(
     key_id: int, word: str = "cat", *, recognized: bool = True, country: str = "US", drawing=None
 ) -> bytes:
-    """One line of a simplified file, to the letter."""
+    """One line of a simplified file, exactly as in the official files."""
     if drawing is None:
         drawing = [[[key_id % 200, 255], [0, key_id % 100]], [[7, 8, 9], [1, 2, 3]]]
     document = {

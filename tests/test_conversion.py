@@ -190,9 +190,9 @@ def test_bad_lines_are_errors_or_counted(tmp_path, name):
     with pytest.raises(MalformedLineError, match=name):
         convert(tmp_path / name, tmp_path / "out.ndjson")
     assert not (tmp_path / "out.ndjson").exists()
-    found = []
-    done = convert(tmp_path / name, tmp_path / "out.ndjson", on_reject=found.append)
-    assert (done.drawings, done.rejects, len(found)) == (2, 1, 1)
+    rejects = []
+    done = convert(tmp_path / name, tmp_path / "out.ndjson", on_reject=rejects.append)
+    assert (done.drawings, done.rejects, len(rejects)) == (2, 1, 1)
 
 
 @pytest.mark.parametrize("name", ["out.ndjson", "cat.bin", "cat.npz", "cat.arrow", "cat.npy"])
@@ -284,14 +284,14 @@ def test_a_picture_of_a_drawing_in_a_later_batch(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".ndjson", ".npz", ".parquet", ".arrow"])
-def test_a_form_is_told_by_content_where_the_name_does_not(simple, tmp_path, suffix):
+def test_a_format_is_recognized_by_content_where_the_name_does_not_say_it(simple, tmp_path, suffix):
     convert(simple, tmp_path / f"b{suffix}", allow_loss=True)
     (tmp_path / f"b{suffix}").rename(tmp_path / "unnamed")
     convert(tmp_path / "unnamed", tmp_path / "c.ndjson")
     assert read(tmp_path / "c.ndjson").x.tolist() == read(simple).x.tolist()
 
 
-def test_a_table_of_kaggle_is_told_by_its_header(tmp_path):
+def test_a_table_of_kaggle_is_recognized_by_its_header(tmp_path):
     row = 'US,"[[[1, 2], [3, 4]]]",7,True,2017-03-02 23:25:10,cat\r\n'
     text = f"countrycode,drawing,key_id,recognized,timestamp,word\r\n{row}"
     (tmp_path / "train").write_bytes(gzip.compress(text.encode()))

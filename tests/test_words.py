@@ -34,10 +34,18 @@ GONE_PARTS = {
 }  # fmt: skip
 # whole names
 GONE_NAMES = {
-    "few", "find_sources", "fit_to_frame", "follows", "found", "held", "home", "Kind", "KINDS",
-    "Layout", "leads", "made", "max_rejects", "mirrors", "own", "Patience", "persist", "Place",
-    "programs", "Selection", "shard_rows", "spare_relu", "Sums", "take_up", "Team", "Tell", "Unit",
-    "there", "way", "word_of",
+    "about_model", "add_to", "any_word", "as_trained", "BadLine", "build_shard", "Built",
+    "check_seen", "Choice", "chosen_epoch", "clip_norm", "collect_unit", "Collected", "COLOURS",
+    "compressing", "config_of", "Confusion", "content_md5", "cut_units", "deaths_explained",
+    "described", "few", "FEW_LABELS", "find_earlier", "find_sources", "fit_bytes", "fit_to_frame",
+    "follows", "found", "groups_of", "held", "home", "in_all", "Intake", "intake", "is_over",
+    "is_web", "join_team", "judged", "Kind", "KINDS", "Layout", "LAYOUTS", "leads", "line_blocks",
+    "look_at", "made", "max_rejects", "mirrors", "neighbours", "NOWHERE", "ObjectStore",
+    "official_lines", "open_run", "open_source", "own", "parse_place", "Part", "Passes",
+    "Patience", "persist", "Place", "programs", "Reception", "refusal", "Reliability",
+    "RemoteObject", "Rooms", "RunFile", "Selection", "settings_for", "sha256_of", "shard_rows",
+    "sniff_kind", "spare_relu", "split_of", "Sums", "sync_directory", "take_up", "Team", "Tell",
+    "there", "Unit", "way", "word_of", "words_in", "write_events", "write_refused",
 }  # fmt: skip
 GONE_TEXT = [
     r"\b(the|this|its|every|each|other) rooms?\b",
@@ -50,11 +58,15 @@ GONE_TEXT = [
     r"\banew\b",
     r"\bstrangers?\b",
     r"\bwhoever\b",
-    r"(?<!there )\bis no (?!longer|more|less|need|such|way)\w+",
+    r"(?<![Tt]here )\bis no (?!longer|more|less|need|such|way)\w+",
     r"\bare no (?!longer|more|less)\w+ (file|drawing)s?\b",
     r"\bbears? with\b",
     r"\bsettles?\b",
     r"\brefused else\b",
+    r"\bpassed over\b|\bone behind the other\b|\bwork folder\b",
+    r"\b(lies|lie) (in|beside)\b",
+    r"\bit is said\b|\b(is|are) told (by|from)\b",
+    r"\bdrawings? a (second|core)\b|\ba row a\b",
     # American spelling
     r"\b\w*[Cc]olour\w*",
     r"\b\w*(recognis|normalis|initialis|summaris|organis|serialis|generalis|optimis[ea])\w*",

@@ -95,8 +95,8 @@ def read_idx(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
         while data := file.read(min(_READ_BYTES, size + 1 - len(content))):
             content += data
     if len(content) != size:
-        found = f"holds {len(content)}" if len(content) < size else "holds more than that"
-        raise DataError(f"{path} declares {shape}, {size} bytes, but {found}. Download it again.")
+        actual = f"holds {len(content)}" if len(content) < size else "holds more than that"
+        raise DataError(f"{path} declares {shape}, {size} bytes, but {actual}. Download it again.")
     return np.frombuffer(bytes(content), dtype).reshape(shape)
 
 

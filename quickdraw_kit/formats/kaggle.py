@@ -56,9 +56,9 @@ def scan_csv(
     """Read a CSV of drawings from a stream, each drawing with the position of its row."""
     translation = _Translation(source_name)
 
-    def reject(found: Reject) -> None:
-        offset, length, line, reason = translation.row_of(found.line)
-        reason = reason or found.reason
+    def reject(rejected: Reject) -> None:
+        offset, length, line, reason = translation.row_of(rejected.line)
+        reason = reason or rejected.reason
         if on_reject is None:
             raise MalformedLineError(source_name, line, offset, reason)
         on_reject(Reject(source_name, line, offset, length, reason))

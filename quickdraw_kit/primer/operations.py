@@ -109,7 +109,7 @@ def conv3d(
     stride: int = 1,
     padding: Padding = "valid",
 ) -> Array:
-    """Convolve a volume with kernels: one more axis than `conv2d`, and nothing else.
+    """Convolve a volume with kernels: `conv2d` with one more axis.
 
     >>> conv3d(np.ones((3, 3, 3)), np.ones((2, 2, 2)))[0]
     array([[8., 8.],

@@ -39,9 +39,9 @@ def write(tmp_path):
 def test_reads_any_type(tmp_path_factory, array):
     path = tmp_path_factory.mktemp("idx") / "data"
     path.write_bytes(idx(array, IDX_CODES[array.dtype.str.lstrip("|")]))
-    found = read_idx(path)
-    np.testing.assert_array_equal(found, array)
-    assert (found.dtype, found.shape) == (array.dtype, array.shape)
+    actual = read_idx(path)
+    np.testing.assert_array_equal(actual, array)
+    assert (actual.dtype, actual.shape) == (array.dtype, array.shape)
 
 
 def test_reads_mnist(real_data):

@@ -110,12 +110,12 @@ def test_reasons_are_those_of_ndjson(write, tmp_path, changed):
         f'"timestamp":"{stamp}","recognized":{flag},"key_id":"{row["key_id"]}",'
         f'"drawing":{row["drawing"].replace(", ", ",")}}}\n'
     )
-    expected, found = [], []
+    expected, rejects = [], []
     read_ndjson(line.encode(), on_reject=expected.append)
-    batch = read_kaggle_csv(write(table([ROW, row, ROW])), on_reject=found.append)
+    batch = read_kaggle_csv(write(table([ROW, row, ROW])), on_reject=rejects.append)
     assert len(batch) == 2
-    assert [one.reason for one in found] == [one.reason for one in expected]
-    assert found[0].line == 3
+    assert [one.reason for one in rejects] == [one.reason for one in expected]
+    assert rejects[0].line == 3
 
 
 @pytest.mark.parametrize(
@@ -132,12 +132,12 @@ def test_reasons_are_those_of_ndjson(write, tmp_path, changed):
 )  # fmt: skip
 def test_invalid_rows_are_reported_with_their_position(write, row, reason):
     good = table([ROW])
-    found = []
+    rejects = []
     batch = read_kaggle_csv(
-        write(good + row + b"\n\n" + good[len(HEADER) :]), on_reject=found.append
+        write(good + row + b"\n\n" + good[len(HEADER) :]), on_reject=rejects.append
     )
     assert len(batch) == 2
-    (reject,) = found
+    (reject,) = rejects
     assert reason in reject.reason
     assert (reject.line, reject.offset, reject.length) == (3, len(good), len(row))
     with pytest.raises(MalformedLineError, match=r"airplane\.csv, line 3"):
@@ -150,16 +150,16 @@ def test_rejects_are_in_order_over_many_chunks(write, monkeypatch):
     rows = [{**ROW, "key_id": str(number) if number % 3 else "none"} for number in range(50)]
     rows[10]["word"] = "long" * 500
     data = table(rows)
-    found = []
+    rejects = []
     with io.BytesIO(data) as file:
         scans = list(
-            scan_csv(file, source_name="a.csv", on_reject=found.append, max_line_bytes=1000)
+            scan_csv(file, source_name="a.csv", on_reject=rejects.append, max_line_bytes=1000)
         )
     assert len(scans) > 5
     lines = data.splitlines()
     starts = [sum(len(line) + 1 for line in lines[:number]) for number in range(len(lines))]
-    assert [one.line for one in found] == sorted([12, *(2 + n for n in range(0, 50, 3))])
-    assert [one.offset for one in found] == [starts[one.line - 1] for one in found]
+    assert [one.line for one in rejects] == sorted([12, *(2 + n for n in range(0, 50, 3))])
+    assert [one.offset for one in rejects] == [starts[one.line - 1] for one in rejects]
     for scan in scans:
         for offset, length, line, key in zip(
             scan.offset, scan.length, scan.line, scan.batch.key_id, strict=True

@@ -32,8 +32,8 @@ def test_max_error_is_an_upper_bound_for_real_drawings(real_data):
     documents = [json.loads(line) for line in path.read_bytes().splitlines()]
     strokes = [stroke for document in documents for stroke in document["drawing"]]
     exact = np.concatenate([np.array(stroke[:2]) for stroke in strokes], axis=1)
-    held = np.stack([batch.x, batch.y]).astype(float)
-    assert 0 < np.abs(exact - held).max() <= rounding.max_error
+    stored = np.stack([batch.x, batch.y]).astype(float)
+    assert 0 < np.abs(exact - stored).max() <= rounding.max_error
 
 
 def test_counts_only_text_that_float32_does_not_hold():

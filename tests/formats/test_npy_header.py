@@ -35,9 +35,9 @@ def saved(array, version=None):
 )
 def test_reads_what_numpy_writes(array, version, transposed):
     array = array.T if transposed else array
-    found = parse_npy(saved(array, version), "a.npy")
-    np.testing.assert_array_equal(found, array)
-    assert (found.dtype, found.shape) == (array.dtype, array.shape)
+    actual = parse_npy(saved(array, version), "a.npy")
+    np.testing.assert_array_equal(actual, array)
+    assert (actual.dtype, actual.shape) == (array.dtype, array.shape)
 
 
 def test_reads_headers_of_python_2():

@@ -34,9 +34,9 @@ def test_reads_what_numpy_pickles(protocol, lengths, dtype, order):
         for length in lengths
     ]
     content = b"before" + pickle.dumps(ragged(arrays), protocol)
-    found = parse_object_array(content, 6, "a.npy")
-    assert len(found) == len(arrays)
-    for ours, theirs in zip(found, arrays, strict=True):
+    actual = parse_object_array(content, 6, "a.npy")
+    assert len(actual) == len(arrays)
+    for ours, theirs in zip(actual, arrays, strict=True):
         np.testing.assert_array_equal(ours, theirs)
         assert ours.dtype == theirs.dtype
 
