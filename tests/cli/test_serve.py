@@ -25,4 +25,4 @@ def test_a_port_in_use(cli):
         other.listen()
         ran = cli("serve", "--port", other.getsockname()[1])
     assert ran.code == 2
-    assert "choose another --port" in ran.err
+    assert "choose another --host or --port" in ran.err

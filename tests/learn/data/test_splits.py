@@ -66,7 +66,7 @@ def test_shards_in_a_store_are_read_as_those_in_a_folder(tmp_path, monkeypatch, 
     results = train(config, local), train(replace(config, data=url), remote)
     assert results[0].history[-1].train_loss == results[1].history[-1].train_loss
     write_report(tmp_path / "report.html", "Store", url)
-    assert "made by" in (tmp_path / "report.html").read_text()
+    assert "written by" in (tmp_path / "report.html").read_text()
 
 
 def test_a_store_without_shards_is_an_error():
