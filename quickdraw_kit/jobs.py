@@ -233,8 +233,8 @@ def summarize(results: Sequence[JobResult]) -> "pd.DataFrame":
 
 def write_jobs_page(path: Path, title: str, results: Sequence[JobResult]) -> None:
     """Write a page with the results of a batch, in one file."""
+    from quickdraw_kit.show.job_results import seed_spread
     from quickdraw_kit.show.page import Picture, Section, Table, write_page
-    from quickdraw_kit.show.results import seed_spread
 
     accuracies: dict[str, list[float]] = {}
     for result in results:

@@ -65,7 +65,7 @@ def _write_histogram(out: Path, categories: tuple[str, ...], rows: "list[Histogr
         with atomic_write(out) as file:
             file.write(_csv(rows))
     elif out.suffix in (".png", ".svg"):
-        from quickdraw_kit.shards.hashes import SPLITS
+        from quickdraw_kit.shards.keyed_hashes import SPLITS
         from quickdraw_kit.show.figures import category_histogram
 
         counts = {split: dict.fromkeys(categories, 0) for split in SPLITS}

@@ -22,7 +22,7 @@ from quickdraw_kit.learn.models.networks import count_parameters
 from quickdraw_kit.storage.files import atomic_write, parse_json
 from quickdraw_kit.storage.hashing import sha256_file
 
-FORMATS = {"safetensors": "model.safetensors", "onnx": "model.onnx", "pt2": "model.pt2"}
+_SAFETENSORS = EXPORTERS["safetensors"].file_name
 """The formats of an export, and the names of the files."""
 
 _METADATA = ("raster_style", "normalization", "metrics", "data", "data_sha256", "config")
@@ -82,7 +82,7 @@ def export_model(
     ('cat', 'dog')
     """
     if formats is None:
-        formats = FORMATS if model.input_type == "images" else ("safetensors",)
+        formats = EXPORTERS if model.input_type == "images" else ("safetensors",)
     chosen = tuple(dict.fromkeys(formats))
 
     # before the folder is created: a refused export leaves nothing behind
@@ -94,8 +94,8 @@ def export_model(
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for format in chosen:
-        data = EXPORTERS[format](model, config)
-        paths.append(folder / FORMATS[format])
+        data = EXPORTERS[format].export(model, config)
+        paths.append(folder / EXPORTERS[format].file_name)
         with atomic_write(paths[-1]) as file:
             file.write(data)
 
@@ -157,9 +157,9 @@ def open_model(path: str | os.PathLike[str]) -> Model:
     path = Path(path)
     if not path.exists():
         raise UsageError(
-            f"{path} does not exist: give the folder of a model, or its {FORMATS['safetensors']}"
+            f"{path} does not exist: give the folder of a model, or its {_SAFETENSORS}"
         )
-    file = path / FORMATS["safetensors"] if path.is_dir() else path
+    file = path / _SAFETENSORS if path.is_dir() else path
     if path.is_dir() and not file.exists():
         raise DataError(f"{path} has no {file.name}: give the folder of a model")
 
@@ -170,15 +170,15 @@ def open_model(path: str | os.PathLike[str]) -> Model:
             "Expected a model.safetensors that quickdraw_kit wrote"
         )
     config = file.parent / CONFIG_NAME
-    if file.name == FORMATS["safetensors"] and config.exists():
+    if file.name == _SAFETENSORS and config.exists():
         _check_checksum(file, config)
     return load_model(file)
 
 
 def _check_exportable(model: Model, formats: tuple[str, ...]) -> None:
-    unknown = [format for format in formats if format not in FORMATS]
+    unknown = [format for format in formats if format not in EXPORTERS]
     if unknown or not formats:
-        raise UsageError(f"formats {', '.join(unknown)!r}: expected some of {', '.join(FORMATS)}")
+        raise UsageError(f"formats {', '.join(unknown)!r}: expected some of {', '.join(EXPORTERS)}")
     if model.input_type == "strokes":
         if formats != ("safetensors",):
             raise UsageError(
@@ -198,7 +198,7 @@ def _check_exportable(model: Model, formats: tuple[str, ...]) -> None:
 def _check_folder(folder: Path, model: Model, config: dict[str, Any]) -> None:
     """Raise `UsageError` if a folder has the files of another model."""
     # equal models give equal bytes; without a weights file, the descriptions are compared
-    file, config_file = folder / FORMATS["safetensors"], folder / CONFIG_NAME
+    file, config_file = folder / _SAFETENSORS, folder / CONFIG_NAME
     other = None
     if file.exists() and file.read_bytes() != dump_model(model):
         other = file

@@ -11,7 +11,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -79,10 +79,17 @@ def export_pt2(model: Model, config: dict[str, Any]) -> bytes:
     return file.getvalue()
 
 
-EXPORTERS: dict[str, Callable[[Model, dict[str, Any]], bytes]] = {
-    "safetensors": export_safetensors,
-    "onnx": export_onnx,
-    "pt2": export_pt2,
+class Exporter(NamedTuple):
+    """A format for models: the name of its file, and the function that makes the bytes."""
+
+    file_name: str
+    export: Callable[[Model, dict[str, Any]], bytes]
+
+
+EXPORTERS = {
+    "safetensors": Exporter("model.safetensors", export_safetensors),
+    "onnx": Exporter("model.onnx", export_onnx),
+    "pt2": Exporter("model.pt2", export_pt2),
 }
 
 

@@ -14,7 +14,7 @@ from quickdraw_kit.acquire.sources import resolve_sources
 from quickdraw_kit.categories import label_order
 from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.raster.render import rasterize
-from quickdraw_kit.shards.hashes import SPLITS
+from quickdraw_kit.shards.keyed_hashes import SPLITS
 from quickdraw_kit.shards.manifest import MANIFEST_NAME
 from quickdraw_kit.shards.quality import QUALITY_FLAGS
 from quickdraw_kit.shards.read.dataset import open_shards

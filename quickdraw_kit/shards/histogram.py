@@ -8,7 +8,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from quickdraw_kit.errors import DataError, IntegrityError
-from quickdraw_kit.shards.hashes import SPLITS
+from quickdraw_kit.shards.keyed_hashes import SPLITS
 from quickdraw_kit.storage.hashing import FileEntry, hashed_write
 from quickdraw_kit.storage.store import RetryingStore
 from quickdraw_kit.storage.urls import parse_location

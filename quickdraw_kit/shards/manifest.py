@@ -19,7 +19,7 @@ import msgspec
 
 from quickdraw_kit.errors import DataError, IntegrityError, UsageError
 from quickdraw_kit.shards.filters import Filters
-from quickdraw_kit.shards.hashes import SPLITS
+from quickdraw_kit.shards.keyed_hashes import SPLITS
 from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.storage.files import atomic_write, parse_json
 from quickdraw_kit.storage.hashing import FileEntry

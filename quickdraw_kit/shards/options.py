@@ -6,9 +6,9 @@ from typing import Annotated, Literal, TypeAlias
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.options import check, option
 from quickdraw_kit.raster.style import RasterStyle
-from quickdraw_kit.shards.hashes import check_fractions
+from quickdraw_kit.shards.keyed_hashes import check_fractions
 
-ShardFormat: TypeAlias = Literal["npy", "parquet"]
+ShardFormatName: TypeAlias = Literal["npy", "parquet"]
 
 _PIXELS_PER_SHARD = 65536 * 28 * 28  # 50 MB
 
@@ -103,7 +103,7 @@ class PrepareOptions:
     """
 
     format: Annotated[
-        ShardFormat,
+        ShardFormatName,
         option("Format of the shards: NumPy arrays, or tables with PNG images.", group="Shards"),
     ] = "npy"
     style: RasterStyle = field(default_factory=RasterStyle)

@@ -18,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from quickdraw_kit.categories import CATEGORIES
-from quickdraw_kit.options import check_known
+from quickdraw_kit.errors import UsageError
+from quickdraw_kit.spelling import did_you_mean
 from quickdraw_kit.strokes.batch import DrawingBatch
 
 QUALITY_FLAGS = {
@@ -67,7 +68,9 @@ _OFFICIAL_WORDS = frozenset(CATEGORIES)
 def check_flags(names: Iterable[str]) -> tuple[str, ...]:
     """Return flags in the order of their bits; raise `UsageError` for an unknown one."""
     wanted = set(names)
-    check_known(sorted(wanted), QUALITY_FLAGS, "exclude_flags")
+    for name in sorted(wanted.difference(QUALITY_FLAGS)):
+        suggestion = did_you_mean(name, QUALITY_FLAGS)
+        raise UsageError(f"{name!r} is not a quality flag: {suggestion}")
     return tuple(name for name in QUALITY_FLAGS if name in wanted)
 
 

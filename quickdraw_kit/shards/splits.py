@@ -17,7 +17,7 @@ import numpy.typing as npt
 from quickdraw_kit.acquire.sources import Source
 from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.formats.record_batch import RecordBatch
-from quickdraw_kit.shards.hashes import SPLITS, split_by_hash
+from quickdraw_kit.shards.keyed_hashes import SPLITS, split_by_hash
 from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.storage.files import atomic_write, open_decompressed, parse_json
 from quickdraw_kit.storage.hashing import sha256_file

@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from quickdraw_kit.errors import DataError, IntegrityError
+from quickdraw_kit.shards.formats import SHARD_SUFFIXES
 from quickdraw_kit.shards.histogram import HISTOGRAM_NAME, read_histogram
 from quickdraw_kit.shards.manifest import (
     MANIFEST_NAME,
@@ -19,12 +20,10 @@ from quickdraw_kit.shards.manifest import (
     load_manifest,
 )
 from quickdraw_kit.shards.read.readers import read_labels
-from quickdraw_kit.storage.cache import LocalFiles
 from quickdraw_kit.storage.hashing import FileEntry, sha256_file
+from quickdraw_kit.storage.shard_cache import LocalFiles
 from quickdraw_kit.storage.store import RetryingStore
 from quickdraw_kit.storage.urls import parse_location
-
-_SHARD_SUFFIXES = (".images.npy", ".labels.npy", ".meta.parquet", ".parquet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +154,7 @@ def _verify(files: _Files, progress: Callable[[int, int], None] | None) -> Verif
     problems.extend(
         f"{name} is not in the manifest"
         for name in sorted(files.names())
-        if name.endswith(_SHARD_SUFFIXES) and name not in listed
+        if name.endswith(SHARD_SUFFIXES) and name not in listed
     )
     return Verification(len(entries) + 1, total, sum(manifest.rows.values()), tuple(problems))
 

@@ -11,7 +11,8 @@ import torch
 
 from quickdraw_kit.errors import DataError, IntegrityError, UsageError
 from quickdraw_kit.learn import export
-from quickdraw_kit.learn.export import FORMATS, export_model, model_config, open_model
+from quickdraw_kit.learn.export import export_model, model_config, open_model
+from quickdraw_kit.learn.exporters import EXPORTERS
 from quickdraw_kit.learn.models.model import Model, save_model
 from quickdraw_kit.storage.hashing import sha256_file
 
@@ -36,7 +37,10 @@ def model():
 def folder(model, tmp_path_factory):
     out = tmp_path_factory.mktemp("export") / "new" / "folders"
     paths = export_model(model, out)
-    assert [path.name for path in paths] == [*FORMATS.values(), "config.json"]
+    assert [path.name for path in paths] == [
+        *(each.file_name for each in EXPORTERS.values()),
+        "config.json",
+    ]
     assert {path.name for path in out.iterdir()} == {path.name for path in paths}
     return out
 
@@ -66,7 +70,7 @@ def test_config_has_what_a_program_must_know(model, folder):
     assert (config["side"], config["input_type"], config["parameters"]) == (28, "images", 6_811)
     for name in ("raster_style", "normalization", "metrics", "data_sha256"):
         assert config[name] == model.metadata[name]
-    for name in FORMATS.values():
+    for name in (each.file_name for each in EXPORTERS.values()):
         assert config["files"][name]["sha256"] == sha256_file(folder / name)
 
 
@@ -107,18 +111,21 @@ def test_labels_are_in_every_file(folder):
     assert tuple(json.loads(extra["config.json"])["label_names"]) == NAMES
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", EXPORTERS)
 def test_labels_are_in_a_file_that_is_exported_alone(model, tmp_path, format):
     export_model(model, tmp_path, formats=[format])
-    assert {path.name for path in tmp_path.iterdir()} == {FORMATS[format], "config.json"}
-    data = (tmp_path / FORMATS[format]).read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == {
+        EXPORTERS[format].file_name,
+        "config.json",
+    }
+    data = (tmp_path / EXPORTERS[format].file_name).read_bytes()
     for name in NAMES:
         once = json.dumps(name)[1:-1]
         twice = json.dumps(once)[1:-1]  # the header of safetensors is JSON within JSON
         assert once.encode() in data or twice.encode() in data
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", EXPORTERS)
 def test_a_model_with_missing_labels_is_not_exported(model, tmp_path, format):
     for names in ((), NAMES[:2]):
         unlabeled = Model(model.network, model.architecture, names, model.side)

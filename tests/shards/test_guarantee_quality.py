@@ -130,9 +130,9 @@ def test_the_command_reports_flags_and_writes_a_sheet(sources, tmp_path, cli):
     ran = cli("prepare", *sources, "--out", tmp_path / "out", "--exclude-flag", "dot,duplicate")
     assert "3 flag dot" in ran.out
     ran = cli("prepare", *sources, "--out", tmp_path / "x", "--exclude-flag", "dott")
-    assert (ran.code, "did you mean 'dot'" in ran.err) == (2, True)
+    assert (ran.code, "did you mean dot" in ran.err) == (2, True)
 
 
 def test_an_unknown_flag_is_an_error():
-    with pytest.raises(UsageError, match="did you mean 'scribble'"):
+    with pytest.raises(UsageError, match="did you mean scribble"):
         Filters(exclude_flags=("scribbles",))

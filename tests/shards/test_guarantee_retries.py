@@ -15,9 +15,9 @@ from quickdraw_kit.errors import DataError, QuickdrawError
 from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.prepare.pipeline import prepare
 from quickdraw_kit.shards.read.dataset import ShardDataset, open_shards
-from quickdraw_kit.storage.cache import CachedFiles
 from quickdraw_kit.storage.hashing import FileEntry
 from quickdraw_kit.storage.retry import RetryPolicy
+from quickdraw_kit.storage.shard_cache import CachedFiles
 from quickdraw_kit.storage.store import RetryingStore
 from quickdraw_kit.synthetic.generator import write_sample
 from tests.shards.conftest import QUICK

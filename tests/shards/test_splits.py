@@ -14,7 +14,7 @@ from quickdraw_kit.acquire.sources import resolve_sources
 from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.formats.binary import write_binary
 from quickdraw_kit.formats.ndjson.files import read_ndjson
-from quickdraw_kit.shards.hashes import SPLITS
+from quickdraw_kit.shards.keyed_hashes import SPLITS
 from quickdraw_kit.shards.manifest import load_manifest
 from quickdraw_kit.shards.options import PrepareOptions, SplitRule
 from quickdraw_kit.shards.prepare.pipeline import prepare

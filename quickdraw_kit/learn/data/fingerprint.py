@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from quickdraw_kit.learn.data.dataset import ArrayDataset, Dataset
 from quickdraw_kit.learn.data.sequences import StrokeDataset
-from quickdraw_kit.shards.hashes import keyed_hash
+from quickdraw_kit.shards.keyed_hashes import keyed_hash
 from quickdraw_kit.shards.read.dataset import ShardDataset
 
 _CHUNK_ROWS = 1 << 14  # rows that are hashed at once

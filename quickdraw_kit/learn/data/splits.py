@@ -27,7 +27,7 @@ from quickdraw_kit.learn.data.fingerprint import hash_rows
 from quickdraw_kit.learn.data.sequences import StrokeDataset
 from quickdraw_kit.learn.models.networks import STROKE_NETWORKS, check_network
 from quickdraw_kit.raster.style import RasterStyle
-from quickdraw_kit.shards.hashes import SPLITS, check_fractions, split_by_hash
+from quickdraw_kit.shards.keyed_hashes import SPLITS, check_fractions, split_by_hash
 from quickdraw_kit.shards.manifest import MANIFEST_NAME
 from quickdraw_kit.storage.files import open_decompressed
 from quickdraw_kit.storage.urls import parse_location

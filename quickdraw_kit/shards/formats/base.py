@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from quickdraw_kit.errors import IntegrityError, QuickdrawError
 from quickdraw_kit.shards.manifest import ShardEntry
-from quickdraw_kit.storage.cache import Files
 from quickdraw_kit.storage.hashing import FileEntry
+from quickdraw_kit.storage.shard_cache import Files
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,6 +31,11 @@ class Rows(Protocol):
 
 class ShardFormat(Protocol):
     """A module that writes and reads the shards of one format."""
+
+    SUFFIXES: tuple[str, ...]  # of the files of a shard
+
+    def estimate_row_bytes(self, side: int) -> int:
+        """Return about how many bytes a row takes on disk."""
 
     def write_shard(
         self,

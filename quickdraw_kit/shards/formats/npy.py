@@ -21,17 +21,23 @@ from quickdraw_kit.errors import DataError, IntegrityError
 from quickdraw_kit.formats.npy_header import parse_header
 from quickdraw_kit.shards.formats.base import file_of, open_file, read_error
 from quickdraw_kit.shards.manifest import ShardEntry
-from quickdraw_kit.storage.cache import Files
 from quickdraw_kit.storage.hashing import FileEntry, HashedFile, hashed_write
+from quickdraw_kit.storage.shard_cache import Files
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+SUFFIXES: tuple[str, ...] = (".images.npy", ".labels.npy", ".meta.parquet")
 _HEADER_BYTES = 4096  # more than the headers that we write
 _DENSE = 8  # from one wanted row in this many on, the rows between them are read too
 
 # parsing takes longer than the rest of opening a file, and shards are opened often
 _parse_header = functools.lru_cache(1 << 10)(parse_header)
+
+
+def estimate_row_bytes(side: int) -> int:
+    """Return about how many bytes a row takes on disk: pixels, label and metadata."""
+    return side**2 + 40
 
 
 def write_shard(

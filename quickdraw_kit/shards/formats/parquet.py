@@ -18,13 +18,19 @@ import numpy.typing as npt
 from quickdraw_kit.errors import IntegrityError
 from quickdraw_kit.shards.formats.base import file_of, open_file
 from quickdraw_kit.shards.manifest import ShardEntry
-from quickdraw_kit.storage.cache import Files
 from quickdraw_kit.storage.hashing import FileEntry, hashed_write
+from quickdraw_kit.storage.shard_cache import Files
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+SUFFIXES: tuple[str, ...] = (".parquet",)
 _ROW_GROUP = 4096
+
+
+def estimate_row_bytes(side: int) -> int:
+    """Return about how many bytes a row takes on disk; a PNG has about half the size of pixels."""
+    return side**2 // 2 + 140
 
 
 def write_shard(

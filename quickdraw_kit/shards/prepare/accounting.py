@@ -77,8 +77,8 @@ class Rejects:
             f"{rejected} of {self._read} drawings were rejected ({rejected / self._read:.2%}), "
             f"more than max_reject_rate (--max-reject-rate) allows ({max_reject_rate:.2%}). "
             f"The first: {source.name}, {source.format.describe_position(first.offset)}: "
-            f"{first.reason}. All are in {path}. If they can be left out, run again with a larger max_reject_rate; "
-            "finished work is kept."
+            f"{first.reason}. All are in {path}. If they can be left out, run again with a larger "
+            "max_reject_rate; finished work is kept."
         )
 
     def write(self) -> FileEntry:

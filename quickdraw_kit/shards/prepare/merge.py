@@ -21,7 +21,7 @@ from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.shards.filters import Filters
 from quickdraw_kit.shards.formats import SHARD_FORMATS
-from quickdraw_kit.shards.hashes import SPLITS, sampling_hash
+from quickdraw_kit.shards.keyed_hashes import SPLITS, sampling_hash
 from quickdraw_kit.shards.manifest import ShardEntry
 from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.prepare.duplicates import DuplicateIds

@@ -25,8 +25,8 @@ from quickdraw_kit.categories import label_order
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.executors import map_unordered, process_pool
 from quickdraw_kit.shards.filters import Filters
-from quickdraw_kit.shards.hashes import sampling_hash
 from quickdraw_kit.shards.histogram import write_histogram
+from quickdraw_kit.shards.keyed_hashes import sampling_hash
 from quickdraw_kit.shards.manifest import Manifest
 from quickdraw_kit.shards.options import PrepareOptions, SplitRule
 from quickdraw_kit.shards.prepare.accounting import Rejects, reconcile, source_entries

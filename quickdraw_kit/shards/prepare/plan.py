@@ -19,6 +19,7 @@ from quickdraw_kit.acquire.results import DownloadedFile
 from quickdraw_kit.acquire.sources import Source, resolve_sources
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.shards.filters import Filters
+from quickdraw_kit.shards.formats import SHARD_FORMATS
 from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.storage.files import open_decompressed
 from quickdraw_kit.storage.urls import parse_location
@@ -153,9 +154,7 @@ def plan_prepare(
     if filters.max_per_category is not None and filters.categories is not None:
         drawings = min(drawings, filters.max_per_category * len(filters.categories))
     source_bytes = sum(source.size for source in resolved)
-    # in Parquet a bitmap is a PNG, of about half the size
-    pixels = options.style.side**2
-    row_bytes = (pixels if options.format == "npy" else pixels // 2 + 100) + 40
+    row_bytes = SHARD_FORMATS[options.format].estimate_row_bytes(options.style.side)
     return Plan(
         out=parse_location(out),
         sources=tuple(resolved),

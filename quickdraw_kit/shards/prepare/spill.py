@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from quickdraw_kit.formats.record_batch import RecordBatch
-from quickdraw_kit.shards.hashes import SPLITS, order_hash
+from quickdraw_kit.shards.keyed_hashes import SPLITS, order_hash
 from quickdraw_kit.storage.files import atomic_write
 from quickdraw_kit.strokes.columns import Int64Array, lengths_to_offsets
 

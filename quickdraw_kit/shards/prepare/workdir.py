@@ -29,13 +29,15 @@ from pathlib import Path
 
 from quickdraw_kit.acquire.sources import Source
 from quickdraw_kit.errors import QuickdrawError, UsageError, format_count
+from quickdraw_kit.shards.formats import SHARD_SUFFIXES
+from quickdraw_kit.shards.keyed_hashes import SPLITS
 from quickdraw_kit.shards.manifest import MANIFEST_NAME, Manifest, SourceEntry, load_manifest
 from quickdraw_kit.shards.prepare.plan import Chunk, Plan
 from quickdraw_kit.storage.files import atomic_write
 
 _NAME, _LOCK, _PLAN = ".prepare", "lock", "plan.json"
 _OUTPUT_FILE = re.compile(
-    r"(train|validation|test)-\d{5}-of-\d{5}\.(images\.npy|labels\.npy|meta\.parquet|parquet)"
+    rf"({'|'.join(SPLITS)})-\d{{5}}-of-\d{{5}}({'|'.join(map(re.escape, SHARD_SUFFIXES))})"
     r"|histogram\.(csv|parquet)|rejects\.ndjson|manifest\.json|\..*\.partial"
 )
 

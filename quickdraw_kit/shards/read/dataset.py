@@ -18,11 +18,11 @@ import numpy.typing as npt
 
 from quickdraw_kit.errors import DataError, IntegrityError, UsageError
 from quickdraw_kit.shards.formats.parquet import read_metadata
-from quickdraw_kit.shards.hashes import SPLITS
+from quickdraw_kit.shards.keyed_hashes import SPLITS
 from quickdraw_kit.shards.manifest import Manifest, load_manifest
 from quickdraw_kit.shards.read.prefetch import prefetch_buffers
 from quickdraw_kit.shards.read.readers import OpenShards, read_labels
-from quickdraw_kit.storage.cache import CACHE_BYTES, CachedFiles, Files, LocalFiles
+from quickdraw_kit.storage.shard_cache import CACHE_BYTES, CachedFiles, Files, LocalFiles
 from quickdraw_kit.storage.store import RetryingStore
 from quickdraw_kit.storage.urls import parse_location
 

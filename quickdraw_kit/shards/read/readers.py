@@ -13,7 +13,7 @@ import numpy.typing as npt
 from quickdraw_kit.shards.formats import SHARD_FORMATS
 from quickdraw_kit.shards.formats.base import Rows
 from quickdraw_kit.shards.manifest import Manifest, ShardEntry
-from quickdraw_kit.storage.cache import Files, LocalFiles
+from quickdraw_kit.storage.shard_cache import Files, LocalFiles
 
 _Shard: TypeAlias = tuple[Rows, Rows]
 

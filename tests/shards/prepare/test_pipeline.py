@@ -12,7 +12,7 @@ from quickdraw_kit.formats.ndjson.files import read_ndjson
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.shards.filters import Filters
-from quickdraw_kit.shards.hashes import order_hash
+from quickdraw_kit.shards.keyed_hashes import order_hash
 from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.prepare.pipeline import prepare
 from quickdraw_kit.shards.read.dataset import open_shards

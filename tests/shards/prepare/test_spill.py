@@ -3,7 +3,7 @@
 import numpy as np
 
 from quickdraw_kit.formats.record_batch import RecordBatch
-from quickdraw_kit.shards.hashes import SPLITS
+from quickdraw_kit.shards.keyed_hashes import SPLITS
 from quickdraw_kit.shards.prepare.spill import (
     column,
     distinct_rank,

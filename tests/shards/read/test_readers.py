@@ -23,7 +23,7 @@ from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.prepare.pipeline import prepare
 from quickdraw_kit.shards.read.dataset import open_shards
 from quickdraw_kit.shards.read.readers import OpenShards, open_images, open_labels, read_labels
-from quickdraw_kit.storage.cache import LocalFiles
+from quickdraw_kit.storage.shard_cache import LocalFiles
 from quickdraw_kit.synthetic.generator import write_sample
 
 FORMATS = ("npy", "parquet")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.shards.hashes import (
+from quickdraw_kit.shards.keyed_hashes import (
     SPLITS,
     check_fractions,
     keyed_hash,

@@ -19,8 +19,8 @@ from quickdraw_kit.shards.manifest import load_manifest
 from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.prepare.pipeline import prepare
 from quickdraw_kit.shards.read.dataset import open_shards
-from quickdraw_kit.storage.cache import CachedFiles
 from quickdraw_kit.storage.hashing import FileEntry
+from quickdraw_kit.storage.shard_cache import CachedFiles
 from quickdraw_kit.storage.store import RetryingStore
 from quickdraw_kit.synthetic.generator import write_sample
 
@@ -28,7 +28,7 @@ NAMES = ("a.npy", "b.npy", "c.parquet")
 
 READER = """
 import pathlib, random, sys
-from quickdraw_kit.storage.cache import CachedFiles
+from quickdraw_kit.storage.shard_cache import CachedFiles
 from quickdraw_kit.shards.read.dataset import ShardDataset
 from quickdraw_kit.shards.manifest import load_manifest
 from quickdraw_kit.storage.store import RetryingStore
