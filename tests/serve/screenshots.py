@@ -78,7 +78,7 @@ def main() -> None:
             )
         )
         server = Server(
-            root / "drawings", root / "shards", "--model", root / "model",
+            root / "shards", root / "drawings", "--model", root / "model",
             "--runs", root / "model",
         )  # fmt: skip
         with sync_playwright() as playwright:
