@@ -55,8 +55,8 @@ class Conversion:
     Examples
     --------
     >>> from quickdraw_kit import convert, generate_drawings, write_ndjson
-    >>> write_ndjson(generate_drawings("cat", 2, raw=False), "cat.ndjson")
-    >>> result = convert("cat.ndjson", "cat.parquet")
+    >>> write_ndjson(generate_drawings(["star"], 2, raw=False), "star.ndjson")
+    >>> result = convert("star.ndjson", "star.parquet")
     >>> result.target_format, result.drawings, result.lost
     ('parquet', 2, ())
     """
@@ -141,10 +141,10 @@ def convert(
     Examples
     --------
     >>> from quickdraw_kit import convert, generate_drawings, write_ndjson
-    >>> write_ndjson(generate_drawings("cat", 3, raw=False), "cat.ndjson")
-    >>> convert("cat.ndjson", "cat.npy").drawings
+    >>> write_ndjson(generate_drawings(["star"], 3, raw=False), "star.ndjson")
+    >>> convert("star.ndjson", "star.npy").drawings
     3
-    >>> convert("cat.ndjson", "cat.svg", index=1).notes
+    >>> convert("star.ndjson", "star.svg", index=1).notes
     ('number 1 of 3, counted from 0',)
     """
     source, target = Path(source), Path(target)

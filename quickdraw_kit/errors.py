@@ -24,8 +24,8 @@ class UsageError(QuickdrawError, ValueError):
 
     Examples
     --------
-    >>> from quickdraw_kit import resolve_sources
-    >>> resolve_sources(["catt"])
+    >>> from quickdraw_kit import inspect
+    >>> inspect(["catt"])
     Traceback (most recent call last):
     ...
     quickdraw_kit.errors.UsageError: unknown category 'catt': did you mean cat?
@@ -38,9 +38,9 @@ class DataError(QuickdrawError, ValueError):
     Examples
     --------
     >>> from pathlib import Path
-    >>> from quickdraw_kit import resolve_sources
+    >>> from quickdraw_kit import inspect
     >>> _ = Path("notes.txt").write_text("Buy milk")
-    >>> resolve_sources(["notes.txt"])
+    >>> inspect(["notes.txt"])
     Traceback (most recent call last):
     ...
     quickdraw_kit.errors.DataError: ...notes.txt does not have a supported format: ...

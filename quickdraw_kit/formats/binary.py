@@ -80,10 +80,10 @@ def read_binary(
     Examples
     --------
     >>> from quickdraw_kit import generate_drawings, read_binary, write_binary
-    >>> write_binary(generate_drawings("cat", 2, raw=False), "cat.bin")
-    >>> batch = read_binary("cat.bin")
+    >>> write_binary(generate_drawings(["star"], 2, raw=False), "star.bin")
+    >>> batch = read_binary("star.bin")
     >>> len(batch), batch[0].word
-    (2, 'cat')
+    (2, 'star')
     """
     from quickdraw_kit.formats.binary_kernels import unpack
 
@@ -130,8 +130,8 @@ def iter_binary(
     Examples
     --------
     >>> from quickdraw_kit import generate_drawings, iter_binary, write_binary
-    >>> write_binary(generate_drawings("cat", 5, raw=False), "cat.bin")
-    >>> sum(len(batch) for batch in iter_binary("cat.bin", chunk_bytes=100))
+    >>> write_binary(generate_drawings(["star"], 5, raw=False), "star.bin")
+    >>> sum(len(batch) for batch in iter_binary("star.bin", chunk_bytes=100))
     5
     """
     from quickdraw_kit.formats.binary_kernels import unpack
@@ -165,9 +165,9 @@ def write_binary(batch: DrawingBatch, path: str | os.PathLike[str]) -> None:
     Examples
     --------
     >>> from quickdraw_kit import generate_drawings, read_binary, write_binary
-    >>> batch = generate_drawings("cat", 2, raw=False)
-    >>> write_binary(batch, "cat.bin")
-    >>> read_binary("cat.bin").key_id.tolist() == batch.key_id.tolist()
+    >>> batch = generate_drawings(["star"], 2, raw=False)
+    >>> write_binary(batch, "star.bin")
+    >>> read_binary("star.bin").key_id.tolist() == batch.key_id.tolist()
     True
     """
     words = [batch.words[code] for code in np.unique(batch.word_code)]

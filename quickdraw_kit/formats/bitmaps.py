@@ -56,9 +56,9 @@ def read_bitmaps(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
     Examples
     --------
     >>> from quickdraw_kit import convert, generate_drawings, read_bitmaps, write_ndjson
-    >>> write_ndjson(generate_drawings("cat", 5, raw=False), "cat.ndjson")
-    >>> _ = convert("cat.ndjson", "cat.npy")
-    >>> read_bitmaps("cat.npy").shape
+    >>> write_ndjson(generate_drawings(["star"], 5, raw=False), "star.ndjson")
+    >>> _ = convert("star.ndjson", "star.npy")
+    >>> read_bitmaps("star.npy").shape
     (5, 784)
     """
     path = Path(path)
@@ -102,8 +102,8 @@ def write_bitmaps(
     Examples
     --------
     >>> from quickdraw_kit import generate_drawings, read_bitmaps, write_bitmaps
-    >>> write_bitmaps([generate_drawings("cat", 3)], "cat.npy")
-    >>> read_bitmaps("cat.npy").shape
+    >>> write_bitmaps([generate_drawings(["star"], 3)], "star.npy")
+    >>> read_bitmaps("star.npy").shape
     (3, 784)
     """
     from quickdraw_kit.raster.render import rasterize

@@ -61,8 +61,8 @@ def write_png(
     --------
     >>> from PIL import Image
     >>> from quickdraw_kit import generate_drawings, write_png
-    >>> write_png(generate_drawings("cat", 1), "cat.png", side=64)
-    >>> with Image.open("cat.png") as image:
+    >>> write_png(generate_drawings(["star"], 1), "star.png", side=64)
+    >>> with Image.open("star.png") as image:
     ...     image.size, image.mode
     ((64, 64), 'L')
     """

@@ -135,8 +135,8 @@ def iter_drawings(
     Examples
     --------
     >>> from quickdraw_kit import generate_drawings, iter_drawings, write_binary
-    >>> write_binary(generate_drawings("cat", 3, raw=False), "cat.bin")
-    >>> [len(batch) for batch in iter_drawings("cat.bin")]
+    >>> write_binary(generate_drawings(["star"], 3, raw=False), "star.bin")
+    >>> [len(batch) for batch in iter_drawings("star.bin")]
     [3]
     """
     path = Path(path)

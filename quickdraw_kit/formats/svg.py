@@ -183,9 +183,9 @@ def write_svg(
     Examples
     --------
     >>> from quickdraw_kit import generate_drawings, read_svg, write_svg
-    >>> batch = generate_drawings("cat", 1, raw=False)
-    >>> write_svg(batch, "cat.svg")
-    >>> len(read_svg("cat.svg")[0].strokes) == len(batch[0].strokes)
+    >>> batch = generate_drawings(["star"], 1, raw=False)
+    >>> write_svg(batch, "star.svg")
+    >>> len(read_svg("star.svg")[0].strokes) == len(batch[0].strokes)
     True
     """
     document = to_svg(batch, index, line_diameter=line_diameter)

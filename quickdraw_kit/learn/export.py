@@ -149,9 +149,10 @@ def open_model(path: str | os.PathLike[str]) -> Model:
 
     Examples
     --------
-    >>> from quickdraw_kit import Model, open_model, save_model
-    >>> save_model(Model.new("tiny-cnn", ("cat", "dog")), "model.safetensors")
-    >>> open_model("model.safetensors").label_names
+    >>> from quickdraw_kit import Model, export_model, open_model
+    >>> model = Model.new("tiny-cnn", ("cat", "dog"))
+    >>> _ = export_model(model, "exported", formats=["safetensors"])
+    >>> open_model("exported").label_names
     ('cat', 'dog')
     """
     path = Path(path)
