@@ -112,7 +112,7 @@ def test_a_disk_that_is_too_small_is_an_error_before_the_first_download(
 ):
     usage = shutil.disk_usage(data_home.parent)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=249_999))
-    with pytest.raises(QuickdrawError, match=r"250\.0 kB free, but 2 files to download need"):
+    with pytest.raises(QuickdrawError, match=r"250\.0 kB free, and the 2 files to download take"):
         get(["cat", "dog"])
     assert bucket.gets() == []
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=250_000))
