@@ -247,8 +247,8 @@ class Fetcher:
 
             count = format_count(sum(map(len, missing.values())), "file")
             raise QuickdrawError(
-                f"the disk of {self.root} has {decimal(free)} free, and the {count} to "
-                f"download take {decimal(needed)}. Make room, name fewer categories, or use another disk "
+                f"the disk of {self.root} has {decimal(free)} free, and the {count} to download "
+                f"take {decimal(needed)}. Make room, name fewer categories, or use another disk "
                 "(data_home, --data-home or QUICKDRAW_KIT_HOME)."
             )
 
