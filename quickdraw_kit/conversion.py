@@ -149,6 +149,7 @@ def convert(
     """
     source, target = Path(source), Path(target)
     target_format = _target_format(target)
+    # not by name: the target may be a link to the source, which it would replace
     if target.exists() and source.exists() and target.samefile(source):
         raise UsageError(f"{source} is both source and target: name another target")
     source_format = FORMATS[detect_format(source)]
@@ -162,10 +163,12 @@ def convert(
         batches = iter([batch])
     if simplify:
         batches = _simplified(batches, epsilon)
+    # after simplifying, which can make drawings fit; renderings are exempt
     if not target_format.is_rendering:
         batches = _check_losses(batches, target, target_format, allow_loss, state)
 
     options = WriteOptions(style or RasterStyle(), "recognized" in source_format.fields)
+    # the batches are read, checked and counted only while they are written
     target_format.write(_at_least_one(state.count(batches)), target, options)
     if not target_format.is_picture:
         state.notes += _notes(state, source_format, target_format)
@@ -226,6 +229,7 @@ def _simplified(batches: Batches, epsilon: float) -> Batches:
     from quickdraw_kit.strokes.simplify import simplify
 
     for batch in batches:
+        # uint8 coordinates are simplified already
         yield batch if batch.x.dtype == np.uint8 else simplify(batch, epsilon)
 
 
@@ -239,6 +243,7 @@ def _check_losses(
                 f"{state.source} has {misfit} in {target.suffix}: simplify the drawings "
                 "(simplify=True, --simplify)"
             )
+        # a target that is named after the word does not lose it
         state.lost.update(lossy_fields(batch, format, label_from_filename(target)))
         if state.lost and not allow_loss:
             raise UsageError(
@@ -277,6 +282,7 @@ def _pick(batches: Batches, index: int, source: Path) -> tuple[DrawingBatch, int
     for batch in batches:
         if count <= index < count + len(batch):
             drawing = batch[index - count : index - count + 1]
+        # not a break: the error and the note tell the number of drawings
         count += len(batch)
     if drawing is None:
         raise UsageError(f"{source} has no drawing {index}: it has {count:,}, counted from 0")

@@ -27,6 +27,7 @@ from quickdraw_kit.errors import QuickdrawError, UsageError
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
 
+# a worker should have its next task before the result of the last one is taken
 _QUEUED_PER_WORKER = 4
 
 
@@ -62,6 +63,7 @@ def map_unordered(
 
 def max_workers(executor: Executor) -> int:
     """Return how many tasks an executor runs at once; the number of CPUs if it does not say."""
+    # a private name, but the executors of Python have no public one
     workers: int = getattr(executor, "_max_workers", os.cpu_count() or 1)
     return workers
 
@@ -150,9 +152,11 @@ def _end_with_parent() -> None:
         return
 
     def watch() -> None:
+        # returns also when the parent was killed
         parent.join()
         os._exit(1)  # sys.exit would end this thread only
 
+    # a daemon, or this thread would keep a worker alive that has nothing left to do
     threading.Thread(target=watch, daemon=True, name="end-with-parent").start()
 
 
@@ -199,6 +203,7 @@ def ray_executor(address: str | None = None, *, retries: int = 3) -> Iterator[Ex
     starts_ray = not ray.is_initialized()
     if starts_ray:
         address = address or os.environ.get("RAY_ADDRESS")
+        # the dashboard is an option of a cluster that is started here
         settings: dict[str, Any] = {} if address else {"include_dashboard": False}
         try:
             _check_listening(address)
@@ -251,6 +256,7 @@ def _call_in(folder: str, function: Callable[..., Any], args: Any, kwargs: Any) 
 def _check_listening(address: str | None) -> None:
     """Raise OSError at once when nothing listens: Ray itself would try for minutes."""
     host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
+    # auto, and a cluster on this machine, have no port to try
     if colon and port.isdigit():
         socket.create_connection((host, int(port)), timeout=10).close()
 

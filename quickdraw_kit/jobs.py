@@ -60,6 +60,7 @@ def expand(
 ) -> tuple[Job, ...]:
     """Make a job of each combination of values in tables where a list has alternatives."""
     jobs = [job for table in tables for job in _jobs_of({**(defaults or {}), **table})]
+    # a job writes to a folder of its name, so two would overwrite each other
     names: set[str] = set()
     for job in jobs:
         if job.name in names:
@@ -70,6 +71,7 @@ def expand(
 
 def _jobs_of(table: dict[str, Any]) -> Iterable[Job]:
     name = table.pop("name", None) or str(table.get("network", "job"))
+    # the name becomes that of a folder
     if not isinstance(name, str) or not name.replace("-", "").replace("_", "").isalnum():
         raise UsageError(f"{name!r} is not a name of a job: expected letters, digits, - and _")
     varying = [key for key, value in table.items() if isinstance(value, list) and key != "seed"]
@@ -114,6 +116,7 @@ def run_jobs(
         results[task.job.name] = result
         note = result.error or f"test {result.figures.get('test_top1', 0):.2%}"
         progress("jobs", len(results), len(jobs), f"{task.job.name}: {note}")
+    # in the order of the jobs, not in that in which they ended
     return [results[job.name] for job in jobs]
 
 
@@ -125,6 +128,7 @@ class _Task:
 
 def _run(task: _Task) -> JobResult:
     """Train and evaluate one job; a failure is a result."""
+    # first, for a message that says what is wrong on this node
     check_visible(task.folder.parent)
     task.folder.mkdir(exist_ok=True)
     try:
@@ -132,10 +136,12 @@ def _run(task: _Task) -> JobResult:
     except Exception as error:  # any error is one of this job, and the others continue
         is_expected = isinstance(error, QuickdrawError)
         message = str(error) if is_expected else f"{type(error).__name__}: {error}"
+        # there is no result file, so the next run tries this job again
         with atomic_write(task.folder / "error.txt") as file:
             file.write(traceback.format_exc().encode())
         return JobResult(task.job, message, {})
 
+    # of an earlier run; removed first, so that a job with a result never has an error
     (task.folder / "error.txt").unlink(missing_ok=True)
     with atomic_write(task.folder / _RESULT_FILE) as file:
         document = {"settings": _settings(task.job), "figures": result.figures}
@@ -157,6 +163,7 @@ def _train_and_evaluate(task: _Task) -> dict[str, float]:
     figures = {
         "parameters": float(count_parameters(trained.model.network)),
         "epochs": float(len(trained.history)),
+        # of training alone; `total_seconds` includes opening the data and the evaluation
         "seconds": sum(row.seconds for row in trained.history),
     }
 
@@ -172,6 +179,7 @@ def _train_and_evaluate(task: _Task) -> dict[str, float]:
 
 
 def _settings(job: Job) -> dict[str, Any]:
+    # the fingerprint does not contain the folder of the data
     return {**job.config.fingerprint(), "data": str(job.config.data)}
 
 
@@ -198,6 +206,7 @@ def write_results(results: Sequence[JobResult], folder: Path) -> "pd.DataFrame":
         names = {"job": result.job.name, "group": result.job.group, "error": result.error}
         rows.append({**names, **settings, **result.figures})
     table = pd.DataFrame(rows).sort_values("job", ignore_index=True)
+    # Parquet has no type for paths, and no type for a column that is all None
     table["data"] = table["data"].astype(str)
     table["error"] = table["error"].astype("string")
 
@@ -218,6 +227,7 @@ def summarize(results: Sequence[JobResult]) -> "pd.DataFrame":
     rows = []
     for group in dict.fromkeys(result.job.group for result in results):
         members = [result for result in results if result.job.group == group]
+        # a failed job has no figures, which must not count as zeros
         figures = pd.DataFrame([result.figures for result in members if not result.failed])
         row: dict[str, Any] = {
             "group": group,
@@ -226,6 +236,7 @@ def summarize(results: Sequence[JobResult]) -> "pd.DataFrame":
         }
         for name in figures.columns:
             row[f"{name}_mean"] = float(figures[name].mean())
+            # of a sample (n - 1), so that of one seed is NaN
             row[f"{name}_sd"] = float(figures[name].std())
         rows.append(row)
     return pd.DataFrame(rows)
@@ -241,6 +252,7 @@ def write_jobs_page(path: Path, title: str, results: Sequence[JobResult]) -> Non
         group = accuracies.setdefault(result.job.group, [])
         if "test_top1" in result.figures:
             group.append(result.figures["test_top1"])
+
     blocks: list[str | Table | Picture] = []
     if any(accuracies.values()):
         figure = path.parent / "figures" / "seeds.png"

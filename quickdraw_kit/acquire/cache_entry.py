@@ -85,6 +85,7 @@ class CacheEntry:
         """Return the partial file and the version that it belongs to, or None."""
         version = _read_info(self._beside("partial.json"))
         partials = self._partials()
+        # with none or several, it is unknown which bytes belong to the version
         if version is None or len(partials) != 1:
             return None
         return partials[0], version
@@ -92,6 +93,7 @@ class CacheEntry:
     def partial_size(self) -> int:
         """Return the bytes received so far from which a download can go on."""
         partial = self.partial()
+        # without a version, nothing tells whether the server still has the same file
         if partial is None or not partial[1].has_version:
             return 0
         try:
@@ -105,6 +107,7 @@ class CacheEntry:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         # The version goes first: a partial file without one is never used.
         _write_info(self._beside("partial.json"), version)
+        # a new name, to which no process with an older partial file open can write
         partial = self._beside(f"{secrets.token_hex(4)}.partial")
         partial.touch(exist_ok=False)
         return partial
@@ -117,9 +120,11 @@ class CacheEntry:
 
     def commit(self, partial: Path, record: FileInfo) -> None:
         """Record a partial file that was verified, and give it its final name."""
+        # otherwise a power cut could leave the final name on a file without its bytes
         with partial.open("rb") as file:
             os.fsync(file.fileno())
         self.remove()  # a record must never be beside a file that it does not describe
+        # Before the rename: a record without a file counts as absent, which is harmless.
         _write_info(self._beside("json"), record)
         partial.replace(self.path)
         self._beside("partial.json").unlink(missing_ok=True)
@@ -143,10 +148,12 @@ class CacheEntry:
         lock = filelock.FileLock(self._beside("lock"))
         try:
             try:
+                # try first, so that a wait is reported
                 lock.acquire(blocking=False)
             except filelock.Timeout:
                 on_wait("another process is downloading it")
                 lock.acquire(cancel_check=stopped)
+        # what filelock raises when `stopped` returns True
         except filelock.Timeout:
             raise PermanentError("stopped") from None
         try:
@@ -165,6 +172,7 @@ class CacheEntry:
                 for path in self.path.parent.iterdir()
                 if path.name.startswith(start)
                 and path.name.endswith(end)
+                # the length, because .cat.ndjson. is also the start of the names for cat.ndjson.gz
                 and len(path.name) == len(start) + 8 + len(end)
             ]
         return []
@@ -175,6 +183,7 @@ def _read_info(path: Path) -> FileInfo | None:
     try:
         document = parse_json(path.read_bytes())
         return FileInfo(**document)
+    # TypeError: JSON that is no object, or has keys that are not those of `FileInfo`
     except (OSError, ValueError, TypeError):
         return None
 

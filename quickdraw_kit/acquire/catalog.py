@@ -68,9 +68,11 @@ def remote_files(
     """List the files of categories, mnist and fashion-mnist; by default of all categories."""
     if variant not in VARIANTS:
         raise UsageError(f"unknown variant {variant!r}: expected one of {', '.join(VARIANTS)}")
+    # needed several times, and perhaps an iterator
     names = list(CATEGORIES if names is None else names)
     if not names:
         raise UsageError("no name is given: name categories, mnist or fashion-mnist")
+    # mirror="" is the official servers, whatever the environment variable says
     location = os.environ.get("QUICKDRAW_KIT_MIRROR") if mirror is None else mirror
     base = str(parse_location(location)) if location else None
 
@@ -91,6 +93,7 @@ def remote_files(
 def read_names(path: str | os.PathLike[str]) -> list[str]:
     """Read names from a text file: one per line; blank lines and lines with ``#`` are skipped."""
     try:
+        # editors on Windows write a byte order mark, which would be part of the first name
         lines = Path(path).read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"the names in {path} cannot be read: {error}") from error
@@ -106,9 +109,11 @@ def _normalize(name: str) -> str:
 
 def _category(word: str, variant: Variant, mirror: str | None) -> RemoteFile:
     name = f"{variant}/{word}{_SUFFIXES[variant]}"
+    # the bucket has the files of sketchrnn at its top, all others below full/
     official = name if variant == "sketchrnn" else f"full/{name}"
     paths = (official,) if mirror is None else dict.fromkeys((official, name))
     urls = tuple(_join(mirror or BUCKET, path) for path in paths)
+    # a mirror may have other drawings than the bucket: files from elsewhere are not used instead
     return RemoteFile(name, urls, only_these_urls=mirror is not None)
 
 

@@ -24,6 +24,7 @@ from quickdraw_kit.storage.file_info import FileInfo
 from quickdraw_kit.storage.retry import PermanentError, RetryPolicy, TemporaryError
 
 _WORKERS = 8
+# `prepare` reads one file while the next ones arrive: more would only fill the disk
 _WORKERS_BESIDE_OTHER_WORK = 2
 
 
@@ -136,6 +137,7 @@ def download(
             fetcher.check_space(planned)
             done = list(fetcher.fetch_all(planned))
 
+    # files are complete in any order, and the report has that of the names
     order = {file.name: number for number, file in enumerate(files)}
     report = DownloadReport(root, tuple(sorted(done, key=lambda file: order[file.name])))
     if report.failures:
@@ -164,6 +166,7 @@ def iter_download(
     root = get_data_home(data_home)
     with _open_fetcher(files, root, workers, verify, progress, retry_policy) as fetcher:
         planned = [replace(file, stays=keep) for file in fetcher.plan()]
+        # one more than are downloaded: the caller still has the file that was yielded last
         fetcher.check_space(planned, at_once=workers + 1)
         yield from fetcher.fetch_all(planned)
 
@@ -183,6 +186,7 @@ def fetching(
     The disk needs space for `at_once` of the files that do not stay.
     """
     planned = list(planned)
+    # the URL is fixed, because sizes and disk space are those of the file that was found there
     files = [RemoteFile(file.name, (file.url,), only_these_urls=True) for file in planned]
     with _open_fetcher(files, root, workers, False, progress, retry_policy) as fetcher:
         fetcher.reporter.start(planned)
@@ -234,10 +238,12 @@ class Fetcher:
         missing: dict[bool, list[int]] = {True: [], False: []}
         for file in planned:
             if file.state == "planned":
+                # what earlier runs received is on the disk already
                 received = CacheEntry(file.path).partial_size()
                 missing[file.stays].append((file.size or 0) - received)
         needed = sum(missing[True]) + sum(sorted(missing[False], reverse=True)[:at_once])
 
+        # the folder may not exist yet; the nearest one above it is on the same disk
         folder = self.root
         while not folder.exists():
             folder = folder.parent
@@ -267,11 +273,13 @@ class Fetcher:
 
         for _ in range(self.workers):
             start_next()
+        # only now: the downloads above go on while the caller works on these
         yield from (file for file in planned if file.state != "planned")
         while running:
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
                 running.discard(future)
+                # before the yield: no thread is idle while the caller works on this file
                 start_next()
                 yield future.result()
 
@@ -290,6 +298,7 @@ class Fetcher:
         except (PermanentError, TemporaryError, OSError) as error:
             result = replace(planned, state="failed", error=str(error))
         else:
+            # the size may have been unknown, or another, when the download was planned
             size = planned.path.stat().st_size
             state: Literal["present", "fetched"] = "present" if received is None else "fetched"
             result = replace(planned, state=state, size=size, received=received or 0)
@@ -307,6 +316,7 @@ class Fetcher:
         planned = DownloadedFile(file.name, entry.path, "planned", file.urls[0])
         try:
             info = locate(file, self.session, self.reporter.callback(file.name))
+        # `locate` has retried what may pass. A UsageError, such as a missing driver, ends the run.
         except PermanentError as error:
             return replace(planned, state="failed", error=str(error))
         if adopt_existing(file, entry, info):

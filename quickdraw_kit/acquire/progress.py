@@ -39,6 +39,7 @@ class ProgressReporter:
     def start(self, planned: Iterable[DownloadedFile]) -> None:
         """Count all planned files, and what earlier runs received of them."""
         final = []
+        # no lock is needed: no download has started yet
         for file in planned:
             if file.state == "planned":
                 self._count(file.name, CacheEntry(file.path).partial_size(), file.size or 0)
@@ -52,6 +53,7 @@ class ProgressReporter:
         """Return the function to which the transfer of a file reports."""
 
         def report(done: int, size: int | None, note: str) -> None:
+            # the call is under the lock, too, so that totals are received in order
             with self._lock:
                 self._count(name, done, size)
                 self._report(name, "waiting" if note else "receiving", done, note)
@@ -66,6 +68,7 @@ class ProgressReporter:
                 self._count(file.name, size, size)
                 self._report(file.name, "fetched", size, "")
             elif state in ("present", "failed"):
+                # present files need no work, and failed ones would keep the total below 100 %
                 self._all_done -= self._done.pop(file.name, 0)
                 self._all_size -= self._size.pop(file.name, 0)
                 final: Literal["present", "failed"] = "present" if state == "present" else "failed"

@@ -18,7 +18,9 @@ _MAX_NAME = 100  # bytes; file systems allow 143 or 255, and files beside it hav
 def resolve_url(url: str, *, retry_policy: RetryPolicy | None = None) -> list[DownloadedFile]:
     """List the files that a URL means, without downloading them."""
     try:
+        # fewer attempts than for a download, as nothing has been received that could be lost
         files = RetryingStore(url, retry_policy or RetryPolicy(attempts=3)).list()
+    # a QuickdrawError, too, but its exit code is that of wrong usage
     except UsageError:
         raise
     except QuickdrawError as error:
@@ -44,6 +46,8 @@ def _transit_name(url: str) -> str:
 
     It ends as the name of the file does, for its suffixes, and is short enough for any disk.
     """
+    # URLs of different folders may end in the same name
     digest = hashlib.sha256(url.encode()).hexdigest()[:16]
+    # cut in bytes, which file systems count; a character that is cut in two is dropped
     end = path_from_url(url).name.encode()[-_MAX_NAME:].decode(errors="ignore")
     return f"{digest}/{end}"

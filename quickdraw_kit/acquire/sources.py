@@ -29,6 +29,7 @@ from quickdraw_kit.storage.hashing import sha256_file
 from quickdraw_kit.storage.urls import parse_location, redact
 from quickdraw_kit.strokes.normalize import normalize
 
+# both are required, as other programs write a manifest.json, too
 _DATA_SET_FILES = ("manifest.json", "histogram.csv")
 _SHARD_FILE = re.compile(r"(train|validation|test)-\d{5}-of-\d{5}\.")
 
@@ -69,6 +70,7 @@ class Source:
         """Return the checksum of the file; of a folder, that of a list of its files."""
         if not self.path.is_dir():
             return sha256_file(self.path)
+        # sorted, as the order of a folder differs between file systems
         files = sorted(child for child in self.path.rglob("*") if child.is_file())
         lines = (f"{sha256_file(f)}  {f.relative_to(self.path).as_posix()}\n" for f in files)
         return hashlib.sha256("".join(lines).encode()).hexdigest()
@@ -86,6 +88,7 @@ class Source:
         Drawings in a scale of their own are normalized, so that all batches can be rendered.
         """
         if not self.is_splittable:
+            # the file is one chunk, and offsets mean nothing in compressed bytes
             start, stop = 0, None
         options = ReadOptions(start, stop, self.word, raw, on_reject)
         for records in self.format.read(self.path, options):
@@ -117,6 +120,7 @@ def resolve_sources(
         location = parse_location(spec)
         if isinstance(location, str):
             for file in _list_readable(location, list_url):
+                # the path is the URL without its query, and must stand for one file
                 other = files.setdefault(file.path, file)
                 if other is not None and other.url != file.url:
                     raise UsageError(
@@ -138,6 +142,7 @@ def resolve_sources(
     if not files:
         raise UsageError("no source is named: give files, folders, globs or categories")
 
+    # sorted before they are named, so that the order of the specs does not matter
     paths = sorted(files)
     names = _shortest_names(paths)
     return sorted(
@@ -167,6 +172,7 @@ def _expand(path: Path) -> list[Path] | None:
     if path.exists():
         return [path]
 
+    # only now: the name of an existing file may contain brackets
     if glob.has_magic(str(path)):
         # Path.glob does not take an absolute pattern
         matches = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207
@@ -176,6 +182,7 @@ def _expand(path: Path) -> list[Path] | None:
         if not files:
             raise UsageError(f"no readable file matches {path}")
         return files
+    # a category has neither a folder nor a suffix, so a path is meant
     if path.parent != Path() or path.suffix:
         raise UsageError(f"{path} does not exist")
     return None
@@ -254,6 +261,7 @@ def _make_source(path: Path, name: str, remote: DownloadedFile | None) -> Source
             raise UsageError(_describe_data_set(path))
         compression = None if path.is_dir() else detect_compression(path)
         size, mtime_ns = _size_and_mtime(path)
+
     if compression is not None and not format.compressible:
         raise DataError(
             f"{path} is compressed: decompress it, {format.name} is not read compressed"
@@ -273,6 +281,7 @@ def _size_and_mtime(path: Path) -> tuple[int, int]:
 
 def _shortest_names(paths: list[Path]) -> list[str]:
     """Return the last parts of each path, as many as it takes to make all different."""
+    # full paths differ between machines, and the names are part of what `prepare` writes
     for parts in range(1, max(len(path.parts) for path in paths) + 1):
         names = [Path(*path.parts[-parts:]).as_posix() for path in paths]
         if len(set(names)) == len(names):

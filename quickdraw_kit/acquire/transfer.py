@@ -26,6 +26,7 @@ from quickdraw_kit.storage.urls import redact
 
 _Result = TypeVar("_Result")
 
+# a name that is not found mostly means no network, which should be reported soon
 _MAX_LOOKUPS = 3  # of a host name, before anything was received
 _MAX_DAMAGED = 2  # downloads with wrong checksums before a server is given up
 
@@ -74,6 +75,7 @@ class Session:
             )
         except TemporaryError as error:
             if error.unreachable:
+                # otherwise each of 345 files would wait for the same host, for minutes
                 self.client.unreachable.add(error.unreachable)
             raise
 
@@ -122,6 +124,7 @@ def is_present(file: RemoteFile, entry: CacheEntry) -> bool:
     record = entry.record()
     if record is None or not entry.is_complete():
         return False
+    # records have redacted URLs, and credentials may change between runs
     return not file.only_these_urls or redact(record.url) in map(redact, file.urls)
 
 
@@ -129,6 +132,7 @@ def adopt_existing(file: RemoteFile, entry: CacheEntry, version: FileInfo) -> bo
     """Record a file that the user put under the final name, if its checksums are right."""
     if (file.md5 or version.md5 or version.crc32c) is None or not entry.path.is_file():
         return False
+    # the size first, as checksums read all of the file
     if version.size not in (None, entry.path.stat().st_size):
         return False
     record, problem = _verify(entry.path, file, version)
@@ -150,6 +154,7 @@ class _Transfer:
 
     def run(self, url: str) -> None:
         """Download the file from one URL."""
+        # counted for each URL: another server may have an intact file
         self._damaged = 0
         self._session.retry(
             lambda: self._attempt(url),
@@ -162,6 +167,7 @@ class _Transfer:
             partial, version = self._receive(url)
             self._verify_and_commit(partial, version)
         except ChangedError:
+            # bytes of two versions must never be in one file
             self._entry.discard_partial()
             raise
 
@@ -181,6 +187,7 @@ class _Transfer:
                 return partial, version
 
         with store.open_range("", offset, version if offset else None) as reader:
+            # the server may send the whole file although a range was requested
             if reader.start == 0 or partial is None or version is None:
                 partial, version = self._entry.start_partial(reader.info), reader.info
             done = reader.start
@@ -197,13 +204,16 @@ class _Transfer:
     def _verify_and_commit(self, partial: Path, version: FileInfo) -> None:
         """Compare the file with all that is known of it, and give it its final name."""
         size = partial.stat().st_size
+        # too short: the partial file stays, and the next attempt resumes
         if version.size is not None and size < version.size:
             raise TemporaryError(f"the file was cut off after {size} of {version.size} bytes")
+        # too long: it cannot be resumed, ChangedError discards it
         if version.size is not None and size > version.size:
             raise ChangedError(f"received {size} bytes, expected {version.size}")
         record, problem = _verify(partial, self._file, version)
         if problem is not None:
             self._damaged += 1
+            # once may be a fault on the way: ChangedError discards the file and tries again
             if self._damaged < _MAX_DAMAGED:
                 raise ChangedError(problem)
             self._entry.discard_partial()
@@ -219,6 +229,7 @@ def _verify(path: Path, file: RemoteFile, version: FileInfo) -> tuple[FileInfo, 
         ("md5", md5, version.md5),
         ("crc32c", crc32c, version.crc32c),
     ]
+    # from the catalog, and so independent of what the server says
     if file.md5 is not None:
         checks.append(
             ("md5 of the content", md5_of_content(path), file.md5)

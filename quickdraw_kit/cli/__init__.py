@@ -16,11 +16,13 @@ def main() -> None:
     """Run the command line; exit with 0 when done, 1 on failure, 2 on wrong usage."""
     from quickdraw_kit.errors import QuickdrawError, UsageError
 
+    # Typer may replace it, and this one has to be flushed
     out = sys.stdout
     try:
         from quickdraw_kit.cli.app import app
 
         app()
+    # special cases come before their base classes, QuickdrawError and OSError
     except UsageError as error:
         _fail(error, 2)
     except FileNotFoundError as error:

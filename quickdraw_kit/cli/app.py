@@ -43,6 +43,7 @@ _COMMANDS = {
 _MODULES = {name: module for group in _COMMANDS.values() for name, module, _ in group}
 _SETTINGS: dict[str, Any] = {
     "no_args_is_help": True,
+    # errors reach `main`, which reports each in a line
     "pretty_exceptions_enable": False,
     "rich_markup_mode": "rich",
 }
@@ -62,6 +63,7 @@ class _LazyGroup(TyperGroup):
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
+        # None: not imported yet
         self.commands = _LazyCommands(dict.fromkeys(_MODULES))
         self._is_listing = False
 
@@ -71,6 +73,7 @@ class _LazyGroup(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if not self._is_listing:
             return self.commands.get(cmd_name)
+        # help and completion need names and summaries, but not the options of each command
         for panel, group in _COMMANDS.items():
             for name, _, summary in group:
                 if name == cmd_name:
@@ -100,6 +103,7 @@ def _load(name: str) -> Any:
     target = getattr(module, name.replace("-", "_"))
     if isinstance(target, typer.Typer):
         return get_group(target)
+    # completion is installed for the application, not for one command
     single = typer.Typer(add_completion=False, **_SETTINGS)
     single.command(name, help=_unwrapped_help(target), no_args_is_help=False)(target)
     return get_command(single)

@@ -83,8 +83,10 @@ def download(
     if variant not in VARIANTS:
         raise UsageError(f"--variant is {variant!r}, expected one of {', '.join(VARIANTS)}")
     wanted = [*(names or ()), *(read_names(from_file) if from_file else ())]
+    # both were given, or neither
     if bool(wanted) == every:
         raise UsageError("name what to download, or pass --all for all 345 categories")
+    # a dry run receives nothing that a bar could show
     with show_progress(quiet=as_json, bars=False if dry_run else None) as progress:
         report = download_files(
             None if every else wanted,
@@ -97,6 +99,7 @@ def download(
             retry_policy=retry_policy,
             progress=report_to(progress),
         )
+
     if as_json:
         print_json(_document(report))
     elif dry_run:
@@ -139,6 +142,7 @@ def report_to(progress: Progress) -> Callable[["DownloadProgress"], None]:
             "all files", now.all_done, now.all_size, note, count=now.all_done, noun="byte"
         )
         if now.state in ("receiving", "waiting"):
+            # of unknown size, all of it is what was received
             size = now.size or now.done
             progress.update(now.name, now.done, size, now.note, part_of_total=True)
             return

@@ -45,6 +45,7 @@ def categories(
     else:
         for name, label in labels.items():
             typer.echo(f"{label:>3}  {name}")
+    # for scripts, as grep does
     if not names:
         typer.echo(f"no category is similar to {search!r}", err=True)
         raise typer.Exit(1)
@@ -80,6 +81,7 @@ def inspect(
     if quality:
         _inspect_quality(sources, sheet, as_json)
         return
+
     with show_progress(quiet=as_json) as progress:
         inspection = inspect_sources(
             sources,
@@ -105,6 +107,7 @@ def inspect(
     if preview:
         from quickdraw_kit.show.terminal import gallery
 
+        # 12 categories at most, of `preview` drawings each
         shown = slice(preview * 12)
         typer.echo(gallery(inspection.examples[shown], inspection.example_words[shown]))
     if sheet is not None:
@@ -124,9 +127,11 @@ def _inspect_quality(sources: list[str], sheet: Path | None, as_json: bool) -> N
 
         names = tuple(counts)
         contact_sheet(images, [names.index(flag) for flag in flags], names, sheet)
+
     if as_json:
         print_json({"flags": counts})
         return
+
     for name, number in counts.items():
         typer.echo(f"{name:<15} {number:>9,}")
     if sheet is not None:
@@ -147,6 +152,7 @@ def _show_inspection(inspection: "Inspection") -> None:
     recognized = ""
     if inspection.recognized_known:
         recognized = f", {inspection.recognized / inspection.recognized_known:.1%} recognized"
+    # some formats do not hold it, and files of several formats may be mixed
     if 0 < inspection.recognized_known < inspection.drawings:
         recognized += f" of the {inspection.recognized_known:,} for which it is known"
     typer.echo(
@@ -235,6 +241,7 @@ def convert(
         style=style,
         on_reject=_print_reject if skip_bad else None,
     )
+
     if as_json:
         print_json(asdict(conversion))
         return

@@ -87,6 +87,7 @@ def evaluate(
 
     if out is not None:
         _write_csv(out, results)
+    # on standard error, so that the output of --json stays valid
     for line in _warnings(loaded.metadata, splits.metadata):
         sys.stderr.write(f"quickdraw-kit: {line}\n")
     if as_json:
@@ -99,6 +100,7 @@ def evaluate(
 
 def _warnings(model: Mapping[str, Any], data: Mapping[str, Any]) -> list[str]:
     lines = []
+    # in both cases the figures look right, but do not mean what they seem to
     trained, given = model.get("raster_style"), data.get("raster_style")
     if trained and given and trained != given:
         lines.append(
@@ -139,6 +141,7 @@ def _print_tables(
 
     split, result = next(reversed(results.items()))
     _print_confusions(split, result)
+    # with two labels, the confusions above tell the same
     if len(result.label_names) > 2:
         _print_weakest_labels(split, result)
     for column, of_column in groups[split].items():
@@ -167,6 +170,7 @@ def _print_confusions(split: str, result: "Evaluation") -> None:
 
 def _print_weakest_labels(split: str, result: "Evaluation") -> None:
     scores = result.per_class
+    # labels without drawings have an F1 of 0, which means nothing
     weakest = [label for label in scores.f1.argsort(kind="stable") if scores.support[label]]
     _print_table(
         f"Weakest labels in {split}",
@@ -193,6 +197,7 @@ def _print_table(
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    # Text, because rich takes [brackets] in a string for markup
     for index, name in enumerate(header):
         justify: Literal["left", "right"] = "left" if index < text_columns else "right"
         table.add_column(Text(name), justify=justify, no_wrap=True)
@@ -208,6 +213,7 @@ def _print_table(
 def _write_csv(path: Path, results: "dict[str, Evaluation]") -> None:
     from quickdraw_kit.storage.files import atomic_write
 
+    # csv writes text, and an atomic write takes bytes
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("split", "label", "precision", "recall", "f1", "support"))

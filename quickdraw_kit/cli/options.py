@@ -59,6 +59,7 @@ def takes(
             if each.name == parameter:
                 parameters += [_as_parameter(field, details[field.name]) for field in fields]
             else:
+                # keyword-only, or none without a default could follow one that has a default
                 parameters.append(each.replace(kind=inspect.Parameter.KEYWORD_ONLY))
         with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         with_options.__annotations__ = {each.name: each.annotation for each in parameters}
@@ -94,6 +95,7 @@ def _as_parameter(field: Field, details: Mapping[str, Any]) -> inspect.Parameter
 
 def _value_of(field: Field, text: Any) -> Any:
     """Return the value of a field, checked, from what Typer made of the command line."""
+    # of a pair such as --keep-source/--no-keep-source the first, for messages
     flag = next(part for part in field.flags[0].split("/") if part.startswith("--"))
     codec = _codec(field.type)
     if text is None:  # the option was not given, and None or an empty value is its default
@@ -116,6 +118,7 @@ def _codec(type_: Any) -> _Codec | None:
     origin, members = typing.get_origin(type_), typing.get_args(type_)
     if origin is dict:
         return _Codec(parse_fractions, _format_fractions)
+    # tuple[str, ...] is a list of names, tuple[int, int | None] a range
     if origin is tuple and members[1:] == (...,):
         return _Codec(parse_names, lambda value: ",".join(value) or None)
     if origin is tuple:

@@ -84,9 +84,11 @@ def _predict(
         failures.append({"source": source, "error": str(error)})
 
     try:
+        # one by one, so that those before an error are kept
         for prediction in iter_predict(model, source, top, on_error=fail):
             predictions.append(prediction)
     except UsageError:
+        # a mistake in the command concerns all inputs
         raise
     except (QuickdrawError, OSError) as error:  # the other inputs may be valid
         fail(error)

@@ -83,6 +83,7 @@ def prepare(
     from quickdraw_kit.categories import CATEGORIES
     from quickdraw_kit.shards.prepare.pipeline import prepare as prepare_shards
 
+    # both were given, or neither
     if bool(sources) == every:
         raise UsageError("name files, folders, globs or categories, or pass --all")
     download = DownloadOptions(step.mirror, step.keep_source, on_wait=_print_wait)
@@ -95,6 +96,7 @@ def prepare(
         "filters": step.filters,
         "options": step.prepare_options,
     }
+    # before an executor is opened, which may start a cluster
     if dry_run:
         _dry_run(arguments, step.split_ids, overwrite, as_json)
         return
@@ -152,6 +154,8 @@ def _dry_run(
     from quickdraw_kit.shards.prepare.plan import plan_prepare
     from quickdraw_kit.shards.splits import read_split_ids
 
+    # As the run does: a finished data set is recognized by its options, of which the checksum of
+    # the list is one.
     if split_ids is not None:
         options = arguments["options"]
         checksum = read_split_ids(Path(split_ids)).sha256

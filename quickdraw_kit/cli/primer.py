@@ -66,6 +66,7 @@ def kernels(image: Image, out: Out = Path("kernels.png"), row: Row = 0) -> None:
     from quickdraw_kit.primer.kernels import KERNELS
     from quickdraw_kit.show.primer import draw_kernels
 
+    # larger than the 28 pixels of networks, so that the effect of each kernel can be seen
     draw_kernels(_read_image(image, row, side=112), out)
     for kernel in KERNELS.values():
         typer.echo(f"{kernel.name:<17} {kernel.effect}")
@@ -121,6 +122,7 @@ def forward(
     steps = run(weights, _read_image(image, row, side=weights.side, exact=True))
     draw_forward(steps, weights.label_names, out)
     probabilities = [float(p) for p in steps[-1].output]
+    # of 345 labels, five are shown; JSON has all
     order = sorted(range(len(probabilities)), key=lambda label: -probabilities[label])[:5]
     if as_json:
         pairs = zip(weights.label_names, probabilities, strict=True)
@@ -162,6 +164,7 @@ def _read_image(name: str, row: int, *, side: int, exact: bool = False) -> Any:
         if row >= len(images):
             raise UsageError(f"--row {row}: {path} has {len(images)} bitmaps")
         return np.array(images[row]).reshape(28, 28)
+
     if path.exists():
         from PIL import Image as Pillow
 
@@ -169,10 +172,12 @@ def _read_image(name: str, row: int, *, side: int, exact: bool = False) -> Any:
         is_gray = exact or opened.mode in ("1", "L", "LA", "I")
         picture = opened.convert("L" if is_gray else "RGB")
         if exact and picture.size != (side, side):
+            # the mean of all pixels: thin lines become gray, but do not disappear
             picture = picture.resize((side, side), Pillow.Resampling.BOX)
         pixels = np.asarray(picture)
         # bitmaps are white on black, pictures mostly black on white
         return 255 - pixels if exact and pixels.mean() > 127 else pixels
+
     from quickdraw_kit.raster.render import rasterize
     from quickdraw_kit.raster.style import RasterStyle
     from quickdraw_kit.synthetic.generator import SYNTHETIC_CATEGORIES, generate_drawings
@@ -182,5 +187,6 @@ def _read_image(name: str, row: int, *, side: int, exact: bool = False) -> Any:
             f"{name!r} is neither a file nor a category that can be generated: expected "
             f"{', '.join(SYNTHETIC_CATEGORIES)}"
         )
+    # the generator is deterministic, so --row 7 is always the same drawing
     drawing = generate_drawings([name], 1, start=row, raw=False)
     return rasterize(drawing, RasterStyle(side=side))[0]

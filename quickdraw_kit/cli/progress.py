@@ -119,6 +119,7 @@ class _Lines(Progress):
         noun: str = "drawing",
         part_of_total: bool = False,
     ) -> None:
+        # a download has hundreds of files: a line for each step would fill a log
         if part_of_total:
             if note:
                 self.print(f"{task}: {note}")
@@ -173,6 +174,7 @@ class _Bars(Progress):
         if task not in self._tasks:
             bar = self.bars.add_task(task, total=total, completed=done, figures=note)  # type: ignore[arg-type]
             self._tasks[task] = bar, _Timer(now, done, count)
+            # at once, as the next update may be seconds away
             self.bars.refresh()
             return
 
@@ -191,4 +193,5 @@ class _Bars(Progress):
             self.bars.refresh()
 
     def print(self, line: str) -> None:
+        # names of files may contain [brackets], which are markup in rich
         self.bars.console.print(line, markup=False, highlight=False)

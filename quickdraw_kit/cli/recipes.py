@@ -59,6 +59,7 @@ def run(
     folder = out if out is not None else Path("out") / recipe.stem
     selected = _parse_part(part)
     if dry_run:
+        # first, so that the steps are shown even if an input is missing
         _show_recipe(loaded, folder, as_json, selected)
         check_inputs(loaded, folder)
         return
@@ -72,6 +73,7 @@ def _show_recipe(recipe: "Recipe", out: Path, as_json: bool, part: tuple[int, in
     from quickdraw_kit.recipe.load import planned_jobs
 
     number, parts = part or (1, 1)
+    # as `run_recipe` selects the jobs of a part
     jobs = planned_jobs(recipe, out)[number - 1 :: parts]
     settings = {
         job.name: {"data": str(job.config.data), **job.config.fingerprint()} for job in jobs
@@ -124,6 +126,7 @@ def _parse_part(text: str | None) -> tuple[int, int] | None:
 @contextmanager
 def _open_executor(name: str, address: str | None, workers: int) -> Iterator[Executor | None]:
     with executor_of(name, address) as executor:
+        # None is one job after the other, in this process
         if executor is not None or workers == 1:
             yield executor
             return
@@ -166,6 +169,7 @@ def _run(
         for step, line in result.steps.items():
             typer.echo(f"{step + ':':<9} {line}")
         _show_jobs(result.jobs)
+    # after the results, because those of the other jobs are valid
     if any(each.failed for each in result.jobs):
         raise typer.Exit(1)
 

@@ -69,6 +69,7 @@ def report(
     from quickdraw_kit.show.report import write_report
 
     page = out or Path("report.html")
+    # resolved, as the path . has no name
     write_report(page, title or f"{path.resolve().name} on {Path(data).name}", data, path)
     typer.echo(f"wrote {page}")
 
@@ -79,6 +80,7 @@ def _draw(model: str, classes: int | None, out: Path) -> None:
     from quickdraw_kit.show.network import draw_network
 
     if model in NETWORKS:
+        # as in the data that these networks are made for
         labels = classes or (10 if model.startswith("mnist") else 345)
         graph = network_graph(model, labels)
     elif Path(model).exists():

@@ -65,6 +65,7 @@ def serve(
         collections=[open_collection(location) for location in locations or ()],
         runs=tuple(runs or ()),
         keep=keep,
+        # against DNS rebinding: other sites could reach this server through their host names
         hosts=("127.0.0.1", "localhost", "[::1]", *(allow_host or ())),
     )
     run(config, host=host, port=port, started=lambda url: typer.echo(f"{url} (stop with Ctrl-C)"))

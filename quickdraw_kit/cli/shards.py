@@ -68,6 +68,7 @@ def _write_histogram(out: Path, categories: tuple[str, ...], rows: "list[Histogr
         from quickdraw_kit.shards.keyed_hashes import SPLITS
         from quickdraw_kit.show.figures import category_histogram
 
+        # with zeros for what the data set does not have
         counts = {split: dict.fromkeys(categories, 0) for split in SPLITS}
         for row in rows:
             counts[row.split][row.category] += row.drawings
@@ -78,6 +79,7 @@ def _write_histogram(out: Path, categories: tuple[str, ...], rows: "list[Histogr
 
 def _csv(rows: "list[HistogramRow]") -> bytes:
     text = io.StringIO()
+    # the default, \r\n, would differ from the file in the data set
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([field.name for field in fields(rows[0])] if rows else [])
     writer.writerows(astuple(row) for row in rows)

@@ -65,6 +65,7 @@ def train(
     if list_models:  # which needs neither data nor a folder
         _list_models(classes, as_json)
         return
+    # both were given, or neither
     if (folder is None) == (config.data is None):
         raise UsageError("name the data once: quickdraw-kit train DATA, or --data DATA")
     if config.out is None:
@@ -82,6 +83,7 @@ def _train(config: TrainConfig, resume: bool | None, overwrite: bool, as_json: b
     if is_rank_0 and not as_json:
         rows = ", ".join(f"{len(part):,} {name}" for name, part in splits.items())
         typer.echo(f"{splits.metadata['data']}: {rows}")
+
     with show_epochs(config.epochs, config.batch_size, quiet=as_json or not is_rank_0) as (
         on_epoch,
         on_step,
@@ -122,6 +124,7 @@ def _list_models(classes: int | None, as_json: bool) -> None:
     from quickdraw_kit.learn.models.networks import NETWORKS, STROKE_NETWORKS
     from quickdraw_kit.learn.models.summary import describe_network
 
+    # as in MNIST and in Quick, Draw!
     labels = {name: classes or (10 if name.startswith("mnist") else 345) for name in NETWORKS}
     networks = {name: describe_network(name, labels[name]) for name in NETWORKS}
     inputs = {name: "strokes" if name in STROKE_NETWORKS else "images" for name in NETWORKS}

@@ -29,6 +29,7 @@ def show_epochs(
 
     console = Console()
     is_terminal = console.is_terminal
+    # Rows and bars share a console, or a bar would be drawn over the rows.
     with show_progress(
         quiet=quiet,
         bars=is_terminal,

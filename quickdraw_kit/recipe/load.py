@@ -170,8 +170,10 @@ def _parse_override(text: str) -> tuple[str, Any]:
     if not equals:
         raise UsageError(f"--set {text!r}: expected name=value, such as epochs=2")
     try:
+        # as TOML, so that 2 is a number and [1, 2] has two alternatives
         return name.strip(), tomllib.loads(f"value = {value}")["value"]
     except (tomllib.TOMLDecodeError, RecursionError):
+        # a name or a path, from which the shell has removed the quotes
         return name.strip(), value.strip()
 
 
@@ -194,6 +196,7 @@ def planned_jobs(recipe: Recipe, out: Path) -> tuple[Job, ...]:
     from quickdraw_kit.acquire.cache_entry import get_data_home
 
     def fill_in(value: Any) -> Any:
+        # the alternatives of an option, each of which may contain {out}
         if isinstance(value, list):
             return [fill_in(each) for each in value]
         if not isinstance(value, str):
@@ -201,6 +204,7 @@ def planned_jobs(recipe: Recipe, out: Path) -> tuple[Job, ...]:
         return value.replace("{out}", str(out)).replace("{data_home}", str(get_data_home()))
 
     tables = [{key: fill_in(value) for key, value in table.items()} for table in recipe.jobs or ()]
+    # the next run looks for results below {out}/jobs, and nowhere else
     for table in [recipe.defaults, *tables]:
         if "out" in table:
             raise UsageError("[[jobs]] out is set by the recipe: remove it")

@@ -38,7 +38,9 @@ def check_inputs(recipe: Recipe, out: Path) -> None:
 
     step = recipe.prepare
     if step is not None and not step.download:
+        # what is below {out} is made by an earlier step
         inputs = [source for source in step.sources if "{out}" not in source]
+        # URLs are checked by `prepare`: a look at the recipe should need no network
         if local := [source for source in inputs if isinstance(parse_location(source), Path)]:
             resolve_sources(local, data_home=get_data_home(), variant=step.variant)
 
@@ -47,6 +49,7 @@ def check_inputs(recipe: Recipe, out: Path) -> None:
         if data is None:
             raise DataError(f"job {job.name} has no data: set it with data = (--set data=FOLDER)")
         location = parse_location(data)
+        # a URL, the output of an earlier step, or a built-in data set
         if isinstance(location, str) or out in location.parents or str(data) == "mnist-5k":
             continue
         if not location.is_dir():
@@ -101,6 +104,7 @@ def run_recipe(
     >>> run_recipe(load_recipe(Path("small.toml")), Path("out")).steps
     {'sample': '54 generated drawings in 27 files'}
     """
+    # first, or a missing folder would be noticed after hours of other steps
     check_inputs(recipe, out)
     out.mkdir(parents=True, exist_ok=True)
     run = _Run(recipe, out, executor, part, progress or (lambda *_: None))
@@ -119,6 +123,7 @@ def run_recipe(
         settings = encode(step, flat=True)
         if is_current and record.exists():
             earlier = json.loads(record.read_bytes())
+            # compared as JSON has them, in which tuples are lists
             if earlier["settings"] == json.loads(json.dumps(settings)):
                 lines[name] = earlier["line"]
                 continue
@@ -126,8 +131,10 @@ def run_recipe(
         # its input is new, so every later step runs too
         is_current = False
         lines[name] = run_step(step, run)
+        # last, so that a step that was interrupted has no record
         with atomic_write(record) as file:
             file.write(json.dumps({"settings": settings, "line": lines[name]}).encode())
+
     page = out / "index.html" if recipe.report is not None else None
     return RecipeResult(out, lines, page, tuple(run.results))
 
@@ -161,6 +168,7 @@ def _run_prepare(step: PrepareStep, run: _Run) -> str:
     from quickdraw_kit.shards.prepare.pipeline import prepare
 
     out = str(run.out)
+    # overwrite, because shards of earlier settings may be in this folder, which is the recipe's own
     manifest = prepare(
         [source.replace("{out}", out) for source in step.sources],
         run.out / "shards",
@@ -186,6 +194,7 @@ def _run_prepare(step: PrepareStep, run: _Run) -> str:
 def _run_train(config: TrainConfig, run: _Run) -> str:
     from quickdraw_kit.learn.train import train
 
+    # overwrite, for the same reason as in `_run_prepare`
     result = train(
         replace(config, data=run.out / "shards", out=run.out / "model"),
         on_epoch=lambda row: run.progress(
@@ -204,11 +213,13 @@ def _run_jobs(tables: tuple[dict[str, Any], ...], run: _Run) -> str:
     jobs = planned_jobs(run.recipe, run.out)
     if run.part is not None:
         number, parts = run.part
+        # not consecutive jobs, of which some machines would have only the slow ones
         jobs = jobs[number - 1 :: parts]
     run.results = run_jobs(jobs, run.out / "jobs", executor=run.executor, progress=run.progress)
 
     failed = [result for result in run.results if result.failed]
     line = f"{len(jobs) - len(failed)} of {len(jobs)} jobs done"
+    # a table of some jobs would replace that of all
     if run.part is None:
         write_results(run.results, run.out)
         line += f", see {run.out / 'summary.csv'}"
@@ -229,6 +240,7 @@ def _run_report(step: ReportStep, run: _Run) -> str:
     return str(page)
 
 
+# in the order in which they run
 _STEPS: dict[str, Callable[[Any, _Run], str]] = {
     "sample": _run_sample,
     "prepare": _run_prepare,

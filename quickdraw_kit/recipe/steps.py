@@ -71,6 +71,7 @@ class PrepareStep:
         | None
     ) = None
     filters: Filters = field(default_factory=Filters)
+    # one option for two of `PrepareOptions`: its fractions, or its split rule
     split: Annotated[
         Split,
         option(
@@ -97,6 +98,7 @@ class PrepareStep:
 
     def __post_init__(self) -> None:
         check(self)
+        # only what was downloaded may be deleted, never a file of the user
         if not self.keep_source and not self.download:
             raise UsageError("keep_source = false (--no-keep-source) needs download (--download)")
         if self.options.split_rule.unlisted != "filter" and self.split_ids is None:

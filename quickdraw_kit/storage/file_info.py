@@ -26,6 +26,7 @@ class FileInfo:
     @property
     def has_version(self) -> bool:
         """Whether this version can be distinguished from others of the same file."""
+        # a size alone is no version: a corrected file may have the same
         return self.size is not None and (self.etag or self.generation) is not None
 
     def same_version(self, other: "FileInfo") -> bool:
@@ -37,6 +38,7 @@ class FileInfo:
         def version(info: FileInfo) -> tuple[str, int | None, str | None, str | None]:
             return redact(info.url), info.size, info.etag, info.generation
 
+        # without a version, two equal descriptions would only mean that nothing is known
         return self.has_version and version(self) == version(other)
 
 

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, cast
 
 from quickdraw_kit.errors import DataError
 
+# first bytes of the formats
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 
@@ -28,6 +29,7 @@ def detect_compression(path: Path) -> str | None:
 
 def open_decompressed(path: str | os.PathLike[str]) -> BinaryIO:
     """Open a file for reading, decompressing gzip and zstd; ``-`` is the standard input."""
+    # a pipe cannot be read twice, so its compression is not detected
     if str(path) == "-":
         return sys.stdin.buffer
     path = Path(path)
@@ -58,6 +60,7 @@ def compressed_writer(file: BinaryIO, path: str | os.PathLike[str]) -> Iterator[
     elif suffix == ".zst":
         import zstandard
 
+        # the caller still has to flush the file, so it stays open
         with zstandard.ZstdCompressor(write_checksum=True).stream_writer(
             file, closefd=False
         ) as compressed:
@@ -75,6 +78,8 @@ def atomic_write(path: str | os.PathLike[str], *, sync: bool = True) -> Iterator
     ``sync=False`` nothing is flushed, for files that need not survive a power cut.
     """
     path = Path(path)
+    # In the same folder, because a rename is atomic only within a file system; random, so that two
+    # processes do not write to the same partial file.
     partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
     try:
         with partial.open("x+b") as file:
@@ -83,12 +88,14 @@ def atomic_write(path: str | os.PathLike[str], *, sync: bool = True) -> Iterator
             if sync:
                 os.fsync(file.fileno())
         partial.replace(path)
+    # KeyboardInterrupt, too, must leave no partial file
     except BaseException as error:
         with suppress(OSError):
             partial.unlink()
         if isinstance(error, OSError) and error.filename in (partial, str(partial)):
             error.filename = str(path)  # the name that the caller knows
         raise
+    # a power cut could still undo the rename
     if sync:
         fsync_directory(path.parent)
 
@@ -124,6 +131,7 @@ class _Frames(io.RawIOBase):
     that no input makes it use more than about 30 MB.
     """
 
+    # compressed bytes; a zstd block of 4 bytes can hold 128 KiB, so these hold 32 MiB at most
     _STEP = 1024
 
     def __init__(self, path: Path, new_frame: Callable[[], Any], error: type[Exception]) -> None:
@@ -141,6 +149,7 @@ class _Frames(io.RawIOBase):
         super().close()
 
     def readinto(self, target: Any) -> int:
+        # 0 bytes mean the end of the file, so a frame header alone must not end this loop
         while not self._content:
             data = self._unused or self._file.read(self._STEP)
             if not data:

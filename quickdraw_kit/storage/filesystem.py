@@ -68,6 +68,7 @@ class FilesystemStore:
     def stat(self, name: str = "") -> FileInfo:
         """Return size and version of a file."""
         with translate_errors():
+            # drivers keep listings, and another process may have written since
             self.driver.invalidate_cache()
             return _describe(self._url(name), self.driver.info(self._path(name)))
 
@@ -79,6 +80,7 @@ class FilesystemStore:
             try:
                 entry = self.driver.info(path)
             except FileNotFoundError:
+                # only now: the name of an existing file may contain brackets
                 entries = self.driver.glob(path, detail=True)
             else:
                 in_folder = [] if entry["type"] == "file" else self.driver.ls(path, detail=True)

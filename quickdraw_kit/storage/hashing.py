@@ -11,6 +11,7 @@ from typing import BinaryIO
 from quickdraw_kit.errors import DataError
 from quickdraw_kit.storage.files import atomic_write, open_decompressed
 
+# bytes
 _CHUNK = 1 << 20
 
 
@@ -38,6 +39,7 @@ class HashedFile(io.RawIOBase):
 
     def write(self, data) -> int:  # type: ignore[no-untyped-def]
         """Write bytes, or any contiguous buffer."""
+        # a view, so that arrays are hashed and written without a copy
         view = memoryview(data).cast("B")
         self._digest.update(view)
         self._bytes += len(view)
@@ -67,6 +69,7 @@ def md5_and_crc32c(path: Path) -> tuple[str, str]:
     """Return the hexadecimal md5 and crc32c of a file, which is read once."""
     import google_crc32c
 
+    # md5 finds faults, not attacks; without this flag, machines in FIPS mode refuse it
     md5, crc32c = hashlib.md5(usedforsecurity=False), 0
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import httpx2
 
 _RETRYABLE = {408, 425, 429}  # beside 5xx
+# by servers that know GET only
 _HEAD_UNSUPPORTED = {405, 501}
 _NOT_FOUND = {404, 410}
 
@@ -54,6 +55,7 @@ class HTTPClient:
 
     def close(self) -> None:
         """Close all connections."""
+        # a forked process must not close the connections of its parent
         if self._client is not None and self._process == os.getpid():
             self._client.close()
 
@@ -89,8 +91,10 @@ class HTTPClient:
 
         from quickdraw_kit import __version__
 
+        # several threads send their first requests at the same time
         with self._lock:
             if self._client is None or self._process != os.getpid():
+                # pool=None: a thread may wait for a free connection as long as others are in use
                 timeout = httpx2.Timeout(
                     self._policy.read_timeout, connect=self._policy.connect_timeout, pool=None
                 )
@@ -140,12 +144,14 @@ class HTTPStore:
     ) -> Iterator[RangeReader]:
         """Read a file from `offset` on, provided that it is still the `expected` version."""
         url, headers = self._url(name), {}
+        # a range of an unknown version might not fit the bytes received before
         if offset and expected is not None:
             headers["Range"] = f"bytes={offset}-"
             if expected.etag:  # the bucket documents If-Match, but not If-Range
                 headers["If-Match"] = expected.etag
         with self._client.request("GET", url, headers) as response:
             _check_status(response)
+            # the server ignores ranges and sends the whole file
             if response.status_code != HTTPStatus.PARTIAL_CONTENT:
                 info = _describe(url, response.headers, _content_length(response.headers))
                 yield RangeReader(info, 0, response.iter_raw())
@@ -183,6 +189,7 @@ class HTTPStore:
 def _is_unresolved(error: BaseException | None) -> bool:
     """Return whether the cause of a failure is a host name that was not found."""
     while error is not None:
+        # the HTTP client wraps the error of the socket several times
         if isinstance(error, socket.gaierror):
             return True
         error = error.__cause__ or error.__context__
@@ -193,6 +200,7 @@ def _check_status(response: "httpx2.Response") -> None:
     status = response.status_code
     if response.is_success:
         return
+    # 412 is the reply to If-Match
     if status == HTTPStatus.PRECONDITION_FAILED:
         raise ChangedError
     if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:

@@ -107,12 +107,14 @@ def retry(
     stop = stop or threading.Event()
     backoff = tenacity.wait_exponential(policy.first_wait, max=policy.max_wait)
     jitter = tenacity.wait_random(0, policy.first_wait)
+    # bytes that an earlier run received are no progress of this one
     most_received = progress()
 
     def failure(state: "RetryCallState") -> TemporaryError:
         return cast("TemporaryError", state.outcome and state.outcome.exception())
 
     def max_attempts(state: "RetryCallState") -> int:
+        # a name that is not found mostly stays so; other failures to connect may pass
         if max_lookups is not None and failure(state).unresolved:
             return min(max_lookups, policy.attempts)
         return policy.attempts
@@ -122,9 +124,12 @@ def retry(
         if (received := progress()) > most_received:
             most_received, state.attempt_number = received, 1
 
+    # Tenacity calls `after` before `wait` and `stop`, so both use the number that it sets: after
+    # progress, waits are short again.
     attempts = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(TemporaryError),
         after=count_from_one_after_progress,
+        # the jitter comes on top, or clients that were told to wait would all return together
         wait=lambda state: max(backoff(state), failure(state).retry_after) + jitter(state),
         stop=lambda state: (
             state.attempt_number >= max_attempts(state)
@@ -135,6 +140,7 @@ def retry(
             f"{failure(state)}; again in {state.upcoming_sleep:.0f} s"
         ),
         sleep=tenacity.sleep_using_event(stop),
+        # callers expect a TemporaryError, not tenacity's RetryError
         reraise=True,
     )
     return attempts(attempt)

@@ -46,6 +46,7 @@ class CachedFiles:
         self.store = store
         self.folder = folder
         self.limit = limit
+        # not pickled, so every process verifies a copy once
         self._verified: set[str] = set()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -53,6 +54,7 @@ class CachedFiles:
 
     def open(self, entry: FileEntry, stop: threading.Event | None = None) -> io.FileIO:
         """Open the local copy of a file, downloading it first if there is none."""
+        # by checksum: data sets with an equal file share the copy, and a new version has its own
         path = self.folder / f"{entry.sha256}{PurePosixPath(entry.name).suffix}"
         copy = self._open_copy(path, entry)
         if copy is None:
@@ -116,8 +118,10 @@ class CachedFiles:
         return entry.sha256 in self._verified
 
     def _download(self, path: Path, entry: FileEntry, stop: threading.Event | None) -> io.FileIO:
+        # before the download, so that the limit holds while it runs
         self._evict(entry.bytes)
         self.store.download(entry, path, stop)
+        # `download` has compared the checksum
         self._verified.add(entry.sha256)
         return io.FileIO(path)
 
@@ -127,6 +131,7 @@ class CachedFiles:
         for path in self.folder.iterdir():
             if path.is_symlink() or not path.is_file():
                 continue
+            # only what this class has named itself may be deleted
             if _PARTIAL.fullmatch(path.name):
                 path.unlink()
             elif _COPY.fullmatch(path.name):

@@ -112,6 +112,7 @@ class RetryingStore:
         return str(self._store)
 
     def __reduce__(self) -> tuple[Any, ...]:
+        # connections and events cannot be pickled: the other process makes its own
         make = functools.partial(type(self), chunk_bytes=self._chunk_bytes)
         return make, (self.url, self._policy)
 
@@ -154,6 +155,7 @@ class RetryingStore:
         stop = stop or self._stop
         with atomic_write(path) as out:
             info: FileInfo | None = None
+            # kept between attempts, so that the next one continues both the file and its hash
             done, digest = 0, hashlib.sha256()
 
             def attempt() -> None:
@@ -165,6 +167,7 @@ class RetryingStore:
                         out.truncate()
                         done, digest = 0, hashlib.sha256()
                     info = reader.info
+                    # before anything is received, as a wrong file may have any size
                     if info.size not in (None, entry.bytes):
                         raise IntegrityError(
                             f"{self}/{entry.name} has {info.size} bytes, expected {entry.bytes}: "
@@ -184,6 +187,7 @@ class RetryingStore:
                 try:
                     attempt()
                 except ChangedError:
+                    # the next attempt receives the file from its start
                     info = None
                     raise
 
@@ -204,6 +208,7 @@ class RetryingStore:
         file = f"{self}/{name}" if name else str(self)
         try:
             return retry(attempt, self._policy, stop=stop or self._stop, progress=progress)
+        # the special case first: a NotFoundError is a PermanentError
         except NotFoundError as error:
             raise DataError(f"{file} does not exist") from error
         except PermanentError as error:

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from quickdraw_kit.errors import UsageError
 
+# both are names of this machine in fsspec
 _LOCAL = {"file", "local"}
 _HTTP = {"http", "https"}
 
@@ -21,6 +22,7 @@ def parse_location(location: str | os.PathLike[str]) -> Path | str:
     if not mark:
         return Path(text)
     if scheme.lower() in _LOCAL:
+        # file://data/shards would be the path /shards of a host called data
         host, slash, path = rest.partition("/")
         if not slash or host not in ("", "localhost"):
             raise UsageError(
@@ -44,12 +46,14 @@ def is_http_url(url: str) -> bool:
 def redact(url: str) -> str:
     """Return a URL without credentials and without its query."""
     bare = _without_query(url)
+    # shows readers of a message that a query was left out
     return f"{_without_user(bare)}{'?...' if bare != url else ''}"
 
 
 def path_from_url(url: str) -> Path:
     """Return a redacted URL as a path, whose name and suffixes are those of the file."""
     bare = _without_user(_without_query(url))
+    # only HTTP URLs are percent-encoded: in an object store, % is part of a name
     return Path(unquote(bare) if is_http_url(url) else bare)
 
 
