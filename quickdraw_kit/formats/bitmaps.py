@@ -111,8 +111,10 @@ def write_bitmaps(
     style = style or RasterStyle()
     drawings = 0
     with atomic_write(path) as file:
+        # takes the bytes that the final header will need
         _write_header(file, 0, style.side)
         for batch in batches:
+            # uint8 coordinates are those of simplified drawings
             in_frame = batch if batch.x.dtype == np.uint8 else normalize(batch)
             file.write(rasterize(in_frame, style).data)
             drawings += len(batch)
@@ -142,6 +144,7 @@ def join_bitmaps(
 
     if isinstance(source, DrawingBatch):
         batch = source
+    # also .bin.gz and .bin.zst
     elif ".bin" in Path(source).suffixes[-2:]:
         batch = read_binary(source)
     else:
@@ -196,7 +199,9 @@ def _read(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
 
     side = math.isqrt(row_bytes)
     word = options.word or label_from_filename(path)
+    # drawings without strokes, for the metadata only
     batch = DrawingBatch.from_strokes([[]] * (last - first), words=[word] * (last - first))
+    # by the row in the file: identifiers do not depend on how it is divided into chunks
     batch = replace(batch, key_id=row_key_ids(f"numpy_bitmap/{word}", first, last), words=(word,))
     yield RecordBatch(batch, np.arange(first, last), images=rows.reshape(-1, side, side))
 

@@ -22,6 +22,7 @@ from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.strokes.key_ids import row_key_ids
 
 MNIST_NAMES = tuple("0123456789")
+# in the order of the labels in the files
 FASHION_NAMES = (
     "T-shirt/top",
     "Trouser",
@@ -78,12 +79,15 @@ def read_idx(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
             raise DataError(f"{path} is not an IDX file: it begins with {magic!r}")
 
         lengths = file.read(4 * magic[3])
+        # a header that is cut off may end within a number, which frombuffer refuses
         shape = tuple(np.frombuffer(lengths[: len(lengths) // 4 * 4], ">u4").tolist())
         dtype = np.dtype(_TYPES[magic[2]])
         size, file_size = math.prod(shape) * dtype.itemsize, path.stat().st_size
         is_compressed = detect_compression(path) is not None
         if len(shape) != magic[3] or len(lengths) != 4 * magic[3]:
             raise DataError(f"{path} ends within its header. It is cut off: download it again.")
+
+        # how much a compressed file holds is known only after decompressing it
         limit = max(_MAX_SMALL_CONTENT, _MAX_RATIO * file_size) if is_compressed else file_size
         if size > limit:
             raise DataError(
@@ -97,6 +101,7 @@ def read_idx(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
     if len(content) != size:
         actual = f"holds {len(content)}" if len(content) < size else "holds more than that"
         raise DataError(f"{path} declares {shape}, {size} bytes, but {actual}. Download it again.")
+    # bytes, not a bytearray: the array must be read-only
     return np.frombuffer(bytes(content), dtype).reshape(shape)
 
 
@@ -130,6 +135,7 @@ def _read(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
 
 
 def _split_from_name(label: str) -> str:
+    # t10k is what MNIST calls its 10,000 test images
     return "test" if label.startswith(("t10k", "test")) else "train"
 
 

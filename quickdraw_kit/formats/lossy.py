@@ -29,6 +29,7 @@ class Rounding:
 
         points = np.flatnonzero(rounded.any(axis=0))
         ends = batch.stroke_offsets[batch.drawing_offsets]
+        # numbers of drawings, too large by one, which does not change how many there are
         self.drawings += len(np.unique(np.searchsorted(ends, points, side="right")))
         # a text between two floats is at most half their distance from the nearer one
         self.max_error = max(self.max_error, float(np.spacing(magnitudes[rounded].max())) / 2)

@@ -156,12 +156,14 @@ class _Evaluator:
                 result = _Array()
             case "numpy.dtype", (str() | bytes() as code, False | 0, True | 1):
                 result = _Type(_decode(code))
+            # before protocol 3, pickles hold bytes as Latin-1 text
             case "_codecs.encode", (str() as text, "latin1"):
                 result = text.encode("latin-1")
                 # One text of the memo can be encoded again and again.
                 self.encoded += len(result)
                 if self.encoded > len(self.data):
                     self.refuse("encodes more text than it contains")
+            # and empty ones as a call without arguments
             case "__builtin__.bytes" | "builtins.bytes", ():
                 result = b""
             case _:

@@ -18,8 +18,10 @@ def render_drawing(
     batch: DrawingBatch, index: int = 0, *, side: int = 256, line_diameter: float = LINE_DIAMETER
 ) -> npt.NDArray[np.uint8]:
     """Render a drawing for people, uint8 (side, side), black on white."""
+    # not at the top, because it loads numba
     from quickdraw_kit.raster.render import rasterize
 
+    # half the pen as padding: lines at the edge are shown in full width
     style = RasterStyle(side=side, line_diameter=line_diameter, padding=line_diameter / 2)
     image: npt.NDArray[np.uint8] = 255 - rasterize(in_frame(batch, index), style)[0]
     return image

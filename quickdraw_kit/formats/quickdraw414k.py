@@ -59,12 +59,14 @@ def _iter_categories(folder: Path, split: str | None) -> Iterator[tuple[str, Dra
     if not present:
         raise DataError(f"{root} has no folder {' or '.join(wanted)} of coordinate files")
     for name in present:
+        # sorted, because a folder is listed in any order, and positions must not depend on it
         for category in sorted(child for child in (root / name).iterdir() if child.is_dir()):
             if files := sorted(category.glob("*.npy")):
                 yield name, _read_category(files, name, category.name)
 
 
 def _read_category(files: list[Path], split: str, name: str) -> DrawingBatch:
+    # labels are official words: the folder ice_cream holds "ice cream"
     spaced = name.replace("_", " ")
     word = spaced if name not in CATEGORIES and spaced in CATEGORIES else name
     drawings = [_read_rows(path) for path in files]
@@ -90,6 +92,7 @@ def _read_category(files: list[Path], split: str, name: str) -> DrawingBatch:
 def _read_rows(path: Path) -> npt.NDArray[Any]:
     """Return the rows of a file without its padding."""
     with path.open("rb") as file:
+        # one byte more shows that the file is too large, without reading all of it
         data = file.read(_MAX_BYTES + 1)
     if len(data) > _MAX_BYTES:
         raise DataError(f"{path} has more than {_MAX_BYTES} bytes: not a file of QuickDraw-414k")
@@ -114,6 +117,7 @@ def _read_rows(path: Path) -> npt.NDArray[Any]:
         )
     if not points:
         raise DataError(f"{path} has no points")
+    # NaN fails too: it differs from itself
     coordinates = rows[:points, :2]
     if ((coordinates != np.rint(coordinates)) | (np.abs(coordinates) > 0x7FFF)).any():
         raise DataError(f"{path} has coordinates that are not whole numbers of 16 bits")

@@ -37,6 +37,7 @@ _BOM = b"\xef\xbb\xbf"
 
 def register_format(format: Format) -> None:
     """Add a format to `FORMATS`."""
+    # with a shared suffix, the order of registration would decide
     taken = {suffix for other in FORMATS.values() for suffix in other.suffixes}
     if format.name in FORMATS or taken.intersection(format.suffixes):
         raise UsageError(
@@ -71,12 +72,14 @@ def format_from_name(path: Path) -> Format | None:
 def find_format(path: Path) -> Format | None:
     """Return the format of a file or folder by its name, or else by its content."""
     if str(path) == "-":
+        # standard input can be read only once, so its content is not looked at
         return FORMATS["ndjson"]
     if path.is_dir():
         return next(
             (f for f in FORMATS.values() if f.sniff_folder is not None and f.sniff_folder(path)),
             None,
         )
+    # the name first: content has to be read, and perhaps decompressed
     return format_from_name(path) or _sniff(path)
 
 
@@ -158,6 +161,7 @@ def _drawing_format(path: Path) -> Format:
         )
     if not _holds_strokes(format):
         raise UsageError(f"{path} holds {format.name}, from which no strokes can be read")
+    # checked for all formats here: their libraries would report a damaged file
     is_file = path.is_file()
     if is_file and not format.compressible and detect_compression(path) is not None:
         raise UsageError(
@@ -168,6 +172,7 @@ def _drawing_format(path: Path) -> Format:
 
 def _sniff(path: Path) -> Format | None:
     with open_decompressed(path) as file:
+        # editors on Windows write a byte order mark before text
         head = file.read(_HEAD_BYTES).removeprefix(_BOM)
     for format in FORMATS.values():
         if format.magic is not None and head.startswith(format.magic):

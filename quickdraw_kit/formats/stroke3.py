@@ -180,9 +180,12 @@ def to_stroke3(batch: DrawingBatch) -> tuple[npt.NDArray[np.int16], Int64Array]:
         )
 
     rows = np.zeros((len(batch.x), 3), np.int16)
+    # a drawing without points has no row to start at
     starts = batch.point_offsets[:-1][batch.point_counts > 0]
     for column, values in enumerate((batch.x, batch.y)):
+        # in 32 bits, where movements that do not fit can be seen before they wrap around
         moves = np.diff(values.astype(np.int32), prepend=np.int32(0))
+        # from (0, 0), not from the end of the drawing before
         moves[starts] = values[starts]
         if moves.size and (moves.min() < _INT16.min or moves.max() > _INT16.max):
             raise DataError(f"movements from {moves.min()} to {moves.max()} do not fit int16")
@@ -242,6 +245,7 @@ def _read_split(
             for name in (f"{split}_offsets", f"{split}_key_id", f"{split}_word", "words")
         }
         offsets, key_id, codes, words = columns.values()
+        # before offsets and codes are used as indices
         _check_columns(rows, offsets, key_id, codes, words, where)
         batch = from_stroke3(rows, offsets, "", where=where)
         return replace(batch, key_id=key_id, word_code=codes, words=tuple(words.tolist()))
@@ -260,6 +264,7 @@ def _read_split(
                 "expected numbers (points, 3)"
             )
     offsets = lengths_to_offsets([len(array) for array in arrays])
+    # the empty array is for a split without drawings
     rows = np.concatenate([np.zeros((0, 3), np.int16), *arrays])
     batch = from_stroke3(rows, offsets, word, where=where)
     return replace(batch, key_id=row_key_ids(f"sketchrnn/{word}/{split}", 0, len(batch)))
@@ -312,6 +317,7 @@ def _check_columns(
 def _read(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
     splits = _read_splits(path, options.word, None)
     batch = DrawingBatch.concat(splits.values())
+    # the codes are those of the project's splits, which have the same order
     codes = [STROKE3_SPLITS.index(name) for name in splits]
     split = np.repeat(np.array(codes, np.uint8), [len(part) for part in splits.values()])
     yield RecordBatch(batch, np.arange(len(batch)), split=split)

@@ -93,12 +93,14 @@ def read_svg(source: str | os.PathLike[str] | bytes, *, word: str = "") -> Drawi
         for shape in outlined or filled:
             path = abs(svgelements.Path(shape))
             strokes.extend(_points(svgelements.Path(sub)) for sub in path.as_subpaths())
+            # after each shape, so that memory is bounded
             if sum(map(len, strokes)) > _MAX_POINTS:
                 raise DataError(f"{where} has more than {_MAX_POINTS} points: simplify it")
     except DataError:
         raise
     except (ValueError, SyntaxError, TypeError, AttributeError, IndexError, KeyError,
             ZeroDivisionError, RecursionError, OverflowError) as error:  # fmt: skip
+        # svgelements has no error of its own: damage raises whatever its parser meets
         raise DataError(f"{where} cannot be read as SVG ({error})") from error
     strokes = [stroke for stroke in strokes if len(stroke)]
     if not strokes:
@@ -125,9 +127,11 @@ def _points(path: Any) -> npt.NDArray[np.float64]:
                 points.append(np.array([[segment.end.x, segment.end.y]]))
         else:
             points.append(
+                # without the first point, at which the segment before ended
                 np.asarray(segment.npoint(np.linspace(0, 1, _CURVE_POINTS)[1:]), np.float64)
             )
     joined = np.concatenate(points) if points else np.zeros((0, 2))
+    # written so that NaN fails as well
     if not (np.abs(joined) <= np.finfo(np.float32).max).all():
         raise DataError("a point of the SVG is not finite, or beyond float32")
     return joined
@@ -198,6 +202,7 @@ def in_frame(batch: DrawingBatch, index: int) -> DrawingBatch:
     if not -len(batch) <= index < len(batch):
         raise IndexError(f"drawing {index} of {len(batch)}")
     one = batch.take([index % len(batch)])
+    # `initial`, because a drawing may have no points
     is_inside = all(
         column.min(initial=0) >= 0 and column.max(initial=0) <= 255 for column in (one.x, one.y)
     )
@@ -208,6 +213,7 @@ def fit(drawing: Drawing, side: int, line_diameter: float) -> tuple[float, float
     """Return scale, left and top that center a drawing in a picture, with a margin for the pen."""
     if not 0 < line_diameter <= 128:
         raise UsageError(f"line_diameter is {line_diameter}, expected over 0 to 128")
+    # the diameter of the pen is kept free; the rest of the side holds 255 units
     scale = side * (1.0 - line_diameter / 256.0) / 255.0
     points = [stroke[:, :2] for stroke in drawing.strokes if len(stroke)]
     right, bottom = np.concatenate(points).max(axis=0) if points else (0, 0)

@@ -22,6 +22,7 @@ def _read_parquet(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
     import pyarrow.parquet as pq
 
     def read() -> "Iterator[pa.RecordBatch]":
+        # within the generator, so that errors on opening are reported as those on reading are
         with pq.ParquetFile(path) as file:
             yield from file.iter_batches(_BATCH_ROWS)
 
@@ -76,6 +77,7 @@ def _write(batches: Iterator[DrawingBatch], path: Path, open_writer: Any) -> Non
             # A file has one dictionary, and batches have one each: write words as strings.
             words = table["word"].cast(pa.string())
             table = table.set_column(table.schema.get_field_index("word"), "word", words)
+            # the first batch decides whether there are times
             if writer is None:
                 writer = open_writer(file, table.schema)
             writer.write_table(table)

@@ -142,12 +142,13 @@ class Filters:
         # in the order in which failures count; filters that keep everything are not computed
         passes: dict[str, npt.NDArray[np.bool_]] = {}
         if self.categories is not None:
-            # once per word, not per drawing
+            # once per word, not per drawing; with a dtype, which an empty list does not give
             wanted = np.array([word in self.categories for word in batch.words], np.bool_)
             passes["category"] = wanted[batch.word_code]
         if self.recognized_only:
             passes["unrecognized"] = batch.recognized
         if self.countries is not None:
+            # bytes, as in the column: no code is decoded
             codes = np.array([country.encode() for country in self.countries], "S2")
             passes["country"] = np.isin(batch.countrycode, codes)
         if self.strokes != (0, None):
@@ -191,6 +192,7 @@ def _apply(
     keep = np.ones(drawings, np.bool_)
     filtered: dict[str, int] = {}
     for name, passed in passes.items():
+        # among those that passed so far: the counts add up to what was dropped, as in the manifest
         if failed := int(np.count_nonzero(keep & ~passed)):
             filtered[name] = failed
         keep &= passed
@@ -213,6 +215,7 @@ def _check_countries(codes: tuple[str, ...]) -> tuple[str, ...]:
 
 def _check_bounds(name: str, bounds: Bounds) -> None:
     smallest, largest = bounds
+    # a largest count of 0 would keep only drawings without strokes: a mistake
     if smallest < 0 or (largest is not None and largest < max(smallest, 1)):
         given = f"{smallest}:{'' if largest is None else largest}"
         raise UsageError(f"{name} {given}: expected 0 <= smallest <= largest, and largest > 0")

@@ -85,6 +85,7 @@ def read_histogram(location: str | os.PathLike[str]) -> list[HistogramRow]:
     """
     path, content = _read_csv(location)
     try:
+        # newline="": csv itself must see the line ends, which a quoted name may contain
         lines = csv.reader(io.StringIO(content.decode(), newline=""))
         if next(lines, None) != list(_HEADER):
             raise ValueError(f"expected the columns {', '.join(_HEADER)}")
@@ -104,6 +105,7 @@ def write_histogram(
     Counts are split, label, whether recognized (0, 1, or 2 for unknown) and drawings; those of the
     same cell are added.
     """
+    # not at the top: reading a histogram does not need pyarrow
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -112,6 +114,8 @@ def write_histogram(
     for split, label, recognized, drawings in counts:
         cell = (label, SPLITS.index(split), recognized)
         totals[cell] = totals.get(cell, 0) + drawings
+
+    # sorted by codes, not by names: in label order, and train before validation before test
     rows = [
         HistogramRow(categories[label], SPLITS[split], _RECOGNIZED[recognized], drawings)
         for (label, split, recognized), drawings in sorted(totals.items())
@@ -132,6 +136,7 @@ def write_histogram(
 def format_csv(rows: Iterable[HistogramRow]) -> bytes:
     """Return the content of ``histogram.csv``."""
     text = io.StringIO()
+    # csv ends lines with \r\n by default, and \r would stick to the last column in other tools
     csv.writer(text, lineterminator="\n").writerows([_HEADER, *map(astuple, rows)])
     return text.getvalue().encode()
 

@@ -50,6 +50,8 @@ class Distribution:
             return cls(0.0, {})
         times = np.array([counts[value] for value in values.tolist()], np.int64)
         cumulative = np.cumsum(times)
+
+        # ranks count from 0: the value at a rank is the first whose cumulative count is larger
         ranks = np.array(_QUANTILES) / 100 * (cumulative[-1] - 1)
         indices = np.searchsorted(cumulative, np.floor(ranks) + 1)
         quantiles = dict(zip(_QUANTILES, values[indices].tolist(), strict=True))
@@ -243,6 +245,7 @@ def inspect_quality(
     rows_by_flag = {name: np.flatnonzero(flags & QUALITY_FLAGS[name]) for name in _DUPLICATE_FLAGS}
     counts.update({name: len(rows) for name, rows in rows_by_flag.items()})
     rows = np.unique(np.concatenate([rows[:examples] for rows in rows_by_flag.values()]))
+    # key_ids of duplicates are sorted, and so are the rows: searchsorted below needs it
     chosen_ids, chosen_flags = key_id[rows], flags[rows]
     for _, records in _read_valid(files) if len(rows) else ():
         is_chosen = np.isin(records.batch.key_id, chosen_ids)
@@ -251,6 +254,7 @@ def inspect_quality(
             position = np.searchsorted(chosen_ids, chosen.batch.key_id)
             show(chosen_flags[position], _images(chosen))
 
+    # both lists are in the order of the flags, so they belong together item by item
     names = [name for name in QUALITY_FLAGS for _ in shown[name]]
     pictures = [image for images in shown.values() for image in images]
     return dict(counts), np.array(pictures, np.uint8).reshape(-1, 28, 28), names
@@ -279,11 +283,13 @@ class _Totals:
         """Count the drawings of a record batch."""
         batch = records.batch
         self.inspection.drawings += len(batch)
+        # other formats are read as not recognized, which would be counted as a fact
         if "recognized" in source.format.fields:
             self.inspection.recognized_known += len(batch)
             self.inspection.recognized += int(np.count_nonzero(batch.recognized))
 
         _count(self.words, np.array(batch.words)[batch.word_code])
+        # bitmaps have neither countries nor strokes: zeros would distort the distributions
         if records.images is None:
             _count(self.countries, batch.countrycode)
             _count(self.strokes, batch.stroke_counts)
@@ -350,6 +356,8 @@ def _download(source: Source) -> Iterator[Source]:
     if source.remote is None:
         yield source
         return
+
+    # removed before the next source is downloaded: the disk holds one at a time
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         planned = replace(source.remote, path=folder / source.remote.name)

@@ -232,6 +232,7 @@ def _check_files(files: Iterable[FileEntry]) -> None:
     for file in files:
         if file.bytes < 0:
             raise ValueError(f"{file.name} has {file.bytes} bytes, expected at least 0")
+        # a colon would name a drive or a stream on Windows
         if not re.fullmatch(r"[^/\\:\0]+", file.name) or file.name in (".", "..", MANIFEST_NAME):
             raise ValueError(f"{file.name!r} is not the name of a file in the folder")
         if not re.fullmatch("[0-9a-f]{64}", file.sha256):
@@ -245,4 +246,5 @@ def _with_digest(document: dict[str, Any]) -> bytes:
 
 
 def _canonical(document: dict[str, Any]) -> bytes:
+    # sorted and indented in one way only: the text is compared with the file byte by byte
     return (json.dumps(document, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()

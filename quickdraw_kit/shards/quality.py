@@ -59,6 +59,8 @@ _FINGERPRINT = np.dtype(
 )
 _DUPLICATE = np.uint8(QUALITY_FLAGS["duplicate"])
 _NEAR_DUPLICATE = np.uint8(QUALITY_FLAGS["near-duplicate"])
+# Odd, so that no multiplication loses bits; from a fixed seed, because hashes of different workers
+# are compared.
 _HASH_FACTORS = np.random.Generator(np.random.PCG64(20170515)).integers(
     0, 1 << 64, 4096, dtype=np.uint64
 ) | np.uint64(1)
@@ -130,7 +132,9 @@ def find_duplicates(prints: Fingerprints) -> tuple[npt.NDArray[np.uint64], Masks
     Drawings are compared within a category and a ``shape``: fingerprints may be searched in parts,
     as long as those of one shape are in one part.
     """
+    # a drawing that is in two sources is not a duplicate of itself
     prints = prints[np.unique(prints["key_id"], return_index=True)[1]]
+    # within a group by key_id: the first is the original
     prints = prints[np.lexsort((prints["key_id"], prints["shape"], prints["word"]))]
 
     # groups of equal neighbors, of two or more rows
@@ -171,6 +175,9 @@ def _hash_pixels(images: Images) -> npt.NDArray[np.uint64]:
     pixels = images.reshape(len(images), -1)
     padded = np.zeros((len(pixels), -(-pixels.shape[1] // 8) * 8), np.uint8)
     padded[:, : pixels.shape[1]] = pixels
+
+    # the low bits of a product do not depend on the high bits of its factors: shifts before and
+    # after the product mix them in
     words = padded.view("<u8")
     factors = np.resize(_HASH_FACTORS, words.shape[1])
     mixed = (words ^ (words >> np.uint64(29))) * factors

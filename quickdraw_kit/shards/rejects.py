@@ -112,6 +112,7 @@ class _LineReader:
             text = decoder.decode(part, final=is_last)
             if is_last:
                 text = text.removesuffix("\r")
+            # dumps escapes lone surrogates, which UTF-8 cannot encode
             out.write(json.dumps(text)[1:-1].encode())
 
     def _read_block(self) -> bool:

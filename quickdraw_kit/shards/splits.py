@@ -202,7 +202,9 @@ def _read_json(path: Path) -> _Columns:
 
 def _is_key_id(value: object) -> bool:
     if isinstance(value, str):  # JavaScript cannot write all 64 bits as a number
+        # 2**64 has 20 digits; int() raises on texts of more than 4,300
         return value.isascii() and value.isdigit() and len(value) <= 20 and int(value) < 1 << 64
+    # true and false are integers in Python
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 64
 
 

@@ -142,10 +142,12 @@ def _verify(files: _Files, progress: Callable[[int, int], None] | None) -> Verif
         if check(shard.files):
             drawings.update(_count_labels(files.folder, manifest, shard))
         files.drop(shard.files)
+    # not dropped: the histogram is read below
     check(manifest.files)
 
     # after the checksums: wrong counts in files that are intact are another kind of problem
     problems.extend(_check_counts(manifest))
+    # labels of damaged shards were not counted, so the histogram would seem wrong
     if not problems:
         problems.extend(_check_histogram(files.folder, drawings))
 
@@ -175,12 +177,14 @@ class _FolderFiles:
             yield f"{path} is missing"
             return
         size = path.stat().st_size
+        # a file of another size need not be hashed
         if size != file.bytes:
             yield f"{path} has {size} bytes, expected {file.bytes}"
         elif (digest := sha256_file(path)) != file.sha256:
             yield f"{path} has sha256 {digest[:16]}..., expected {file.sha256[:16]}..."
 
     def drop(self, files: Iterable[FileEntry]) -> None:
+        # these are the files of the data set itself
         pass
 
 

@@ -35,6 +35,8 @@ def to_table(columns: Columns) -> pa.Table:
         "timestamp": _timestamps_to_arrow(columns["timestamp"]),
         "recognized": pa.array(columns["recognized"]),
     }
+
+    # large lists have offsets of 64 bits, as batches do: nothing is converted
     drawing_offsets = pa.array(columns["drawing_offsets"])
     stroke_offsets = pa.array(columns["stroke_offsets"])
     for name, points in (("x", columns["x"]), ("y", columns["y"]), ("t", columns["t"])):
@@ -73,6 +75,7 @@ def from_table(table: pa.Table) -> Columns:
         words=tuple(words),
         countrycode=_countries(table),
         timestamp=_timestamps(table),
+        # bits in Arrow, bytes in numpy: always copied
         recognized=recognized.to_numpy(zero_copy_only=False),
     )
 
@@ -81,6 +84,7 @@ def to_frame(columns: Columns) -> "pd.DataFrame":
     """Return the data frame that `DrawingBatch.to_pandas` documents."""
     import pandas as pd
 
+    # numpy dtypes would turn lists into Python objects
     frame: pd.DataFrame = to_table(columns).to_pandas(types_mapper=pd.ArrowDtype)
     return frame
 
@@ -105,6 +109,7 @@ def _column(
         raise DataError(f"column {name!r} has {column.null_count} nulls, expected none")
     if column.num_chunks == 1:
         return column.chunk(0)
+    # the same code may be another word in the next chunk
     return column.unify_dictionaries().combine_chunks()
 
 

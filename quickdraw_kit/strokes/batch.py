@@ -70,6 +70,7 @@ class Drawing:
     recognized: bool
 
 
+# eq=False: the comparison that dataclass generates fails on arrays.
 @dataclass(frozen=True, slots=True, eq=False)
 class DrawingBatch:
     """Many drawings in columns.
@@ -345,6 +346,7 @@ class DrawingBatch:
             start, stop, step = index.indices(len(self))
             if step != 1:  # not contiguous, so it cannot share memory
                 return self.take(np.arange(start, stop, step))
+            # [3:1] is empty, as for lists
             return DrawingBatch(**slice_columns(self._columns(), start, max(start, stop)))
 
         if not -len(self) <= index < len(self):
@@ -460,6 +462,7 @@ class DrawingBatch:
             raise DataError(
                 f"mask is {selected.dtype} {selected.shape}, expected bool ({len(self)},)"
             )
+        # batches are read-only, so the same one can be returned
         return self if selected.all() else self.take(np.flatnonzero(selected))
 
     def equals(self, other: "DrawingBatch") -> bool:

@@ -142,6 +142,8 @@ def concat_columns(batches: Sequence[Columns]) -> Columns:
     """Concatenate batches of the same dtypes; their vocabularies become one."""
     if not batches:
         raise DataError("no batches to concatenate, expected at least one")
+
+    # numpy would convert uint8 to float32 without an error
     layouts = {(str(batch["x"].dtype), batch["t"] is not None) for batch in batches}
     if len(layouts) > 1:
         listing = ", ".join(
@@ -199,6 +201,7 @@ def _check_offsets(name: str, offsets: Int64Array, end: int) -> None:
         raise DataError(f"{name} is not a vector of int64 with at least one entry")
     if offsets[0] != 0 or offsets[-1] != end:
         raise DataError(f"{name} runs from {offsets[0]} to {offsets[-1]}, expected 0 to {end}")
+    # compared, not subtracted: a difference of damaged offsets may overflow
     if (offsets[1:] < offsets[:-1]).any():
         raise DataError(f"{name} decreases at {int(np.argmin(np.diff(offsets)))}")
 

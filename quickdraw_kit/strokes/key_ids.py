@@ -17,5 +17,6 @@ def row_key_ids(name: str, start: int, stop: int) -> npt.NDArray[np.uint64]:
     Their highest bit is set, which no official key_id has.
     """
     base = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little")
+    # sums wrap around at 2**64, and stay distinct
     rows = np.arange(start, stop, dtype=np.uint64) + np.uint64(base)
     return rows | np.uint64(1 << 63)

@@ -26,6 +26,7 @@ def columns_from_nested(
 
     rows = np.concatenate(strokes, axis=1) if strokes else np.zeros((2, 0))
     has_times = len(rows) == 3
+    # times may have fractions; without times this is an empty slice
     rows[2:] = np.rint(rows[2:])
     target = np.dtype(dtype if dtype is not None else (np.float32 if has_times else np.uint8))
 

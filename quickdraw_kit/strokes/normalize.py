@@ -39,6 +39,7 @@ def normalize(batch: DrawingBatch) -> DrawingBatch:
     starts = batch.point_offsets[:-1][nonempty]
     points = counts[nonempty]
 
+    # in doubles, and rounded only once, at the end
     x, y = batch.x.astype(np.float64), batch.y.astype(np.float64)
     low_x, low_y = np.minimum.reduceat(x, starts), np.minimum.reduceat(y, starts)
     extent = np.maximum(

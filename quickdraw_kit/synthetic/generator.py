@@ -158,10 +158,12 @@ def write_sample(
         )
     # the first categories get one more where the number is not divisible
     counts = [drawings // len(chosen) + (i < drawings % len(chosen)) for i in range(len(chosen))]
+
     written = 0
 
     def write(file: BinaryIO, category: str, count: int) -> None:
         nonlocal written
+        # each category starts at number 0, whatever the other categories are
         for batch in iter_generated([category], count, seed=seed, raw=raw):
             for lines in encode_lines(batch):
                 file.write(lines)
@@ -189,11 +191,14 @@ def _generate(category: str, seed: int, start: int, stop: int, raw: bool) -> Dra
     # The metadata is drawn before the strokes: another order of calls would give other drawings.
     rng = CounterRNG(f"generated/{seed}/{category}", start, stop)
     recognized = rng.chance(_RECOGNIZED)
+    # drawings that the game did not recognize are less careful
     sloppiness = rng.uniform(0.5, 1.5) * np.where(recognized, 1.0, 2.0)
     weights = np.cumsum(list(_COUNTRY_WEIGHTS.values()))
     country = np.searchsorted(weights, rng.integers(0, int(weights[-1]) - 1), side="right")
+    # official timestamps have five decimals: steps of 10 microseconds
     timestamp = _FIRST_DAY + 10 * rng.integers(0, _DAYS * 86_400 * 100_000 - 1)
 
+    # from here on, each shape makes another number of calls
     sketch = Sketch(rng)
     SHAPES[category](sketch)
     outline = deform(sketch.outline(), rng, sloppiness)

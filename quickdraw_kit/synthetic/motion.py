@@ -35,8 +35,11 @@ _MIN_BOW = 0.016  # in units of shapes; less would be removed by simplification 
 
 def deform(outline: Outline, rng: CounterRNG, sloppiness: FloatArray) -> Outline:
     """Displace key points, bow long segments, widen, shear and rotate drawings."""
+    # jitter first: it is in proportion to the length of segments, and bows divide them
     outline = _bow(_jitter(outline, rng, sloppiness), rng, sloppiness)
     counts = _point_counts(outline)
+
+    # in turns, so about 3 degrees
     angle = rng.normal(0.008) * sloppiness
     aspect, shear = 1.0 + rng.normal(0.08), rng.normal(0.04)
     cos, sin = np.repeat(cosine(angle), counts), np.repeat(sine(angle), counts)
@@ -48,6 +51,7 @@ def to_simplified(outline: Outline) -> Points:
     """Fit drawings to 0..255, round, and drop points that repeat the one before."""
     counts = _point_counts(outline)
     left, top, extent = _bounding_boxes(outline)
+    # a drawing of a single point has no extent
     scale = np.repeat(255.0 / np.maximum(extent, 1e-9), counts)
     x = np.rint((outline.x - np.repeat(left, counts)) * scale).astype(np.uint8)
     y = np.rint((outline.y - np.repeat(top, counts)) * scale).astype(np.uint8)
@@ -144,6 +148,7 @@ def _jitter(outline: Outline, rng: CounterRNG, sloppiness: FloatArray) -> Outlin
             rng.uniform(0, 1), counts
         )
         drift = np.repeat(rng.uniform(0.005, 0.04) * sloppiness, counts) * sine(phase)
+        # two numbers per point, so that x and y do not move together
         moved.append(at + error * normal(point_bits(keys, 2 * number + axis)) + drift)
     return replace(outline, x=moved[0], y=moved[1])
 

@@ -46,6 +46,7 @@ class CounterRNG:
     def bits(self) -> UInt64Array:
         """Return 64 random bits, shape (n,)."""
         self._calls += 1
+        # the product is taken in Python, because numpy warns when a scalar overflows
         return _mix(self._keys + np.uint64(self._calls * int(_STEP) % 2**64))
 
     def uniform(self, low: float, high: float) -> FloatArray:
@@ -77,6 +78,7 @@ def uniform(bits: UInt64Array) -> FloatArray:
 
 def normal(bits: UInt64Array) -> FloatArray:
     """Turn random bits into numbers with mean 0 and variance 1: sums of three uniform ones."""
+    # no logarithm or cosine, as other methods need: libraries round them differently
     mask = np.uint64((1 << 21) - 1)
     total: UInt64Array = (bits & mask) + (bits >> np.uint64(21) & mask) + (bits >> np.uint64(43))
     return total.astype(np.float64) * 2.0**-20 - 3.0

@@ -20,6 +20,8 @@ def _clock(s: Sketch) -> None:
     s.loop(0, 0, 1, s.rng.uniform(0.9, 1.1))
     short, long = s.rng.uniform(0, 1), s.rng.uniform(0, 1)
     joined = s.rng.chance(0.5)  # both hands in one stroke
+    # Both variants are added to every drawing, and `shown` hides one of them: all drawings must
+    # take as many random numbers, whatever they show.
     s.line(_polar(0.45, short), (0, 0), _polar(0.75, long), shown=joined)
     s.line((0, 0), _polar(0.45, short), shown=~joined)
     s.line((0, 0), _polar(0.75, long), shown=~joined)
@@ -115,6 +117,7 @@ def _flower(s: Sketch) -> None:
     center = s.rng.uniform(0.2, 0.35)
     petals, start = s.rng.integers(4, 8), s.rng.uniform(0, 1)
     s.loop(0, 0, center, center)
+    # the most; those above the number of a drawing are hidden
     for petal in range(8):
         middle, reach = start + petal / petals, s.rng.uniform(0.85, 1.1)
         points: list[Point] = []
@@ -174,6 +177,7 @@ def _ladder(s: Sketch) -> None:
     s.line((lean - wide, -1), (-wide - lean, 1))
     s.line((lean + wide, -1), (wide - lean, 1))
     rungs = s.rng.integers(4, 8)
+    # the most, as for petals
     for rung in range(8):
         y = -1 + 2 * (rung + 0.5) / rungs
         s.line((-wide - lean * y, y), (wide - lean * y, y), shown=rung < rungs)
@@ -200,6 +204,7 @@ def _moon(s: Sketch) -> None:
     s.flip(0.5)
     belly, joined = s.rng.uniform(0.15, 0.55), s.rng.chance(0.6)
     outer = ellipse(0, 0, 0.9, 1, 0.25, 0.5, points=10)
+    # backward from where the outer arc ends
     inner = ellipse(0, 0, belly, 1, 0.75, -0.5, points=10)
     s.line(*outer, *inner[1:], shown=joined)
     s.line(*outer, shown=~joined)
@@ -257,6 +262,7 @@ def _stairs(s: Sketch) -> None:
     s.flip(0.35)
     steps = s.rng.integers(3, 6)
     points: list[Point] = [(-1, 1)]
+    # the most; `count` ends the line after those of a drawing
     for step in range(6):
         x, y = -1 + 2 * step / steps, 1 - 2 * (step + 1) / steps
         points += [(x, y), (x + 2 / steps, y)]
@@ -267,7 +273,9 @@ def _stairs(s: Sketch) -> None:
 def _star(s: Sketch) -> None:
     # either a pentagram in one line or the contour
     one_line = s.rng.chance(0.6)
+    # the first tip points up, at -0.25 turns
     tips = [_polar(1, -0.25 + tip / 5) for tip in range(5)]
+    # from each tip to the next but one, so that the line crosses itself
     s.polygon(*(tips[2 * step % 5] for step in range(5)), shown=one_line)
     dent = s.rng.uniform(0.35, 0.5)
     dents = [_polar(dent, -0.15 + tip / 5) for tip in range(5)]
@@ -279,6 +287,7 @@ def _sun(s: Sketch) -> None:
     size, gap = s.rng.uniform(0.4, 0.55), s.rng.uniform(0, 0.15)
     s.loop(0, 0, size, size)
     rays, start = s.rng.integers(6, 13), s.rng.uniform(0, 1)
+    # the most, as for petals
     for ray in range(13):
         angle = start + ray / rays + s.rng.normal(0.006)
         end = _polar(s.rng.uniform(0.85, 1.1), angle)
@@ -314,6 +323,7 @@ def _triangle(s: Sketch) -> None:
 def _umbrella(s: Sketch) -> None:
     high, ribs = s.rng.uniform(0.7, 1), s.rng.integers(2, 5)
     s.line(*_half(1, high, 0.5))
+    # 4 steps per rib, and at most 5 ribs
     edge: list[Point] = [(-1 + step / 2 / ribs, -0.15 * float(step % 4 > 0)) for step in range(21)]
     s.line(*edge, count=1 + 4 * ribs)
     hook = s.rng.uniform(0.12, 0.22)
@@ -324,6 +334,7 @@ def _umbrella(s: Sketch) -> None:
 def _zigzag(s: Sketch) -> None:
     corners, high = s.rng.integers(5, 11), s.rng.uniform(0.3, 0.7)
     side = np.where(s.rng.chance(0.5), 1.0, -1.0) * high
+    # 11 corners are the most; `count` ends the line after those of a drawing
     points = [(-1 + 2 * c / (corners - 1), side * (1 - 2 * (c % 2))) for c in range(11)]
     s.line(*points, count=corners)
 

@@ -76,6 +76,8 @@ class Sketch:
         first = self.rng.integers(0, corners - 1)[:, None]
         order = (first + np.arange(corners + 1)) % corners
         x, y = np.take_along_axis(x, order, 1), np.take_along_axis(y, order, 1)
+
+        # hands do not close a shape exactly: the last point falls short, or beyond
         miss = self.rng.normal(0.04)
         x[:, -1] += miss * (x[:, -1] - x[:, -2])
         y[:, -1] += miss * (y[:, -1] - y[:, -2])
@@ -112,6 +114,7 @@ class Sketch:
         priority = np.arange(strokes) + _SHUFFLE * uniform(self.rng.bit_columns(strokes))
         rank = np.argsort(np.argsort(priority, axis=1, kind="stable"), axis=1, kind="stable")
         stroke = rank[:, np.repeat(np.arange(strokes), widths)] * _MAX_PARTS + part
+        # stable, and without the parts: the points of a stroke stay in order
         order = np.argsort(stroke // _MAX_PARTS, axis=1, kind="stable")
         x, y, exists, stroke = (
             np.take_along_axis(table, order, 1) for table in (x, y, exists, stroke)
@@ -164,6 +167,7 @@ class Sketch:
         if shown is not None:
             exists &= shown[:, None]
 
+        # masks are reversed with the points that they belong to
         reverse = self.rng.chance(_REVERSED)[:, None]
         self._strokes.append(
             _Stroke(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 class Rows(Protocol):
     """The rows of an array on disk or in memory."""
 
+    # Into an array of the caller: a buffer is filled from several shards without a copy.
     def read(self, start: int, out: npt.NDArray[Any]) -> None:
         """Fill an array with the rows from `start` on."""
 
@@ -50,6 +51,7 @@ class ShardFormat(Protocol):
     ) -> tuple[FileEntry, ...]:
         """Write a shard from groups of images that follow one another."""
 
+    # In both functions `stop` interrupts the download of a file from a store.
     def open_images(
         self, files: Files, shard: ShardEntry, side: int, stop: threading.Event | None
     ) -> Rows:
@@ -71,6 +73,7 @@ def open_file(files: Files, entry: FileEntry, stop: threading.Event | None = Non
     try:
         return files.open(entry, stop)
     except OSError as error:
+        # the file in the shard cache has another name than the entry
         raise read_error(str(error.filename or entry.name), error) from error
 
 

@@ -82,6 +82,7 @@ def open_images(
         images = np.empty((shard.rows, side, side), np.uint8)
         for row, encoded in enumerate(column.field("bytes")):
             image = Image.open(io.BytesIO(encoded.as_py()))
+            # before decoding: a damaged header may declare a huge image
             if image.size != (side, side) or image.mode != "L":
                 raise ValueError(
                     f"an image has size {image.size} and mode {image.mode}, expected "
@@ -137,6 +138,7 @@ def _open_table(
     """Open the Parquet file; whatever Arrow and Pillow raise on damage becomes `IntegrityError`."""
     import pyarrow as pa
 
+    # in NPY shards, this suffix finds the metadata
     with open_file(files, file_of(shard, ".parquet"), stop) as file:
         try:
             yield file
@@ -159,6 +161,7 @@ def _read_columns(file: io.FileIO, names: list[str], rows: int) -> Any:
 
     # neither option may start a thread, see the module
     table = pq.ParquetFile(file, pre_buffer=False).read(names, use_threads=False)
+    # `_open_table` turns it into an IntegrityError
     if table.num_rows != rows:
         raise ValueError(f"{table.num_rows} rows, expected {rows}")
     return table
@@ -174,6 +177,7 @@ def _encode_png(image: npt.NDArray[np.uint8]) -> bytes:
     from PIL import Image
 
     buffer = io.BytesIO()
+    # the level is given: another default of Pillow would change the checksums of shards
     Image.fromarray(image).save(buffer, "PNG", compress_level=6)
     return buffer.getvalue()
 
@@ -194,5 +198,7 @@ def _feature(arrow_type: "pa.DataType") -> dict[str, object]:
 
     if pa.types.is_large_list(arrow_type):
         return {"feature": _feature(arrow_type.value_type), "_type": "LargeList"}
+
+    # Arrow calls float32 "float", `datasets` does not
     name = str(arrow_type)
     return {"dtype": "float32" if name == "float" else name, "_type": "Value"}

@@ -134,6 +134,7 @@ class ShardDataset:
         self._shards = [
             shard for shard in manifest.shards if shard.rows and split in (None, shard.split)
         ]
+        # a list, in which bisect finds a single row faster than in an array
         self._ends = np.cumsum([shard.rows for shard in self._shards], dtype=np.int64).tolist()
         self._open = OpenShards(files, manifest, self._shards)
 
@@ -158,6 +159,7 @@ class ShardDataset:
     def labels(self) -> npt.NDArray[np.int64]:
         """All labels, int64, shape (len,)."""
         parts = [read_labels(self.files, self.manifest, shard) for shard in self._shards]
+        # the empty array is for a split without shards
         return np.concatenate([np.zeros(0, np.int64), *parts])
 
     def take(self, rows: npt.ArrayLike) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
@@ -273,6 +275,7 @@ class ShardDataset:
 
         # whole batches per buffer: the batches do not depend on where buffers end
         buffer_rows = max(shuffle_buffer // batch_size, 1) * batch_size
+        # buffers that end before this row are not read
         first_row = skip * batch_size
         for buffer_start, images, labels in prefetch_buffers(
             self._open,
@@ -330,6 +333,7 @@ class ShardDataset:
             splits = pa.array([shard.split] * shard.rows, pa.string()).dictionary_encode()
             labels = pa.array(read_labels(self.files, self.manifest, shard))
             table = table.append_column("split", splits).append_column("label", labels)
+            # the features in the schema do not describe the two new columns
             tables.append(table.replace_schema_metadata())
             if tables[-1].schema != tables[0].schema:
                 raise IntegrityError(

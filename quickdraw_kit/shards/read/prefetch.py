@@ -41,6 +41,7 @@ def prefetch_buffers(
     thread = ThreadPoolExecutor(1, thread_name_prefix="shard-prefetch")
     try:
         pending = thread.submit(next, buffers, None)
+        # one call at a time: a generator cannot run in two threads
         while (buffer := pending.result()) is not None:
             pending = thread.submit(next, buffers, None)
             yield buffer
@@ -82,11 +83,14 @@ def _read_buffers(
             _read_rows(shard_images, shard_row, images, part, positions)
             _read_rows(shard_labels, shard_row, labels, part, positions)
             row, visited = start + part.stop, visited + 1
+
+        # incomplete after a stop, but then nothing waits for it
         yield start, images, labels
 
 
 def _shuffled_positions(seed: int, start: int, rows: int) -> npt.NDArray[np.int64]:
     """Return where each row of a buffer goes: the inverse of a permutation."""
+    # by its start too: a pass that begins here must get the same order
     order = np.random.default_rng([seed, start]).permutation(rows)
     positions = np.empty_like(order)
     positions[order] = np.arange(rows)
