@@ -183,7 +183,7 @@ def _read_info(path: Path) -> FileInfo | None:
     try:
         document = parse_json(path.read_bytes())
         return FileInfo(**document)
-    # TypeError: JSON that is no object, or has keys that are not those of `FileInfo`
+    # TypeError: JSON that is not an object, or has keys that are not those of `FileInfo`
     except (OSError, ValueError, TypeError):
         return None
 

@@ -26,7 +26,7 @@ class FileInfo:
     @property
     def has_version(self) -> bool:
         """Whether this version can be distinguished from others of the same file."""
-        # a size alone is no version: a corrected file may have the same
+        # a size alone is not enough: a corrected file may have the same
         return self.size is not None and (self.etag or self.generation) is not None
 
     def same_version(self, other: "FileInfo") -> bool:
