@@ -1,7 +1,8 @@
-"""What all tests share: where the real data is, and a writer of small ndjson files."""
+"""What all tests share: the real data, a writer of small ndjson files, the command line, an S3 server."""
 
 import json
 import os
+import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,3 +85,38 @@ def cli(monkeypatch, capfd):
         return Ran(code, out, err)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def s3_server():
+    """The URL of the server."""
+    moto = pytest.importorskip("moto.server")
+    pytest.importorskip("s3fs")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = moto.ThreadedMotoServer("127.0.0.1", port, verbose=False)
+    server.start()
+    yield f"http://127.0.0.1:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def s3(s3_server, monkeypatch):
+    """A bucket, and the environment variables with which drivers use it."""
+    import fsspec
+    import s3fs
+
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": s3_server,
+    }.items():
+        monkeypatch.setenv(name, value)
+    s3fs.S3FileSystem.clear_instance_cache()
+    system = fsspec.filesystem("s3")
+    if not system.exists("shelf"):
+        system.mkdir("shelf")
+    yield "s3://shelf"
+    s3fs.S3FileSystem.clear_instance_cache()

@@ -1,6 +1,5 @@
-"""A web server and an S3 server, as the tests of downloads and of shards have them."""
+"""A web server, as the tests of downloads have it."""
 
 from tests.acquire.conftest import _no_settings, bucket, data_home
-from tests.shards.conftest import s3, s3_server
 
-__all__ = ["_no_settings", "bucket", "data_home", "s3", "s3_server"]
+__all__ = ["_no_settings", "bucket", "data_home"]
