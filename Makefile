@@ -23,6 +23,7 @@ lint: $(INSTALLED)
 docs: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet -e ".[docs]"
 	$(BIN)/python docs/generate.py
+	mkdir -p out
 	$(BIN)/zensical build --clean --strict > out/docs.log 2>&1 || { cat out/docs.log; exit 1; }
 	! grep -E "^griffe:|[Ww]arning" out/docs.log
 

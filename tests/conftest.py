@@ -1,4 +1,4 @@
-"""What all tests share: the real data, a writer of small ndjson files, the command line, an S3 server."""
+"""What all tests share: real data, small ndjson files, the command line, an S3 server."""
 
 import json
 import os
