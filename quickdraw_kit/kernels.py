@@ -41,6 +41,7 @@ def kernel(function: _Function) -> _Function:
     return cast("_Function", dispatcher)
 
 
+@functools.cache
 def _hash_sources(module: str) -> str:
     """Hash the source files that the kernels of a module depend on, this file included."""
     digest = hashlib.sha256(Path(__file__).read_bytes())

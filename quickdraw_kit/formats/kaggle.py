@@ -17,7 +17,7 @@ import numpy as np
 
 from quickdraw_kit.errors import DataError, MalformedLineError
 from quickdraw_kit.formats.format import Format, ReadOptions
-from quickdraw_kit.formats.ndjson.chunks import MAX_LINE_BYTES, LineChunk, iter_chunks
+from quickdraw_kit.formats.ndjson.chunks import MAX_LINE_BYTES, SLACK_BYTES, LineChunk, iter_chunks
 from quickdraw_kit.formats.ndjson.scanner import OnReject, ParsedChunk, Reject, scan_chunks
 from quickdraw_kit.formats.record_batch import RecordBatch
 from quickdraw_kit.storage.files import open_decompressed
@@ -27,7 +27,6 @@ _COLUMNS = ("countrycode", "drawing", "key_id", "recognized", "timestamp", "word
 # each text matches in one way only, so the time is linear even for rows full of quotes
 _FIELD = re.compile(rb'(?:"([^"]*(?:""[^"]*)*)"|([^",]*))(,|$)')
 _BOOLEANS = {b"True": b"true", b"False": b"false"}
-_SPARE_BYTES = 64  # the scanner may look this far beyond the last line
 _INVALID_LINE = b"!\n"  # stands for a row that cannot be split into fields
 
 
@@ -104,7 +103,7 @@ class _Translation:
                     self._rows.append((offset, len(row), self._row_number, reason))
                 offset += len(row) + 1
             content = b"".join(lines)
-            data = bytearray(content + bytes(_SPARE_BYTES))
+            data = bytearray(content + bytes(SLACK_BYTES))
             yield LineChunk(data, len(content), 0, chunk.too_long)
 
         # an empty file does not have the columns either

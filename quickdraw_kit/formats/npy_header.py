@@ -1,8 +1,8 @@
 """The header of a ``.npy``: parsed by numpy, and checked against the size of the file.
 
 numpy's loader allocates what a header declares before it knows whether the file holds that much,
-and unpickles arrays of objects when it is told to. Here a header is only data: it declares a plain
-type and a shape, and both must agree with the size of the file to the byte.
+and unpickles arrays of objects when `allow_pickle` is set. Here a header is only data: it declares
+a plain type and a shape, and both must agree with the size of the file to the byte.
 """
 
 import io

@@ -184,10 +184,10 @@ class _Api:
 
     def _row(self, request: Request) -> tuple[Collection, int]:
         collection, row = self._collection(request), request.path_params["row"]
-        if row >= len(collection):
-            raise HTTPException(
-                404, f"there is no drawing {row}: expected 0 to {len(collection) - 1}"
-            )
+        try:
+            collection.check_row(row)
+        except DataError as error:
+            raise HTTPException(404, str(error)) from error
         return collection, row
 
     async def collection(self, request: Request) -> Response:

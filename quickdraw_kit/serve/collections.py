@@ -110,12 +110,12 @@ class Collection:
 
     def describe(self, row: int) -> dict[str, Any]:
         """Return the metadata of a row, and its strokes if it has any."""
-        self._check_row(row)
+        self.check_row(row)
         return self._drawings.describe(row)
 
     def nearest(self, row: int, count: int) -> list[tuple[int, float]]:
         """Return the rows with the most similar bitmaps, and the root mean square differences."""
-        self._check_row(row)
+        self.check_row(row)
 
         # in batches: the differences as float32 take four times the memory of the bitmaps
         target = self.images(np.array([row]))[0].astype(np.float32).ravel()
@@ -130,7 +130,8 @@ class Collection:
         nearest = np.argsort(distances, kind="stable")[:count]
         return [(int(other), float(np.sqrt(distances[other]))) for other in nearest]
 
-    def _check_row(self, row: int) -> None:
+    def check_row(self, row: int) -> None:
+        """Raise `DataError` for a row that does not exist."""
         if not 0 <= row < len(self):
             raise DataError(f"there is no drawing {row}: expected 0 to {len(self) - 1}")
 

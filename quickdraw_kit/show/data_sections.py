@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from quickdraw_kit.shards.manifest import MANIFEST_NAME
-from quickdraw_kit.shards.read.dataset import open_shards
+from quickdraw_kit.shards.manifest import MANIFEST_NAME, load_manifest
 from quickdraw_kit.show.figures import category_histogram
 from quickdraw_kit.show.page import Picture, Section, Table
 from quickdraw_kit.show.sheet import contact_sheet
@@ -98,7 +97,7 @@ def provenance(location: str | os.PathLike[str]) -> list[list[str]]:
     # bitmaps and drawings that were not prepared have no manifest
     if isinstance(location, Path) and not (location / MANIFEST_NAME).exists():
         return []
-    manifest = open_shards(location).manifest
+    manifest = load_manifest(location)
     totals, side = manifest.counts, manifest.options.style.side
     shares = " / ".join(f"{share:.0%}" for share in manifest.options.fractions.values())
     split_rules = {

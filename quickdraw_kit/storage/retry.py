@@ -129,7 +129,7 @@ def retry(
     attempts = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(TemporaryError),
         after=count_from_one_after_progress,
-        # the jitter comes on top, or clients that were told to wait would all return together
+        # the jitter comes on top, or clients that got the same wait would all return together
         wait=lambda state: max(backoff(state), failure(state).retry_after) + jitter(state),
         stop=lambda state: (
             state.attempt_number >= max_attempts(state)

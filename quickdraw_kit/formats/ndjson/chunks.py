@@ -8,7 +8,7 @@ BOM = b"\xef\xbb\xbf"
 CHUNK_BYTES = 8 << 20
 MAX_LINE_BYTES = 16 << 20
 
-_SLACK = 64  # the scanner may read this far beyond the last newline
+SLACK_BYTES = 64  # the scanner may read this far beyond the last newline
 _MIN_READ = 1 << 16
 
 
@@ -37,7 +37,7 @@ def iter_chunks(
     up to `max_line_bytes`; of a line beyond that only the length is returned.
     """
     capacity = min(chunk_bytes, max_line_bytes + 1)
-    buffer = bytearray(capacity + _SLACK)
+    buffer = bytearray(capacity + SLACK_BYTES)
     filled, at_end = 0, False
     while (filled or not at_end) and (stop is None or offset < stop):
         while filled < capacity and not at_end:
@@ -67,7 +67,7 @@ def iter_chunks(
         elif capacity <= max_line_bytes and not at_end:
             # the line is longer than the buffer, but not yet too long
             capacity = min(2 * capacity, max_line_bytes + 1)
-            buffer = buffer[:filled] + bytes(capacity + _SLACK - filled)
+            buffer = buffer[:filled] + bytes(capacity + SLACK_BYTES - filled)
         elif not at_end:
             # the line is too long: overwrite the buffer until its end is found
             length = filled
