@@ -4,16 +4,23 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test quick lint docs bench faults screenshots clean
+.PHONY: demo test test-all coverage lint docs bench faults screenshots clean
 
 demo: $(INSTALLED)
 	$(BIN)/quickdraw-kit demo --out out/demo
 
-test: $(INSTALLED)
-	$(BIN)/python -m pytest --cov --cov-report=term
+# One worker per core; tests that share a server or a browser stay on one worker (xdist_group).
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup
 
-quick: $(INSTALLED)
-	$(BIN)/python -m pytest -m "not slow"
+test: $(INSTALLED)
+	$(PYTEST) -m "not slow"
+
+# What `make test` leaves out: the slow tests, and all examples of the property tests.
+test-all: test
+	HYPOTHESIS_PROFILE=full $(PYTEST) -m "slow or hypothesis"
+
+coverage: $(INSTALLED)
+	HYPOTHESIS_PROFILE=full $(PYTEST) --cov --cov-report=term
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -2,19 +2,69 @@
 
 import json
 import os
+import pickle
+import signal
 import socket
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
+from filelock import FileLock
 
 from quickdraw_kit.cli import main
 
-# The first example compiles kernels, and the machine may be busy: no example is judged by its time.
-hypothesis.settings.register_profile("untimed", deadline=None)
-hypothesis.settings.load_profile("untimed")
+# `make test` looks at a bounded number of examples, `make test-all` at all of them. No example has
+# a deadline: the first one compiles kernels, and the machine may be busy.
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=25)
+hypothesis.settings.register_profile("full", deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+def examples(full: int) -> hypothesis.settings:
+    """Settings of a law that needs another number of examples than the profile's."""
+    return hypothesis.settings(max_examples=full if FULL else min(full, 25))
+
+
+FULL = os.environ.get("HYPOTHESIS_PROFILE") == "full"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Set what worker processes and the commands that tests start should inherit."""
+    # A shell starts background jobs with SIGINT ignored, and their children inherit that. Tests of
+    # Ctrl-C need what a user's terminal has.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Each worker of pytest-xdist has its share of the cores, not all of them.
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers > 1:
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory) -> Callable[[str, Callable[[Path], Any]], Any]:
+    """Return a function that does an expensive thing once for all workers.
+
+    ``once(name, make)`` calls ``make(folder)`` in the first worker that asks, and returns its
+    pickled result in all of them; files that others should find go into the folder.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+
+    def made(name: str, make: Callable[[Path], Any]) -> Any:
+        folder = shared / f"once-{name}"
+        result = folder.with_suffix(".pickle")
+        with FileLock(folder.with_suffix(".lock")):
+            if not result.exists():
+                folder.mkdir()
+                result.write_bytes(pickle.dumps(make(folder)))
+        return pickle.loads(result.read_bytes())
+
+    return made
 
 
 @pytest.fixture(scope="session")
