@@ -13,9 +13,9 @@ _training = partial(option, group="Training")
 _augmentation = partial(option, group="Augmentation")
 _hardware = partial(option, group="Hardware")
 
-# A data set that was moved is still the same data set, and neither the folder of the results nor
-# the number of checkpoints changes a weight.
-_NOT_IN_FINGERPRINT = frozenset({"data", "out", "checkpoint_steps", "tensorboard"})
+# A data set or a model that was moved is still the same one, and is compared by its checksum.
+# Neither the folder of the results nor the number of checkpoints changes a weight.
+_NOT_IN_FINGERPRINT = frozenset({"data", "out", "init_from", "checkpoint_steps", "tensorboard"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,14 @@ class TrainConfig:
         is written.
     network : str
         One of `NETWORKS`.
+    init_from : path-like, optional
+        Model to start from, of the same network: all weights if it has the same labels, otherwise
+        all but those of the last layer. By default weights are random.
+    freeze : bool
+        With `init_from`: train the last layer only, and leave the others as they are.
     epochs, batch_size : int
-        Passes over the training split, and rows per step, summed over all processes.
+        Passes over the training split, and rows per step, summed over all processes. With more
+        epochs, a finished run continues.
     schedule : {"one-cycle", "cosine", "constant"}
         Learning-rate schedule. ``one-cycle`` rises during the warm-up and falls to zero along a
         cosine, with momentum going the opposite way; ``cosine`` is the same with constant momentum;
@@ -115,6 +121,14 @@ class TrainConfig:
         option("Folder for the model, its metrics and checkpoints.", flags=("--out", "-o")),
     ] = None
     network: Annotated[str, option("One of --list-models.")] = "quickdraw-cnn"
+    init_from: Annotated[
+        str | os.PathLike[str] | None,
+        option(
+            "Model to start from: all weights, or, if its labels are others, all but the last "
+            "layer."
+        ),
+    ] = None
+    freeze: Annotated[bool, _training("With --init-from: train the last layer only.")] = False
     epochs: Annotated[int, _training("Passes over the training split.", ge=1)] = 10
     batch_size: Annotated[int, _training("Rows per step, over all processes.", ge=1)] = 128
     schedule: Annotated[Schedule, _training("Learning-rate schedule.")] = "one-cycle"
@@ -213,6 +227,8 @@ class TrainConfig:
                 f"val_fraction {self.val_fraction} and test_fraction {self.test_fraction} leave "
                 "nothing to train on"
             )
+        if self.freeze and self.init_from is None:
+            raise UsageError("freeze needs init_from: there are no trained layers to freeze")
 
     def fingerprint(self) -> dict[str, Any]:
         """Return the settings that the weights depend on, as JSON can hold them.
@@ -220,8 +236,9 @@ class TrainConfig:
         Returns
         -------
         dict of str to bool, int, float, str or None
-            All settings except `data`, `out`, `tensorboard` and `checkpoint_steps`. Two training
-            runs on the same data with equal fingerprints end with the same weights.
+            All settings except `data`, `out`, `init_from`, `tensorboard` and `checkpoint_steps`.
+            Two training runs that start from the same weights, on the same data, with equal
+            fingerprints end with the same weights.
 
         Examples
         --------

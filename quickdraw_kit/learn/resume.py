@@ -5,6 +5,7 @@ its folder decides:
 
 - a checkpoint with the same fingerprint is resumed;
 - a model with the same fingerprint, and a complete history, is finished;
+- a finished model with the same fingerprint, but for fewer epochs, is continued;
 - a checkpoint or a model with another fingerprint is never replaced without `overwrite`.
 """
 
@@ -38,6 +39,14 @@ class FinishedRun:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ShorterRun:
+    """A run that has ended, with the same fingerprint but for fewer epochs."""
+
+    model: Model
+    history: tuple[EpochMetrics, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class UnfinishedRun:
     """A run with the same fingerprint that was interrupted, as `load_checkpoint` returns it."""
 
@@ -52,7 +61,7 @@ def find_previous_run(
     *,
     resume: bool | None = None,
     overwrite: bool = False,
-) -> FinishedRun | UnfinishedRun | None:
+) -> FinishedRun | ShorterRun | UnfinishedRun | None:
     """Return what a run left in its folder; None to start from the first step.
 
     `UsageError` and `DataError` say why a run is refused; nothing in the folder is changed.
@@ -100,9 +109,10 @@ def _check_model(
     fingerprint: Mapping[str, Any],
     resume: bool | None,
     overwrite: bool,
-) -> FinishedRun | None:
+) -> FinishedRun | ShorterRun | None:
     model = load_model(folder / MODEL_NAME)
-    differences = _model_differences(model, fingerprint)
+    epochs = _trained_epochs(model, config)
+    differences = _model_differences(model, {**fingerprint, "epochs": epochs})
     if differences:
         if not overwrite:
             raise UsageError(f"{folder / MODEL_NAME} is another model: {differences}. {_ADVICE}")
@@ -113,13 +123,24 @@ def _check_model(
     # A run that started over may have been killed after it wrote its first model and before it
     # wrote its history: then the history is that of the run before, and its metrics differ.
     history = read_history(folder)
-    if not is_complete(history, config.epochs, config.early_stopping_patience):
+    if not is_complete(history, epochs, config.early_stopping_patience):
         return None
     selected = history[selected_epoch(history, config.early_stopping_patience)]
     metrics = json.dumps(selected.without_seconds())  # as text, NaN equals NaN
     if metrics != json.dumps(model.metadata.get("metrics")):
         return None
-    return FinishedRun(model, tuple(history))
+    if is_complete(history, config.epochs, config.early_stopping_patience):
+        return FinishedRun(model, tuple(history))
+    return ShorterRun(model, tuple(history))
+
+
+def _trained_epochs(model: Model, config: TrainConfig) -> int:
+    """Return the number of epochs of a model if it can be continued, or else that of the config."""
+    recorded = model.metadata.get("config")
+    epochs = recorded.get("epochs") if isinstance(recorded, Mapping) else None
+    if isinstance(epochs, int) and 0 < epochs < config.epochs:
+        return epochs
+    return config.epochs
 
 
 def _model_differences(model: Model, fingerprint: Mapping[str, Any]) -> str:
@@ -127,7 +148,8 @@ def _model_differences(model: Model, fingerprint: Mapping[str, Any]) -> str:
     config = model.metadata.get("config")
     if not isinstance(config, Mapping):
         return "it does not record how it was trained"
-    recorded = {name: model.metadata.get(name) for name in ("precision", "data_sha256")}
+    names = ("precision", "data_sha256", "init_from_sha256")
+    recorded = {name: model.metadata.get(name) for name in names}
     expected = {name: value for name, value in fingerprint.items() if name != "device"}
     return _differences({**config, **recorded}, expected)
 

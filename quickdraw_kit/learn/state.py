@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+from quickdraw_kit.errors import UsageError
 from quickdraw_kit.learn.augment import Augmentation
 from quickdraw_kit.learn.checkpoint import optimizer_tensors, restore_optimizer
 from quickdraw_kit.learn.config import TrainConfig
@@ -26,7 +27,7 @@ class TrainState:
 
     There are two copies of the network: the one that is trained, whose layers are rearranged for
     speed, and that of `model`, which `sync` brings up to date and which has the averaged weights if
-    there are any.
+    there are any. The learning-rate schedule runs from `step` to `steps`.
     """
 
     def __init__(
@@ -36,9 +37,11 @@ class TrainState:
         steps: int,
         label_counts: Labels,
         group: ProcessGroup,
+        *,
+        step: int = 0,
     ) -> None:
         self.model = model
-        self.step = 0
+        self.step = self._first_step = step
         self.device = next(model.network.parameters()).device
         self.precision = resolve_precision(config.precision, self.device)
         self._config, self._steps, self._group = config, steps, group
@@ -55,6 +58,11 @@ class TrainState:
         # all processes start with the weights of rank 0: a seed may give others on another machine
         weights = list(self._network.parameters())
         group.broadcast([value.detach() for value in weights])
+        if config.freeze:
+            trained = {id(value) for value in last_layer(self._network).parameters()}
+            for value in weights:
+                value.requires_grad_(id(value) in trained)
+            weights = [value for value in weights if value.requires_grad]
         matrices = [value for value in weights if value.ndim > 1]
         vectors = [value for value in weights if value.ndim <= 1]  # biases and scales
         self._optimizer = torch.optim.AdamW(
@@ -81,6 +89,10 @@ class TrainState:
         torch.manual_seed(int(seed.generate_state(1, np.uint64)[0]))
 
         self._network.train()
+        if self._config.freeze:
+            # normalization would go on to collect statistics
+            self._network.eval()
+            last_layer(self._network).train()
         self._optimizer.zero_grad(set_to_none=True)
         sums = torch.zeros(2, device=self.device)
         if len(labels):  # a small last batch may have no row for this process
@@ -153,6 +165,8 @@ class TrainState:
 
         gradients = []
         for weights in self._network.parameters():
+            if not weights.requires_grad:
+                continue
             if weights.grad is None:  # this process had no row
                 weights.grad = torch.zeros_like(weights)
             gradients.append(weights.grad)
@@ -164,8 +178,8 @@ class TrainState:
 
     def _set_learning_rate(self) -> None:
         rate, momentum = rate_at(
-            self.step,
-            self._steps,
+            self.step - self._first_step,
+            self._steps - self._first_step,
             schedule=self._config.schedule,
             warmup_fraction=self._config.warmup_fraction,
         )
@@ -202,6 +216,29 @@ def swap_relu_and_max_pool(network: nn.Module) -> None:
             for index, (layer, following) in enumerate(itertools.pairwise(list(module))):
                 if isinstance(layer, nn.ReLU) and isinstance(following, nn.MaxPool2d):
                     module[index], module[index + 1] = following, layer
+
+
+def last_layer(network: nn.Module) -> nn.Linear:
+    """Return the layer that computes the logits."""
+    return [module for module in network.modules() if isinstance(module, nn.Linear)][-1]
+
+
+def copy_weights(source: Model, target: Model) -> None:
+    """Start from another model: all weights, or all but the last layer if the labels differ."""
+    if source.architecture != target.architecture or source.side != target.side:
+        raise UsageError(
+            f"the model to start from is {source.architecture} for images of side {source.side}, "
+            f"and the network is {target.architecture} for side {target.side}: pass "
+            f"network={source.architecture!r} (--network {source.architecture})"
+        )
+    weights = source.network.state_dict()
+    if source.label_names != target.label_names:
+        last = {
+            id(value) for value in last_layer(source.network).state_dict(keep_vars=True).values()
+        }
+        named = source.network.state_dict(keep_vars=True).items()
+        weights = {name: weights[name] for name, value in named if id(value) not in last}
+    target.network.load_state_dict(weights, strict=False)
 
 
 def class_weights(label_counts: Labels, class_balance: float) -> torch.Tensor:

@@ -6,6 +6,7 @@ weights are a function of the configuration and the data: the same on the same m
 number of threads, whether or not the run was killed and resumed.
 """
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -24,6 +25,7 @@ from quickdraw_kit.learn.data.splits import Splits, open_splits
 from quickdraw_kit.learn.device import resolve_device, torch_settings
 from quickdraw_kit.learn.distributed import ProcessGroup, join_process_group
 from quickdraw_kit.learn.evaluate import evaluate
+from quickdraw_kit.learn.export import open_model
 from quickdraw_kit.learn.history import (
     EpochMetrics,
     check_tensorboard,
@@ -32,16 +34,17 @@ from quickdraw_kit.learn.history import (
     write_history,
     write_tensorboard,
 )
-from quickdraw_kit.learn.models.model import Model, save_model
+from quickdraw_kit.learn.models.model import Model, dump_model, save_model
 from quickdraw_kit.learn.models.networks import count_parameters
 from quickdraw_kit.learn.resume import (
     CHECKPOINT_NAME,
     MODEL_NAME,
     FinishedRun,
+    ShorterRun,
     UnfinishedRun,
     find_previous_run,
 )
-from quickdraw_kit.learn.state import TrainState
+from quickdraw_kit.learn.state import TrainState, copy_weights
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +59,7 @@ class TrainResult:
     history : tuple of EpochMetrics
         One for each epoch.
     resumed_from_step : int
-        Number of steps that an earlier, interrupted call made; 0 if there was none.
+        Number of steps that an earlier call made; 0 if there was none.
     was_finished : bool
         Whether the run was finished already, so that nothing was trained.
 
@@ -96,8 +99,9 @@ def train(
         be computing the step.
     resume : bool, optional
         True resumes the unfinished run in ``config.out``, and raises if there is none with this
-        configuration and data. False starts over. By default an unfinished run is resumed, and the
-        model of a finished run with this configuration and data is returned.
+        configuration and data. False starts over. By default an unfinished run is resumed, the
+        model of a finished run with this configuration and data is returned, and one with fewer
+        epochs is continued.
     overwrite : bool
         Replace the model, or the unfinished run, of another configuration or other data in
         ``config.out``.
@@ -124,6 +128,10 @@ def train(
     drawing once per epoch, whatever the number of processes. On a CPU, the same number of processes
     ends with the same weights, to the bit. Another number sums in another order and draws other
     augmentations.
+
+    A finished run that continues starts a new learning-rate schedule over the added epochs. Its
+    weights are not those of a run that had as many epochs from the start; the model's metadata
+    record where it was continued (``continued_after``).
 
     Examples
     --------
@@ -186,14 +194,16 @@ class _TrainingRun:
 
         names = tuple(self.data.label_names)
         model = Model.new(config.network, names, side=self.data.side, dropout=config.dropout)
+        source = None if config.init_from is None else open_model(config.init_from)
+        if source is not None:
+            copy_weights(source, model)
         model.network.to(device)
-        counts = np.bincount(self.data.labels, minlength=len(names))
-        steps = config.epochs * self.steps_per_epoch
-        self.state = TrainState(config, model, steps, counts, group)
+        self._start(model)
 
         self.history: list[EpochMetrics] = []
         self.best_weights: dict[str, torch.Tensor] = {}  # with early stopping only
         self.resumed_from_step = 0
+        self.continued_after: list[int] = []  # epochs after which a finished run was continued
 
         # Of the epoch in progress: loss and correct predictions, summed over the rows of each step.
         # They stay on the device, because reading them would wait for it after each step.
@@ -210,7 +220,13 @@ class _TrainingRun:
             "precision": self.state.precision,
             "device": self.state.device.type,
             "data_sha256": self.data_metadata["data_sha256"],
+            "init_from_sha256": source and hashlib.sha256(dump_model(source)).hexdigest(),
         }
+
+    def _start(self, model: Model, step: int = 0) -> None:
+        counts = np.bincount(self.data.labels, minlength=len(model.label_names))
+        steps = self.config.epochs * self.steps_per_epoch
+        self.state = TrainState(self.config, model, steps, counts, self.group, step=step)
 
     @property
     def is_complete(self) -> bool:
@@ -230,6 +246,8 @@ class _TrainingRun:
 
         if isinstance(previous, UnfinishedRun):
             self._restore(previous)
+        elif isinstance(previous, ShorterRun):
+            self._continue(previous)
         finished = isinstance(previous, FinishedRun)
         self._check_same_step(-1 if finished else self.state.step)  # no step has this number
 
@@ -305,6 +323,7 @@ class _TrainingRun:
             "step": self.state.step,
             "epoch_seconds": self.epoch_seconds,
             "history": [asdict(metrics) for metrics in self.history],
+            "continued_after": self.continued_after,
         }
         save_checkpoint(folder / CHECKPOINT_NAME, tensors, progress)
 
@@ -324,8 +343,25 @@ class _TrainingRun:
         self.group.barrier()  # no process returns before the model is written
         return TrainResult(model, tuple(self.history), self.resumed_from_step)
 
+    def _continue(self, previous: ShorterRun) -> None:
+        """Start the epochs that were added to a finished run, from its weights."""
+        self.history = list(previous.history)
+        continued_after = previous.model.metadata.get("continued_after", [])
+        self.continued_after = [*continued_after, len(self.history)]
+        step = len(self.history) * self.steps_per_epoch
+        previous.model.network.to(self.state.device)
+        self._start(previous.model, step)
+        self.resumed_from_step = step
+        # the best epoch may stay one of the first
+        if self.config.early_stopping_patience is not None:
+            state = previous.model.network.state_dict()
+            self.best_weights = {name: value.clone() for name, value in state.items()}
+
     def _restore(self, previous: UnfinishedRun) -> None:
         tensors, progress = previous.tensors, previous.state
+        self.continued_after = list(progress["continued_after"])
+        if self.continued_after:  # the schedule is that of the added epochs
+            self._start(self.state.model, self.continued_after[-1] * self.steps_per_epoch)
         self.state.load_state_dict(tensors, progress["step"])
         # the saved sums are those of all processes: they would count once for each of them
         if self.group.is_rank_zero:
@@ -393,6 +429,11 @@ class _TrainingRun:
     def _with_metadata(self, model: Model, metrics: EpochMetrics) -> Model:
         """Record in the model how it was trained; nothing that differs between equal runs."""
         images = model.input_type == "images"
+        origin: dict[str, Any] = {}  # where the weights started from, if not from random ones
+        if self.config.init_from is not None:
+            origin["init_from_sha256"] = self.fingerprint["init_from_sha256"]
+        if self.continued_after:
+            origin["continued_after"] = self.continued_after
         return replace(
             model,
             metadata={
@@ -402,5 +443,6 @@ class _TrainingRun:
                 "config": self.config.fingerprint(),
                 "precision": self.state.precision,
                 "parameters": count_parameters(model.network),
+                **origin,
             },
         )

@@ -4,11 +4,12 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+import torch
 
 from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.learn import train as module
 from quickdraw_kit.learn.data.dataset import ArrayDataset
-from quickdraw_kit.learn.models.model import Model, save_model
+from quickdraw_kit.learn.models.model import Model, dump_model, save_model
 from quickdraw_kit.learn.train import TrainConfig, train
 
 
@@ -126,3 +127,84 @@ def test_a_finished_run_with_a_loss_of_nan_is_returned(config, small, monkeypatc
     again = train(config, small)
     assert again.was_finished
     assert np.isnan(asdict(again.history[-1])["validation_loss"])
+
+
+def test_more_epochs_continue_a_finished_run(config, small):
+    first = train(config, small)
+    longer = replace(config, epochs=5)
+    seen = []
+    result = train(longer, small, on_epoch=seen.append)
+    assert [metrics.epoch for metrics in seen] == [3, 4, 5]
+    assert result.history[:2] == first.history
+    assert result.resumed_from_step == 2 * -(-len(small["train"]) // 32)
+    assert result.model.metadata["continued_after"] == [2]
+    assert result.history[-1].learning_rate < 1e-5  # a schedule of its own
+    assert train(longer, small, on_epoch=fail).was_finished
+    with pytest.raises(UsageError, match="epochs was 5 and is 2"):
+        train(config, small)
+    assert train(replace(config, epochs=6), small).model.metadata["continued_after"] == [2, 5]
+
+
+def test_an_interrupted_continuation_ends_with_the_same_weights(config, small, tmp_path):
+    whole, cut = (replace(config, out=tmp_path / name) for name in ("whole", "cut"))
+    for run in (whole, cut):
+        train(run, small)
+    expected = train(replace(whole, epochs=5), small)
+
+    def die(metrics):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(replace(cut, epochs=5), small, on_epoch=die)
+    result = train(replace(cut, epochs=5), small)
+    assert result.resumed_from_step == expected.resumed_from_step // 2 * 3
+    assert dump_model(result.model) == dump_model(expected.model)
+
+
+def test_a_continued_run_keeps_its_best_epoch(config, small):
+    """No added epoch of an absurd learning rate is better than those before."""
+    patient = replace(config, early_stopping_patience=9, epochs=3)
+    first = train(patient, small)
+    best = min(row.validation_loss for row in first.history)
+    result = train(replace(patient, epochs=4), small)
+    selected = result.model.metadata["metrics"]
+    assert selected["validation_loss"] == min(row.validation_loss for row in result.history) <= best
+
+
+def test_training_starts_from_a_model(config, small, tmp_path):
+    base = train(config, small).model
+    same = replace(config, out=tmp_path / "same", init_from=config.out, epochs=1)
+    started = train(replace(same, learning_rate=1e-9), small)
+    images = small["validation"].images
+    assert np.allclose(started.model.probabilities(images), base.probabilities(images), atol=0.02)
+    assert train(replace(same, learning_rate=1e-9), small).was_finished
+    with pytest.raises(UsageError, match="init_from_sha256 was"):
+        train(replace(same, learning_rate=1e-9, init_from=None), small)
+
+
+@pytest.mark.parametrize("freeze", [False, True])
+def test_own_classes_on_top_of_a_model(config, small, tmp_path, freeze):
+    base = train(config, small).model.network.state_dict()
+    names = ("a", "b")
+    own = {
+        split: ArrayDataset(part.images, part.labels % 2, names) for split, part in small.items()
+    }
+    result = train(
+        replace(config, out=tmp_path / "own", init_from=config.out, freeze=freeze, seed=1), own
+    )
+    assert result.model.label_names == names
+    weights = result.model.network.state_dict()
+    kept = {name for name in weights if torch.equal(weights[name], base[name])} if freeze else set()
+    last = {name for name in weights if weights[name].shape != base[name].shape}
+    assert last == {"13.weight", "13.bias"}
+    assert kept == (set(weights) - last if freeze else set())
+
+
+def test_a_model_of_another_network_is_refused(config, small, tmp_path):
+    train(config, small)
+    other = replace(config, out=tmp_path / "other", init_from=config.out, network="mnist-cnn")
+    with pytest.raises(UsageError, match="--network tiny-cnn"):
+        train(other, small)
+    assert not (tmp_path / "other").exists()
+    with pytest.raises(UsageError, match="freeze needs init_from"):
+        replace(config, freeze=True)
