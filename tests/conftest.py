@@ -24,12 +24,12 @@ hypothesis.settings.register_profile("full", deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
-def examples(full: int) -> hypothesis.settings:
-    """Settings of a law that needs another number of examples than the profile's."""
-    return hypothesis.settings(max_examples=full if FULL else min(full, 25))
-
-
 FULL = os.environ.get("HYPOTHESIS_PROFILE") == "full"
+
+
+def examples(full: int, **others: Any) -> hypothesis.settings:
+    """Settings of a law that needs another number of examples than the profile's."""
+    return hypothesis.settings(max_examples=full if FULL else min(full, 25), **others)
 
 
 def pytest_configure(config: pytest.Config) -> None:

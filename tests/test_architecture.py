@@ -43,7 +43,7 @@ def module_name(path: Path) -> str:
 MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 
 
-def imports_of(name: str, modules: dict[str, Path] = MODULES) -> set[str]:
+def imports_of(name: str, modules: dict[str, Path]) -> set[str]:
     """Modules of the package that a module imports anywhere: in functions and for types too."""
     imported = set()
     for node in ast.walk(ast.parse(modules[name].read_text("utf-8"))):
@@ -78,16 +78,26 @@ def cycles(graph: dict[str, set[str]]) -> list[list[str]]:
     return sorted(map(list, groups))
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if name not in ("", "__main__")])
-def test_imports_follow_the_order_of_packages(name):
-    package = name.partition(".")[0]
-    assert package in LEVEL, f"{package} is a new package: give it a place in ORDER"
-    wrong = {other for other in imports_of(name) if LEVEL[other.partition(".")[0]] > LEVEL[package]}
-    assert not wrong, f"{name} imports {sorted(wrong)}, which come later in ORDER"
+@pytest.fixture(scope="module")
+def graph() -> dict[str, set[str]]:
+    """What each module of the package imports."""
+    return {name: imports_of(name, MODULES) for name in MODULES if name}
 
 
-def test_no_import_cycle():
-    graph = {name: imports_of(name) for name in MODULES if name}
+def test_imports_follow_the_order_of_packages(graph):
+    names = {name: name.partition(".")[0] for name in graph if name != "__main__"}
+    new = set(names.values()) - set(LEVEL)
+    assert not new, f"new packages {sorted(new)}: give each a place in ORDER"
+    wrong = [
+        f"{name} imports {other}, which comes later in ORDER"
+        for name, package in names.items()
+        for other in sorted(graph[name])
+        if LEVEL[other.partition(".")[0]] > LEVEL[package]
+    ]
+    assert not wrong
+
+
+def test_no_import_cycle(graph):
     assert cycles(graph) == []
 
 

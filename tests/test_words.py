@@ -5,8 +5,6 @@ import re
 import tokenize
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[1]
 CODE = sorted(
     path
@@ -79,24 +77,22 @@ def shown(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-@pytest.mark.parametrize("path", CODE, ids=shown)
-def test_names(path):
-    tokens = tokenize.generate_tokens(io.StringIO(path.read_text("utf-8")).readline)
+def test_names():
     gone = [
-        f"line {token.start[0]}: {token.string}"
-        for token in tokens
+        f"{shown(path)}:{token.start[0]}: {token.string}"
+        for path in CODE
+        for token in tokenize.generate_tokens(io.StringIO(path.read_text("utf-8")).readline)
         if token.type == tokenize.NAME
         and (token.string in GONE_NAMES or GONE_PARTS.intersection(token.string.lower().split("_")))
     ]
     assert not gone
 
 
-@pytest.mark.parametrize("path", CODE + PAGES, ids=shown)
-def test_text(path):
-    lines = path.read_text("utf-8").splitlines()
+def test_text():
     gone = [
-        f"line {number}: {match[0]!r}"
-        for number, line in enumerate(lines, 1)
+        f"{shown(path)}:{number}: {match[0]!r}"
+        for path in CODE + PAGES
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
         if (match := GONE.search(line))
     ]
     assert not gone

@@ -8,13 +8,14 @@ from email.utils import formatdate
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from quickdraw_kit.acquire.download import download
 from quickdraw_kit.acquire.results import DownloadError
 from quickdraw_kit.storage.retry import RetryPolicy
 from tests.acquire.bucket import Bucket, Fault
 from tests.acquire.conftest import QUICK, content, leftovers, visible
+from tests.conftest import examples
 
 PATH = "full/simplified/cat.ndjson"
 NAME = "simplified/cat.ndjson"
@@ -260,7 +261,7 @@ FAULTS = st.builds(
 )
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(faults=st.lists(FAULTS, max_size=6))
 def test_no_sequence_of_faults_leaves_a_wrong_file(tmp_path_factory, faults):
     bucket, data_home = Bucket(), tmp_path_factory.mktemp("home")

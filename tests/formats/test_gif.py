@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from PIL import Image
 
 from quickdraw_kit.errors import UsageError
@@ -8,6 +8,7 @@ from quickdraw_kit.formats.gif import drawing_times, write_gif
 from quickdraw_kit.formats.ndjson.files import read_ndjson
 from quickdraw_kit.formats.png import render_drawing
 from quickdraw_kit.strokes.batch import DrawingBatch
+from tests.conftest import examples
 from tests.strokes.strategies import batches
 
 PAUSE = 1500
@@ -71,7 +72,7 @@ def test_long_drawings_are_played_faster(show):
     assert sum(durations) == 30_000 + 50 + PAUSE
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(batches(max_drawings=1))
 def test_ink_stays_and_the_last_frame_is_complete(tmp_path_factory, batch):
     if not len(batch):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.signal import correlate
 
@@ -19,6 +19,7 @@ from quickdraw_kit.primer.operations import (
     relu,
     softmax,
 )
+from tests.conftest import examples
 
 CONVOLUTIONS = {1: conv1d, 2: conv2d, 3: conv3d}
 TORCH = {1: torch.conv1d, 2: torch.conv2d, 3: torch.conv3d}
@@ -39,7 +40,7 @@ def cases(draw, axes: int):
 
 
 @pytest.mark.parametrize("axes", [1, 2, 3])
-@settings(max_examples=60)
+@examples(60)
 @given(data=st.data(), stride=st.integers(1, 3))
 def test_valid_padding_agrees_with_torch(axes, data, stride):
     x, weights, bias = data.draw(cases(axes))
@@ -52,7 +53,7 @@ def test_valid_padding_agrees_with_torch(axes, data, stride):
 # torch warns once that it copies the input for an even kernel
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
 @pytest.mark.parametrize("axes", [1, 2, 3])
-@settings(max_examples=40)
+@examples(40)
 @given(data=st.data())
 def test_same_padding_agrees_with_torch(axes, data):
     x, weights, bias = data.draw(cases(axes))
@@ -63,7 +64,7 @@ def test_same_padding_agrees_with_torch(axes, data):
 
 
 @pytest.mark.parametrize("axes", [1, 2, 3])
-@settings(max_examples=40)
+@examples(40)
 @given(data=st.data())
 def test_one_channel_agrees_with_scipy(axes, data):
     x, weights, _ = data.draw(cases(axes))
@@ -71,7 +72,7 @@ def test_one_channel_agrees_with_scipy(axes, data):
     np.testing.assert_allclose(ours, correlate(x[0], weights[0, 0], "valid"), atol=1e-4)
 
 
-@settings(max_examples=80)
+@examples(80)
 @given(case=cases(2), stride=st.integers(1, 3), padding=st.sampled_from(["valid", "same"]))
 def test_the_loops_and_the_matrix_product_are_equal(case, stride, padding):
     options = {"stride": stride, "padding": padding}
@@ -80,14 +81,14 @@ def test_the_loops_and_the_matrix_product_are_equal(case, stride, padding):
     np.testing.assert_allclose(slow, fast, atol=1e-4)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(st.integers(1, 60), st.integers(1, 9), st.integers(1, 5))
 def test_same_padding_gives_one_output_per_stride(length, width, stride):
     ours = conv1d(np.ones(length), np.ones(width), stride=stride, padding="same")
     assert len(ours) == -(-length // stride)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(st.integers(0, 99), st.integers(1, 4), st.integers(4, 9), st.integers(4, 9))
 def test_pooling_agrees_with_torch(seed, size, height, width):
     x = np.random.default_rng(seed).normal(size=(2, height, width))
@@ -95,7 +96,7 @@ def test_pooling_agrees_with_torch(seed, size, height, width):
     assert np.array_equal(max_pool2d(x, size), theirs.numpy())
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(st.integers(0, 99), st.integers(1, 40), st.integers(1, 9))
 def test_dense_relu_flatten_and_softmax_agree_with_torch(seed, inputs, outputs):
     rng = np.random.default_rng(seed)

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from quickdraw_kit.raster.cells import blend, blend_sums, trapezoid
 from quickdraw_kit.raster.workspace import LINES
+from tests.conftest import examples
 from tests.raster.slow import PIXEL, alpha, area_right_of, edges_of
 
 SIDE = 8
@@ -24,7 +25,7 @@ def areas(x, y, dx, dy, row, sign=1, c0=0, c1=SIDE):
 within = st.integers(0, EDGE - 1)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(within, within, st.integers(0, 3), st.integers(0, 300), st.integers(0, 900))
 @example(300, 300, 0, 0, 0)
 @example(1279, 256, 1, 0, 0)

@@ -3,11 +3,12 @@
 from fractions import Fraction
 
 import numpy as np
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from quickdraw_kit.raster.clip import BOTTOM, DIRECTION, DX, DY, TOP, X, Y, clip
 from quickdraw_kit.raster.workspace import LINES
+from tests.conftest import examples
 
 LIMIT = 16 * 256
 
@@ -50,7 +51,7 @@ def test_an_edge_inside_is_kept_as_it_is(x1, y1, x2, y2):
     assert edges.tolist() == (expected if lines else [])
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(anywhere, anywhere, anywhere, anywhere)
 @example(-1, -1, LIMIT + 1, LIMIT + 1)
 @example(-LIMIT, 0, 2 * LIMIT, LIMIT)

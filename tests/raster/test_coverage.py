@@ -4,11 +4,12 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from quickdraw_kit.raster.coverage import _find_vertex_rows
 from quickdraw_kit.raster.workspace import LINES, NO_CROSSING, SLOTS
+from tests.conftest import examples
 from tests.raster.slow import (
     alpha,
     assert_follows_the_rules,
@@ -34,7 +35,7 @@ polygons = st.one_of(
 RECTANGLE = [(300, 200), (900, 200), (900, 1200), (300, 1200)]
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(polygons)
 @example(RECTANGLE)
 @example(RECTANGLE + RECTANGLE)  # inside twice
@@ -44,7 +45,7 @@ def test_rows_are_sampled_or_exact_as_the_rules_say(polygon):
     assert_follows_the_rules(covered(polygon, SIDE), polygon, SIDE)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(polygons)
 @example([(100, 0), (1400, EDGE), (1400, 0), (100, EDGE)])
 def test_the_quick_way_is_the_long_way(polygon):

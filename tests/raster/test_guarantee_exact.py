@@ -4,13 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from quickdraw_kit.formats.ndjson.files import read_ndjson
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.strokes.batch import DrawingBatch
+from tests.conftest import examples
 from tests.raster.cases import hard_cases
 from tests.raster.oracle import draw_with_cairo, needs_cairo
 
@@ -111,7 +112,7 @@ strokes = st.lists(st.tuples(coordinates, coordinates), min_size=1, max_size=12)
 
 
 @needs_cairo
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.lists(strokes, min_size=1, max_size=3), st.sampled_from(STYLES))
 def test_no_counterexample_is_found(drawing, style):
     assert differing([drawing], style) == []

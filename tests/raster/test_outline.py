@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from quickdraw_kit.raster.outline import outline
@@ -12,6 +12,7 @@ from quickdraw_kit.raster.pen import make_pen, pen_vertices
 from quickdraw_kit.raster.segments import left_offsets
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.raster.workspace import make_workspace
+from tests.conftest import examples
 
 STYLES = [RasterStyle(), RasterStyle(line_diameter=40, padding=0), RasterStyle(64, 4.0, 8.0)]
 TOLERANCE = 26  # a tenth of a pixel
@@ -74,7 +75,7 @@ right_angles = st.tuples(st.integers(4, 8), st.integers(4, 8)).map(
 )
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(
     st.one_of(*(st.lists(point, min_size=1, max_size=6) for point in (inside, near, right_angles))),
     st.sampled_from(STYLES),

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.strokes.batch import DrawingBatch
+from tests.conftest import examples
 from tests.raster.oracle import cairo, draw_with_cairo
 from tests.raster.slow import assert_follows_the_rules, scanned, workspace_for
 
@@ -21,14 +22,14 @@ polygons = st.lists(st.tuples(inside, inside), min_size=2, max_size=10)
 leaving = st.lists(st.tuples(outside, outside), min_size=3, max_size=6)
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(polygons)
 @example([(0, 0), (EDGE, 0), (EDGE, EDGE), (0, EDGE)] * 2)
 def test_rows_are_sampled_or_exact_as_the_rules_say(polygon):
     assert_follows_the_rules(scanned(polygon, SIDE), polygon, SIDE)
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(st.lists(st.tuples(steps, steps), min_size=1, max_size=6))
 @example([(-256, -256), (2000, 2000)])
 def test_upright_polygons_are_cut_at_the_borders(corners):
@@ -43,7 +44,7 @@ def test_upright_polygons_are_cut_at_the_borders(corners):
     np.testing.assert_array_equal(scanned(polygon, SIDE), window)
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(leaving)
 def test_what_leaves_the_bitmap_changes_nothing_in_it(polygon):
     """Up to a line's area an edge: a row in which an edge is cut is sampled, not exact."""

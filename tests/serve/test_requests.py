@@ -5,11 +5,12 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from quickdraw_kit.errors import DataError
 from quickdraw_kit.serve.requests import MAX_BODY_BYTES, read_drawing, read_saved
+from tests.conftest import examples
 
 WORDS = frozenset({"cat"})
 numbers = st.floats(-1e5, 1e5, width=32)
@@ -31,7 +32,7 @@ def encode(drawing, **more) -> bytes:
     return json.dumps({"strokes": drawing, **more}).encode()
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(strokes)
 def test_every_point_is_read(drawing):
     batch = read_drawing(encode(drawing))
@@ -43,7 +44,7 @@ def test_every_point_is_read(drawing):
         assert stroke[:, 2].tolist() == t
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.binary(max_size=200) | st.from_type(str).map(str.encode) | st.builds(
     lambda value: json.dumps({"strokes": value}).encode(),
     st.recursive(

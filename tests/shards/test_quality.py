@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from quickdraw_kit.errors import UsageError
@@ -20,6 +20,7 @@ from quickdraw_kit.shards.quality import (
 )
 from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.synthetic.generator import generate_drawings
+from tests.conftest import examples
 
 LINE = [([0, 255], [0, 255])]
 
@@ -92,7 +93,7 @@ def test_copies_are_duplicates_and_the_smallest_key_id_is_the_original():
     assert batch.key_id[0] not in ids
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(st.randoms(use_true_random=False), st.integers(1, 5))
 def test_duplicates_do_not_depend_on_order_and_repeats(random, repeats):
     batch, _ = sample()
@@ -105,7 +106,7 @@ def test_duplicates_do_not_depend_on_order_and_repeats(random, repeats):
     assert np.array_equal(result[1], expected[1])
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(st.integers(0, 6))
 def test_ranges_of_the_shape_can_be_searched_separately(bits):
     batch, _ = sample()

@@ -8,7 +8,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 
 from quickdraw_kit.acquire.sources import resolve_sources
 from quickdraw_kit.errors import DataError, UsageError
@@ -20,7 +20,7 @@ from quickdraw_kit.shards.options import PrepareOptions, SplitRule
 from quickdraw_kit.shards.prepare.pipeline import prepare
 from quickdraw_kit.shards.splits import line_starts, read_split_ids
 from quickdraw_kit.shards.verify import verify
-from tests.conftest import official_line
+from tests.conftest import examples, official_line
 
 BY_POSITION = PrepareOptions(split_rule=SplitRule("sketch-rnn", sizes=(70, 5, 5)))
 
@@ -100,7 +100,7 @@ def write_cat(folder, lengths, end):
 
 
 @given(chunk_bytes=st.integers(150, 40_000), lengths=line_lengths, end=last_line_end)
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_split_does_not_depend_on_chunks(tmp_path_factory, chunk_bytes, lengths, end):
     folder = tmp_path_factory.mktemp("chunks")
     write_cat(folder, lengths, end)
@@ -112,7 +112,7 @@ def test_the_split_does_not_depend_on_chunks(tmp_path_factory, chunk_bytes, leng
 
 
 @given(block_bytes=st.integers(100, 50_000), lengths=line_lengths, end=last_line_end)
-@settings(max_examples=30)
+@examples(30)
 def test_line_starts_do_not_depend_on_blocks(tmp_path_factory, block_bytes, lengths, end):
     folder = tmp_path_factory.mktemp("blocks")
     lines = write_cat(folder, lengths, end)
@@ -163,7 +163,7 @@ def test_another_list_is_another_data_set(tmp_path, write_lines):
 
 
 @given(st.dictionaries(st.integers(0, 2**64 - 1), st.sampled_from(SPLITS), min_size=1))
-@settings(max_examples=30)
+@examples(30)
 def test_csv_and_json_lists_are_equivalent(tmp_path_factory, wanted):
     folder = tmp_path_factory.mktemp("ids")
     rows = [f"{split},{key_id},x" for key_id, split in wanted.items()]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from quickdraw_kit.errors import DataError
@@ -15,7 +15,7 @@ from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.prepare.pipeline import prepare
 from quickdraw_kit.shards.verify import verify
 from quickdraw_kit.storage.store import RetryingStore
-from tests.conftest import official_line
+from tests.conftest import examples, official_line
 
 
 @pytest.fixture(scope="module", params=["npy", "parquet"])
@@ -35,7 +35,7 @@ def test_an_intact_data_set(data_set):
     assert result.files == len([path for path in data_set.iterdir() if path.is_file()])
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(data=st.data())
 def test_any_flipped_bit_is_reported_with_its_file(data_set, data):
     files = sorted(path for path in data_set.iterdir() if path.is_file())

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from quickdraw_kit.errors import DataError, UsageError
@@ -35,7 +35,6 @@ def test_a_drawing_keeps_its_strokes_and_becomes_like_official_ones(drawing):
 
 
 @given(drawings, st.sampled_from([0.0, 1e-7, 1e-6, 2.0]) | st.floats(0, 20))
-@settings(deadline=None)
 def test_the_kernel_computes_the_four_steps(drawing, epsilon):
     for stroke, expected in zip(
         simplify(raw(drawing), epsilon)[0].strokes, by_hand(drawing, epsilon), strict=True

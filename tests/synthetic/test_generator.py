@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from quickdraw_kit.categories import CATEGORIES
@@ -25,6 +25,7 @@ from quickdraw_kit.synthetic.generator import (
     iter_generated,
     write_sample,
 )
+from tests.conftest import examples
 
 DATA = Path(__file__).parents[2] / "data"
 SAMPLE = DATA / "sample.ndjson.gz"
@@ -51,7 +52,7 @@ def test_many_official_categories_are_supported():
     )
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(
     category=st.sampled_from(SYNTHETIC_CATEGORIES),
     seed=st.integers(-5, 2**70),

@@ -2,32 +2,33 @@
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from quickdraw_kit.errors import DataError
 from quickdraw_kit.formats.ndjson.files import read_ndjson
 from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.trace.image import trace_image
+from tests.conftest import examples
 from tests.trace.cases import HOUSES, away, exact, large, normalized
 
 drawings = st.integers(0, len(HOUSES) - 1).map(lambda i: HOUSES[i : i + 1])
 
 
-@settings(max_examples=8)
+@examples(8)
 @given(drawings, st.integers(2, 14))
 def test_a_rendered_drawing_comes_back(drawing, width):
     assert away(exact(drawing), normalized(large(drawing, width))) < 0.35
 
 
-@settings(max_examples=8)
+@examples(8)
 @given(drawings, st.integers(2, 20))
 def test_polarity_does_not_matter(drawing, width):
     picture = large(drawing, width)
     assert np.array_equal(normalized(picture), normalized(255 - picture))
 
 
-@settings(max_examples=8)
+@examples(8)
 @given(drawings, st.integers(0, 90), st.integers(0, 90))
 def test_place_does_not_matter(drawing, down, right):
     picture = 255 - large(drawing)
@@ -35,14 +36,14 @@ def test_place_does_not_matter(drawing, down, right):
     assert away(normalized(picture), normalized(moved)) < 0.1
 
 
-@settings(max_examples=8)
+@examples(8)
 @given(drawings, st.sampled_from([256, 384, 700, 1000]))
 def test_size_does_not_matter(drawing, side):
     picture = 255 - large(drawing, 0.02 * side, side)
     assert away(normalized(255 - large(drawing, 10)), normalized(picture)) < 0.3
 
 
-@settings(max_examples=8)
+@examples(8)
 @given(drawings, st.integers(0, 2**32 - 1))
 @example(HOUSES[:1], 0)
 def test_light_and_noise_do_not_matter(drawing, seed):
@@ -121,7 +122,7 @@ def test_what_is_no_picture(array):
         trace_image(array)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1), st.integers(0, 3))
 def test_any_pixels_become_strokes_or_an_error_of_ours(high, wide, seed, grain):
     rng = np.random.default_rng(seed)

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from quickdraw_kit.formats.ndjson.number_kernels import (
@@ -13,6 +13,7 @@ from quickdraw_kit.formats.ndjson.number_kernels import (
     parse_int32_row,
     parse_uint8_row,
 )
+from tests.conftest import examples
 
 ROWS = {np.uint8: parse_uint8_row, np.int32: parse_int32_row, np.float32: parse_float32_row}
 
@@ -93,7 +94,7 @@ decimals = st.decimals(0, 10**9, places=6) | st.decimals(0, 1, places=17)
 plain = st.floats(2**-30, 2**40).map(lambda value: format(Decimal(repr(value)), "f"))
 
 
-@settings(max_examples=2000)
+@examples(2000)
 @given(midpoints() | plain | decimals.map(str), st.sampled_from(["", "-"]))
 @example("130.66666412353516", "")  # a midpoint, from the real files
 @example("1.0000000596046447754", "")  # close to a midpoint: rounded to double, it is the midpoint

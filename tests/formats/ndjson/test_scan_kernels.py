@@ -6,10 +6,11 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from quickdraw_kit.formats.ndjson.files import read_ndjson
+from tests.conftest import examples
 from tests.formats.ndjson.differential import assert_same, official
 
 WORDS = ["cat", "The Eiffel Tower", "t-shirt", "Ä", 'quo"te', "\u2028", "a\x7fb"]
@@ -105,7 +106,7 @@ def known_words(raw) -> list[bytes]:
     return [official(word=word, drawing=drawing) for word in WORDS]
 
 
-@settings(max_examples=600)
+@examples(600)
 @given(st.booleans().flatmap(lambda raw: st.tuples(files(raw), st.just(raw))))
 @example((b"", False))
 @example((b"\xef\xbb\xbf", False))

@@ -4,7 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from quickdraw_kit.errors import DataError, IntegrityError, UsageError
@@ -12,7 +12,7 @@ from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.prepare.pipeline import prepare
 from quickdraw_kit.shards.read.dataset import open_shards
 from quickdraw_kit.synthetic.generator import write_sample
-from tests.conftest import official_line
+from tests.conftest import examples, official_line
 
 
 @pytest.fixture(scope="module", params=["npy", "parquet"])
@@ -27,7 +27,7 @@ def folder(request, tmp_path_factory):
     return parent / "out"
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(
     batch_size=st.integers(1, 300),
     shuffle=st.booleans(),
@@ -62,7 +62,7 @@ def bytes_of(batches):
     return [(images.tobytes(), labels.tolist()) for images, labels in batches]
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(
     batch_size=st.integers(1, 200),
     shuffle=st.booleans(),
@@ -76,7 +76,7 @@ def test_a_resumed_pass_is_the_rest_of_the_pass(folder, batch_size, shuffle, shu
     assert bytes_of(dataset.batches(batch_size, skip=skip, **options)) == whole[skip:]
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(batch_size=st.integers(1, 200), shuffle=st.booleans(), world_size=st.integers(1, 5))
 def test_ranks_together_see_the_batches_of_one_process(folder, batch_size, shuffle, world_size):
     dataset = open_shards(folder, split="train")
