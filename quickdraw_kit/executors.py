@@ -22,7 +22,7 @@ from concurrent.futures import (
 from pathlib import Path
 from typing import Any, TypeVar
 
-from quickdraw_kit.errors import QuickdrawError, UsageError
+from quickdraw_kit.errors import QuickdrawError, UsageError, optional_packages
 
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
@@ -183,8 +183,10 @@ def ray_executor(address: str | None = None, *, retries: int = 3) -> Iterator[Ex
 
     Raises
     ------
+    MissingPackageError
+        If Ray is not installed.
     UsageError
-        If Ray is not installed, or no cluster answers.
+        If no cluster answers.
 
     Examples
     --------
@@ -192,12 +194,8 @@ def ray_executor(address: str | None = None, *, retries: int = 3) -> Iterator[Ex
     >>> with ray_executor() as executor:  # doctest: +SKIP
     ...     prepare(["/data/simplified"], "/data/shards", executor=executor)
     """
-    try:
+    with optional_packages():
         import ray
-    except ImportError:
-        raise UsageError(
-            "Ray is not installed. Run: python -m pip install 'quickdraw-kit[ray]'"
-        ) from None
 
     # a caller who has connected already keeps that connection
     starts_ray = not ray.is_initialized()

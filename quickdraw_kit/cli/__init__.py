@@ -14,14 +14,15 @@ _INTERRUPTED = 130  # the exit code of shells, and of Typer
 
 def main() -> None:
     """Run the command line; exit with 0 when done, 1 on failure, 2 on wrong usage."""
-    from quickdraw_kit.errors import QuickdrawError, UsageError
+    from quickdraw_kit.errors import QuickdrawError, UsageError, optional_packages
 
     # Typer may replace it, and this one has to be flushed
     out = sys.stdout
     try:
         from quickdraw_kit.cli.app import app
 
-        app()
+        with optional_packages():
+            app()
     # special cases come before their base classes, QuickdrawError and OSError
     except UsageError as error:
         _fail(error, 2)

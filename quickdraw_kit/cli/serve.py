@@ -44,16 +44,10 @@ def serve(
 
       quickdraw-kit serve drawings/ --port 0
     """
-    try:
-        from quickdraw_kit.serve.app import AppConfig
-        from quickdraw_kit.serve.server import serve as run
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"{error.name} is not installed: python -m pip install 'quickdraw-kit[serve]'"
-        ) from None
-
     from quickdraw_kit.learn.models.model import load_model
+    from quickdraw_kit.serve.app import AppConfig
     from quickdraw_kit.serve.collections import open_collection
+    from quickdraw_kit.serve.server import serve as run
 
     # everything is opened before the server starts, so that mistakes are reported at once
     for folder in runs or ():

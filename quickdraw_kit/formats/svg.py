@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from quickdraw_kit.errors import DataError, UsageError
+from quickdraw_kit.errors import DataError, UsageError, optional_packages
 from quickdraw_kit.formats.file_names import label_from_filename
 from quickdraw_kit.formats.format import Format, ReadOptions, WriteOptions
 from quickdraw_kit.formats.record_batch import RecordBatch
@@ -67,12 +67,8 @@ def read_svg(source: str | os.PathLike[str] | bytes, *, word: str = "") -> Drawi
     array([[0., 9., 9.],
            [0., 0., 9.]], dtype=float32)
     """
-    try:
+    with optional_packages():
         import svgelements
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            "reading SVG needs svgelements: pip install 'quickdraw-kit[photo]'"
-        ) from error
     if isinstance(source, bytes):
         where, data = "the SVG", source
     else:

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from quickdraw_kit.errors import IntegrityError, UsageError
+from quickdraw_kit.errors import IntegrityError, optional_packages
 from quickdraw_kit.learn.models.model import Model, dump_model
 
 CONFIG_NAME = "config.json"
@@ -35,13 +35,9 @@ def export_safetensors(model: Model, config: dict[str, Any]) -> bytes:
 
 def export_onnx(model: Model, config: dict[str, Any]) -> bytes:
     """Return a model of images as ONNX, after comparing onnxruntime with PyTorch."""
-    try:
+    with optional_packages():
         import onnxruntime
         import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise UsageError(
-            f"{error.name} is not installed: run: pip install 'quickdraw-kit[onnx]'"
-        ) from error
     with _quiet():
         program = torch.onnx.export(
             _export(model),

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from quickdraw_kit.errors import DataError, UsageError
+from quickdraw_kit.errors import DataError, MissingPackageError
 from quickdraw_kit.storage.files import atomic_write, parse_json
 
 _HISTORY_NAME = "metrics.jsonl"
@@ -104,11 +104,9 @@ def read_history(folder: Path) -> list[EpochMetrics]:
 
 
 def check_tensorboard() -> None:
-    """Raise `UsageError` if TensorBoard is not installed."""
+    """Raise `MissingPackageError` if TensorBoard is not installed."""
     if importlib.util.find_spec("tensorboard") is None:
-        raise UsageError(
-            "tensorboard is not installed: run: pip install 'quickdraw-kit[tensorboard]'"
-        )
+        raise MissingPackageError("tensorboard")
 
 
 def write_tensorboard(folder: Path, metrics: EpochMetrics) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from quickdraw_kit.errors import UsageError
+from quickdraw_kit.errors import UsageError, optional_packages
 from quickdraw_kit.storage.files import atomic_write
 
 if TYPE_CHECKING:
@@ -53,8 +53,9 @@ def figure_format(path: str | os.PathLike[str]) -> str:
 @contextmanager
 def canvas(path: str | os.PathLike[str], width: float, height: float) -> Iterator["Figure"]:
     """Yield a figure to draw on, with a size in inches; write it atomically when the block ends."""
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
+    with optional_packages():
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
 
     path, format = Path(path), figure_format(path)
     # the settings of the caller are restored at the end of the block

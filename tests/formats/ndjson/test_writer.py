@@ -1,5 +1,6 @@
 """Lines in the exact official layout."""
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -71,3 +72,11 @@ def test_formatted_numbers_are_in_order_over_many_strokes_and_chunks():
 def test_words_that_json_escapes():
     batch = DrawingBatch.from_strokes([[([1], [2])]], words=['a"\\\nÄ\u2028'])
     assert encode(batch).startswith('{"word":"a\\"\\\\\\n\\u00c4\\u2028","countrycode":"",')
+
+
+def test_json_writes_the_same_where_ndjson_is_not_installed(monkeypatch):
+    words = ["star", 'qu"ote', "h\u00e9lice", "back\\slash", "\U0001f600"]
+    batch = DrawingBatch.from_strokes([[([1], [2])]] * len(words), words=words)
+    text = encode(batch)
+    monkeypatch.setitem(sys.modules, "ndjson", None)
+    assert encode(batch) == text

