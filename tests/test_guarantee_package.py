@@ -127,9 +127,7 @@ def test_the_pythons_that_are_promised_are_tested():
 def test_every_target_that_the_workflow_makes_exists():
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
     steps = [step for job in WORKFLOW["jobs"].values() for step in job["steps"]]
-    made = [
-        name for step in steps for name in re.findall(r"\bmake ([\w-]+)", step.get("run", ""))
-    ]
+    made = [name for step in steps for name in re.findall(r"\bmake ([\w-]+)", step.get("run", ""))]
     assert made
     assert set(made) <= set(targets)
 
