@@ -212,11 +212,11 @@ def write_results(results: Sequence[JobResult], folder: Path) -> "pd.DataFrame":
 
     summary = summarize(results)
     with atomic_write(folder / "results.csv") as file:
-        file.write(table.to_csv(index=False).encode())
+        file.write(table.to_csv(index=False, lineterminator="\n").encode())
     with atomic_write(folder / "results.parquet") as file:
         table.to_parquet(file)
     with atomic_write(folder / "summary.csv") as file:
-        file.write(summary.to_csv(index=False).encode())
+        file.write(summary.to_csv(index=False, lineterminator="\n").encode())
     return summary
 
 

@@ -32,6 +32,9 @@ def examples(full: int, **others: Any) -> hypothesis.settings:
     return hypothesis.settings(max_examples=full if FULL else min(full, 25), **others)
 
 
+posix = pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals or programs")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Set what worker processes and the commands that tests start should inherit."""
     # A shell starts background jobs with SIGINT ignored, and their children inherit that. Tests of

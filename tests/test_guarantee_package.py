@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer.main import get_command
 
 from quickdraw_kit import __version__
-from quickdraw_kit.cli.app import _MODULES
+from quickdraw_kit.cli.app import app
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -101,7 +102,7 @@ def test_the_image_is_built_from_all_that_the_package_needs(tmp_path):
 def test_the_image_calls_commands_and_extras_that_exist():
     commands = re.findall(r"quickdraw-kit ([a-z][\w-]+)", DOCKERFILE.partition("FROM")[2])
     assert commands
-    assert set(commands) <= set(_MODULES)
+    assert set(commands) <= set(get_command(app).commands)
     (extras,) = re.findall(r'"\.\[([\w,]+)\]"', DOCKERFILE)
     assert set(extras.split(",")) <= set(PROJECT["optional-dependencies"])
 

@@ -14,6 +14,7 @@ from quickdraw_kit.executors import process_pool
 from quickdraw_kit.jobs import expand, run_jobs, summarize, write_jobs_page, write_results
 from quickdraw_kit.shards.prepare.pipeline import prepare
 from quickdraw_kit.synthetic.generator import write_sample
+from tests.conftest import posix
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +122,7 @@ def test_processes_give_the_same_weights(jobs, tmp_path):
     assert weights(tmp_path / "here", jobs) == weights(tmp_path / "there", jobs)
 
 
+@posix
 @pytest.mark.slow
 def test_a_killed_batch_continues_and_ends_with_the_same_weights(shards, tmp_path):
     recipe = tmp_path / "batch.toml"

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from quickdraw_kit.recipe.load import load_recipe, planned_jobs
+from tests.conftest import posix
 
 PIPELINES = Path(__file__).parent.parent / "pipelines"
 
@@ -18,6 +19,7 @@ def test_a_recipe_is_valid(path):
         assert planned_jobs(recipe, Path("out"))
 
 
+@posix
 def test_the_slurm_script_is_valid():
     subprocess.run(["bash", "-n", PIPELINES / "slurm.sbatch"], check=True)
 

@@ -121,7 +121,7 @@ class CacheEntry:
     def commit(self, partial: Path, record: FileInfo) -> None:
         """Record a partial file that was verified, and give it its final name."""
         # otherwise a power cut could leave the final name on a file without its bytes
-        with partial.open("rb") as file:
+        with partial.open("r+b") as file:  # Windows flushes only what may be written to
             os.fsync(file.fileno())
         self.remove()  # a record must never be beside a file that it does not describe
         # Before the rename: a record without a file counts as absent, which is harmless.

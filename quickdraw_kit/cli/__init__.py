@@ -4,6 +4,7 @@ Nothing heavy is imported here or at the top of a command's module, so that ``--
 completion answer at once.
 """
 
+import io
 import os
 import sys
 from typing import TextIO
@@ -16,6 +17,10 @@ def main() -> None:
     """Run the command line; exit with 0 when done, 1 on failure, 2 on wrong usage."""
     from quickdraw_kit.errors import QuickdrawError, UsageError, optional_packages
 
+    for stream in (sys.stdout, sys.stderr):
+        # code pages of Windows lack characters that are printed, of bars and of names
+        if os.name == "nt" and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     # Typer may replace it, and this one has to be flushed
     out = sys.stdout
     try:

@@ -1,5 +1,6 @@
 """Run the application with uvicorn; kernels are compiled before the first request."""
 
+import os
 import socket
 from collections.abc import Callable
 
@@ -48,7 +49,8 @@ def serve(
     # bound here and not by uvicorn, so that port 0 has a number before the URL is announced
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if os.name == "posix":  # on Windows, it would let two servers share a port
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
     except OSError as error:

@@ -19,7 +19,7 @@ from quickdraw_kit.cli.options import (
     parse_range,
 )
 from quickdraw_kit.errors import UsageError
-from tests.conftest import official_line
+from tests.conftest import official_line, posix
 
 COMMANDS = sorted(typer.main.get_command(app).commands)
 
@@ -124,6 +124,7 @@ def test_exit_codes_and_messages(cli, tmp_path, monkeypatch, arguments, code, me
     assert not list(tmp_path.iterdir())
 
 
+@posix
 @pytest.mark.parametrize(
     ("arguments", "function", "is_resumable"),
     [
@@ -144,6 +145,7 @@ def test_an_interrupt_is_reported_in_one_line(cli, monkeypatch, arguments, funct
     assert (ran.code, ran.err) == (130, f"quickdraw-kit: interrupted{hint}\n")
 
 
+@posix
 def test_an_interrupted_training_run_can_be_continued(tmp_path):
     numbers = np.random.default_rng(0)
     for name in ("cat", "dog"):
@@ -177,6 +179,7 @@ def test_no_color():
     )
 
 
+@posix
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_closed_pipe_is_not_an_error(unbuffered):
     command = f"set -o pipefail; {sys.executable} -m quickdraw_kit categories | head -1"

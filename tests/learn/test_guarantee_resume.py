@@ -15,6 +15,7 @@ from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.learn.data.dataset import ArrayDataset
 from quickdraw_kit.learn.models.model import load_model
 from quickdraw_kit.learn.train import TrainConfig, train
+from tests.conftest import posix
 
 # everything that has a state, or draws random numbers
 FULL = TrainConfig(
@@ -107,6 +108,7 @@ def test_killed_again_and_again(name, splits, whole, tmp_path):
     assert [json.loads(line)["epoch"] for line in lines] == [row.epoch for row in result.history]
 
 
+@posix
 def test_kill_dash_nine(tmp_path):
     from quickdraw_kit.shards.prepare.pipeline import prepare
     from quickdraw_kit.synthetic.generator import write_sample

@@ -21,7 +21,7 @@ from quickdraw_kit.shards.prepare.plan import plan_prepare
 from quickdraw_kit.shards.verify import verify
 from tests.acquire.bucket import Bucket, Fault
 from tests.acquire.conftest import QUICK
-from tests.conftest import official_line
+from tests.conftest import official_line, posix
 from tests.shards.hooks import HookedExecutor, fail_at_second_task
 
 WORDS = ("ant", "bee", "cat", "dog")
@@ -236,6 +236,7 @@ if __name__ == "__main__":
 """
 
 
+@posix
 @pytest.mark.slow
 @pytest.mark.parametrize(("keep", "workers"), [("keep", 2), ("remove", 1), ("remove", 2)])
 def test_killed_at_any_point_and_resumed(expected, bucket, tmp_path, keep, workers):

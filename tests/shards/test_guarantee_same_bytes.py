@@ -14,7 +14,7 @@ import pytest
 from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.prepare.pipeline import prepare
 from quickdraw_kit.shards.verify import verify
-from tests.conftest import official_line
+from tests.conftest import official_line, posix
 
 
 def contents(folder):
@@ -62,6 +62,7 @@ if __name__ == "__main__":
 """
 
 
+@posix
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_killed_at_any_point_and_resumed(sources, tmp_path, workers):
@@ -94,6 +95,7 @@ def test_killed_at_any_point_and_resumed(sources, tmp_path, workers):
     assert verify(out).ok
 
 
+@posix
 def test_workers_of_a_killed_parent_end(sources, tmp_path):
     script = tmp_path / "run.py"
     script.write_text(RUN)

@@ -28,6 +28,7 @@ from quickdraw_kit.storage.store import RetryingStore
 from quickdraw_kit.synthetic.generator import write_sample
 from tests.acquire.bucket import Bucket, Fault
 from tests.acquire.conftest import QUICK
+from tests.conftest import posix
 from tests.shards.hooks import HookedExecutor, Killed, fail_at_second_task, kill_at_merge
 
 WORDS = ("circle", "line", "square", "star")
@@ -310,6 +311,7 @@ if __name__ == "__main__":
 """
 
 
+@posix
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_killed_at_any_point_and_resumed(web, whole, tmp_path, workers):
