@@ -6,7 +6,7 @@ import pickle
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import pytest
 from filelock import FileLock
 
 from quickdraw_kit.cli import main
+from tests.warm import Warm
 
 # `make test` looks at a bounded number of examples, `make test-all` at all of them. No example has
 # a deadline: the first one compiles kernels, and the machine may be busy.
@@ -68,6 +69,15 @@ def once(tmp_path_factory) -> Callable[[str, Callable[[Path], Any]], Any]:
         return pickle.loads(result.read_bytes())
 
     return made
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    """A process that starts commands at once."""
+    if not hasattr(os, "fork"):
+        pytest.skip("there is no fork on this platform")
+    with Warm() as warm:
+        yield warm
 
 
 @pytest.fixture(scope="session")

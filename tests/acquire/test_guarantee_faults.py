@@ -1,8 +1,6 @@
 """Guarantee: whatever a server does, a file under its final name is complete and correct."""
 
 import re
-import subprocess
-import sys
 import time
 from email.utils import formatdate
 
@@ -223,7 +221,7 @@ def test_a_partial_answer_without_its_range_is_not_trusted(get, data_home, bucke
     check(data_home, bucket)
 
 
-def test_a_full_disk_fails_the_file_and_keeps_what_was_received(get, data_home, bucket):
+def test_a_full_disk_fails_the_file_and_keeps_what_was_received(get, data_home, bucket, warm):
     """A limit on the size of files acts as a full disk: the write fails midway."""
     pytest.importorskip("resource")
     bucket.put(PATH, DATA)
@@ -233,7 +231,7 @@ def test_a_full_disk_fails_the_file_and_keeps_what_was_received(get, data_home, 
         "from quickdraw_kit.acquire.download import download\n"
         f"download(['cat'], data_home={str(data_home)!r}, mirror={bucket.url!r})\n"
     )
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    ran = warm.run("-c", script)
     assert ran.returncode == 1
     assert re.search(r"DownloadError: 1 of 1 file .*File too large", ran.stderr, re.DOTALL)
     assert visible(data_home) == {}

@@ -1,9 +1,6 @@
 """Guarantee: a kill loses nothing that was received, and processes can share a folder."""
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -12,6 +9,7 @@ import pytest
 from quickdraw_kit.acquire.cache_entry import CacheEntry
 from tests.acquire.bucket import Fault
 from tests.acquire.conftest import content, leftovers, visible
+from tests.warm import Warm
 
 PATH, NAME = "full/simplified/cat.ndjson", "simplified/cat.ndjson"
 SIZE = 1_000_000
@@ -30,37 +28,28 @@ sys.stdout.write(" ".join(file.state for file in report.files))
 class Process:
     """A download in a process of its own, whose progress can be read while it runs."""
 
-    def __init__(self, data_home: Path, bucket, *names: str, number: int = 1) -> None:
-        self._steps = data_home.with_name(f"steps-{number}.txt")
-        with self._steps.open("w") as steps:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", SCRIPT, str(data_home), bucket.url, *names],
-                stdout=subprocess.PIPE,
-                stderr=steps,
-                text=True,
-            )
+    def __init__(self, warm: Warm, data_home: Path, bucket, *names: str) -> None:
+        self._process = warm.start("-c", SCRIPT, data_home, bucket.url, *names)
 
     def wait_for(self, text: str) -> None:
         """Wait until the progress contains a text."""
         until = time.monotonic() + 60
-        while text not in self._steps.read_text():
-            assert self._process.poll() is None, self._steps.read_text()
-            assert time.monotonic() < until, f"{text!r} never came: {self._steps.read_text()}"
+        while text not in self._process.stderr:
+            assert self._process.poll() is None, self._process.stderr
+            assert time.monotonic() < until, f"{text!r} never came: {self._process.stderr}"
             time.sleep(0.01)
 
     def kill(self) -> None:
-        self._process.send_signal(signal.SIGKILL if os.name != "nt" else signal.SIGTERM)
-        self._process.communicate()
+        self._process.kill_all()
 
     def interrupt(self) -> str:
-        self._process.send_signal(signal.SIGINT)
-        self._process.communicate(timeout=60)
-        return self._steps.read_text()
+        self._process.signal(signal.SIGINT)
+        self._process.wait(timeout=60)
+        return self._process.stderr
 
     def result(self) -> str:
-        out, _ = self._process.communicate(timeout=60)
-        assert self._process.returncode == 0, self._steps.read_text()
-        return out
+        assert self._process.wait(timeout=60) == 0, self._process.stderr
+        return self._process.stdout
 
 
 @pytest.fixture
@@ -76,8 +65,8 @@ def quicken(bucket) -> None:
     bucket.log.clear()
 
 
-def test_after_kill_9_only_the_rest_is_downloaded(slow, data_home, get):
-    process = Process(data_home, slow, "cat")
+def test_after_kill_9_only_the_rest_is_downloaded(slow, data_home, get, warm):
+    process = Process(warm, data_home, slow, "cat")
     process.wait_for("receiving simplified/cat.ndjson 3")
     process.kill()
     assert visible(data_home) == {}
@@ -93,8 +82,8 @@ def test_after_kill_9_only_the_rest_is_downloaded(slow, data_home, get):
     assert leftovers(data_home) == []
 
 
-def test_after_ctrl_c_only_the_rest_is_downloaded(slow, data_home, get):
-    process = Process(data_home, slow, "cat")
+def test_after_ctrl_c_only_the_rest_is_downloaded(slow, data_home, get, warm):
+    process = Process(warm, data_home, slow, "cat")
     process.wait_for("receiving simplified/cat.ndjson 3")
     assert "KeyboardInterrupt" in process.interrupt()
     kept = CacheEntry(data_home / NAME).partial_size()
@@ -160,12 +149,12 @@ def test_an_invalid_partial_file_is_discarded(bucket, data_home, get, damage):
     assert leftovers(data_home) == []
 
 
-def test_two_processes_share_the_work(bucket, data_home):
+def test_two_processes_share_the_work(bucket, data_home, warm):
     names = ["ant", "bat", "cat", "dog"]
     for name in names:
         bucket.put(f"full/simplified/{name}.ndjson", content(400_000))
         bucket.fail(f"full/simplified/{name}.ndjson", Fault(slow=0.02, always=True))
-    processes = [Process(data_home, bucket, *names, number=number) for number in (1, 2)]
+    processes = [Process(warm, data_home, bucket, *names) for _ in range(2)]
     results = [process.result().split() for process in processes]
     assert visible(data_home) == {f"simplified/{name}.ndjson": content(400_000) for name in names}
     assert leftovers(data_home) == []
@@ -173,12 +162,12 @@ def test_two_processes_share_the_work(bucket, data_home):
     assert all(sorted(states) != ["failed"] for states in zip(*results, strict=True))
 
 
-def test_a_waiting_process_resumes_where_a_killed_one_stopped(slow, data_home):
+def test_a_waiting_process_resumes_where_a_killed_one_stopped(slow, data_home, warm):
     # slow enough for a second process to start on a busy machine
     slow.faults[PATH] = [Fault(slow=0.2, always=True)]
-    first = Process(data_home, slow, "cat", number=1)
+    first = Process(warm, data_home, slow, "cat")
     first.wait_for("receiving")
-    second = Process(data_home, slow, "cat", number=2)
+    second = Process(warm, data_home, slow, "cat")
     second.wait_for("another process is downloading it")
     first.wait_for("receiving simplified/cat.ndjson 2")
     first.kill()

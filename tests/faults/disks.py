@@ -1,12 +1,12 @@
 """Small disks, the command line in a separate process, and the files that it wrote."""
 
-import os
 import subprocess
-import sys
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from tests.warm import Command, Warm
 
 
 @contextmanager
@@ -25,15 +25,10 @@ def mounted(folder: Path, options: str):
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def run(command, *, temporary: Path, meanwhile=None):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(temporary)}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    start = [sys.executable, "-m", "quickdraw_kit", *command]
-    with subprocess.Popen(start, env=environment, **pipes) as process:
-        if meanwhile is not None:
-            meanwhile()
-        out, err = process.communicate(timeout=200)
-    return subprocess.CompletedProcess(command, process.returncode, out, err)
+def run(warm: Warm, command, *, temporary: Path, meanwhile=lambda: None) -> Command:
+    environment = {"TMPDIR": str(temporary)}
+    arguments = ("-m", "quickdraw_kit", *command)
+    return warm.run(*arguments, environment=environment, meanwhile=meanwhile)
 
 
 def content(folder: Path, suffixes) -> dict[str, bytes]:

@@ -11,6 +11,7 @@ ended with other bytes.
 """
 
 import argparse
+import importlib
 import json
 import os
 import shutil
@@ -21,6 +22,8 @@ import time
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.warm import COMMANDS, TRAIN
 
 _COUNT = "FAULTS_COUNT"
 _UNEXPECTED = 70  # exit code of a run that ends with a traceback
@@ -189,15 +192,7 @@ def main() -> None:
     sys.stdout.write(json.dumps({**summary, "killed": killed, "unreached": unreached, "bad": bad}))
 
 
-if __name__ == "__main__":  # imports that forks share
-    import numba  # noqa: F401
-    import onnxruntime  # noqa: F401
-    import onnxscript  # noqa: F401
-    import pyarrow.parquet  # noqa: F401
-    import torch._dynamo  # noqa: F401  which the first optimizer imports
-
-    import quickdraw_kit.learn.export
-    import quickdraw_kit.learn.train
-    import quickdraw_kit.shards.prepare.pipeline  # noqa: F401
-
+if __name__ == "__main__":
+    for module in (*COMMANDS, *TRAIN):  # imports that forks share
+        importlib.import_module(module)
     main()

@@ -8,9 +8,7 @@ import importlib.util
 import itertools
 import os
 import signal
-import subprocess
 import sys
-import threading
 import time
 from email.utils import formatdate
 from pathlib import Path
@@ -29,27 +27,36 @@ from tests.acquire.bucket import Bucket, Fault
 from tests.acquire.conftest import content as some_bytes
 from tests.faults.disks import content
 from tests.shards.hooks import HookedExecutor, Killed, kill_at_merge
+from tests.warm import TRAIN, Warm
 
 JUMPS = ("+0", "-3", "+3600", "-40y", "+1d", "+60y", "-1", "+200y")
 SHARDS = (".npy", ".parquet", ".json", ".csv", ".ndjson")
 
 
-@pytest.fixture
-def jumping(tmp_path, tally):
-    """Run the command line while its clock jumps; return the exit code and its messages."""
+@pytest.fixture(scope="module")
+def clock(tmp_path_factory):
+    """The file that says what time it is, and a process whose commands believe it."""
     package = importlib.util.find_spec("libfaketime")
     if package is None or not sys.platform.startswith("linux"):
         pytest.skip("libfaketime is not installed: the clock cannot be set")
     library = next(Path(package.origin).parent.rglob("libfaketime.so.1"))
-    setting = tmp_path / "clock"
-    environment = os.environ | {
+    setting = tmp_path_factory.mktemp("clock") / "clock"
+    setting.write_text("+0\n")
+    environment = {
         "LD_PRELOAD": str(library),
         "FAKETIME_TIMESTAMP_FILE": str(setting),
         "FAKETIME_NO_CACHE": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "NO_FAKE_STAT": "1",
-        "OMP_NUM_THREADS": "1",
     }
+    with Warm(environment) as warm:
+        yield setting, warm
+
+
+@pytest.fixture
+def jumping(clock, tally):
+    """Run the command line while its clock jumps; return the exit code and its messages."""
+    setting, warm = clock
     jumps = itertools.cycle(JUMPS)
 
     def jump() -> None:
@@ -58,32 +65,20 @@ def jumping(tmp_path, tally):
 
     def run(kind, *command, kill_at=None):
         jump()
-        start = [sys.executable, "-m", "quickdraw_kit", *map(str, command)]
-        process = subprocess.Popen(
-            start, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            start_new_session=True,
-        )  # fmt: skip
-        over = threading.Event()
-
-        def keep_jumping():
-            while not over.wait(0.03):
-                jump()
-                if kill_at is not None and kill_at():
-                    os.killpg(process.pid, signal.SIGKILL)
-                    return
-
-        thread = threading.Thread(target=keep_jumping)
-        thread.start()
-        try:
-            _, messages = process.communicate(timeout=200)
-        finally:
-            over.set()
-            thread.join()
+        process = warm.start("-m", "quickdraw_kit", *command)
+        end = time.monotonic() + 200
+        while process.poll() is None:
+            assert time.monotonic() < end, process.stderr
+            time.sleep(0.03)
+            jump()
+            if kill_at is not None and kill_at():
+                process.kill_all()
+        messages = process.stderr
         assert kill_at is None or process.returncode == -signal.SIGKILL, messages
         tally(f"clock that jumps, {kind}").add("ended or was killed, as it should")
         return process.returncode, messages
 
-    run.environment, run.jump = environment, jump
+    run.warm, run.jump = warm, jump
     return run
 
 
@@ -108,12 +103,9 @@ def test_the_clock_of_these_tests_does_jump(jumping):
     years = set()
     for _ in JUMPS:
         jumping.jump()
-        ran = subprocess.run(
-            [sys.executable, "-c", code], env=jumping.environment, capture_output=True, check=True
-        )
-        year, steady = ran.stdout.split()
+        year, steady = jumping.warm.run("-c", code).stdout.split()
         years.add(int(year))
-        assert steady == b"True"
+        assert steady == "True"
     assert max(years) - min(years) > 90
 
 
@@ -136,6 +128,7 @@ def test_prepare(jumping, sample, tmp_path, workers):
 
 @pytest.mark.slow
 def test_train(jumping, sample, tmp_path):
+    jumping.warm.load(*TRAIN)
     settings = ("--network", "tiny-cnn", "--epochs", 3, "--threads", 1)
     command = ("train", sample / "shards", *settings, "--out")
     code, messages = jumping("train", *command, tmp_path / "once")

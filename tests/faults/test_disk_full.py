@@ -17,6 +17,7 @@ import pytest
 
 from quickdraw_kit.synthetic.generator import write_sample
 from tests.faults.disks import content, mounted, run
+from tests.warm import TRAIN
 
 pytestmark = pytest.mark.slow
 POINTS = 12 if os.environ.get("FAULTS") == "all" else 3
@@ -64,7 +65,8 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("kind", COMMANDS)
-def test_full_at_some_point(kind, inputs, tmp_path, tally):
+def test_full_at_some_point(kind, inputs, tmp_path, tally, warm):
+    warm.load(*TRAIN)
     template, suffixes = COMMANDS[kind]
     counts = tally(f"disk full, {kind}")
 
@@ -82,7 +84,7 @@ def test_full_at_some_point(kind, inputs, tmp_path, tally):
 
         out.mkdir()
         start = time.perf_counter()
-        whole = run(command(out), temporary=disk)
+        whole = run(warm, command(out), temporary=disk)
         seconds = time.perf_counter() - start
         assert whole.returncode == 0, whole.stderr
         expected = content(out, suffixes)
@@ -104,10 +106,10 @@ def test_full_at_some_point(kind, inputs, tmp_path, tally):
             out.mkdir()
             if point % 2:
                 wait = rng.uniform(0.5, 1) * seconds
-                stopped = run(command(out), temporary=disk, meanwhile=partial(late, wait))
+                stopped = run(warm, command(out), temporary=disk, meanwhile=partial(late, wait))
             else:
                 fill(rng.randrange(0, max(needed, 8192), 4096) if point else 0)
-                stopped = run(command(out), temporary=disk)
+                stopped = run(warm, command(out), temporary=disk)
             ballast.unlink()
             if stopped.returncode:
                 assert stopped.returncode == 1, stopped.stderr
@@ -115,7 +117,7 @@ def test_full_at_some_point(kind, inputs, tmp_path, tally):
                 assert re.search("[Nn]o space left| free, and ", stopped.stderr), stopped.stderr
                 for name, data in content(out, suffixes).items():
                     assert data == expected[name], f"{name} is incomplete"
-            again = run(command(out), temporary=disk)
+            again = run(warm, command(out), temporary=disk)
             same = again.returncode == 0 and content(out, suffixes) == expected
             outcome = (
                 "stopped, finished with free space" if stopped.returncode else "had enough space"

@@ -9,8 +9,6 @@ whole suite every eighth is enough.
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -20,21 +18,16 @@ from quickdraw_kit.synthetic.generator import write_sample
 pytestmark = pytest.mark.slow
 ALL = os.environ.get("FAULTS") == "all"
 EVERY = 1 if ALL else 8
-ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture
-def kill(tally, tmp_path):
+def kill(tally, tmp_path, warm):
     """Kill a command at every `step`-th commit; ``{out}`` in it is its output."""
 
     def run(kind: str, suffixes: str, *command: object, step: int = EVERY, ranks: int = 1) -> None:
         options = ("--step", str(step), "--suffixes", suffixes, "--ranks", str(ranks))
-        ran = subprocess.run(
-            [sys.executable, "-m", "tests.faults.killed", *options, tmp_path / kind,
-             *map(str, command)],
-            cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"},
-            capture_output=True, text=True, timeout=1800, check=False,
-        )  # fmt: skip
+        ran = warm.start("-m", "tests.faults.killed", *options, tmp_path / kind, *command)
+        ran.wait(timeout=1800)
         assert ran.returncode == 0, ran.stderr[-3000:]
         summary = json.loads(ran.stdout.splitlines()[-1])
         assert summary["files"]
@@ -95,10 +88,12 @@ def test_train_on_two_ranks(kill, shards):
     kill("train, two ranks", "model.safetensors", *command, ranks=2)
 
 
-def test_export(kill, tmp_path):
+def test_export(kill, tmp_path, warm):
     from quickdraw_kit.learn.models.model import Model, save_model
 
     save_model(Model.new("tiny-cnn", ("cat", "dog")), tmp_path / "model.safetensors")
     formats = "safetensors,onnx,pt2" if ALL else "safetensors"  # seconds for each of the others
+    if ALL:
+        warm.load("onnxruntime", "onnxscript")
     command = ("export", tmp_path / "model.safetensors", "--formats", formats)
     kill("export", ".safetensors,.onnx,.pt2,.json", *command, "--out", "{out}", step=1)

@@ -8,13 +8,9 @@ or raise a `QuickdrawError`. Of ndjson, every line must be accounted for: read o
 
 import json
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent.parent
 FILES = {
     "ndjson": 4000, "bin": 1500, "npy": 800, "npz": 800, "idx": 700, "parquet": 700,
     "safetensors": 700, "toml": 800,
@@ -25,15 +21,8 @@ if os.environ.get("FAULTS") != "all":
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", FILES)
-def test_a_damaged_file_is_read_or_refused(tally, tmp_path, kind):
-    ran = subprocess.run(
-        [sys.executable, "-m", "tests.faults.mutate", kind, str(FILES[kind]), str(tmp_path)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
-    )
+def test_a_damaged_file_is_read_or_refused(tally, tmp_path, warm, kind):
+    ran = warm.run("-m", "tests.faults.mutate", kind, FILES[kind], tmp_path)
     assert ran.returncode == 0, ran.stderr[-3000:]
     summary = json.loads(ran.stdout.splitlines()[-1])
     counts = tally(f"damaged {kind}")

@@ -25,7 +25,7 @@ COMMANDS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", COMMANDS)
-def test_a_read_only_disk(kind, tmp_path, tally):
+def test_a_read_only_disk(kind, tmp_path, tally, warm):
     write_sample(tmp_path / "sample", drawings=20, categories=["circle"])
     save_model(Model.new("tiny-cnn", ("cat", "dog")), tmp_path / "model.safetensors")
     (tmp_path / "full" / "simplified").mkdir(parents=True)
@@ -37,7 +37,7 @@ def test_a_read_only_disk(kind, tmp_path, tally):
             part.replace("{in}", str(tmp_path)).replace("{out}", str(disk))
             for part in COMMANDS[kind]
         ]
-        ran = run(command, temporary=tmp_path)
+        ran = run(warm, command, temporary=tmp_path)
         assert ran.returncode == 1, ran.stderr
         assert "Traceback" not in ran.stderr
         assert "Read-only" in ran.stderr

@@ -41,7 +41,7 @@ def lines(tmp_path_factory) -> bytes:
 
 
 @pytest.mark.parametrize("kind", CHANGES)
-def test_while_prepare_reads(kind, lines, tmp_path, tally):
+def test_while_prepare_reads(kind, lines, tmp_path, tally, warm):
     change = CHANGES[kind]
     source = tmp_path / "circle.ndjson"
     suffixes = (".npy", ".parquet", ".json", ".csv")
@@ -50,7 +50,7 @@ def test_while_prepare_reads(kind, lines, tmp_path, tally):
         return ["prepare", str(source), "--out", str(tmp_path / name), "--workers", "1"]
 
     def whole(name: str):
-        assert run(command(name), temporary=tmp_path).returncode == 0
+        assert run(warm, command(name), temporary=tmp_path).returncode == 0
         return content(tmp_path / name, suffixes)
 
     source.write_bytes(lines)
@@ -74,7 +74,7 @@ def test_while_prepare_reads(kind, lines, tmp_path, tally):
             else:
                 source.write_bytes(change(lines))
 
-        ran = run(command(out.name), temporary=tmp_path, meanwhile=meanwhile)
+        ran = run(warm, command(out.name), temporary=tmp_path, meanwhile=meanwhile)
         if ran.returncode == 0:
             result = content(out, suffixes)
             assert result == before or (change is not None and result == after)
@@ -85,7 +85,7 @@ def test_while_prepare_reads(kind, lines, tmp_path, tally):
         assert source.name in ran.stderr
         assert not (out / "manifest.json").exists()
         if change is not None:
-            again = run([*command(out.name), "--overwrite"], temporary=tmp_path)
+            again = run(warm, [*command(out.name), "--overwrite"], temporary=tmp_path)
             assert again.returncode == 0, again.stderr
             assert content(out, suffixes) == after
         counts.add("stopped with a reason")

@@ -1,8 +1,5 @@
 """Two runs into one folder at once: the data set is complete, and the second run is refused."""
 
-import subprocess
-import sys
-
 import pytest
 
 from quickdraw_kit.synthetic.generator import write_sample
@@ -12,7 +9,7 @@ pytestmark = pytest.mark.slow
 SUFFIXES = (".npy", ".parquet", ".json", ".csv")
 
 
-def test_two_prepares(tmp_path, tally):
+def test_two_prepares(tmp_path, tally, warm):
     write_sample(tmp_path / "sample", drawings=6_000, categories=["circle", "line"])
 
     def command(name: str):
@@ -25,21 +22,13 @@ def test_two_prepares(tmp_path, tally):
             "1",
         ]
 
-    assert run(command("alone"), temporary=tmp_path).returncode == 0
+    assert run(warm, command("alone"), temporary=tmp_path).returncode == 0
     expected = content(tmp_path / "alone", SUFFIXES)
     counts = tally("two prepares into one folder")
     for name in ("first", "second"):
-        processes = [
-            subprocess.Popen(
-                [sys.executable, "-m", "quickdraw_kit", *command(name)],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for _ in range(2)
-        ]
-        messages = [process.communicate(timeout=200)[1] for process in processes]
-        codes = [process.returncode for process in processes]
+        processes = [warm.start("-m", "quickdraw_kit", *command(name)) for _ in range(2)]
+        codes = [process.wait() for process in processes]
+        messages = [process.stderr for process in processes]
         assert 0 in codes, messages
         for code, err in zip(codes, messages, strict=True):
             assert code in (0, 1, 2), err

@@ -4,10 +4,6 @@ Whatever the number of workers, whether the sources are kept, and however often 
 and what is extracted is not downloaded again.
 """
 
-import os
-import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -228,43 +224,32 @@ from pathlib import Path
 from quickdraw_kit.acquire.download import DownloadOptions
 from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.prepare.pipeline import prepare
-if __name__ == "__main__":
-    out, data_home, url, keep, workers = sys.argv[1:]
-    prepare(["ant", "bee", "cat", "dog"], out, data_home=Path(data_home),
-            options=PrepareOptions(rows_per_shard=500), max_reject_rate=0.1, workers=int(workers),
-            download=DownloadOptions(url, keep == "keep"), chunk_bytes=50_000)
+out, data_home, url, keep, workers = sys.argv[1:]
+prepare(["ant", "bee", "cat", "dog"], out, data_home=Path(data_home),
+        options=PrepareOptions(rows_per_shard=500), max_reject_rate=0.1, workers=int(workers),
+        download=DownloadOptions(url, keep == "keep"), chunk_bytes=50_000)
 """
 
 
 @posix
 @pytest.mark.slow
 @pytest.mark.parametrize(("keep", "workers"), [("keep", 2), ("remove", 1), ("remove", 2)])
-def test_killed_at_any_point_and_resumed(expected, bucket, tmp_path, keep, workers):
+def test_killed_at_any_point_and_resumed(expected, bucket, tmp_path, warm, keep, workers):
     whole = expected()
     for word in WORDS:
         bucket.fail(path_of(word), Fault(slow=0.03, always=True))
     total = sum(len(stored.data) for stored in bucket.objects.values())
-    script = tmp_path / "run.py"
-    script.write_text(RUN)
     out, data_home = tmp_path / "out", tmp_path / "home"
-    command = [
-        sys.executable,
-        str(script),
-        str(out),
-        str(data_home),
-        bucket.url,
-        keep,
-        str(workers),
-    ]
+    command = ["-c", RUN, out, data_home, bucket.url, keep, workers]
     for share in (0.1, 0.4, 0.7, 0.95):
-        process = subprocess.Popen(command, start_new_session=True)
+        process = warm.start(*command)
         while bucket.sent() < share * total:
-            assert process.poll() is None
+            assert process.poll() is None, process.stderr
             time.sleep(0.01)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        process.kill_all()
     bucket.faults.clear()
-    subprocess.run(command, check=True)
+    last = warm.run(*command)
+    assert last.returncode == 0, last.stderr
     assert contents(out) == whole
     for word in WORDS:  # only a download that the kill cut off is sent twice
         size = len(bucket.objects[path_of(word)].data)

@@ -5,8 +5,6 @@ Not on the number of workers, not on the order of the sources, not on how often 
 
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -56,23 +54,19 @@ RUN = """
 import sys
 from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.prepare.pipeline import prepare
-if __name__ == "__main__":
-    prepare([sys.argv[1]], sys.argv[2], options=PrepareOptions(rows_per_shard=500),
-            workers=int(sys.argv[3]), max_reject_rate=0.1, chunk_bytes=50_000)
+prepare([sys.argv[1]], sys.argv[2], options=PrepareOptions(rows_per_shard=500),
+        workers=int(sys.argv[3]), max_reject_rate=0.1, chunk_bytes=50_000)
 """
 
 
 @posix
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
-def test_killed_at_any_point_and_resumed(sources, tmp_path, workers):
-    script = tmp_path / "run.py"
-    script.write_text(RUN)
-
+def test_killed_at_any_point_and_resumed(sources, tmp_path, warm, workers):
     def command(out):
-        return [sys.executable, str(script), str(sources[0].parent), str(out), str(workers)]
+        return ["-c", RUN, sources[0].parent, out, workers]
 
-    subprocess.run(command(tmp_path / "whole"), check=True)
+    assert warm.run(*command(tmp_path / "whole")).returncode == 0
     expected = contents(tmp_path / "whole")
     out = tmp_path / "killed"
     killed, finished, steps = 0, False, 0
@@ -81,31 +75,27 @@ def test_killed_at_any_point_and_resumed(sources, tmp_path, workers):
         assert steps < 60, "the run makes no progress"
         # let it write some more files than last time, and kill it with all its workers
         seen = count(out)
-        process = subprocess.Popen(command(out), start_new_session=True)
+        process = warm.start(*command(out))
         while process.poll() is None and count(out) < seen + 7:
             time.sleep(0.002)
         finished = process.poll() is not None
         if not finished:
-            os.killpg(process.pid, signal.SIGKILL)
+            process.kill_all()
             killed += 1
-            process.wait()
-    assert process.returncode == 0
+    assert process.returncode == 0, process.stderr
     assert killed >= 3
     assert contents(out) == expected
     assert verify(out).ok
 
 
 @posix
-def test_workers_of_a_killed_parent_end(sources, tmp_path):
-    script = tmp_path / "run.py"
-    script.write_text(RUN)
+def test_workers_of_a_killed_parent_end(sources, tmp_path, warm):
     out = tmp_path / "out"
-    command = [sys.executable, str(script), str(sources[0].parent), str(out), "2"]
-    process = subprocess.Popen(command, start_new_session=True)
+    process = warm.start("-c", RUN, sources[0].parent, out, 2)
     while count(out) < 3 and process.poll() is None:
         time.sleep(0.002)
     group = process.pid
-    process.kill()
+    process.signal(signal.SIGKILL)
     process.wait()
     end = time.monotonic() + 20
     while time.monotonic() < end:

@@ -7,10 +7,6 @@ downloaded once, few are here at a time, none stays, and one that changes is not
 import csv
 import gzip
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -304,32 +300,29 @@ RUN = """
 import sys
 from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.prepare.pipeline import prepare
-if __name__ == "__main__":
-    out, workers, *urls = sys.argv[1:]
-    prepare(urls, out, options=PrepareOptions(rows_per_shard=200), workers=int(workers),
-            chunk_bytes=30_000)
+out, workers, *urls = sys.argv[1:]
+prepare(urls, out, options=PrepareOptions(rows_per_shard=200), workers=int(workers),
+        chunk_bytes=30_000)
 """
 
 
 @posix
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
-def test_killed_at_any_point_and_resumed(web, whole, tmp_path, workers):
+def test_killed_at_any_point_and_resumed(web, whole, tmp_path, warm, workers):
     for path in web.objects:
         web.fail(path, Fault(slow=0.03, always=True))
     total = sum(len(stored.data) for stored in web.objects.values())
-    script = tmp_path / "run.py"
-    script.write_text(RUN)
-    command = [sys.executable, str(script), str(tmp_path / "out"), str(workers), *web_urls(web)]
+    command = ["-c", RUN, tmp_path / "out", workers, *web_urls(web)]
     for share in (0.1, 0.4, 0.7, 0.95):
-        process = subprocess.Popen(command, start_new_session=True)
+        process = warm.start(*command)
         while web.sent() < share * total:
-            assert process.poll() is None
+            assert process.poll() is None, process.stderr
             time.sleep(0.01)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        process.kill_all()
     web.faults.clear()
-    subprocess.run(command, check=True)
+    last = warm.run(*command)
+    assert last.returncode == 0, last.stderr
     assert contents(tmp_path / "out") == whole
     # what was received before each kill was not requested again
     assert web.sent() < total + 4 * (1 << 16) * len(WORDS)

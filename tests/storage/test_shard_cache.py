@@ -4,8 +4,6 @@ import contextlib
 import hashlib
 import os
 import pickle
-import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,7 +25,7 @@ from quickdraw_kit.synthetic.generator import write_sample
 NAMES = ("a.npy", "b.npy", "c.parquet")
 
 READER = """
-import pathlib, random, sys
+import pathlib, random, sys, time
 from quickdraw_kit.storage.shard_cache import CachedFiles
 from quickdraw_kit.shards.read.dataset import ShardDataset
 from quickdraw_kit.shards.manifest import load_manifest
@@ -37,7 +35,8 @@ store = RetryingStore(pathlib.Path(folder).as_uri())
 files = CachedFiles(store, pathlib.Path(cache), int(limit))
 dataset = ShardDataset(load_manifest(pathlib.Path(folder)), files)
 print("ready", flush=True)
-sys.stdin.readline()
+while not pathlib.Path(cache, "begin").exists():
+    time.sleep(0.001)
 draw = random.Random(seed)
 for _ in range(60):
     dataset[draw.randrange(len(dataset))]
@@ -211,7 +210,7 @@ def test_a_copy_that_is_evicted_at_once_can_be_read(store, tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize("format", ["npy", "parquet"])
-def test_processes_share_copies_and_limit(tmp_path, format):
+def test_processes_share_copies_and_limit(tmp_path, warm, format):
     """They evict each other's copies all the time, before they are open and after."""
     write_sample(tmp_path / "sample", drawings=135)
     options = PrepareOptions(format=format, rows_per_shard=20)
@@ -219,22 +218,14 @@ def test_processes_share_copies_and_limit(tmp_path, format):
     largest = max(file.bytes for file in load_manifest(tmp_path / "shards").all_files())
     cache, limit = tmp_path / "cache", 2 * largest
     cache.mkdir()
-    readers = [
-        subprocess.Popen(
-            [sys.executable, "-c", READER, tmp_path / "shards", cache, str(limit), seed],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )
-        for seed in "12"
-    ]  # fmt: skip
-    for reader in readers:
-        assert reader.stdout.readline() == "ready\n"
-    for reader in readers:
-        reader.stdin.write("\n")
-        reader.stdin.flush()
+    readers = [warm.start("-c", READER, tmp_path / "shards", cache, limit, seed) for seed in (1, 2)]
+    while any(reader.stdout != "ready\n" for reader in readers):
+        assert not any(reader.poll() for reader in readers), [reader.stderr for reader in readers]
+    (cache / "begin").touch()
     sizes = [0]
     while any(reader.poll() is None for reader in readers):
         sizes.append(bytes_in(cache))
-    assert [reader.communicate()[1] for reader in readers] == ["", ""]
+    assert [reader.stderr for reader in readers] == ["", ""]
     assert 0 < max(sizes) <= limit
 
 

@@ -6,8 +6,6 @@ import hashlib
 import io
 import os
 import pickle
-import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -162,7 +160,7 @@ def test_parquet_is_read_in_the_calling_thread(folder, monkeypatch):
     assert threads == {threading.get_ident()}
 
 
-def test_without_preadv(folder):
+def test_without_preadv(folder, warm):
     """On Windows, Python has neither pread nor preadv."""
     program = (
         "import hashlib, os, sys; del os.pread, os.preadv\n"
@@ -171,9 +169,8 @@ def test_without_preadv(folder):
         "rows = dataset.take([5, 3, 0, len(dataset) - 1])\n"
         "print(hashlib.sha256(b''.join(part.tobytes() for part in rows)).hexdigest())"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", program, folder / "npy"], capture_output=True, text=True, check=True
-    )
+    result = warm.run("-c", program, folder / "npy")
+    assert result.returncode == 0, result.stderr
     dataset = open_shards(folder / "npy")
     rows = dataset.take([5, 3, 0, len(dataset) - 1])
     expected = hashlib.sha256(b"".join(part.tobytes() for part in rows)).hexdigest()
