@@ -68,17 +68,17 @@ def test_the_wheel_of_the_source_package_runs_the_demo(tmp_path):
     paths = {"base": str(folder), "platbase": str(folder)}
     site_packages = Path(sysconfig.get_path("purelib", "venv", paths))
     (site_packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"), "utf-8")
-    programs = Path(sysconfig.get_path("scripts", "venv", paths))
-    pip = [sys.executable, "-m", "pip", "--python", programs / "python"]
+    scripts = Path(sysconfig.get_path("scripts", "venv", paths))
+    pip = [sys.executable, "-m", "pip", "--python", scripts / "python"]
     run(*pip, "install", "--quiet", "--no-deps", "--no-index", wheel)
 
-    program = programs / "quickdraw-kit"
+    command = scripts / "quickdraw-kit"
     work = tmp_path / "work"
     work.mkdir()
     imported = "import quickdraw_kit; print(quickdraw_kit.__file__)"
-    assert Path(run(programs / "python", "-c", imported, cwd=work)).is_relative_to(folder)
-    assert run(program, "--version", cwd=work) == f"quickdraw-kit {__version__}\n"
-    run(program, "demo", "--out", "demo", cwd=work)
+    assert Path(run(scripts / "python", "-c", imported, cwd=work)).is_relative_to(folder)
+    assert run(command, "--version", cwd=work) == f"quickdraw-kit {__version__}\n"
+    run(command, "demo", "--out", "demo", cwd=work)
     assert (work / "demo/index.html").stat().st_size > 10_000
 
 
@@ -128,9 +128,9 @@ def test_the_pythons_that_are_promised_are_tested():
 def test_every_target_that_the_workflow_makes_exists():
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
     steps = [step for job in WORKFLOW["jobs"].values() for step in job["steps"]]
-    made = [name for step in steps for name in re.findall(r"\bmake ([\w-]+)", step.get("run", ""))]
-    assert made
-    assert set(made) <= set(targets)
+    called = [name for step in steps for name in re.findall(r"\bmake ([\w-]+)", step.get("run", ""))]
+    assert called
+    assert set(called) <= set(targets)
 
 
 def test_every_dependency_has_a_lower_bound_to_test():
