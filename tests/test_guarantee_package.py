@@ -128,7 +128,9 @@ def test_the_pythons_that_are_promised_are_tested():
 def test_every_target_that_the_workflow_makes_exists():
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
     steps = [step for job in WORKFLOW["jobs"].values() for step in job["steps"]]
-    called = [name for step in steps for name in re.findall(r"\bmake ([\w-]+)", step.get("run", ""))]
+    called = [
+        name for step in steps for name in re.findall(r"\bmake ([\w-]+)", step.get("run", ""))
+    ]
     assert called
     assert set(called) <= set(targets)
 
