@@ -29,6 +29,7 @@ from quickdraw_kit.synthetic.generator import write_sample
 
 # Ray leaves sockets and files to the garbage collector
 pytestmark = [
+    pytest.mark.xdist_group("ray"),  # one cluster
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning:ray"),
@@ -165,14 +166,12 @@ def test_a_node_that_is_killed_changes_no_byte(cluster, tmp_path):
     assert content(tmp_path / "on_ray") == content(tmp_path / "here")
 
 
-@pytest.mark.slow
 def test_relative_paths_are_those_of_the_caller(executor, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_sample("drawings", drawings=54)
     assert prepare(["drawings"], "shards", executor=executor).counts.written == 54
 
 
-@pytest.mark.slow
 def test_errors_are_those_of_the_function(executor):
     with pytest.raises(DataError, match="as it was raised"):
         executor.submit(fail, DataError).result()

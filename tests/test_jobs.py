@@ -1,9 +1,6 @@
 """Batches of jobs: grids, records, failures that do not stop others, and one results table."""
 
 import json
-import signal
-import subprocess
-import sys
 import time
 
 import pandas as pd
@@ -15,11 +12,15 @@ from quickdraw_kit.jobs import expand, run_jobs, summarize, write_jobs_page, wri
 from quickdraw_kit.shards.prepare.pipeline import prepare
 from quickdraw_kit.synthetic.generator import write_sample
 from tests.conftest import posix
+from tests.warm import TRAIN
 
 
 @pytest.fixture(scope="module")
-def shards(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("jobs")
+def shards(once):
+    return once("jobs", make_shards)
+
+
+def make_shards(folder):
     write_sample(folder / "sample", drawings=40, categories=["circle", "line"])
     prepare([folder / "sample"], folder / "shards", workers=1)
     return str(folder / "shards")
@@ -123,27 +124,27 @@ def test_processes_give_the_same_weights(jobs, tmp_path):
 
 
 @posix
-@pytest.mark.slow
-def test_a_killed_batch_continues_and_ends_with_the_same_weights(shards, tmp_path):
+def test_a_killed_batch_continues_and_ends_with_the_same_weights(shards, tmp_path, warm):
     recipe = tmp_path / "batch.toml"
     recipe.write_text(
-        f"[defaults]\ndata = {json.dumps(shards)}\nthreads = 1\nbatch_size = 64\nepochs = 40\n"
+        f"[defaults]\ndata = {json.dumps(shards)}\nthreads = 1\nbatch_size = 64\nepochs = 20\n"
         "seed = [0, 1]\n"
         '[[jobs]]\nname = "net"\nnetwork = "tiny-cnn"\n'
     )
-    command = [sys.executable, "-m", "quickdraw_kit", "run", recipe, "--out"]
-    subprocess.run([*command, tmp_path / "whole"], check=True, capture_output=True)
+    warm.load(*TRAIN, "quickdraw_kit.cli.recipes", "pandas")
+    command = ("-m", "quickdraw_kit", "run", recipe, "--out")
+    whole = warm.run(*command, tmp_path / "whole")
+    assert whole.returncode == 0, whole.stderr
+
     jobs = tmp_path / "cut" / "jobs"
     for wanted in (1, 2):  # killed once in each job, when it has started to write
-        run = subprocess.Popen(
-            [*command, tmp_path / "cut"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        run = warm.start(*command, tmp_path / "cut")
         while run.poll() is None and len(list(jobs.glob("*/metrics.jsonl"))) < wanted:
             time.sleep(0.01)
-        run.send_signal(signal.SIGKILL)
-        run.wait()
-    subprocess.run([*command, tmp_path / "cut"], check=True, capture_output=True)
+        run.kill_all()
+    last = warm.run(*command, tmp_path / "cut")
+    assert last.returncode == 0, last.stderr
     for seed in (0, 1):
         name = f"jobs/net-seed{seed}/model.safetensors"
-        whole, cut = tmp_path / "whole" / name, tmp_path / "cut" / name
-        assert cut.read_bytes() == whole.read_bytes()
+        whole_model, cut_model = tmp_path / "whole" / name, tmp_path / "cut" / name
+        assert cut_model.read_bytes() == whole_model.read_bytes()

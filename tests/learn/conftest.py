@@ -1,11 +1,15 @@
-"""A data set for training: generated drawings, rendered."""
+"""Data sets: generated drawings, rendered in memory and as shards."""
+
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from quickdraw_kit.learn.data.dataset import ArrayDataset
 from quickdraw_kit.raster.render import rasterize
-from quickdraw_kit.synthetic.generator import generate_drawings
+from quickdraw_kit.shards.options import PrepareOptions
+from quickdraw_kit.shards.prepare.pipeline import prepare
+from quickdraw_kit.synthetic.generator import generate_drawings, write_sample
 
 NAMES = ("envelope", "fish", "house", "ladder", "star", "sun")
 
@@ -22,3 +26,17 @@ def splits() -> dict[str, ArrayDataset]:
         "validation": dataset_of(10, start=60),
         "test": dataset_of(50, seed=1),
     }
+
+
+@pytest.fixture(scope="session")
+def shards(once) -> Path:
+    """A folder with a sample, and its shards in both formats; those in Parquet have strokes."""
+    return once("learn-shards", make_shards)
+
+
+def make_shards(folder: Path) -> Path:
+    write_sample(folder / "sample", drawings=200, categories=["circle", "star", "line"])
+    prepare([folder / "sample"], folder / "npy", workers=1)
+    options = PrepareOptions(format="parquet", keep_strokes=True)
+    prepare([folder / "sample"], folder / "parquet", workers=1, options=options)
+    return folder

@@ -4,6 +4,7 @@ import json
 import socket
 import subprocess
 import sys
+import time
 from dataclasses import asdict, replace
 from hashlib import md5
 from pathlib import Path
@@ -18,31 +19,70 @@ from quickdraw_kit.learn.data.splits import open_splits
 from quickdraw_kit.learn.distributed import join_process_group
 from quickdraw_kit.learn.models.model import load_model
 from quickdraw_kit.learn.train import TrainConfig
-
-CASE = Path(__file__).with_name("torchrun_case.py")
+from tests.learn import torchrun_case
+from tests.warm import TRAIN
 
 
 @pytest.fixture(scope="module")
-def shards(tmp_path_factory):
+def shards(once):
+    return once("distributed", make_shards)
+
+
+def make_shards(folder: Path) -> Path:
     from quickdraw_kit.shards.prepare.pipeline import prepare
     from quickdraw_kit.synthetic.generator import write_sample
 
-    folder = tmp_path_factory.mktemp("distributed")
     paths = write_sample(folder / "drawings", drawings=333, categories=["sun", "ladder", "fish"])
     prepare(paths, folder / "shards", workers=1)
     return folder / "shards"
 
 
-def run(config: TrainConfig, folder: Path, processes: int = 1, *, kill_at: int = 0) -> None:
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    start = [sys.executable]
-    if processes > 1:
-        start += ["-m", "torch.distributed.run", "--nproc-per-node", str(processes)]
-        start += ["--master-addr", "127.0.0.1", "--master-port", str(port)]
-    arguments = [str(CASE), json.dumps(asdict(config)), str(folder), str(kill_at)]
-    subprocess.run([*start, *arguments], check=True, timeout=200, capture_output=True)
+        port: int = free.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def run(warm):
+    """Return a function that trains in forks, with the environment that torchrun gives them."""
+    warm.load(*TRAIN)
+
+    def start(config: TrainConfig, folder: Path, processes: int = 1, *, kill_at: int = 0) -> None:
+        address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+        group = [
+            warm.start(
+                "-m", "tests.learn.torchrun_case", json.dumps(asdict(config)), folder, kill_at,
+                environment={
+                    "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(processes),
+                    **address,
+                } if processes > 1 else {},
+            )
+            for rank in range(processes)
+        ]  # fmt: skip
+
+        # as torchrun, which ends all processes when one has failed
+        deadline, failed = time.monotonic() + 200, 0
+        while not failed and any(process.poll() is None for process in group):
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+            failed = next(filter(None, [process.poll() for process in group]), 0)
+        for process in group:
+            process.kill_all()
+        if failed:
+            errors = "".join(process.stderr for process in group)
+            raise subprocess.CalledProcessError(failed, "train", stderr=errors)
+
+    return start
+
+
+def torchrun(config: TrainConfig, folder: Path, processes: int) -> None:
+    start = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes)]
+    start += ["--master-addr", "127.0.0.1", "--master-port", str(free_port())]
+    arguments = [torchrun_case.__file__, json.dumps(asdict(config)), str(folder), "0"]
+    command = [sys.executable, *start, *arguments]
+    subprocess.run(command, check=True, timeout=200, capture_output=True)
 
 
 def results(folder: Path, rank: int | str):
@@ -50,9 +90,9 @@ def results(folder: Path, rank: int | str):
     return weights, json.loads((folder / f"{rank}.json").read_text())
 
 
-@pytest.mark.slow
-def test_two_processes_train_as_one_does(shards, tmp_path):
-    config = TrainConfig(
+@pytest.fixture
+def config(shards):
+    return TrainConfig(
         data=str(shards),
         network="mnist-cnn",
         epochs=2,
@@ -62,6 +102,9 @@ def test_two_processes_train_as_one_does(shards, tmp_path):
         threads=1,
         ema_decay=0.9,
     )
+
+
+def test_two_processes_train_as_one_does(config, run, tmp_path):
     run(config, tmp_path, 2)
     run(config, tmp_path)
 
@@ -75,7 +118,17 @@ def test_two_processes_train_as_one_does(shards, tmp_path):
 
 
 @pytest.mark.slow
-def test_with_everything_that_differs_between_processes(shards, tmp_path):
+def test_torchrun_starts_such_processes(config, run, tmp_path):
+    forks = tmp_path / "forks"
+    forks.mkdir()
+    torchrun(config, tmp_path, 2)
+    run(config, forks, 2)
+    (first, losses), (expected, expected_losses) = results(tmp_path, 0), results(forks, 0)
+    assert losses == results(tmp_path, 1)[1] == expected_losses
+    assert all(torch.equal(first[name], value) for name, value in expected.items())
+
+
+def test_with_everything_that_differs_between_processes(shards, run, tmp_path):
     config = TrainConfig(
         data=str(shards),
         out=str(tmp_path / "model"),
@@ -108,11 +161,10 @@ def test_with_everything_that_differs_between_processes(shards, tmp_path):
     )  # fmt: skip
     with pytest.raises(subprocess.CalledProcessError) as error:
         run(replace(config, seed=1), tmp_path, 2)
-    assert error.value.stderr.count(b"is another model: seed was 0 and is 1") >= 1
+    assert error.value.stderr.count("is another model: seed was 0 and is 1") >= 1
 
 
-@pytest.mark.slow
-def test_two_processes_that_were_killed_resume(shards, tmp_path):
+def test_two_processes_that_were_killed_resume(shards, run, tmp_path):
     config = TrainConfig(
         data=str(shards),
         out=str(tmp_path / "model"),
@@ -150,8 +202,7 @@ def seen(folder: Path) -> dict[int, list[str]]:
     return steps
 
 
-@pytest.mark.slow
-def test_a_run_resumes_with_any_number_of_processes(shards, tmp_path):
+def test_a_run_resumes_with_any_number_of_processes(shards, run, tmp_path):
     """One process is killed in the second epoch, two in the third; three finish."""
     config = TrainConfig(
         data=str(shards),

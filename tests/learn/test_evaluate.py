@@ -13,7 +13,6 @@ from quickdraw_kit.learn.data.dataset import ArrayDataset
 from quickdraw_kit.learn.data.splits import open_splits
 from quickdraw_kit.learn.evaluate import evaluate, training_config
 from quickdraw_kit.learn.models.model import Model
-from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.read.dataset import open_shards
 
 NAMES = ("a", "b", "c", "d")
@@ -106,22 +105,6 @@ def test_summary_is_json_without_nan(model, dataset):
     assert sum(row["support"] for row in summary["per_class"]) == summary["drawings"] == 50
     assert sum(row["drawings"] for row in summary["calibration"]) == 50
     assert all(pair["label"] != pair["predicted"] for pair in summary["confused_pairs"])
-
-
-@pytest.fixture(scope="module")
-def shards(tmp_path_factory):
-    from quickdraw_kit.shards.prepare.pipeline import prepare
-    from quickdraw_kit.synthetic.generator import write_sample
-
-    folder = tmp_path_factory.mktemp("evaluate")
-    write_sample(folder / "sample", drawings=200, categories=["circle", "star", "line"])
-    prepare(
-        [folder / "sample"],
-        folder / "parquet",
-        workers=1,
-        options=PrepareOptions(format="parquet", keep_strokes=True),
-    )
-    return folder
 
 
 def test_strokes_are_evaluated_in_the_order_of_their_images(shards):

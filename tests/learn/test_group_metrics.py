@@ -11,7 +11,6 @@ from quickdraw_kit.learn.data.splits import open_splits
 from quickdraw_kit.learn.evaluate import Evaluation, evaluate, training_config
 from quickdraw_kit.learn.group_metrics import group_columns, metrics_by_group
 from quickdraw_kit.learn.models.model import Model
-from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.read.dataset import open_shards
 
 
@@ -45,23 +44,6 @@ def test_the_metrics_of_a_group_are_those_of_its_rows_alone(rows):
 def test_groups_need_a_value_for_each_row():
     with pytest.raises(UsageError, match="1 values for 2 rows"):
         metrics_by_group(evaluation_of([0, 1], [0, 1], 2), np.array(["DE"]))
-
-
-@pytest.fixture(scope="module")
-def shards(tmp_path_factory):
-    from quickdraw_kit.shards.prepare.pipeline import prepare
-    from quickdraw_kit.synthetic.generator import write_sample
-
-    folder = tmp_path_factory.mktemp("evaluate")
-    write_sample(folder / "sample", drawings=200, categories=["circle", "star", "line"])
-    prepare([folder / "sample"], folder / "npy", workers=1)
-    prepare(
-        [folder / "sample"],
-        folder / "parquet",
-        workers=1,
-        options=PrepareOptions(format="parquet", keep_strokes=True),
-    )
-    return folder
 
 
 @pytest.mark.parametrize("format", ["npy", "parquet"])

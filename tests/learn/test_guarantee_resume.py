@@ -1,11 +1,7 @@
 """A run that was killed at any point ends with the weights of one that was not, to the bit."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
-import time
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -16,6 +12,7 @@ from quickdraw_kit.learn.data.dataset import ArrayDataset
 from quickdraw_kit.learn.models.model import load_model
 from quickdraw_kit.learn.train import TrainConfig, train
 from tests.conftest import posix
+from tests.warm import TRAIN
 
 # everything that has a state, or draws random numbers
 FULL = TrainConfig(
@@ -41,6 +38,15 @@ CONFIGS = {
     "plain": TrainConfig(network="tiny-cnn", epochs=3, batch_size=32, threads=1),
     "float32": replace(FULL, network="quickdraw-resnet", epochs=2, precision="float32"),
 }
+
+
+@pytest.fixture(scope="module")
+def splits(splits):
+    """Few drawings: an epoch has 4 steps, and the batch of the last one is smaller."""
+    return {
+        name: ArrayDataset(part.images[::3], part.labels[::3], part.label_names)
+        for name, part in splits.items()
+    }
 
 
 class KilledError(Exception):
@@ -90,7 +96,7 @@ def test_killed_again_and_again(name, splits, whole, tmp_path):
     attempts = 0
     while True:
         attempts += 1
-        remaining_batches[0] = 17  # more than the batches of an epoch
+        remaining_batches[0] = 6  # more than the batches of an epoch
         try:
             result = train(config, fragile, resume=None if attempts == 1 else True)
             break
@@ -108,36 +114,43 @@ def test_killed_again_and_again(name, splits, whole, tmp_path):
     assert [json.loads(line)["epoch"] for line in lines] == [row.epoch for row in result.history]
 
 
+# with options, and an epoch and a step at which the process is killed
+TRAIN_UNTIL = """
+import json, os, signal, sys
+from quickdraw_kit.learn.train import TrainConfig, train
+
+options, *end = map(json.loads, sys.argv[1:])
+
+def die(*at):
+    if list(at[:2]) == end:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+train(TrainConfig(**options), on_step=die)
+"""
+
+
 @posix
-def test_kill_dash_nine(tmp_path):
+def test_kill_dash_nine(tmp_path, warm):
     from quickdraw_kit.shards.prepare.pipeline import prepare
     from quickdraw_kit.synthetic.generator import write_sample
 
-    paths = write_sample(tmp_path / "drawings", drawings=600, categories=["sun", "ladder", "fish"])
+    paths = write_sample(tmp_path / "drawings", drawings=150, categories=["sun", "ladder", "fish"])
     prepare(paths, tmp_path / "shards", workers=1)
-    config = replace(FULL, data=str(tmp_path / "shards"), out=str(tmp_path / "killed"), epochs=5)
-    code = (
-        "import json, sys\n"
-        "from quickdraw_kit.learn.train import TrainConfig, train\n"
-        "train(TrainConfig(**json.loads(sys.argv[1])))\n"
-    )
-    command = [sys.executable, "-c", code, json.dumps(asdict(config))]
+    config = replace(FULL, data=str(tmp_path / "shards"), out=str(tmp_path / "killed"))
 
-    # killed as soon as the first epoch has written its metrics
-    metrics = tmp_path / "killed/metrics.jsonl"
-    process = subprocess.Popen(command)
-    while not metrics.exists() and process.poll() is None:
-        time.sleep(0.001)
-    os.kill(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    # killed within the second epoch, between two checkpoints; then not at all
+    warm.load(*TRAIN)
+    command = ("-c", TRAIN_UNTIL, json.dumps(asdict(config)))
+    assert warm.run(*command, 2, 2).returncode == -signal.SIGKILL
     assert (tmp_path / "killed/checkpoint.safetensors").exists()
+    assert warm.run(*command, 0, 0).returncode == 0
 
-    subprocess.run(command, check=True)
     again = load_model(tmp_path / "killed/model.safetensors")
     expected = train(replace(config, out=None))
     for name, value in weights(again).items():
         np.testing.assert_array_equal(value, weights(expected.model)[name], err_msg=name)
-    losses = [json.loads(line)["train_loss"] for line in metrics.read_text().splitlines()]
+    lines = (tmp_path / "killed/metrics.jsonl").read_text().splitlines()
+    losses = [json.loads(line)["train_loss"] for line in lines]
     assert losses == [row.train_loss for row in expected.history]
 
 

@@ -1,8 +1,6 @@
 """The page of the primer: its commands run in order and print what the page shows."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -31,15 +29,13 @@ def test_every_figure_is_drawn_by_a_command_and_exists():
 
 
 @pytest.mark.slow
-def test_the_commands_run_in_order_and_print_what_is_shown(tmp_path):
+def test_the_commands_run_in_order_and_print_what_is_shown(tmp_path, monkeypatch, cli):
+    monkeypatch.chdir(tmp_path)
     for arguments, shown in commands():
-        run = subprocess.run(
-            [sys.executable, "-m", "quickdraw_kit", *arguments],
-            cwd=tmp_path, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert run.returncode == 0, (arguments, run.stderr)
+        run = cli(*arguments)
+        assert run.code == 0, (arguments, run.err)
         if shown:
-            assert run.stdout.rstrip("\n").splitlines() == shown, arguments
+            assert run.out.rstrip("\n").splitlines() == shown, arguments
     for name in re.findall(r"\(images/primer/(\w+\.png)\)", PAGE):
         assert (tmp_path / name).stat().st_size > 10_000
 

@@ -1,9 +1,7 @@
 """A real server with a small model and collections, and a real browser."""
 
-import os
 import shutil
-import subprocess
-import sys
+import signal
 import time
 import urllib.request
 from pathlib import Path
@@ -14,6 +12,7 @@ from quickdraw_kit.learn.models.model import Model, save_model
 from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.prepare.pipeline import prepare
 from quickdraw_kit.synthetic.generator import write_sample
+from tests.warm import Warm
 
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -21,12 +20,19 @@ FLAGS = [
 ]  # fmt: skip
 
 
+# what the command imports
+MODULES = "quickdraw_kit.cli.serve", "quickdraw_kit.serve.server", "quickdraw_kit.serve.collections"
+
+
 @pytest.fixture(scope="session")
-def served(tmp_path_factory) -> Path:
+def served(once) -> Path:
     """A folder with drawings, shards (with strokes), and a training run with a report."""
+    return once("served", make_served)
+
+
+def make_served(folder: Path) -> Path:
     import torch
 
-    folder = tmp_path_factory.mktemp("serve")
     write_sample(folder / "drawings", drawings=540, raw=True)
     prepare(
         [folder / "drawings"],
@@ -51,36 +57,54 @@ def served(tmp_path_factory) -> Path:
 class Server:
     """The command ``serve`` in another process."""
 
-    def __init__(self, *arguments: object, port: int = 0) -> None:
-        command = [sys.executable, "-m", "quickdraw_kit", "serve", "--port", port, *arguments]
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-        self._process = subprocess.Popen(
-            list(map(str, command)), stdout=subprocess.PIPE, text=True, env=environment
-        )
-        self.url = self._process.stdout.readline().split()[0]
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            try:
-                urllib.request.urlopen(f"{self.url}api/about", timeout=5).close()
-                return
-            except OSError:
-                time.sleep(0.05)
-        raise TimeoutError(self.url)
+    def __init__(self, warm: Warm, *arguments: object, port: int = 0) -> None:
+        self._command = warm.start("-m", "quickdraw_kit", "serve", "--port", port, *arguments)
+        self.url = ""
+        deadline = time.monotonic() + 60
+        while not self._responds():
+            assert self._command.poll() is None, self._command.stderr
+            assert time.monotonic() < deadline, "the server does not respond"
+            time.sleep(0.01)
+
+    def _responds(self) -> bool:
+        line, end, _ = self._command.stdout.partition("\n")
+        if not end:
+            return False
+        self.url = line.split()[0]
+        try:
+            urllib.request.urlopen(f"{self.url}api/about", timeout=30).close()
+        except OSError:  # the address is bound before connections are accepted
+            return False
+        return True
 
     def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait(20)
-        self._process.stdout.close()
+        if self._command.poll() is None:
+            self._command.signal(signal.SIGTERM)
+            self._command.wait(20)
 
 
 @pytest.fixture(scope="session")
-def server(served):
+def server(served, warm):
     server = Server(
-        served / "drawings", served / "shards", "--model", served / "runs" / "first",
-        "--runs", served / "runs", "--keep", served / "kept",
+        warm.load(*MODULES), served / "drawings", served / "shards",
+        "--model", served / "runs" / "first", "--runs", served / "runs", "--keep", served / "kept",
     )  # fmt: skip
     yield server
     server.stop()
+
+
+@pytest.fixture
+def serve(warm):
+    """Return a function that starts a server of this test alone."""
+    servers: list[Server] = []
+
+    def start(*arguments: object, port: int = 0) -> Server:
+        servers.append(Server(warm.load(*MODULES), *arguments, port=port))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
 
 
 @pytest.fixture(scope="module")  # its event loop runs in this thread while it is open

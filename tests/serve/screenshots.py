@@ -14,6 +14,7 @@ from quickdraw_kit.learn.train import TrainConfig, train
 from quickdraw_kit.shards.prepare.pipeline import prepare
 from quickdraw_kit.synthetic.generator import generate_drawings, write_sample
 from tests.serve.conftest import FLAGS, Server
+from tests.warm import Warm
 
 VIEWS = [
     ("", (1000, 740), "light"),
@@ -63,7 +64,7 @@ def main() -> None:
     """Train a small model, serve it, and take the pictures."""
     out, everything = Path(sys.argv[1]), "--all" in sys.argv
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, Warm() as warm:
         root = Path(folder)
         write_sample(root / "drawings", drawings=2700)
         prepare([root / "drawings"], root / "shards")
@@ -78,7 +79,7 @@ def main() -> None:
             )
         )
         server = Server(
-            root / "shards", root / "drawings", "--model", root / "model",
+            warm, root / "shards", root / "drawings", "--model", root / "model",
             "--runs", root / "model",
         )  # fmt: skip
         with sync_playwright() as playwright:

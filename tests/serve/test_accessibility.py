@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.xdist_group("serve")  # one server, one browser
 
 AUDIT = """() => {
   const problems = [];
@@ -53,7 +53,7 @@ AUDIT = """() => {
 }"""
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_names_sizes_and_contrast(browser, server, scheme):
     page = browser.new_page(viewport={"width": 1100, "height": 860}, color_scheme=scheme)
     titles = set()
@@ -87,6 +87,7 @@ def test_names_sizes_and_contrast(browser, server, scheme):
     page.close()
 
 
+@pytest.mark.slow
 def test_the_audit_finds_problems(page, server):
     page.goto(server.url)
     page.wait_for_function("() => document.querySelector('#undo').disabled")
@@ -105,6 +106,7 @@ def test_the_audit_finds_problems(page, server):
     assert "duplicate id" in result
 
 
+@pytest.mark.slow
 def test_tab_order(page, server):
     def press_tab(count):
         focused = []

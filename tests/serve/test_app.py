@@ -15,6 +15,8 @@ from quickdraw_kit.serve.requests import read_drawing
 from quickdraw_kit.serve.runs import find_runs
 from quickdraw_kit.strokes.simplify import simplify
 
+pytestmark = pytest.mark.xdist_group("serve")  # one server
+
 LINE = {"strokes": [[[10, 200.5, 200], [10, 10, 180], [0, 30, 60]]]}
 
 

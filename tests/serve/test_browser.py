@@ -1,4 +1,4 @@
-"""The page in a real browser: the model sees what is drawn, and failures are shserver."""
+"""The page in a real browser: the model sees what is drawn, and failures are shown."""
 
 import base64
 import os
@@ -15,10 +15,17 @@ from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.strokes.simplify import simplify
 from quickdraw_kit.synthetic.generator import generate_drawings
-from tests.serve.conftest import Server
 from tests.serve.test_app import call
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.xdist_group("serve")  # one server, one browser
+
+
+# when a view shows what it has
+READY = {
+    "draw": "() => document.querySelector('#undo').disabled",
+    "browse": "() => document.querySelector('#grid').dataset.ready",
+    "runs": "() => document.querySelector('#runs tbody tr')",
+}
 
 
 def drawings():
@@ -82,7 +89,7 @@ def without_repeats(stroke):
 @pytest.fixture
 def canvas(page, server):
     page.goto(server.url)
-    page.wait_for_function("() => document.querySelector('#undo').disabled")
+    page.wait_for_function(READY["draw"])
     return page
 
 
@@ -157,7 +164,7 @@ def test_drawing_is_saved_as_raw_ndjson(canvas, served):
 
 def open_browse(page, server):
     page.goto(f"{server.url}#browse")
-    page.wait_for_function("() => document.querySelector('#grid').dataset.ready")
+    page.wait_for_function(READY["browse"])
 
 
 def test_filters_and_the_number_of_drawings(page, server):
@@ -169,6 +176,7 @@ def test_filters_and_the_number_of_drawings(page, server):
     assert page.inner_text("#count") == "20 drawings"
 
 
+@pytest.mark.slow
 def test_drawing_opens_replays_and_shows_neighbors(page, server):
     open_browse(page, server)
     page.focus("#grid")
@@ -192,23 +200,20 @@ def test_drawing_opens_replays_and_shows_neighbors(page, server):
     assert page.evaluate("() => document.activeElement.id") == "grid"
 
 
+@pytest.mark.slow
 def test_scrolling_fetches_visible_pages(page, server):
     open_browse(page, server)
-    pages = []
-    page.on("request", lambda request: pages.append(request.url))
-    page.evaluate(
-        "() => { const g = document.querySelector('#grid'); g.scrollTop = g.scrollHeight }"
-    )
-    page.wait_for_timeout(600)
-    assert any("start=400" in url for url in pages)
-    bottom = page.evaluate(
+    with page.expect_request(lambda request: "start=400" in request.url):
+        page.evaluate(
+            "() => { const g = document.querySelector('#grid'); g.scrollTop = g.scrollHeight }"
+        )
+    page.wait_for_function(
         """() => {
           const c = document.querySelector('#tiles');
           const column = c.getContext('2d').getImageData(20, 0, 1, c.height).data;
-          return column.filter((v) => v).length;
+          return column.filter((v) => v).length > 100;
         }"""
     )
-    assert bottom > 100
 
 
 def test_runs_are_compared(page, server):
@@ -220,16 +225,18 @@ def test_runs_are_compared(page, server):
     assert page.frame_locator("#compared iframe").locator("p").inner_text() == "The report"
 
 
+@pytest.mark.slow
 def test_phone_has_no_horizontal_scrolling(browser, server):
     page = browser.new_page(viewport={"width": 360, "height": 740}, has_touch=True)
     page.emulate_media(color_scheme="dark")
     for view in ("draw", "browse", "runs"):
         page.goto(f"{server.url}#{view}")
-        page.wait_for_timeout(300)
+        page.wait_for_function(READY[view])
         assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), view
     page.close()
 
 
+@pytest.mark.slow
 def test_no_requests_to_other_servers_and_no_policy_violations(browser, server):
     page = browser.new_page()
     requests, violations = [], []
@@ -237,7 +244,8 @@ def test_no_requests_to_other_servers_and_no_policy_violations(browser, server):
     page.on("console", lambda m: violations.append(m.text) if m.type == "error" else None)
     for view in ("draw", "browse", "runs"):
         page.goto(f"{server.url}#{view}")
-        page.wait_for_timeout(500)
+        page.wait_for_function(READY[view])
+    page.wait_for_load_state("networkidle")
     page.close()
     assert all(url.startswith((server.url, "data:")) for url in requests)
     assert not violations
@@ -251,40 +259,41 @@ def draw_line(page):
     page.mouse.up()
 
 
-def test_stopped_server_is_reported_and_reconnected(page, served):
-    server = Server("--model", served / "runs" / "first")
+@pytest.mark.slow
+def test_stopped_server_is_reported_and_reconnected(page, served, serve):
+    server = serve("--model", served / "runs" / "first")
     page.goto(server.url)
-    page.wait_for_function("() => document.querySelector('#undo').disabled")
+    page.wait_for_function(READY["draw"])
     server.stop()
     draw_line(page)
     page.wait_for_selector("#error:not([hidden])")
     assert "does not respond" in page.inner_text("#error")
-    restarted = Server("--model", served / "runs" / "first", port=urlsplit(server.url).port)
+    serve("--model", served / "runs" / "first", port=urlsplit(server.url).port)
     wait_until_shown(page)
     assert page.is_hidden("#error")
     assert page.locator("#guesses li").count() == 5
-    restarted.stop()
 
 
-def test_another_server_at_the_same_port_is_reported(page, served):
-    server = Server("--model", served / "runs" / "first")
+@pytest.mark.slow
+def test_another_server_at_the_same_port_is_reported(page, served, serve):
+    server = serve("--model", served / "runs" / "first")
     page.goto(server.url)
-    page.wait_for_function("() => document.querySelector('#undo').disabled")
+    page.wait_for_function(READY["draw"])
     server.stop()
     draw_line(page)
     page.wait_for_selector("#error:not([hidden])")
-    restarted = Server(port=urlsplit(server.url).port)
+    serve(port=urlsplit(server.url).port)
     page.wait_for_function(
         "() => document.querySelector('#error').textContent.includes('reload the page')"
     )
-    restarted.stop()
 
 
+@pytest.mark.slow
 def test_busy_server_is_retried(canvas):
-    busy = iter([True, True])
+    is_busy = True
 
     def respond(route):
-        if next(busy, False):
+        if is_busy:
             route.fulfill(status=503, json={"error": "1024 drawings are waiting: try again"})
         else:
             route.continue_()
@@ -293,10 +302,12 @@ def test_busy_server_is_retried(canvas):
     draw_line(canvas)
     canvas.wait_for_selector("#error:not([hidden])")
     assert "are waiting" in canvas.inner_text("#error")
+    is_busy = False
     wait_until_shown(canvas)
     assert canvas.is_hidden("#error")
 
 
+@pytest.mark.slow
 def test_rejected_drawing_is_reported_and_the_next_is_guessed(canvas):
     canvas.route(
         "**/api/guess",
@@ -314,26 +325,27 @@ def test_rejected_drawing_is_reported_and_the_next_is_guessed(canvas):
     assert canvas.is_hidden("#error")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["mnist-tiny", "stroke-cnn"])
-def test_models_with_other_labels_or_inputs(page, tmp_path, architecture):
+def test_models_with_other_labels_or_inputs(page, serve, tmp_path, architecture):
     save_model(Model.new(architecture, tuple("0123456789")), tmp_path / "model.safetensors")
-    server = Server("--model", tmp_path)
+    server = serve("--model", tmp_path)
     page.goto(server.url)
-    page.wait_for_function("() => document.querySelector('#undo').disabled")
+    page.wait_for_function(READY["draw"])
     page.click("#round")
     assert page.inner_text("#prompt").removeprefix("Draw: ") in "0123456789"
     draw_line(page)
     wait_until_shown(page)
     assert page.locator("#guesses li").count() == 5
     assert model_input(page).any()
-    server.stop()
 
 
-def test_removed_collection_is_reported(page, served, tmp_path):
+@pytest.mark.slow
+def test_removed_collection_is_reported(page, served, serve, tmp_path):
     shutil.copytree(served / "shards", tmp_path / "shards")
-    server = Server(tmp_path / "shards")
+    server = serve(tmp_path / "shards")
     page.goto(server.url)
-    page.wait_for_function("() => document.querySelector('#undo').disabled")
+    page.wait_for_function(READY["draw"])
     shutil.rmtree(tmp_path / "shards")
     page.goto(f"{server.url}#browse")
     page.wait_for_selector("#error:not([hidden])")
@@ -343,11 +355,11 @@ def test_removed_collection_is_reported(page, served, tmp_path):
         assert status == 410
         assert str(tmp_path) not in body.decode()
     assert call(server.url, "/api/collections/0/drawings/3")[0] == 200  # metadata is in memory
-    server.stop()
 
 
-def test_empty_views_say_what_to_do(page):
-    server = Server()
+@pytest.mark.slow
+def test_empty_views_say_what_to_do(page, serve):
+    server = serve()
     page.goto(server.url)
     page.wait_for_function(
         "() => document.querySelector('#message').textContent.includes('--model')"
@@ -360,4 +372,3 @@ def test_empty_views_say_what_to_do(page):
     page.wait_for_function(
         "() => document.querySelector('#no-runs').textContent.includes('--runs')"
     )
-    server.stop()

@@ -15,6 +15,8 @@ from quickdraw_kit.strokes.simplify import simplify
 from quickdraw_kit.synthetic.generator import generate_drawings
 from tests.serve.test_app import LINE, call
 
+pytestmark = pytest.mark.xdist_group("serve")  # one server
+
 POST = b"POST /api/guess HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
 
 

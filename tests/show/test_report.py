@@ -23,9 +23,12 @@ from quickdraw_kit.synthetic.generator import generate_drawings, write_sample
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(once):
     """Synthetic drawings as shards and as bitmaps, with models trained on both."""
-    folder = tmp_path_factory.mktemp("report")
+    return once("report", make_models)
+
+
+def make_models(folder):
     write_sample(folder / "sample", drawings=240, categories=["circle", "star", "line"])
     prepare(
         [folder / "sample"],
