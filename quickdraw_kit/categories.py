@@ -3,6 +3,7 @@
 This is the label order: label 0 is ``aircraft carrier`` and label 344 is ``zigzag``.
 """
 
+import re
 from collections.abc import Iterable
 
 from quickdraw_kit.errors import UsageError
@@ -50,6 +51,12 @@ _NAMES = """
 """
 
 CATEGORIES: tuple[str, ...] = tuple(" ".join(name.split()) for name in _NAMES.split("|"))
+
+_SEPARATORS = re.compile(r"[\s_+-]+")
+_OFFICIAL: dict[str, str] = {}  # by what is left without case, separators and "The"
+for _name in CATEGORIES:
+    _key = _SEPARATORS.sub("", _name.casefold())
+    _OFFICIAL |= {_key: _name, _key.removeprefix("the"): _name}
 
 
 def search_categories(text: str) -> tuple[str, ...]:
@@ -102,12 +109,21 @@ def nearest_categories(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*nearest, *_containing(text), *nearest_by_word)))[:5]
 
 
+def official_name(name: str) -> str | None:
+    """Return the category that a name spells, with any case and separators; None for others."""
+    return _OFFICIAL.get(_SEPARATORS.sub("", name.casefold()))
+
+
+def label_of_word(word: str) -> str:
+    """Return the label of a word: its category, or the word itself if it is not official."""
+    return official_name(word) or word
+
+
 def check_categories(names: Iterable[str]) -> tuple[str, ...]:
     """Return the official spelling of each name, each name once, in label order."""
-    official = {_normalize(name): name for name in CATEGORIES}
     chosen = set()
     for name in names:
-        match = official.get(_normalize(name))
+        match = official_name(name)
         if match is None:
             near = nearest_categories(name)
             hint = f"did you mean {', '.join(near)}?" if near else "see 'quickdraw-kit categories'."
@@ -117,16 +133,21 @@ def check_categories(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def label_order(words: Iterable[str]) -> tuple[str, ...]:
-    """Sort category names in label order: official ones first, then others by name."""
+    """Sort category names in label order: official ones first, then others by name.
+
+    Names that are numbers, as of the classes of MNIST, are sorted as numbers.
+    """
     unique = set(words)
     official = tuple(name for name in CATEGORIES if name in unique)
-    return official + tuple(sorted(unique.difference(official)))
+    others = unique.difference(official)
+    numbers = {name for name in others if name.isascii() and name.isdigit()}
+    return (
+        *official,
+        *sorted(numbers, key=lambda name: (int(name[:18]), name)),
+        *sorted(others - numbers),
+    )
 
 
 def _containing(text: str) -> tuple[str, ...]:
     typed = text.casefold().strip()
     return tuple(name for name in CATEGORIES if typed in name.casefold())
-
-
-def _normalize(name: str) -> str:
-    return " ".join(name.casefold().replace("_", " ").replace("-", " ").split())

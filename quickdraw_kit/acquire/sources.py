@@ -4,7 +4,6 @@ The list is the same for any order of the specs, and so are the names in it on e
 `prepare` writes depends on both.
 """
 
-import glob
 import hashlib
 import os
 import re
@@ -19,11 +18,15 @@ from quickdraw_kit.acquire.catalog import Variant, remote_files
 from quickdraw_kit.acquire.results import DownloadedFile
 from quickdraw_kit.categories import check_categories
 from quickdraw_kit.errors import DataError, UsageError
-from quickdraw_kit.formats.file_names import COMPRESSION_SUFFIXES, label_from_filename
+from quickdraw_kit.formats.file_names import (
+    COMPRESSION_SUFFIXES,
+    is_hidden,
+    label_from_filename,
+)
 from quickdraw_kit.formats.format import Format, ReadOptions
 from quickdraw_kit.formats.ndjson.scanner import OnReject
-from quickdraw_kit.formats.record_batch import RecordBatch
-from quickdraw_kit.formats.registry import find_format, format_from_name, list_suffixes
+from quickdraw_kit.formats.record_batch import RecordBatch, label_words
+from quickdraw_kit.formats.registry import find_files, find_format, format_from_name, list_suffixes
 from quickdraw_kit.storage.files import detect_compression
 from quickdraw_kit.storage.hashing import sha256_file
 from quickdraw_kit.storage.urls import parse_location, redact
@@ -90,9 +93,10 @@ class Source:
         if not self.is_splittable:
             # the file is one chunk, and offsets mean nothing in compressed bytes
             start, stop = 0, None
-        options = ReadOptions(start, stop, self.word, raw, on_reject)
+        options = ReadOptions(start, stop, word=self.word, raw=raw, on_reject=on_reject)
         for records in self.format.read(self.path, options):
-            batch = records.batch
+            batch = label_words(records.batch)
+            records = replace(records, batch=batch)
             # uint8 is in the frame already; raw drawings keep their coordinates beside the bitmaps
             if batch.x.dtype == np.uint8 or (batch.is_float and batch.t is not None):
                 yield records
@@ -106,7 +110,7 @@ class Source:
 
 
 def resolve_sources(
-    specs: Iterable[str | os.PathLike[str]],
+    specs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     *,
     data_home: str | os.PathLike[str] | None = None,
     variant: Variant = "simplified",
@@ -114,6 +118,8 @@ def resolve_sources(
     list_url: Callable[[str], Sequence[DownloadedFile]] | None = None,
 ) -> list[Source]:
     """Resolve files, folders, patterns, URLs and categories to sources."""
+    if isinstance(specs, str | os.PathLike):
+        specs = [specs]
     files: dict[Path, DownloadedFile | None] = {}  # by resolved path; None if on this machine
     categories: list[str] = []
     for spec in specs:
@@ -152,36 +158,21 @@ def resolve_sources(
 
 def _expand(path: Path) -> list[Path] | None:
     """Return the files that a path means; None if it can only be a category."""
+    if path.is_dir() and _is_data_set(path):
+        raise UsageError(_describe_data_set(path))
+    files = find_files(path, lambda file: _is_readable(format_from_name(file)))
+    if files:
+        return files
     if path.is_dir():
-        if _is_data_set(path):
-            raise UsageError(_describe_data_set(path))
-        if find_format(path) is not None:  # the folder is one source
-            return [path]
-        files = [
-            child
-            for child in sorted(path.iterdir())
-            if _is_readable(format_from_name(child)) and child.is_file()
-        ]
-        if not files:
-            inner = sorted(child.name for child in path.iterdir() if child.is_dir())[:5]
-            hint = f"; it has the folders {', '.join(inner)}: name one" if inner else ""
-            raise DataError(
-                f"{path} does not contain files of a supported format ({_supported()}){hint}"
-            )
-        return files
-    if path.exists():
-        return [path]
-
-    # only now: the name of an existing file may contain brackets
-    if glob.has_magic(str(path)):
-        # Path.glob does not take an absolute pattern
-        matches = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207
-        files = [
-            match for match in matches if match.is_file() and _is_readable(format_from_name(match))
-        ]
-        if not files:
-            raise UsageError(f"no readable file matches {path}")
-        return files
+        inner = sorted(
+            child.name for child in path.iterdir() if child.is_dir() and not is_hidden(child)
+        )[:5]
+        hint = f"; it has the folders {', '.join(inner)}: name one" if inner else ""
+        raise DataError(
+            f"{path} does not contain files of a supported format ({_supported()}){hint}"
+        )
+    if files is not None:
+        raise UsageError(f"no readable file matches {path}")
     # a category has neither a folder nor a suffix, so a path is meant
     if path.parent != Path() or path.suffix:
         raise UsageError(f"{path} does not exist")
@@ -249,7 +240,7 @@ def _make_source(path: Path, name: str, remote: DownloadedFile | None) -> Source
                 f"{redact(remote.url)}: the server does not send its size, which "
                 "prepare must know in advance. Download it first."
             )
-        if format.has_companion:
+        if format.companion is not None:
             raise UsageError(
                 f"{redact(remote.url)}: IDX images are read together with their labels. Run: "
                 "quickdraw-kit download mnist, with --mirror for another server"

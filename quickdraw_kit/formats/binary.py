@@ -39,6 +39,8 @@ from quickdraw_kit.strokes.batch import DrawingBatch
 _BLOCK_BYTES = 1 << 22
 _ALIGNMENT = 64  # bytes; of the columns, as Arrow recommends
 _LARGE_PAGE = 2 << 20
+_HEADER = 17  # bytes before the first stroke
+_LEADING_DRAWINGS = 20  # that are compared with the layout
 MAX_DRAWING_BYTES = 1 << 26  # bytes; the largest official drawings take about ten thousand
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
@@ -357,6 +359,24 @@ def _explain(rest: Bytes, *, damaged: bool, ended: bool) -> str:
         f"the file ends {len(rest)} bytes into it, but up to {part} it takes {needed}. "
         "The file is cut off: download it again."
     )
+
+
+def begins_with_drawings(head: bytes) -> bool:
+    """Whether bytes are the start of a ``.bin`` of drawings: each has strokes, and each points."""
+    position, drawings = 0, 0
+    while position + _HEADER <= len(head) and drawings < _LEADING_DRAWINGS:
+        country, recognized = head[position + 8 : position + 10], head[position + 10]
+        strokes = int.from_bytes(head[position + 15 : position + 17], "little")
+        is_country = country == b"\0\0" or (country.isascii() and country.isalpha())
+        if not is_country or recognized > 1 or not strokes:
+            return False
+        position, drawings = position + _HEADER, drawings + 1
+        for _ in range(strokes):
+            points = int.from_bytes(head[position : position + 2], "little")
+            if not points and position + 2 <= len(head):
+                return False
+            position += 2 + 2 * points
+    return bool(head)
 
 
 def _read(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:

@@ -1,4 +1,4 @@
-"""The official bitmaps: a ``.npy`` per category.
+"""The official bitmaps: a ``.npy`` per category, or a ``.bin`` of the same rows without a header.
 
 Row i of an official ``<category>.npy`` is line i of the simplified ``<category>.ndjson``, and
 drawing i of ``<category>.bin``; the file itself holds no metadata. `join_bitmaps` returns the
@@ -16,11 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from quickdraw_kit.errors import DataError
-from quickdraw_kit.formats.binary import read_binary
+from quickdraw_kit.formats.binary import begins_with_drawings, read_binary
 from quickdraw_kit.formats.file_names import label_from_filename
 from quickdraw_kit.formats.format import Format, ReadOptions, WriteOptions
+from quickdraw_kit.formats.labeled_images import image_side
 from quickdraw_kit.formats.ndjson.files import read_ndjson
-from quickdraw_kit.formats.npy_header import parse_header
+from quickdraw_kit.formats.npy_header import NpyHeader, parse_header
 from quickdraw_kit.formats.record_batch import RecordBatch
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.storage.files import atomic_write, detect_compression
@@ -29,6 +30,8 @@ from quickdraw_kit.strokes.key_ids import row_key_ids
 from quickdraw_kit.strokes.normalize import normalize
 
 _HEAD_BYTES = 4096
+_BIN_HEAD_BYTES = 1 << 16
+_ROW_BYTES = 28 * 28
 
 
 def read_bitmaps(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
@@ -37,13 +40,13 @@ def read_bitmaps(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
     Parameters
     ----------
     path : str or path-like
-        The file, not compressed.
+        The file, not compressed. A ``.bin`` has rows of 784 pixels, without a header.
 
     Returns
     -------
     ndarray of uint8, shape (N, side * side)
         Read-only; rows are read from the disk when they are accessed. Official bitmaps have side
-        28. A file of shape (N, side, side) is flattened.
+        28. A file of shape (N, side, side) is flattened; axes of length 1 do not count.
 
     Raises
     ------
@@ -65,8 +68,12 @@ def read_bitmaps(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
     if path.is_file() and detect_compression(path):
         raise DataError(f"{path} is compressed: decompress it, so that its rows can be mapped")
     with path.open("rb") as file:
-        header = parse_header(file.read(_HEAD_BYTES), path.stat().st_size, str(path))
-    side = _side(header.shape)
+        head = file.read(_HEAD_BYTES)
+    if path.suffix == ".bin":
+        header = _bin_header(path)
+    else:
+        header = parse_header(head, path.stat().st_size, str(path))
+    side = image_side(header.shape)
     if header.dtype != np.uint8 or header.fortran_order or not side:
         dtype = "Python objects" if header.dtype is None else header.dtype
         raise DataError(
@@ -168,12 +175,24 @@ def join_bitmaps(
     return batch
 
 
-def _side(shape: tuple[int, ...]) -> int:
-    """Return the side of square bitmaps; 0 if they are not square."""
-    if len(shape) == 3 and shape[1] == shape[2]:
-        return shape[1]
-    side = math.isqrt(shape[1]) if len(shape) == 2 else 0
-    return side if len(shape) == 2 and side * side == shape[1] else 0
+def _bin_header(path: Path) -> NpyHeader:
+    """Return what the header of a .bin of bitmaps would be, if it had one."""
+    rows, rest = divmod(path.stat().st_size, _ROW_BYTES)
+    if rest:
+        raise DataError(
+            f"{path} has {rows} rows of {_ROW_BYTES} pixels and {rest} bytes more: it is cut off, "
+            "or it does not hold bitmaps"
+        )
+    return NpyHeader(np.dtype(np.uint8), (rows, _ROW_BYTES), False, 0)
+
+
+def _has_rows(path: Path) -> bool:
+    """Whether a .bin has rows of pixels and not drawings, as both have the same suffix."""
+    size = path.stat().st_size
+    if not size or size % _ROW_BYTES:
+        return False
+    with path.open("rb") as file:
+        return not begins_with_drawings(file.read(_BIN_HEAD_BYTES))
 
 
 def _read(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
@@ -220,4 +239,14 @@ BITMAPS = Format(
     has_strokes=False,
     read=_read,
     write=_write,
+)
+BITMAP_ROWS = Format(
+    name="bitmap-rows",
+    suffixes=(".bin",),
+    holds=_has_rows,
+    splittable=True,
+    bytes_per_drawing=_ROW_BYTES,
+    fields=frozenset(),
+    has_strokes=False,
+    read=_read,
 )

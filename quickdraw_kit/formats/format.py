@@ -5,6 +5,7 @@ declaration must be cheap to import, so modules import what is heavy (numba, pya
 functions.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +36,7 @@ class ReadOptions:
     start: int = 0
     stop: int | None = None  # range of bytes, of a splittable format; None: to the end
     word: str | None = None  # for formats whose files do not hold it
+    needs_labels: bool = True  # images without labels are an error
     raw: bool | None = None  # for formats with both variants; None: the first drawing decides
     on_reject: OnReject | None = None  # by default the first invalid line is an error
 
@@ -61,9 +63,11 @@ class Format:
 
     # All functions are module-level functions: formats travel to worker processes.
     name: str
-    suffixes: tuple[str, ...] = ()  # ends of file names, without .gz and .zst
+    suffixes: tuple[str, ...] = ()  # ends of file names, without those of a compression
+    name_pattern: re.Pattern[str] | None = None  # of file names, where suffixes are not enough
     magic: bytes | None = None  # first bytes of every file
     sniff: Callable[[bytes], bool] | None = None  # or whether a file may begin with these bytes
+    holds: Callable[[Path], bool] | None = None  # if other formats have the same suffixes
     sniff_folder: Callable[[Path], bool] | None = None  # for formats that are a folder of files
     sniff_variant: Callable[[Path], Literal["raw", "simplified"]] | None = None
 
@@ -82,8 +86,9 @@ class Format:
     has_strokes: bool = True  # otherwise `read` yields images
     is_picture: bool = False  # one drawing per file, for people to look at
     has_splits: bool = False  # `read` yields the split of each drawing
-    has_companion: bool = False  # `read` needs a second file beside the first
-    split_from_name: Callable[[str], str] | None = None  # if the name of a file decides
+    keeps_test: bool = False  # those of `has_splits` hold for splits by hash too
+    has_own_labels: bool = False  # labels are those of another data set, not words
+    companion: Callable[[Path], Path | None] | None = None  # a second file that `read` needs
 
     read: Callable[[Path, ReadOptions], Iterator[RecordBatch]] = _cannot_read
     write: Callable[[Iterator[DrawingBatch], Path, WriteOptions], None] = _cannot_write
@@ -102,6 +107,11 @@ class Format:
     def is_rendering(self) -> bool:
         """Whether a file shows drawings instead of holding them."""
         return self.is_picture or not self.has_strokes
+
+    def is_named(self, name: str) -> bool:
+        """Whether files of this name, without the suffix of a compression, have the format."""
+        pattern = self.name_pattern
+        return name.endswith(self.suffixes) or (pattern is not None and bool(pattern.search(name)))
 
     def variant_of(self, path: Path) -> str:
         """Return raw or simplified for a format with both variants, and its name for others."""

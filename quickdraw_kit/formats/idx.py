@@ -1,12 +1,13 @@
 """IDX files, as of MNIST: images and labels in two files.
 
-Fashion-MNIST has the same file names; it is recognized by ``fashion`` in the path.
+Kaggle's copies have dots in their names, EMNIST and QMNIST have prefixes, and QMNIST's labels have
+eight columns; see `quickdraw_kit.formats.labeled_images` for the names of the classes.
 """
 
 import math
 import os
+import re
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,28 +15,16 @@ import numpy as np
 import numpy.typing as npt
 
 from quickdraw_kit.errors import DataError
-from quickdraw_kit.formats.file_names import label_from_filename
+from quickdraw_kit.formats.file_names import strip_compression
+from quickdraw_kit.formats.foreign import describe_foreign
 from quickdraw_kit.formats.format import Format, ReadOptions
-from quickdraw_kit.formats.record_batch import RecordBatch
+from quickdraw_kit.formats.labeled_images import label_records, split_of_name, to_images
+from quickdraw_kit.formats.record_batch import SPLITS, RecordBatch
 from quickdraw_kit.storage.files import detect_compression, open_decompressed
-from quickdraw_kit.strokes.batch import DrawingBatch
-from quickdraw_kit.strokes.key_ids import row_key_ids
 
-MNIST_NAMES = tuple("0123456789")
-# in the order of the labels in the files
-FASHION_NAMES = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
-)
-
+_TYPE = re.compile(r"[-._]idx\d(?:[-._](?:ubyte|byte|int))?$", re.IGNORECASE)
+_LABELS_NAME = re.compile(r"labels?[-._]idx[12](?:[-._](?:ubyte|byte|int))?$")
+_HEAD_BYTES = 4096
 _READ_BYTES = 1 << 20
 _MAX_SMALL_CONTENT = 1 << 26  # bytes that a file may decompress to, whatever its ratio
 _MAX_RATIO = 100  # of a larger file; the ratio of MNIST is 5
@@ -76,7 +65,9 @@ def read_idx(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
     with open_decompressed(path) as file:
         magic = file.read(4)
         if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _TYPES or not magic[3]:
-            raise DataError(f"{path} is not an IDX file: it begins with {magic!r}")
+            foreign = describe_foreign(magic + file.read(_HEAD_BYTES))
+            what = foreign or f"is not an IDX file: it begins with {magic!r}"
+            raise DataError(f"{path} {what}")
 
         lengths = file.read(4 * magic[3])
         # a header that is cut off may end within a number, which frombuffer refuses
@@ -105,48 +96,70 @@ def read_idx(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
     return np.frombuffer(bytes(content), dtype).reshape(shape)
 
 
+def find_labels(path: Path) -> Path | None:
+    """Return the file of labels beside one of images, in whatever spelling; None if it is gone."""
+    wanted = _family(path).replace("images", "labels")
+    beside = [
+        other
+        for other in sorted(path.parent.iterdir())
+        if _LABELS_NAME.search(strip_compression(other).name.lower()) and _family(other) == wanted
+    ]
+    # of several, the one that is spelled as the images are
+    alike = [other for other in beside if other.suffix == path.suffix]
+    return next(iter(alike or beside), None)
+
+
+def _family(path: Path) -> str:
+    """Return what the names of images and of their labels have in common, but for that word."""
+    name = _TYPE.sub("", strip_compression(path).name.lower())
+    return re.sub(r"[-._ ]+", "-", name)
+
+
 def _read(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
     images = read_idx(path)
-    labels_path = path.with_name(path.name.replace("images-idx3-ubyte", "labels-idx1-ubyte"))
-    if not labels_path.exists():
-        raise DataError(f"{path} has no labels: expected {labels_path.name} beside it")
-    labels = read_idx(labels_path)
-    if images.ndim != 3 or labels.shape != images.shape[:1]:
+    labels_path = find_labels(path)
+    labels = None if labels_path is None else read_idx(labels_path)
+    if labels is None and options.needs_labels:
+        expected = _TYPE.sub("", strip_compression(path).name).replace("images", "labels")
         raise DataError(
-            f"{path} holds images {images.shape} and {labels_path.name} labels {labels.shape}: "
-            "expected a label for each image"
+            f"{path} has images without labels: expected {expected}-idx1-ubyte beside it"
         )
-    if labels.size and labels.max() > 9:
-        raise DataError(f"{labels_path} has label {labels.max()}, expected 0 to 9")
-
-    is_fashion = "fashion" in str(path).lower()
-    names = FASHION_NAMES if is_fashion else MNIST_NAMES
-    data_set = "fashion-mnist" if is_fashion else "mnist"
-    file_name = options.word or label_from_filename(path)
-    number = len(images)
-    batch = DrawingBatch.from_strokes([[]] * number, words=[names[0]] * number)
-    batch = replace(
-        batch,
-        key_id=row_key_ids(f"{data_set}/{file_name}", 0, number),
-        word_code=labels.astype(np.int32),
-        words=names,
+    # QMNIST has eight columns, of which the first is the class
+    if labels is not None and labels.ndim == 2:
+        labels = labels[:, 0]
+    if images.ndim != 3 or (labels is not None and labels.shape != images.shape[:1]):
+        of_labels = "none" if labels is None else labels.shape
+        raise DataError(
+            f"{path} holds images {images.shape} and labels {of_labels}: expected images "
+            "(n, side, side) and a label for each"
+        )
+    name = strip_compression(path).name.replace(".idx3", "-idx3")
+    split = SPLITS.index(split_of_name(name) or "train")
+    yield label_records(
+        to_images(images, str(path)),
+        labels,
+        path,
+        key=name,
+        splits=np.full(len(images), split, np.uint8),
     )
-    yield RecordBatch(batch, np.arange(number), images=images)
 
 
-def _split_from_name(label: str) -> str:
-    # t10k is what MNIST calls its 10,000 test images
-    return "test" if label.startswith(("t10k", "test")) else "train"
+def _sniff(head: bytes) -> bool:
+    return head.startswith(b"\0\0\x08\x03")
 
 
 IDX = Format(
     name="idx",
     suffixes=("-images-idx3-ubyte", "-images.idx3-ubyte"),
+    name_pattern=re.compile(r"[-._]idx3(?:[-._]ubyte)?$", re.IGNORECASE),
+    sniff=_sniff,
     compressible=True,
     bytes_per_drawing=28 * 28,
     fields=frozenset({"word"}),
     has_strokes=False,
-    has_companion=True,
-    split_from_name=_split_from_name,
+    has_splits=True,
+    keeps_test=True,
+    has_own_labels=True,
+    companion=find_labels,
     read=_read,
 )

@@ -1,12 +1,16 @@
 """What readers yield: a batch of drawings with the position of each in its source."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from quickdraw_kit.categories import label_of_word
 from quickdraw_kit.strokes.batch import DrawingBatch
+
+SPLITS = ("train", "validation", "test")
+"""Names of the splits, in the order of their codes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -16,7 +20,7 @@ class RecordBatch:
     batch: DrawingBatch
     position: npt.NDArray[np.int64]  # see `quickdraw_kit.formats.format.Position`
     images: npt.NDArray[np.uint8] | None = None  # of formats without strokes
-    split: npt.NDArray[np.uint8] | None = None  # of formats with predefined splits
+    split: npt.NDArray[np.uint8] | None = None  # codes of `SPLITS`, where they are predefined
 
     @property
     def nbytes(self) -> int:
@@ -47,6 +51,18 @@ class RecordBatch:
         images = None if self.images is None else self.images[mask]
         split = None if self.split is None else self.split[mask]
         return RecordBatch(self.batch.filter(mask), self.position[mask], images, split)
+
+
+def label_words(batch: DrawingBatch) -> DrawingBatch:
+    """Replace each word by its label: the official spelling of the 345 categories."""
+    labels = [label_of_word(word) for word in batch.words]
+    if labels == list(batch.words):
+        return batch
+
+    # two spellings of a category are one label
+    unique = tuple(dict.fromkeys(labels))
+    codes = np.array([unique.index(label) for label in labels], np.int32)
+    return replace(batch, words=unique, word_code=codes[batch.word_code])
 
 
 def rebatch(batches: Iterable[DrawingBatch], batch_size: int) -> Iterator[DrawingBatch]:

@@ -5,17 +5,22 @@ what `convert` can write, what a message
 lists. A new format is a module that declares a `Format`, and a line here.
 """
 
+import glob
 import os
-from collections.abc import Callable, Iterator
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from quickdraw_kit.errors import UsageError
+from quickdraw_kit.errors import DataError, UsageError, format_count
 from quickdraw_kit.formats.binary import BINARY
-from quickdraw_kit.formats.bitmaps import BITMAPS
-from quickdraw_kit.formats.file_names import strip_compression
+from quickdraw_kit.formats.bitmaps import BITMAP_ROWS, BITMAPS
+from quickdraw_kit.formats.file_names import is_hidden, strip_compression
+from quickdraw_kit.formats.foreign import describe_foreign
 from quickdraw_kit.formats.format import Format, ReadOptions
 from quickdraw_kit.formats.gif import GIF
 from quickdraw_kit.formats.idx import IDX
+from quickdraw_kit.formats.image_arrays import IMAGE_ARRAYS, IMAGE_LABEL_PAIR
+from quickdraw_kit.formats.image_tables import IMAGE_TABLE
 from quickdraw_kit.formats.kaggle import CSV
 from quickdraw_kit.formats.ndjson.format import NDJSON
 from quickdraw_kit.formats.ndjson.scanner import OnReject
@@ -32,14 +37,17 @@ FORMATS: dict[str, Format] = {}
 """Formats by name, in the order in which content is compared with them."""
 
 _HEAD_BYTES = 4096
+_MAX_DEPTH = 3  # of folders in a folder without files
+_MAX_FOLDERS = 1000
 _BOM = b"\xef\xbb\xbf"
 
 
 def register_format(format: Format) -> None:
     """Add a format to `FORMATS`."""
-    # with a shared suffix, the order of registration would decide
+    # with a shared suffix, the order of registration would decide, unless the content does
     taken = {suffix for other in FORMATS.values() for suffix in other.suffixes}
-    if format.name in FORMATS or taken.intersection(format.suffixes):
+    is_decided = format.holds is not None
+    if format.name in FORMATS or (taken.intersection(format.suffixes) and not is_decided):
         raise UsageError(
             f"the format {format.name} {list(format.suffixes)} has the name or a suffix of another"
         )
@@ -55,6 +63,10 @@ for _format in (
     ARROW,
     QUICKDRAW414K,
     BITMAPS,
+    BITMAP_ROWS,
+    IMAGE_ARRAYS,
+    IMAGE_LABEL_PAIR,
+    IMAGE_TABLE,
     IDX,
     SVG,
     PNG,
@@ -64,13 +76,19 @@ for _format in (
 
 
 def format_from_name(path: Path) -> Format | None:
-    """Return the format that a file's name ends in, with or without .gz or .zst."""
+    """Return the format that a file's name ends in, with or without the suffix of a compression.
+
+    Of formats with the same suffix it is the first, from which `find_format` may differ.
+    """
     name = strip_compression(path).name
-    return next((f for f in FORMATS.values() if name.endswith(f.suffixes)), None)
+    return next((f for f in FORMATS.values() if f.is_named(name)), None)
 
 
 def find_format(path: Path) -> Format | None:
-    """Return the format of a file or folder by its name, or else by its content."""
+    """Return the format of a file or folder by its name, or else by its content.
+
+    DataError for a file that has the content of another program, whatever its name.
+    """
     if str(path) == "-":
         # standard input can be read only once, so its content is not looked at
         return FORMATS["ndjson"]
@@ -79,14 +97,69 @@ def find_format(path: Path) -> Format | None:
             (f for f in FORMATS.values() if f.sniff_folder is not None and f.sniff_folder(path)),
             None,
         )
-    # the name first: content has to be read, and perhaps decompressed
-    return format_from_name(path) or _sniff(path)
+    with open_decompressed(path) as file:
+        # editors on Windows write a byte order mark before text
+        head = file.read(_HEAD_BYTES).removeprefix(_BOM)
+    if (foreign := describe_foreign(head) or _describe_archive(path, head)) is not None:
+        raise DataError(f"{path} {foreign}")
+
+    format = format_from_name(path) or _sniff(head)
+    if format is None:
+        return None
+    # formats that share a suffix are told apart by their content
+    alike = (f for f in FORMATS.values() if f.holds is not None and f.suffixes == format.suffixes)
+    return next((f for f in alike if f.holds is not None and f.holds(path)), format)
+
+
+def find_files(path: Path, accepts: Callable[[Path], bool]) -> list[Path] | None:
+    """Return the files that a path means: a file, a folder of files or a glob; None if neither.
+
+    Of a folder or a glob these are the files that are accepted. Files of systems, and those that
+    are read together with others, are passed over. A folder without any stands for the one folder
+    in it that has some, such as ``MNIST/raw``.
+    """
+    if path.is_dir():
+        # a folder can be one source
+        return [path] if find_format(path) is not None else _files_below(path, accepts)
+    if str(path) == "-" or path.exists():
+        return [path]
+    # only now: the name of an existing file may contain brackets
+    if not glob.has_magic(str(path)):
+        return None
+    # Path.glob does not take an absolute pattern
+    matches = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207
+    return _visible(matches, accepts)
+
+
+def _files_below(folder: Path, accepts: Callable[[Path], bool]) -> list[Path]:
+    """Return the files of a folder, or of the only folder in it that has some."""
+    level = [folder]
+    for _ in range(_MAX_DEPTH):
+        found = [files for each in level if (files := _visible(each.iterdir(), accepts))]
+        if found:
+            # of several folders, the user has to name one
+            return found[0] if len(found) == 1 else []
+        inner = (child for each in level for child in sorted(each.iterdir()))
+        level = [child for child in inner if child.is_dir() and not is_hidden(child)]
+        level = level[:_MAX_FOLDERS]
+    return []
+
+
+def _visible(paths: Iterable[Path], accepts: Callable[[Path], bool]) -> list[Path]:
+    """Return the files that are accepted, without those that are read together with another."""
+    files = [
+        path for path in sorted(paths) if not is_hidden(path) and path.is_file() and accepts(path)
+    ]
+    formats = [(path, find_format(path)) for path in files]
+    companions = {f.companion(path) for path, f in formats if f is not None and f.companion}
+    return [path for path in files if path not in companions]
 
 
 def list_suffixes(accepts: Callable[[Format], bool]) -> str:
     """List the suffixes of some formats, for messages and help."""
     suffixes = [suffix for f in FORMATS.values() if accepts(f) for suffix in f.suffixes]
-    return ", ".join(suffix if suffix.startswith(".") else f"*{suffix}" for suffix in suffixes)
+    unique = dict.fromkeys(suffixes)
+    return ", ".join(suffix if suffix.startswith(".") else f"*{suffix}" for suffix in unique)
 
 
 def _holds_strokes(format: Format) -> bool:
@@ -170,13 +243,27 @@ def _drawing_format(path: Path) -> Format:
     return format
 
 
-def _sniff(path: Path) -> Format | None:
-    with open_decompressed(path) as file:
-        # editors on Windows write a byte order mark before text
-        head = file.read(_HEAD_BYTES).removeprefix(_BOM)
+def _sniff(head: bytes) -> Format | None:
     for format in FORMATS.values():
         if format.magic is not None and head.startswith(format.magic):
             return format
         if format.sniff is not None and format.sniff(head):
             return format
     return None
+
+
+def _describe_archive(path: Path, head: bytes) -> str | None:
+    """Describe a zip archive that is not a .npz, and how to unpack it."""
+    if not head.startswith(b"PK\x03\x04") or path.name.endswith(".npz"):
+        return None
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if not name.endswith("/")]
+    except (OSError, zipfile.BadZipFile, NotImplementedError):
+        return None  # its reader says what is damaged
+    if names and all(name.endswith(".npy") for name in names):
+        return None
+    return (
+        f"is a zip archive of {format_count(len(names), 'file')}: unpack it "
+        f"('unzip {path.name} -d {path.stem}'), and give the folder"
+    )

@@ -112,7 +112,7 @@ def _read_splits(path: Path, word: str | None, split: str | None) -> dict[str, D
             return {name: _read_split(archive, path, name, word, names) for name in chosen}
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError,
             UnicodeDecodeError) as error:  # fmt: skip
-        raise DataError(f"{path} is not a complete .npz: {error}. Download it again.") from error
+        raise DataError(f"{path} is not a complete .npz. Download it again.") from error
 
 
 def write_stroke3(
@@ -237,11 +237,11 @@ def _read_split(
     archive: zipfile.ZipFile, path: Path, split: str, word: str, names: set[str]
 ) -> DrawingBatch:
     where = f"{path}, {split}"
-    data = _member(archive, path, split)
+    data = read_member(archive, path, split)
     if f"{split}_offsets" in names:
         rows = parse_npy(data, where)
         columns = {
-            name: parse_npy(_member(archive, path, name), f"{path}, {name}")
+            name: parse_npy(read_member(archive, path, name), f"{path}, {name}")
             for name in (f"{split}_offsets", f"{split}_key_id", f"{split}_word", "words")
         }
         offsets, key_id, codes, words = columns.values()
@@ -270,7 +270,7 @@ def _read_split(
     return replace(batch, key_id=row_key_ids(f"sketchrnn/{word}/{split}", 0, len(batch)))
 
 
-def _member(archive: zipfile.ZipFile, path: Path, name: str) -> bytes:
+def read_member(archive: zipfile.ZipFile, path: Path, name: str) -> bytes:
     """Return the bytes of a member, if the file can hold its declared size."""
     try:
         info = archive.getinfo(f"{name}.npy")

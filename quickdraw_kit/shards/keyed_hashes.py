@@ -20,9 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quickdraw_kit.errors import UsageError
-
-SPLITS = ("train", "validation", "test")
-"""Names of the splits; files and columns hold their positions in this tuple."""
+from quickdraw_kit.formats.record_batch import SPLITS as SPLITS
 
 
 def keyed_hash(key_id: npt.ArrayLike, salt: str, purpose: str) -> npt.NDArray[np.uint64]:

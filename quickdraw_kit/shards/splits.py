@@ -90,27 +90,31 @@ def _by_hash(
     source: Source, records: RecordBatch, options: PrepareOptions
 ) -> npt.NDArray[np.uint8]:
     fractions = options.fractions
-    if source.format.split_from_name is not None:  # MNIST has its own test set
-        if source.format.split_from_name(source.word) == "test":
-            return np.full(len(records.batch), SPLITS.index("test"), np.uint8)
+    if not source.format.keeps_test or records.split is None:
+        return split_by_hash(records.batch.key_id, fractions, options.salt)
 
-        # the training file is divided in the proportions of the other splits
-        rest = 1 - fractions["test"]
-        if rest == 0:
-            raise DataError(
-                f"{source.path} is the training half, and all drawings should go to the test split"
-            )
-        fractions = {**{name: fractions[name] / rest for name in SPLITS}, "test": 0.0}
-    return split_by_hash(records.batch.key_id, fractions, options.salt)
+    # the test set of MNIST stays as it is, and so does a validation set that a file has
+    listed = records.split
+    is_train = listed == SPLITS.index("train")
+    if not is_train.any():
+        return listed
+    # the training set is divided in the proportions of the other splits
+    rest = 1 - fractions["test"]
+    if rest == 0:
+        raise DataError(
+            f"{source.path} is the training half, and all drawings should go to the test split"
+        )
+    fractions = {**{name: fractions[name] / rest for name in SPLITS}, "test": 0.0}
+    return np.where(is_train, split_by_hash(records.batch.key_id, fractions, options.salt), listed)
 
 
 def _by_position(
     source: Source, records: RecordBatch, sizes: tuple[int, int, int]
 ) -> npt.NDArray[np.uint8]:
+    if source.format.has_own_labels:
+        raise UsageError(f"{source.path} is not a file of one category: split it by a hash")
     if records.split is not None:  # the split that the papers use
         return records.split
-    if source.format.split_from_name is not None:
-        raise UsageError(f"{source.path} is not a file of one category: split it by a hash")
     codes = np.unique(records.batch.word_code)
     if len(codes) > 1:
         names = ", ".join(records.batch.words[code] for code in codes[:5])

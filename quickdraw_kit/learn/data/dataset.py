@@ -158,12 +158,14 @@ class BitmapDataset:
     files: Sequence[Images]  # in label order, each of shape (rows, side * side)
     rows: Sequence[Labels]  # the selected rows of each file
     label_names: tuple[str, ...]
+    file_labels: Sequence[int] | None = None  # of each file; by default they are in label order
 
     def __post_init__(self) -> None:
-        if not len(self.files) == len(self.rows) == len(self.label_names) > 0:
+        labels = len(self.label_names) if self.file_labels is None else len(self.file_labels)
+        if not len(self.files) == len(self.rows) == labels > 0:
             raise DataError(
                 f"{len(self.files)} files, {len(self.rows)} row selections and "
-                f"{len(self.label_names)} labels: expected the same number of each"
+                f"{labels} labels: expected the same number of each"
             )
         sizes = sorted({file.shape[1] for file in self.files})
         if len(sizes) > 1:
@@ -180,7 +182,16 @@ class BitmapDataset:
     @property
     def labels(self) -> Labels:
         """All labels, in the order of the files."""
+        return self._labels_of_files[self._file_of_row]
+
+    @property
+    def _file_of_row(self) -> Labels:
         return np.repeat(np.arange(len(self.rows)), [len(rows) for rows in self.rows])
+
+    @property
+    def _labels_of_files(self) -> Labels:
+        labels = range(len(self.files)) if self.file_labels is None else self.file_labels
+        return np.array(labels, np.int64)
 
     def batches(
         self,
@@ -193,27 +204,29 @@ class BitmapDataset:
         world_size: int = 1,
     ) -> Iterator[Batch]:
         """Yield images and labels in batches, as `ArrayDataset.batches` does."""
-        # positions count the rows of all files; labels say which file each is in
-        labels, rows = self.labels, np.concatenate(self.rows)
+        # positions count the rows of all files
+        files, rows = self._file_of_row, np.concatenate(self.rows)
+        labels = self._labels_of_files
         selections = batch_rows(
             len(rows), batch_size, shuffle, seed, skip=skip, rank=rank, world_size=world_size
         )
 
         # the pixels of many batches are read at once, and cut into batches again
         while batches := list(itertools.islice(selections, max(_FETCH_ROWS // batch_size, 1))):
-            batch_labels = [labels[selection] for selection in batches]
+            batch_files = [files[selection] for selection in batches]
             images = self._fetch(
-                np.concatenate(batch_labels),
+                np.concatenate(batch_files),
                 np.concatenate([rows[selection] for selection in batches]),
             )
-            ends = np.cumsum([len(part) for part in batch_labels])[:-1]
+            ends = np.cumsum([len(part) for part in batch_files])[:-1]
+            batch_labels = [labels[part] for part in batch_files]
             yield from zip(np.split(images, ends), batch_labels, strict=True)
 
-    def _fetch(self, labels: Labels, rows: Labels) -> Images:
-        """Read rows of the files of their labels, in the given order."""
+    def _fetch(self, files: Labels, rows: Labels) -> Images:
+        """Read rows of some files, in the given order."""
         # front to back through each file: sequential reads are fast
-        order = np.lexsort((rows, labels))
-        bounds = np.searchsorted(labels[order], np.arange(len(self.files) + 1))
+        order = np.lexsort((rows, files))
+        bounds = np.searchsorted(files[order], np.arange(len(self.files) + 1))
         pixels = np.empty((len(rows), self.files[0].shape[1]), np.uint8)
         for file, (start, stop) in zip(self.files, itertools.pairwise(bounds), strict=True):
             positions = order[start:stop]  # of the rows of this file in the result

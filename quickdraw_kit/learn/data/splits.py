@@ -1,12 +1,14 @@
-"""Open a data set for training: shards, MNIST's files, official bitmaps or drawings.
+"""Open a data set for training: shards, images with labels, official bitmaps or drawings.
 
-Shards are split already. Everything else is split here by a hash of the content of each row, so
-that equal bitmaps are always in the same split, and adding a file moves no row to another split.
+Shards are split already, and so are some files. Everything else is split here by a hash of the
+content of each row, so that equal bitmaps are always in the same split, and adding a file moves no
+row to another split.
 """
 
 import hashlib
 import importlib.util
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -18,9 +20,19 @@ import numpy.typing as npt
 from quickdraw_kit.categories import label_order
 from quickdraw_kit.errors import DataError, MissingPackageError, UsageError
 from quickdraw_kit.formats.bitmaps import read_bitmaps
-from quickdraw_kit.formats.format import Format
-from quickdraw_kit.formats.idx import FASHION_NAMES, MNIST_NAMES, read_idx
-from quickdraw_kit.formats.registry import FORMATS, format_from_name, iter_drawings, list_suffixes
+from quickdraw_kit.formats.file_names import label_from_filename
+from quickdraw_kit.formats.format import Format, ReadOptions
+from quickdraw_kit.formats.idx import IDX
+from quickdraw_kit.formats.labeled_images import MNIST_NAMES, traits_of
+from quickdraw_kit.formats.record_batch import RecordBatch, label_words
+from quickdraw_kit.formats.registry import (
+    FORMATS,
+    detect_format,
+    find_files,
+    find_format,
+    format_from_name,
+    list_suffixes,
+)
 from quickdraw_kit.learn.config import TrainConfig
 from quickdraw_kit.learn.data.dataset import ArrayDataset, BitmapDataset, Dataset, Images, Labels
 from quickdraw_kit.learn.data.fingerprint import hash_rows
@@ -29,14 +41,12 @@ from quickdraw_kit.learn.models.networks import STROKE_NETWORKS, check_network
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.shards.keyed_hashes import SPLITS, check_fractions, split_by_hash
 from quickdraw_kit.shards.manifest import MANIFEST_NAME
+from quickdraw_kit.shards.splits import NO_SPLIT
 from quickdraw_kit.storage.files import open_decompressed
 from quickdraw_kit.storage.urls import parse_location
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-_MNIST_FILES = {  # train-images-idx3-ubyte or train-images.idx3-ubyte, gzipped or not
-    "train": ("train-images", "train-labels"),
-    "test": ("t10k-images", "t10k-labels"),
-}
+_DATA_SETS = {"fashion-mnist": "Fashion-MNIST"}  # as they are written, if not in capitals
 
 
 class Splits(dict[str, Dataset]):
@@ -119,51 +129,63 @@ def open_splits(config: TrainConfig) -> Splits:
     if str(config.data) == "mnist-5k":
         _require_images(input_type, "mnist-5k")
         return _open_mnist_5k(fractions)
-    folder = parse_location(config.data)
-    if isinstance(folder, str):  # a URL: only shards can be read from a store
-        return _open_shards(folder, input_type)
-    if not folder.is_dir():
+    path = parse_location(config.data)
+    if isinstance(path, str):  # a URL: only shards can be read from a store
+        return _open_shards(path, input_type)
+    # a manifest is certain, whatever lies beside it
+    if (path / MANIFEST_NAME).exists():
+        return _open_shards(path, input_type)
+    files = find_files(path, lambda file: _is_trainable(format_from_name(file)))
+    if files is None:
         raise UsageError(
-            f"{folder} is not a folder: expected a folder of data, the URL of shards, or mnist-5k"
+            f"{path} is not a folder, a file or a glob of data: expected one of them, the URL of "
+            "shards, or mnist-5k"
+        )
+    return _open_files(path, files, input_type, fractions)
+
+
+def _open_files(
+    path: Path, files: list[Path], input_type: str, fractions: Mapping[str, float]
+) -> Splits:
+    """Open files of one format."""
+    files_by_format: dict[str, list[Path]] = {}
+    for file in files:
+        format = find_format(file)
+        if format is not None and _is_trainable(format):
+            files_by_format.setdefault(format.name, []).append(file)
+    # MNIST's names are certain; other files must agree on a format
+    if IDX.name in files_by_format:
+        files_by_format = {IDX.name: _one_data_set(path, files_by_format[IDX.name])}
+    if len(files_by_format) != 1:
+        problem = f"files of several formats ({', '.join(files_by_format)})"
+        raise UsageError(
+            f"{path} has {problem if files_by_format else 'nothing to train on'}: expected "
+            f"{MANIFEST_NAME} of shards, or files of one format of "
+            f"{list_suffixes(_is_trainable)}"
         )
 
-    # a manifest or MNIST's names are certain; other files must agree on a format
-    if (folder / MANIFEST_NAME).exists():
-        return _open_shards(folder, input_type)
-    if _find_idx(folder, "train-images") is not None:
-        _require_images(input_type, f"{folder} has MNIST's files")
-        return _open_mnist(folder, config.val_fraction)
-    paths_by_format = _paths_by_format(folder)
-    if len(paths_by_format) == 1:
-        [(format, paths)] = paths_by_format.items()
-        if FORMATS[format].has_strokes:
-            return _open_drawings(paths, input_type, fractions)
-        _require_images(input_type, f"{folder} has bitmaps")
-        return _open_bitmaps(paths, fractions)
-    problem = f"files of several formats ({', '.join(paths_by_format)})"
-    raise UsageError(
-        f"{folder} has {problem if paths_by_format else 'nothing to train on'}: expected "
-        f"{MANIFEST_NAME} of shards, train-images-idx3-ubyte, or files of one format of "
-        f"{list_suffixes(_is_trainable)}"
-    )
+    [(name, files)] = files_by_format.items()
+    if FORMATS[name].has_strokes:
+        return _open_drawings(files, input_type, fractions)
+    _require_images(input_type, f"{path} has bitmaps")
+    if FORMATS[name].has_own_labels:
+        return _open_labeled_images(files, FORMATS[name], fractions)
+    return _open_bitmaps(files, fractions)
 
 
-def _is_trainable(format: Format) -> bool:
-    """Return whether files of a format can be split here: images with labels by file, or drawings.
-
-    Formats with splits of their own must keep them, as `prepare` does.
-    """
-    has_splits = format.has_splits or format.split_from_name is not None
-    return format.can_read and not format.is_picture and not has_splits
+def _is_trainable(format: Format | None) -> bool:
+    """Whether files of a format can be trained on."""
+    return format is not None and format.can_read and not format.is_picture
 
 
-def _paths_by_format(folder: Path) -> dict[str, list[Path]]:
-    paths: dict[str, list[Path]] = {}
-    for path in sorted(folder.iterdir()):
-        format = format_from_name(path)
-        if format is not None and _is_trainable(format) and not path.name.startswith("."):
-            paths.setdefault(format.name, []).append(path)
-    return paths
+def _one_data_set(path: Path, files: list[Path]) -> list[Path]:
+    """Return the IDX files of one data set, or raise: EMNIST has six of them in a folder."""
+    sets = {re.sub(r"(?:train|t10k|test)", "*", file.name, count=1): file for file in files}
+    names = {pattern.partition("*")[0] for pattern in sets}
+    if len(names) > 1:
+        shown = ", ".join(f"'{path / name}*'" for name in sorted(names)[:6])
+        raise UsageError(f"{path} has several data sets: name one, such as {shown}")
+    return files
 
 
 def _open_shards(location: str | os.PathLike[str], input_type: str) -> Splits:
@@ -199,39 +221,66 @@ def _open_shards(location: str | os.PathLike[str], input_type: str) -> Splits:
     )
 
 
-def _open_mnist(folder: Path, val_fraction: float) -> Splits:
-    arrays, hashes = {}, []
-    for split, names in _MNIST_FILES.items():
-        paths = [_find_idx(folder, name) for name in names]
-        if split == "test" and paths[0] is None:
-            continue  # the test files are optional
-        if None in paths:
-            raise DataError(f"{folder} has images without labels or labels without images")
-        images, labels = (read_idx(path) for path in paths if path is not None)
-        if images.ndim != 3 or images.dtype != np.uint8 or labels.shape != images.shape[:1]:
-            raise DataError(
-                f"{paths[0]} has {images.dtype} {images.shape} and {paths[1]} {labels.shape}: "
-                "expected uint8 (n, side, side) and (n,)"
-            )
-        arrays[split] = (images, labels.astype(np.int64))
-        hashes.append(hash_rows(images.reshape(len(images), -1)))
+def _open_labeled_images(
+    files: list[Path], format: Format, fractions: Mapping[str, float]
+) -> Splits:
+    """Open images with labels of their own; splits that the files have stay as they are."""
+    parts = [records for file in files for records in format.read(file, ReadOptions())]
+    vocabularies = list(dict.fromkeys(records.batch.words for records in parts))
+    # the names of a known data set are in the order of its labels
+    label_names = vocabularies[0]
+    if len(vocabularies) > 1:
+        label_names = label_order(word for words in vocabularies for word in words)
+    label_of_name = {name: label for label, name in enumerate(label_names)}
 
-    # the files have numbers only; the two data sets have the same file names
-    images, labels = arrays["train"]
-    classes = int(labels.max(initial=0)) + 1
-    is_fashion = "fashion" in folder.name.lower() and classes == 10
-    label_names: tuple[str, ...] = FASHION_NAMES if is_fashion else MNIST_NAMES
-    if classes > len(label_names):
-        label_names = tuple(map(str, range(classes)))
+    # in the order of the splits; rows without one are last
+    arrays: dict[int | None, tuple[Images, Labels]] = {}
+    for code in (0, 1, 2, None):
+        chosen = [part.filter(mask) for part in parts if (mask := _is_in(part, code)).any()]
+        if chosen:
+            chosen_labels = [
+                np.array([label_of_name[word] for word in part.batch.words], np.int64)[
+                    part.batch.word_code
+                ]
+                for part in chosen
+            ]
+            chosen_images = [part.images for part in chosen if part.images is not None]
+            if len({array.shape[1:] for array in chosen_images}) > 1:
+                raise DataError(f"{files[0].parent} has images of several sizes, expected one")
+            arrays[code] = (np.concatenate(chosen_images), np.concatenate(chosen_labels))
+    hashes = [hash_rows(images.reshape(len(images), -1)) for images, _ in arrays.values()]
 
-    # the official test set stays as it is: results are compared on it
-    fractions = {"train": 1 - val_fraction, "validation": val_fraction}
-    splits = _split_arrays(images, labels, label_names, hashes[0], fractions)
-    if "test" in arrays:
-        splits["test"] = ArrayDataset(*arrays["test"], label_names)
-    rows = sum(len(split) for split in splits.values())
-    line = f"{rows:,} images in the files of {'Fashion-MNIST' if is_fashion else 'MNIST'}"
-    return Splits(splits, _metadata(line, hashes))
+    # official test sets stay as they are, as results are compared on them, and validation sets too
+    named = {SPLITS[code] for code in arrays if code is not None}
+    splits: dict[str, Dataset] = {}
+    for (code, (images, labels)), rows in zip(arrays.items(), hashes, strict=True):
+        if code is not None and SPLITS[code] != "train":
+            splits[SPLITS[code]] = ArrayDataset(images, labels, label_names)
+            continue
+        shares = dict(fractions)
+        if code is not None:
+            held_out = 0.0 if "validation" in named else fractions["validation"]
+            shares = {"train": 1 - held_out, "validation": held_out}
+        splits = {**_split_arrays(images, labels, label_names, rows, shares), **splits}
+    splits = {split: splits[split] for split in SPLITS if split in splits}
+
+    number = sum(len(split) for split in splits.values())
+    of = f"of {len(label_names)} classes"
+    if format is IDX:
+        name = traits_of(files[0]).name
+        of = f"in the files of {_DATA_SETS.get(name, name.upper())}"
+    return Splits(splits, _metadata(f"{number:,} images {of}", hashes))
+
+
+def _is_in(records: RecordBatch, code: int | None) -> npt.NDArray[np.bool_]:
+    """Return which rows are in a split; None stands for rows without one."""
+    if records.split is None:
+        return np.full(len(records.batch), code is None)
+    return (
+        np.asarray(records.split == code)
+        if code is not None
+        else np.zeros(len(records.batch), np.bool_)
+    )
 
 
 def _open_mnist_5k(fractions: Mapping[str, float]) -> Splits:
@@ -253,9 +302,12 @@ def _open_mnist_5k(fractions: Mapping[str, float]) -> Splits:
 
 
 def _open_bitmaps(paths: list[Path], fractions: Mapping[str, float]) -> Splits:
-    path_of_name = {path.stem: path for path in paths}
-    label_names = label_order(path_of_name)
-    files = [read_bitmaps(path_of_name[name]) for name in label_names]
+    names = [label_from_filename(path) for path in paths]
+    label_names = label_order(names)
+    # in label order; several files of a category are in the order of their names
+    order = sorted(range(len(paths)), key=lambda n: (label_names.index(names[n]), paths[n].name))
+    files = [read_bitmaps(paths[n]) for n in order]
+    labels = [label_names.index(names[n]) for n in order]
 
     # official bitmaps have no key_id: equal ones are kept together by the hash of their pixels
     hashes = [hash_rows(file) for file in files]
@@ -265,21 +317,25 @@ def _open_bitmaps(paths: list[Path], fractions: Mapping[str, float]) -> Splits:
     for number, split in enumerate(SPLITS):
         rows = [np.flatnonzero(numbers == number) for numbers in split_of_row]
         if any(len(file_rows) for file_rows in rows):
-            splits[split] = BitmapDataset(files, rows, label_names)
+            splits[split] = BitmapDataset(files, rows, label_names, labels)
     line = f"{sum(map(len, files)):,} official bitmaps of {len(label_names)} categories"
     return Splits(splits, {**_metadata(line, hashes), "raster_style": asdict(RasterStyle())})
 
 
 def _open_drawings(paths: list[Path], input_type: str, fractions: Mapping[str, float]) -> Splits:
     from quickdraw_kit.raster.render import rasterize
-    from quickdraw_kit.strokes.simplify import simplify
 
     # models are trained on simplified drawings, and nothing can be learned from an empty one
-    batches = (batch for path in paths for batch in iter_drawings(path))
-    drawings = DrawingBatch.concat(
-        [simplify(batch) if batch.is_float else batch for batch in batches]
-    )
-    drawings = drawings.filter(drawings.point_counts > 0)
+    batches, given = [], []
+    for path in paths:
+        format = FORMATS[detect_format(path)]
+        for records in format.read(path, ReadOptions()):
+            batch = label_words(records.batch)
+            has_points = batch.point_counts > 0
+            batches.append(_simplified(batch.filter(has_points)))
+            none = np.full(len(batch), NO_SPLIT, np.uint8)
+            given.append((none if records.split is None else records.split)[has_points])
+    drawings = DrawingBatch.concat(batches)
 
     # labels are of the words that occur, not of all words in the vocabulary of the batch
     label_names = label_order(drawings.words[code] for code in np.unique(drawings.word_code))
@@ -288,6 +344,10 @@ def _open_drawings(paths: list[Path], input_type: str, fractions: Mapping[str, f
     labels = label_of_code[drawings.word_code]
 
     split_of_row = split_by_hash(drawings.key_id, check_fractions(fractions), "")
+    # files of Sketch-RNN are split already, as papers use them
+    listed = np.concatenate([np.zeros(0, np.uint8), *given])
+    if listed.any():  # some are not in train
+        split_of_row = np.where(listed == NO_SPLIT, split_of_row, listed)
     splits: dict[str, Dataset] = {}
     for number, split in enumerate(SPLITS):
         rows = np.flatnonzero(split_of_row == number)
@@ -302,6 +362,13 @@ def _open_drawings(paths: list[Path], input_type: str, fractions: Mapping[str, f
         f"{len(drawings):,} drawings of {len(label_names)} categories", [drawings.key_id]
     )
     return Splits(splits, {**metadata, "raster_style": asdict(RasterStyle())})
+
+
+def _simplified(batch: DrawingBatch) -> DrawingBatch:
+    from quickdraw_kit.strokes.simplify import simplify
+
+    # uint8 coordinates are simplified already
+    return batch if batch.x.dtype == np.uint8 else simplify(batch)
 
 
 def _split_arrays(
@@ -328,10 +395,6 @@ def _metadata(line: str, hashes: list[npt.NDArray[np.uint64]]) -> dict[str, Any]
     for values in hashes:
         digest.update(values.astype("<u8").tobytes())
     return {"data": line, "data_sha256": digest.hexdigest()}
-
-
-def _find_idx(folder: Path, name: str) -> Path | None:
-    return next((path for path in sorted(folder.glob(f"{name}[-.]idx*")) if path.is_file()), None)
 
 
 def _require_images(input_type: str, description: str) -> None:

@@ -10,13 +10,15 @@ from pathlib import Path
 
 from quickdraw_kit.errors import DataError
 from quickdraw_kit.shards.manifest import Counts, SourceEntry
-from quickdraw_kit.shards.prepare.extract import ExtractResult
+from quickdraw_kit.shards.prepare.extract import UNKNOWN_WORD, ExtractResult
 from quickdraw_kit.shards.prepare.merge import MergeResult
 from quickdraw_kit.shards.prepare.plan import Plan
 from quickdraw_kit.shards.prepare.scheduler import ExtractScheduler
 from quickdraw_kit.shards.prepare.workdir import WorkDir
 from quickdraw_kit.shards.rejects import RejectEntry, write_rejects
 from quickdraw_kit.storage.hashing import FileEntry
+
+_MAX_WORDS = 5  # that a message lists
 
 
 class Rejects:
@@ -68,6 +70,12 @@ class Rejects:
             return
         # written although the run fails, so that the reasons can be read
         path = self._workdir.out / self.write().name
+        if unknown := self.counts[UNKNOWN_WORD]:
+            raise DataError(
+                f"{unknown:,} of {self._read:,} drawings have words outside the 345 categories: "
+                f"{self._unknown_words()}. To keep them as labels of their own, pass "
+                f"allow_unknown_labels=True (--allow-unknown-labels). All are in {path}."
+            )
         source, first = next(
             (self._plan.sources[number], entries[0])
             for number, entries in sorted(self._by_source.items())
@@ -80,6 +88,18 @@ class Rejects:
             f"{first.reason}. All are in {path}. If they can be left out, run again with a larger "
             "max_reject_rate; finished work is kept."
         )
+
+    def _unknown_words(self) -> str:
+        """List the reasons for which words are unknown, which name the words."""
+        reasons = Counter(
+            entry.reason
+            for entries in self._by_source.values()
+            for entry in entries
+            if entry.kind == UNKNOWN_WORD
+        ).most_common()
+        shown = "; ".join(f"{reason} ({number:,})" for reason, number in reasons[:_MAX_WORDS])
+        more = len(reasons) - _MAX_WORDS
+        return f"{shown}; and {more:,} more words" if more > 0 else shown
 
     def write(self) -> FileEntry:
         """Write ``rejects.ndjson``, with the lines themselves, which are read again."""

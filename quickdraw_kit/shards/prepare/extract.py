@@ -35,6 +35,9 @@ from quickdraw_kit.shards.splits import NO_SPLIT, assign_splits
 from quickdraw_kit.storage.files import atomic_write
 
 _SPILL_BYTES = 48 << 20  # of drawings in memory before they are written
+UNKNOWN_WORD = "unknown word"
+"""Kind of rejects whose word is not one of the 345 categories."""
+
 _OFFICIAL = frozenset(CATEGORIES)
 
 
@@ -150,7 +153,7 @@ class _Extraction:
         """Filter a record batch, and write a spill file when enough drawings are in memory."""
         self.read += len(records.batch)
         _check_images(self.task.source, records, self.options.style)
-        if not self.filters.allow_unknown_labels and records.images is None:
+        if not (self.filters.allow_unknown_labels or self.task.source.format.has_own_labels):
             records = self._reject_unknown_words(records)
 
         # filtered before they wait in memory: few may be left
@@ -241,7 +244,7 @@ class _Extraction:
         reasons = {code: _why_unknown(batch.words[code]) for code in np.flatnonzero(unknown)}
         for row in np.flatnonzero(rejected):
             reason = reasons[batch.word_code[row]]
-            self.rejects.append(RejectEntry(int(records.position[row]), "unknown word", reason))
+            self.rejects.append(RejectEntry(int(records.position[row]), UNKNOWN_WORD, reason))
         return records.filter(~rejected)
 
     def _count_filtered(self, name: str, kept: npt.NDArray[np.bool_]) -> None:
