@@ -32,6 +32,8 @@ from quickdraw_kit.strokes.batch import DrawingBatch
 
 Batches: TypeAlias = Iterator[DrawingBatch]
 
+_EPSILON = 2.0  # of Google's simplified drawings
+
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
@@ -76,7 +78,7 @@ def convert(
     index: int = 0,
     word: str | None = None,
     simplify: bool = False,
-    epsilon: float = 2.0,
+    epsilon: float = _EPSILON,
     allow_loss: bool = False,
     style: RasterStyle | None = None,
     on_reject: OnReject | None = None,
@@ -132,7 +134,8 @@ def convert(
     ------
     UsageError
         If a format is not known or cannot be read or written, source and target are the same file,
-        the drawings must be simplified first, `allow_loss` is needed, or `index` is out of range.
+        the drawings must be simplified first, `allow_loss` is needed, `index` is out of range, or
+        an option does nothing for the target.
     DataError
         If the source is damaged or has invalid lines only, or its drawings do not fit the target.
     OSError
@@ -152,6 +155,7 @@ def convert(
     # not by name: the target may be a link to the source, which it would replace
     if target.exists() and source.exists() and target.samefile(source):
         raise UsageError(f"{source} is both source and target: name another target")
+    _check_options(target, target_format, index, style, epsilon if not simplify else None)
     source_format = FORMATS[detect_format(source)]
     state = _State(source, on_reject, Rounding(source_format))
     batches = iter_drawings(source, word=word, on_reject=state.reject if on_reject else None)
@@ -223,6 +227,21 @@ def _target_format(path: Path) -> Format:
             f"{path}: {format.name} is not written compressed, remove {path.suffix} from the name"
         )
     return format
+
+
+def _check_options(
+    target: Path, format: Format, index: int, style: RasterStyle | None, epsilon: float | None
+) -> None:
+    """Raise `UsageError` for an option that does nothing for the target."""
+    reason = None
+    if index and not format.is_picture:
+        reason = "index (--index) chooses the drawing of a picture, and all drawings are written"
+    elif style not in (None, RasterStyle()) and not format.is_rendering:
+        reason = "side, pen and margin are those of bitmaps, and strokes are written"
+    elif epsilon not in (None, _EPSILON):
+        reason = "epsilon (--epsilon) is the tolerance of simplify (--simplify), which is not set"
+    if reason is not None:
+        raise UsageError(f"{target}: {reason}. Leave it out, or name another target.")
 
 
 def _simplified(batches: Batches, epsilon: float) -> Batches:

@@ -8,7 +8,7 @@ import typer
 
 from quickdraw_kit.cli.options import Json, Sources, print_json, takes
 from quickdraw_kit.cli.progress import Progress, show_progress
-from quickdraw_kit.errors import format_count
+from quickdraw_kit.errors import DataError, UsageError, format_count
 from quickdraw_kit.raster.style import RasterStyle
 
 if TYPE_CHECKING:
@@ -78,6 +78,8 @@ def inspect(
     from quickdraw_kit.acquire.cache_entry import get_data_home
     from quickdraw_kit.shards.inspect import inspect as inspect_sources
 
+    if quality and preview:
+        raise UsageError("--preview does nothing with --quality: use --sheet, or leave one out")
     if quality:
         _inspect_quality(sources, sheet, as_json)
         return
@@ -102,8 +104,14 @@ def inspect(
         for name in ("examples", "example_words"):
             del document[name]
         print_json(document)
+    else:
+        _show_inspection(inspection)
+    # after the reasons, which say more than an error alone
+    if inspection.rejects and not inspection.drawings:
+        number = format_count(sum(inspection.rejects.values()), "line is", "lines are")
+        raise DataError(f"no drawing was found: {number} not valid, for the reasons above")
+    if as_json:
         return
-    _show_inspection(inspection)
     if preview:
         from quickdraw_kit.show.terminal import gallery
 

@@ -18,7 +18,8 @@ def predict(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            help="Pictures, photos, SVG, ndjson or .npy files; - is standard input.",
+            help="Pictures, photos, SVG, files of drawings or bitmaps, folders and globs of them; "
+            "- is standard input.",
             show_default=False,
         ),
     ],
@@ -36,22 +37,23 @@ def predict(
 
       quickdraw-kit predict model cats.ndjson drawing.svg --top 5 --json
 
+      quickdraw-kit predict model pictures/
+
       quickdraw-kit predict model - --figure inputs.png < drawing.png
     """
     from quickdraw_kit.learn.export import open_model
-    from quickdraw_kit.learn.infer.inputs import check_input
+    from quickdraw_kit.learn.infer.inputs import find_inputs
     from quickdraw_kit.show.canvas import figure_format
 
     # mistakes in arguments are reported before the model is loaded, which takes seconds
-    for source in inputs:
-        check_input(source)
+    files = [str(file) for source in inputs for file in find_inputs(source)]
     if figure is not None:
         figure_format(figure)
 
     loaded = open_model(model)
     predictions: list[Prediction] = []
     failures: list[dict[str, str]] = []
-    for source in inputs:
+    for source in files:
         _predict(loaded, source, top, predictions, failures)
 
     if as_json:

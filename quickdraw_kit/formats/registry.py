@@ -150,8 +150,14 @@ def _visible(paths: Iterable[Path], accepts: Callable[[Path], bool]) -> list[Pat
     files = [
         path for path in sorted(paths) if not is_hidden(path) and path.is_file() and accepts(path)
     ]
-    formats = [(path, find_format(path)) for path in files]
-    companions = {f.companion(path) for path, f in formats if f is not None and f.companion}
+    # by name: a folder is listed without opening its files
+    companions = {
+        format.companion(path)
+        for format in FORMATS.values()
+        if format.companion is not None
+        for path in files
+        if format.is_named(strip_compression(path).name)
+    }
     return [path for path in files if path not in companions]
 
 
@@ -233,7 +239,13 @@ def _drawing_format(path: Path) -> Format:
             "QuickDraw-414k"
         )
     if not _holds_strokes(format):
-        raise UsageError(f"{path} holds {format.name}, from which no strokes can be read")
+        what = "pictures" if format.is_picture else "bitmaps"
+        raise UsageError(
+            f"{path} holds {what} ({format.name}), from which no strokes can be read: prepare, "
+            "train and predict take them as they are"
+            if not format.is_picture
+            else f"{path} holds {format.name}, from which no strokes can be read"
+        )
     # checked for all formats here: their libraries would report a damaged file
     is_file = path.is_file()
     if is_file and not format.compressible and detect_compression(path) is not None:

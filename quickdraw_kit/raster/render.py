@@ -7,8 +7,10 @@ on the scanline path (`scan`). They are compiled into one kernel over blocks of 
 allocates nothing (`workspace`) and releases the GIL, so threads can share the drawings.
 """
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +25,7 @@ from quickdraw_kit.raster.scan import scan
 from quickdraw_kit.raster.segments import left_offsets, merge_collinear, to_grid
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.raster.workspace import Workspace, make_workspace
-from quickdraw_kit.strokes.batch import DrawingBatch
+from quickdraw_kit.strokes.batch import Drawing, DrawingBatch
 from quickdraw_kit.strokes.normalize import normalize
 
 _OFFICIAL = RasterStyle()
@@ -32,7 +34,7 @@ _RANGE = 8192  # drawings whose coordinates are converted to float32 at once
 
 
 def rasterize(
-    batch: DrawingBatch,
+    batch: DrawingBatch | Drawing | Sequence[Any],
     style: RasterStyle = _OFFICIAL,
     *,
     threads: int = 1,
@@ -42,9 +44,11 @@ def rasterize(
 
     Parameters
     ----------
-    batch : DrawingBatch
+    batch : DrawingBatch, Drawing or list of strokes
         Simplified drawings are rendered as they are; real-valued ones are normalized to the
-        256 x 256 frame first. What is outside the bitmap is clipped.
+        256 x 256 frame first. What is outside the bitmap is clipped. A drawing by itself, or a list
+        of its strokes, gives one image: a stroke is ``[x, y]`` with a list for each, as in the
+        files, or an array of shape (points, 2).
     style : RasterStyle
         Side, pen and margin.
     threads : int
@@ -54,7 +58,7 @@ def rasterize(
 
     Returns
     -------
-    ndarray of uint8, shape (drawings, side, side)
+    ndarray of uint8, shape (drawings, side, side), or (side, side) for one drawing
         `out`, or a new array.
 
     Raises
@@ -76,9 +80,14 @@ def rasterize(
     >>> images = rasterize(batch)
     >>> images.shape, images[0, 14, 12:17]
     ((1, 28, 28), array([  0, 132, 255, 141,   0], dtype=uint8))
+    >>> rasterize(batch[0]).shape, rasterize([[[0, 255], [0, 255]]]).shape
+    ((28, 28), (28, 28))
     """
     if threads < 1:
         raise UsageError(f"threads is {threads}, expected at least 1")
+    if not isinstance(batch, DrawingBatch):
+        one = rasterize(_to_batch(batch), style, out=None if out is None else out[None])
+        return np.asarray(one[0])
 
     shape = (len(batch), style.side, style.side)
     if out is None:
@@ -112,6 +121,37 @@ def rasterize(
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(render, bounds[:-1], bounds[1:]))
     return images
+
+
+def _to_batch(drawing: Drawing | Sequence[Any]) -> DrawingBatch:
+    """Return a batch of one drawing, or of a list of strokes."""
+    given = drawing.strokes if isinstance(drawing, Drawing) else drawing
+    try:
+        strokes = [_rows(stroke) for stroke in given]
+    except (TypeError, ValueError):
+        raise UsageError(
+            f"cannot render a {type(drawing).__name__}: expected a DrawingBatch, a drawing, or a "
+            "list of strokes, each [x, y] with a list for each"
+        ) from None
+    values = np.concatenate([np.zeros(0), *(rows.ravel() for rows in strokes)])
+    dtype: npt.DTypeLike = np.float32
+    if isinstance(drawing, Drawing) and drawing.strokes:
+        dtype = drawing.strokes[0].dtype
+    elif ((values >= 0) & (values <= 255) & (values % 1 == 0)).all():
+        dtype = np.uint8  # in the frame, as simplified drawings are
+    return DrawingBatch.from_strokes([strokes], words=[""], dtype=dtype)
+
+
+def _rows(stroke: Any) -> npt.NDArray[np.float64]:
+    """Return a stroke as the rows x and y, without its times."""
+    values = np.asarray(stroke, np.float64)
+    if values.ndim != 2:
+        raise ValueError
+    # an array has a row for each point, as in Drawing; lists have x and y, as in the files
+    by_point = values.shape[1] in (2, 3) and (
+        isinstance(stroke, np.ndarray) or len(values) not in (2, 3)
+    )
+    return (values.T if by_point else values)[:2]
 
 
 def _check_finite(batch: DrawingBatch) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -32,6 +33,7 @@ _ProgressCallback: TypeAlias = Callable[[int, int, int], None]
 
 _QUANTILES = (0, 5, 25, 50, 75, 95, 100)
 _MAX_REASONS = 20  # more are counted together: a file may have a reason for every line
+_NUMBER = re.compile(r"\b(?:0x[0-9a-f]+|\d+)\b")
 _DUPLICATE_FLAGS = ("duplicate", "near-duplicate")
 
 
@@ -111,7 +113,7 @@ class Inspection:
 
 
 def inspect(
-    sources: Iterable[str | os.PathLike[str]],
+    sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     *,
     examples: int = 0,
     data_home: str | os.PathLike[str] | None = None,
@@ -121,7 +123,7 @@ def inspect(
 
     Parameters
     ----------
-    sources : iterable of str or path-like
+    sources : str or path-like, or iterable of them
         Files, folders, globs, categories, or URLs such as ``s3://bucket/*.ndjson``, see
         `resolve_sources`. Files at a URL are downloaded to a temporary folder, one at a time.
     examples : int
@@ -171,7 +173,7 @@ def inspect(
 
 
 def inspect_quality(
-    sources: Iterable[str | os.PathLike[str]],
+    sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     *,
     examples: int = 10,
     data_home: str | os.PathLike[str] | None = None,
@@ -183,7 +185,7 @@ def inspect_quality(
 
     Parameters
     ----------
-    sources : iterable of str or path-like
+    sources : str or path-like, or iterable of them
         As for `inspect`. Files at a URL are downloaded twice if there are duplicates.
     examples : int
         How many drawings of each flag to return.
@@ -275,9 +277,10 @@ class _Totals:
 
     def add_reject(self, reject: Reject) -> None:
         """Count an invalid line."""
-        # a file may be full of different reasons
-        is_listed = len(self.reasons) < _MAX_REASONS or reject.reason in self.reasons
-        self.reasons[reject.reason if is_listed else "other reasons"] += 1
+        # without values, or a file would have a reason for every line
+        reason = _without_values(reject.reason)
+        is_listed = len(self.reasons) < _MAX_REASONS or reason in self.reasons
+        self.reasons[reason if is_listed else "other reasons"] += 1
 
     def add(self, records: RecordBatch, source: Source) -> None:
         """Count the drawings of a record batch."""
@@ -373,6 +376,14 @@ def _images(records: RecordBatch, rows: npt.NDArray[np.int64] | None = None) -> 
     if records.images is not None:
         return records.images if rows is None else records.images[rows]
     return rasterize(records.batch if rows is None else records.batch.take(rows))
+
+
+def _without_values(reason: str) -> str:
+    """Return why a line is not valid, without what was found in this line and where."""
+    found, mark, expected = reason.partition(", expected")
+    if mark:
+        found = re.sub(r" is .+", " is …", found)
+    return _NUMBER.sub("…", found) + mark + expected
 
 
 def _count(counter: Counter[Any], values: npt.NDArray[Any]) -> None:

@@ -10,7 +10,7 @@ batch they come from, filters and concatenation copy.
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -75,7 +75,8 @@ class Drawing:
 class DrawingBatch:
     """Many drawings in columns.
 
-    `len`, iteration and indexing with an integer go by drawing; a slice is a batch. Readers such
+    `len`, iteration and indexing with an integer go by drawing; a slice, a list of indices and a
+    boolean mask give a batch. Readers such
     as `read_ndjson` return batches; `from_strokes` makes one of nested lists.
 
     Parameters
@@ -340,8 +341,13 @@ class DrawingBatch:
     @overload
     def __getitem__(self, index: int) -> Drawing: ...
     @overload
-    def __getitem__(self, index: slice) -> "DrawingBatch": ...
-    def __getitem__(self, index: int | slice) -> "Drawing | DrawingBatch":
+    def __getitem__(self, index: slice | Sequence[int] | npt.NDArray[Any]) -> "DrawingBatch": ...
+    def __getitem__(
+        self, index: int | slice | Sequence[int] | npt.NDArray[Any]
+    ) -> "Drawing | DrawingBatch":
+        if isinstance(index, Sequence | np.ndarray):
+            chosen = np.asarray(index)
+            return self.filter(chosen) if chosen.dtype == np.bool_ else self.take(chosen)
         if isinstance(index, slice):
             start, stop, step = index.indices(len(self))
             if step != 1:  # not contiguous, so it cannot share memory

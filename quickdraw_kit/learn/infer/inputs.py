@@ -5,6 +5,7 @@ through the simplification and the renderer that made the training set, and pict
 strokes first. Only a bitmap that already has the model's size is taken as it is.
 """
 
+import itertools
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,10 +18,19 @@ import numpy.typing as npt
 
 from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.formats.bitmaps import read_bitmaps
-from quickdraw_kit.formats.format import Format
+from quickdraw_kit.formats.foreign import describe_foreign
+from quickdraw_kit.formats.format import Format, ReadOptions
+from quickdraw_kit.formats.labeled_images import image_side
 from quickdraw_kit.formats.ndjson.files import iter_ndjson
 from quickdraw_kit.formats.npy_header import parse_npy
-from quickdraw_kit.formats.registry import find_format, iter_drawings, list_suffixes
+from quickdraw_kit.formats.record_batch import RecordBatch
+from quickdraw_kit.formats.registry import (
+    find_files,
+    find_format,
+    format_from_name,
+    iter_drawings,
+    list_suffixes,
+)
 from quickdraw_kit.formats.svg import is_svg, read_svg
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.raster.style import RasterStyle
@@ -38,6 +48,8 @@ OnError: TypeAlias = Callable[[DataError], None]
 _BATCH_ROWS = 512
 _NPY_MAGIC = b"\x93NUMPY"
 _HEAD_BYTES = 1024  # enough to detect every format
+_PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"})
+_EXPECTED = "a PNG, JPEG, WebP, BMP or GIF picture, SVG, or a file of drawings or bitmaps"
 _COMPRESSED_MAGIC = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")  # gzip, zstd
 
 
@@ -51,12 +63,24 @@ class InputBatch:
     originals: Sequence[Pixels | Drawing]  # what was given
 
 
-def check_input(path: str | os.PathLike[str]) -> None:
-    """Raise `UsageError` unless a path is a file, or ``-`` for standard input."""
-    if Path(path).is_dir():
-        raise UsageError(f"{path} is a folder: give the files in it")
-    if str(path) != "-" and not Path(path).exists():
-        raise UsageError(f"{path} does not exist: give a file, or - for standard input")
+def find_inputs(path: str | os.PathLike[str]) -> list[Path]:
+    """Return the files that a path means: a file, a folder, a glob, or ``-`` for standard input."""
+    files = find_files(Path(path), _may_be_input)
+    if files is None:
+        raise UsageError(
+            f"{path} does not exist: give a file, a folder, a glob, or - for standard input"
+        )
+    if not files:
+        raise UsageError(f"{path} has no pictures and no files of drawings: expected {_EXPECTED}")
+    return files
+
+
+def _may_be_input(path: Path) -> bool:
+    """Whether a file of a folder is tried: by its name, or as its content is a picture's."""
+    if path.suffix.lower() in _PICTURE_SUFFIXES or format_from_name(path) is not None:
+        return True
+    with path.open("rb") as file:
+        return is_picture(file.read(16))
 
 
 def read_input(
@@ -77,7 +101,7 @@ def read_input(
         return reader.read_bytes(source, "bytes")
     if str(source) == "-":
         return reader.read_stdin()
-    return reader.read_path(Path(source))
+    return itertools.chain.from_iterable(map(reader.read_path, find_inputs(source)))
 
 
 def trace_bitmaps(batch: InputBatch, on_error: OnError | None = None) -> InputBatch | None:
@@ -130,9 +154,10 @@ class _Reader:
     on_error: OnError
 
     def read_path(self, path: Path) -> Iterator[InputBatch]:
-        check_input(path)
-        with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
+        head = b""  # of a folder that is one source
+        if path.is_file():
+            with path.open("rb") as file:
+                head = file.read(_HEAD_BYTES)
 
         # large arrays are mapped; pictures, SVG and small arrays are read whole
         if head.startswith(_NPY_MAGIC) and path.stat().st_size > MAX_BYTES:
@@ -141,8 +166,10 @@ class _Reader:
             with path.open("rb") as file:
                 return self.read_bytes(file.read(MAX_BYTES + 1), path.name)
 
-        # all other formats hold strokes and are streamed; ndjson does not need its suffix
+        # all other formats are streamed; ndjson does not need its suffix
         format = None if _is_json(head) else find_format(path)
+        if format is not None and not format.has_strokes:
+            return self.read_images(format.read(path, ReadOptions(needs_labels=False)), path.name)
         if format is not None and _is_streamed(format):
             return self.read_strokes(iter_drawings(path, batch_size=_BATCH_ROWS), path.name)
         _check_ndjson(head, path.name)
@@ -177,11 +204,16 @@ class _Reader:
     def read_array(self, array: npt.NDArray[Any], name: str) -> Iterator[InputBatch]:
         """Read bitmaps of any size, or a picture, whichever the shape says."""
         side = self.style.side
-        if array.dtype != np.uint8 or array.ndim not in (2, 3) or 0 in array.shape:
+        is_image = array.ndim in (2, 3) or image_side(array.shape)
+        if array.dtype != np.uint8 or not is_image or 0 in array.shape:
             raise DataError(
                 f"{name} is {array.dtype} {array.shape}, expected uint8: bitmaps of shape "
                 f"(n, {side * side}) or (n, height, width), or a picture"
             )
+        if array.ndim == 3 and array.shape[2] == 1:
+            array = array[:, :, 0]
+        elif 1 in array.shape[1:] and (given := image_side(array.shape)):
+            array = array.reshape(-1, given, given)
         if array.ndim == 2 and array.shape[1] == side * side:
             array = array.reshape(-1, side, side)  # flat, as in the official files
         elif array.ndim == 2 or array.shape[2] in (3, 4):
@@ -189,6 +221,18 @@ class _Reader:
         if array.shape[1:] != (side, side):
             return self.read_pictures(array, [f"{name}:{row + 1}" for row in range(len(array))])
         return self.read_bitmaps(array, name)
+
+    def read_images(self, records: Iterable[RecordBatch], name: str) -> Iterator[InputBatch]:
+        """Read the images of a format that has no strokes."""
+        first = 0
+        for batch in records:
+            images = batch.images if batch.images is not None else np.zeros((0, 1, 1), np.uint8)
+            if images.shape[1:] == (self.style.side, self.style.side):
+                yield from self.read_bitmaps(images, name, first)
+            else:
+                names = [f"{name}:{first + row + 1}" for row in range(len(images))]
+                yield from self.read_pictures(images, names)
+            first += len(images)
 
     def read_strokes(
         self, batches: Iterable[DrawingBatch], name: str, *, single: bool = False
@@ -218,13 +262,15 @@ class _Reader:
         if count == 0:
             raise DataError(f"{name} is empty: it has no drawings")
 
-    def read_bitmaps(self, bitmaps: Pixels, name: str) -> Iterator[InputBatch]:
+    def read_bitmaps(self, bitmaps: Pixels, name: str, first: int = 0) -> Iterator[InputBatch]:
         """Take bitmaps of the model's size as they are, white on black; invert the others."""
         for start in range(0, len(bitmaps), _BATCH_ROWS):
             given = np.array(bitmaps[start : start + _BATCH_ROWS])
             blank = np.ptp(given, axis=(1, 2)) == 0
             for row in np.flatnonzero(blank):
-                message = f"{name}: bitmap {start + row + 1} is empty: all its pixels are equal"
+                message = (
+                    f"{name}: bitmap {first + start + row + 1} is empty: all its pixels are equal"
+                )
                 self.on_error(DataError(message))
             if blank.all():
                 continue
@@ -236,7 +282,7 @@ class _Reader:
             black_on_white = np.median(border, axis=1) > 127
             images = np.where(black_on_white[:, None, None], 255 - given, given)
             rows = np.flatnonzero(~blank)
-            names = [f"{name}:{start + row + 1}" for row in rows]
+            names = [f"{name}:{first + start + row + 1}" for row in rows]
             yield InputBatch(names, images[rows], None, list(given[rows]))
 
     def read_pictures(self, pictures: Iterable[Pixels], names: list[str]) -> Iterator[InputBatch]:
@@ -265,11 +311,9 @@ def _is_streamed(format: Format) -> bool:
 def _check_ndjson(head: bytes, name: str) -> None:
     """Raise `DataError` for what cannot be ndjson, the last format that is tried."""
     if head.strip() and not _is_json(head) and not head.startswith(_COMPRESSED_MAGIC):
-        suffixes = list_suffixes(lambda f: f.can_read and f.has_strokes and not f.is_picture)
-        raise DataError(
-            f"{name} has an unsupported format: expected a PNG, JPEG, WebP, BMP or GIF picture, "
-            f"SVG, .npy, or a file of drawings ({suffixes})"
-        )
+        suffixes = list_suffixes(lambda f: f.can_read and not f.is_picture)
+        unknown = f"has an unsupported format: expected {_EXPECTED} ({suffixes})"
+        raise DataError(f"{name} {describe_foreign(head) or unknown}")
 
 
 def _is_json(head: bytes) -> bool:

@@ -65,8 +65,9 @@ def predict(model: Model, inputs: Input | Iterable[Input], k: int = 3) -> list[P
         Such as `open_model` returns; it takes images or strokes.
     inputs : path, bytes, DrawingBatch or ndarray, or an iterable of them
         Files and bytes are detected by their content: ndjson, raw or simplified; ``.npy``; PNG,
-        JPEG, WebP, BMP or GIF pictures; SVG. Files may also be of another format of drawings:
-        ``.bin``, ``.npz``, CSV, Parquet or Arrow. The path ``-`` is standard input. Arrays are
+        JPEG, WebP, BMP or GIF pictures; SVG. Files may also be of any other format of drawings or
+        bitmaps: ``.bin``, ``.npz``, CSV, Parquet, Arrow or IDX. A folder or a glob stands for the
+        files in it, and the path ``-`` is standard input. Arrays are
         uint8: bitmaps of shape (n, side * side) or (n, side, side), or a picture of shape (h, w),
         (h, w, 3) or (h, w, 4).
     k : int
@@ -80,7 +81,7 @@ def predict(model: Model, inputs: Input | Iterable[Input], k: int = 3) -> list[P
     Raises
     ------
     UsageError
-        If `k` is below 1, a path is not a file, or a package is missing that reads the format.
+        If `k` is below 1, a path does not exist, or a package is missing that reads the format.
     DataError
         If an input is damaged, empty or has an unsupported format.
     OSError

@@ -62,7 +62,7 @@ _MIN_POOL_BYTES = 16 << 20  # smaller inputs are done before a worker process ha
 
 
 def prepare(
-    sources: Iterable[str | os.PathLike[str]],
+    sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     out: str | os.PathLike[str],
     *,
     filters: Filters | None = None,
@@ -85,7 +85,7 @@ def prepare(
 
     Parameters
     ----------
-    sources : iterable of str or path-like
+    sources : str or path-like, or iterable of them
         Files, folders, glob patterns, URLs of these such as ``s3://bucket/simplified/*.ndjson``, or
         categories; see `resolve_sources`. Files at URLs are downloaded one after the other and not
         kept.

@@ -113,7 +113,7 @@ ProgressCallback: TypeAlias = Callable[[Progress], None]
 
 
 def plan_prepare(
-    sources: Iterable[str | os.PathLike[str]],
+    sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     out: str | os.PathLike[str],
     *,
     filters: Filters | None = None,

@@ -9,9 +9,9 @@ and reads files from front to back.
 
 import bisect
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,8 @@ from quickdraw_kit.storage.urls import parse_location
 if TYPE_CHECKING:
     import pandas as pd
 
+Transform: TypeAlias = Callable[[Any], Any]
+
 
 def open_shards(
     location: str | os.PathLike[str],
@@ -36,6 +38,9 @@ def open_shards(
     split: str | None = None,
     cache: str | os.PathLike[str] | None = None,
     cache_bytes: int = CACHE_BYTES,
+    transform: Transform | None = None,
+    target_transform: Transform | None = None,
+    channel_axis: int | None = None,
 ) -> "ShardDataset":
     """Open a data set that `prepare` wrote, in a folder or in an object store.
 
@@ -50,6 +55,8 @@ def open_shards(
         folder in the data home.
     cache_bytes : int
         Size limit of the shard cache. The least recently used shards are removed first.
+    transform, target_transform, channel_axis
+        As for `ShardDataset`.
 
     Returns
     -------
@@ -80,7 +87,14 @@ def open_shards(
         raise UsageError(f"unknown split {split!r}, expected one of {', '.join(SPLITS)}")
     folder = parse_location(location)
     if isinstance(folder, Path):
-        return ShardDataset(load_manifest(folder), LocalFiles(folder), split)
+        return ShardDataset(
+            load_manifest(folder),
+            LocalFiles(folder),
+            split,
+            transform=transform,
+            target_transform=target_transform,
+            channel_axis=channel_axis,
+        )
 
     # imported here, because only stores need it
     from quickdraw_kit.acquire.cache_entry import get_data_home
@@ -88,7 +102,14 @@ def open_shards(
     cache_folder = Path(cache) if cache is not None else get_data_home() / "cache"
     store = RetryingStore(folder)
     manifest = load_manifest(store)
-    return ShardDataset(manifest, CachedFiles(store, cache_folder, cache_bytes), split)
+    return ShardDataset(
+        manifest,
+        CachedFiles(store, cache_folder, cache_bytes),
+        split,
+        transform=transform,
+        target_transform=target_transform,
+        channel_axis=channel_axis,
+    )
 
 
 class ShardDataset:
@@ -104,11 +125,17 @@ class ShardDataset:
         Where its files are.
     split : {"train", "validation", "test"}, optional
         Only this split.
+    transform, target_transform : callable, optional
+        Applied to the image and to the label of ``dataset[i]``, as in torchvision. Batches are
+        arrays, and are not transformed.
+    channel_axis : {0, -1}, optional
+        Give images an axis of length 1 for the channel: 0 for (1, side, side), -1 for
+        (side, side, 1). In batches it follows, or ends, the axis of the rows.
 
     Attributes
     ----------
     label_names : tuple of str
-        Names in label order.
+        Names in label order; `classes` and `class_to_idx` are those of torchvision.
     side : int
         Width and height of the images in pixels.
 
@@ -125,10 +152,24 @@ class ShardDataset:
     True
     """
 
-    def __init__(self, manifest: Manifest, files: Files, split: str | None = None) -> None:
+    def __init__(
+        self,
+        manifest: Manifest,
+        files: Files,
+        split: str | None = None,
+        *,
+        transform: Transform | None = None,
+        target_transform: Transform | None = None,
+        channel_axis: int | None = None,
+    ) -> None:
+        if channel_axis not in (None, 0, -1):
+            raise UsageError(f"channel_axis is {channel_axis}, expected 0, -1 or None")
         self.manifest = manifest
         self.files = files
         self.split = split
+        self.transform = transform
+        self.target_transform = target_transform
+        self.channel_axis = channel_axis
         self.label_names = manifest.categories
         self.side = manifest.options.style.side
         self._shards = [
@@ -141,7 +182,17 @@ class ShardDataset:
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
 
-    def __getitem__(self, index: int) -> tuple[npt.NDArray[np.uint8], int]:
+    @overload
+    def __getitem__(self, index: int) -> tuple[Any, Any]: ...
+    @overload
+    def __getitem__(
+        self, index: slice | Sequence[int] | npt.NDArray[Any]
+    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]: ...
+    def __getitem__(self, index: int | slice | Sequence[int] | npt.NDArray[Any]) -> tuple[Any, Any]:
+        if isinstance(index, slice):
+            return self.take(range(*index.indices(len(self))))
+        if isinstance(index, Sequence | np.ndarray):
+            return self.take(index)
         if not -len(self) <= index < len(self):
             raise IndexError(f"row {index} is out of range for {len(self)} drawings")
         index %= len(self)
@@ -153,7 +204,31 @@ class ShardDataset:
         image, label = np.empty((1, self.side, self.side), np.uint8), np.empty(1, np.int64)
         images.read(row, image)
         labels.read(row, label)
-        return image[0], int(label[0])
+        image, target = self._with_channel(image)[0], int(label[0])
+        return (
+            image if self.transform is None else self.transform(image),
+            target if self.target_transform is None else self.target_transform(target),
+        )
+
+    def _with_channel(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        if self.channel_axis is None:
+            return images
+        return np.expand_dims(images, 1 if self.channel_axis == 0 else -1)
+
+    @property
+    def classes(self) -> list[str]:
+        """The label names as a list, as in torchvision."""
+        return list(self.label_names)
+
+    @property
+    def class_to_idx(self) -> dict[str, int]:
+        """The label of each name, as in torchvision."""
+        return {name: label for label, name in enumerate(self.label_names)}
+
+    @property
+    def targets(self) -> list[int]:
+        """The labels as a list, as in torchvision; `labels` is the array."""
+        return [int(label) for label in self.labels]
 
     @property
     def labels(self) -> npt.NDArray[np.int64]:
@@ -167,8 +242,9 @@ class ShardDataset:
 
         Parameters
         ----------
-        rows : array_like of int, shape (n,)
-            Row numbers from 0; a number may occur more than once.
+        rows : array_like of int, shape (n,), or of bool, shape (len,)
+            Row numbers, of which negative ones count from the end; a number may occur more than
+            once. Or a mask of the rows to return.
 
         Returns
         -------
@@ -178,7 +254,7 @@ class ShardDataset:
         Raises
         ------
         IndexError
-            If a number is out of range.
+            If a number is out of range, or a mask has another length.
         IntegrityError
             If a file is missing, or is not the one that the manifest describes.
 
@@ -191,11 +267,17 @@ class ShardDataset:
         >>> images.shape
         (2, 28, 28)
         """
-        wanted = np.asarray(rows, np.int64)
-        if len(wanted) and not 0 <= wanted.min() <= wanted.max() < len(self):
+        chosen = np.asarray(rows)
+        if chosen.dtype == np.bool_:
+            if chosen.shape != (len(self),):
+                raise IndexError(f"the mask has shape {chosen.shape}, expected ({len(self)},)")
+            chosen = np.flatnonzero(chosen)
+        wanted = chosen.astype(np.int64)
+        if len(wanted) and not -len(self) <= wanted.min() <= wanted.max() < len(self):
             raise IndexError(
                 f"rows {wanted.min()} to {wanted.max()} are out of range for {len(self)} drawings"
             )
+        wanted = np.where(wanted < 0, wanted + len(self), wanted)
         images = np.empty((len(wanted), self.side, self.side), np.uint8)
         labels = np.empty(len(wanted), np.int64)
 
@@ -207,7 +289,7 @@ class ShardDataset:
             shard_images, shard_labels = self._open.get(number)
             images[selected] = shard_images.take(rows_in_shard)
             labels[selected] = shard_labels.take(rows_in_shard)
-        return images, labels
+        return self._with_channel(images), labels
 
     def batches(
         self,
@@ -294,7 +376,7 @@ class ShardDataset:
                 if world_size > 1:
                     begin, end = rows * rank // world_size, rows * (rank + 1) // world_size
                     part = slice(start + begin, start + end)
-                yield images[part], labels[part]
+                yield self._with_channel(images[part]), labels[part]
             del images, labels  # freed before the next buffer is waited for
 
     def to_pandas(self) -> "pd.DataFrame":
