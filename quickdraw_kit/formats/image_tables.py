@@ -52,7 +52,7 @@ class _Layout:
         if self.has_header and named:
             self.label_column, pixels = named[0], self.columns - 1
         elif not _is_square(pixels) and _is_square(pixels - 1):
-            # in front, unless only the last column is no pixel
+            # in front, unless the last column alone is not a number
             fields = values if self.has_header else self.names
             last_is_text = not _NUMBER.fullmatch(fields[-1].strip(b' "')) if fields else False
             self.label_column, pixels = (self.columns - 1 if last_is_text else 0), pixels - 1

@@ -106,7 +106,7 @@ def find_format(path: Path) -> Format | None:
     format = format_from_name(path) or _sniff(head)
     if format is None:
         return None
-    # formats that share a suffix are told apart by their content
+    # the content decides between formats that share a suffix
     alike = (f for f in FORMATS.values() if f.holds is not None and f.suffixes == format.suffixes)
     return next((f for f in alike if f.holds is not None and f.holds(path)), format)
 
@@ -115,7 +115,7 @@ def find_files(path: Path, accepts: Callable[[Path], bool]) -> list[Path] | None
     """Return the files that a path means: a file, a folder of files or a glob; None if neither.
 
     Of a folder or a glob these are the files that are accepted. Files of systems, and those that
-    are read together with others, are passed over. A folder without any stands for the one folder
+    are read together with others, are skipped. A folder without any stands for the one folder
     in it that has some, such as ``MNIST/raw``.
     """
     if path.is_dir():
@@ -135,10 +135,10 @@ def _files_below(folder: Path, accepts: Callable[[Path], bool]) -> list[Path]:
     """Return the files of a folder, or of the only folder in it that has some."""
     level = [folder]
     for _ in range(_MAX_DEPTH):
-        found = [files for each in level if (files := _visible(each.iterdir(), accepts))]
-        if found:
+        listings = [files for each in level if (files := _visible(each.iterdir(), accepts))]
+        if listings:
             # of several folders, the user has to name one
-            return found[0] if len(found) == 1 else []
+            return listings[0] if len(listings) == 1 else []
         inner = (child for each in level for child in sorted(each.iterdir()))
         level = [child for child in inner if child.is_dir() and not is_hidden(child)]
         level = level[:_MAX_FOLDERS]

@@ -380,10 +380,10 @@ def _images(records: RecordBatch, rows: npt.NDArray[np.int64] | None = None) -> 
 
 def _without_values(reason: str) -> str:
     """Return why a line is not valid, without what was found in this line and where."""
-    found, mark, expected = reason.partition(", expected")
+    problem, mark, expected = reason.partition(", expected")
     if mark:
-        found = re.sub(r" is .+", " is …", found)
-    return _NUMBER.sub("…", found) + mark + expected
+        problem = re.sub(r" is .+", " is …", problem)
+    return _NUMBER.sub("…", problem) + mark + expected
 
 
 def _count(counter: Counter[Any], values: npt.NDArray[Any]) -> None:

@@ -132,7 +132,7 @@ def open_splits(config: TrainConfig) -> Splits:
     path = parse_location(config.data)
     if isinstance(path, str):  # a URL: only shards can be read from a store
         return _open_shards(path, input_type)
-    # a manifest is certain, whatever lies beside it
+    # a manifest is certain, whatever is beside it
     if (path / MANIFEST_NAME).exists():
         return _open_shards(path, input_type)
     files = find_files(path, lambda file: _is_trainable(format_from_name(file)))

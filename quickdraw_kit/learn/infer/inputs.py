@@ -101,7 +101,11 @@ def read_input(
         return reader.read_bytes(source, "bytes")
     if str(source) == "-":
         return reader.read_stdin()
-    return itertools.chain.from_iterable(map(reader.read_path, find_inputs(source)))
+    files = find_inputs(source)
+    if len(files) == 1:
+        return reader.read_path(files[0])
+    # lazily: a folder may have more pictures than fit in memory
+    return itertools.chain.from_iterable(map(reader.read_path, files))
 
 
 def trace_bitmaps(batch: InputBatch, on_error: OnError | None = None) -> InputBatch | None:

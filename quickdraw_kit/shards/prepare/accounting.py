@@ -18,8 +18,6 @@ from quickdraw_kit.shards.prepare.workdir import WorkDir
 from quickdraw_kit.shards.rejects import RejectEntry, write_rejects
 from quickdraw_kit.storage.hashing import FileEntry
 
-_MAX_WORDS = 5  # that a message lists
-
 
 class Rejects:
     """The rejected lines and rows of a run, by the number of their source."""
@@ -70,36 +68,32 @@ class Rejects:
             return
         # written although the run fails, so that the reasons can be read
         path = self._workdir.out / self.write().name
-        if unknown := self.counts[UNKNOWN_WORD]:
-            raise DataError(
-                f"{unknown:,} of {self._read:,} drawings have words outside the 345 categories: "
-                f"{self._unknown_words()}. To keep them as labels of their own, pass "
-                f"allow_unknown_labels=True (--allow-unknown-labels). All are in {path}."
+        what = f"{rejected} of {self._read} drawings were rejected ({rejected / self._read:.2%})"
+        more_than = f"more than max_reject_rate (--max-reject-rate) allows ({max_reject_rate:.2%})"
+        next_step = (
+            "If they can be left out, run again with a larger max_reject_rate; finished work is "
+            "kept."
+        )
+        kinds = self.counts
+        if kinds[UNKNOWN_WORD]:
+            what += f", {kinds[UNKNOWN_WORD]} for words outside the 345 categories"
+            next_step = (
+                "To keep words as labels of their own, pass allow_unknown_labels=True "
+                "(--allow-unknown-labels)."
             )
+        # the first of the most frequent kind: it is what the next step is about
+        kind = UNKNOWN_WORD if kinds[UNKNOWN_WORD] else kinds.most_common(1)[0][0]
         source, first = next(
-            (self._plan.sources[number], entries[0])
+            (self._plan.sources[number], entry)
             for number, entries in sorted(self._by_source.items())
-            if entries
+            for entry in entries
+            if entry.kind == kind
         )
         raise DataError(
-            f"{rejected} of {self._read} drawings were rejected ({rejected / self._read:.2%}), "
-            f"more than max_reject_rate (--max-reject-rate) allows ({max_reject_rate:.2%}). "
+            f"{what}, {more_than}. "
             f"The first: {source.name}, {source.format.describe_position(first.offset)}: "
-            f"{first.reason}. All are in {path}. If they can be left out, run again with a larger "
-            "max_reject_rate; finished work is kept."
+            f"{first.reason}. All are in {path}. {next_step}"
         )
-
-    def _unknown_words(self) -> str:
-        """List the reasons for which words are unknown, which name the words."""
-        reasons = Counter(
-            entry.reason
-            for entries in self._by_source.values()
-            for entry in entries
-            if entry.kind == UNKNOWN_WORD
-        ).most_common()
-        shown = "; ".join(f"{reason} ({number:,})" for reason, number in reasons[:_MAX_WORDS])
-        more = len(reasons) - _MAX_WORDS
-        return f"{shown}; and {more:,} more words" if more > 0 else shown
 
     def write(self) -> FileEntry:
         """Write ``rejects.ndjson``, with the lines themselves, which are read again."""
