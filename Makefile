@@ -10,6 +10,9 @@ export PIP_CONSTRAINT ?= $(CURDIR)/constraints.txt
 demo: $(INSTALLED)
 	$(BIN)/quickdraw-kit demo --out out/demo
 
+# Rewritten tests and compiled modules are kept, also where the environment says not to.
+export PYTHONDONTWRITEBYTECODE :=
+
 # One worker per core; tests that share a server or a browser stay on one worker (xdist_group).
 PYTEST = $(BIN)/python -m pytest -n auto --dist loadgroup
 

@@ -59,7 +59,7 @@ def once(tmp_path_factory) -> Callable[[str, Callable[[Path], Any]], Any]:
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
 
-    def made(name: str, make: Callable[[Path], Any]) -> Any:
+    def get(name: str, make: Callable[[Path], Any]) -> Any:
         folder = shared / f"once-{name}"
         result = folder.with_suffix(".pickle")
         with FileLock(folder.with_suffix(".lock")):
@@ -68,7 +68,7 @@ def once(tmp_path_factory) -> Callable[[str, Callable[[Path], Any]], Any]:
                 result.write_bytes(pickle.dumps(make(folder)))
         return pickle.loads(result.read_bytes())
 
-    return made
+    return get
 
 
 @pytest.fixture(scope="session")

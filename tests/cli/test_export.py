@@ -14,6 +14,7 @@ def model(tmp_path):
     return tmp_path / "model"
 
 
+@pytest.mark.slow
 def test_files_are_written_beside_the_model(cli, model):
     ran = cli("export", model)
     assert (ran.code, ran.err) == (0, "")

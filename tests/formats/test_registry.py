@@ -15,9 +15,7 @@ from quickdraw_kit.acquire.sources import resolve_sources
 from quickdraw_kit.conversion import convert
 from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.formats.binary import write_binary
-from quickdraw_kit.formats.format import Format
 from quickdraw_kit.formats.ndjson.files import read_ndjson
-from quickdraw_kit.formats.record_batch import RecordBatch
 from quickdraw_kit.formats.registry import (
     FORMATS,
     detect_format,
@@ -35,6 +33,7 @@ from quickdraw_kit.shards.inspect import inspect
 from quickdraw_kit.shards.prepare.pipeline import prepare
 from quickdraw_kit.strokes.batch import DrawingBatch
 from tests.conftest import official_line
+from tests.formats.toy import TOY
 
 HEADER = b"countrycode,drawing,key_id,recognized,timestamp,word"
 
@@ -96,37 +95,6 @@ def test_standard_input_is_ndjson(monkeypatch):
     (batch,) = iter_drawings("-", on_reject=rejects.append)
     assert batch.key_id.tolist() == [1, 2]
     assert [reject.line for reject in rejects] == [2]
-
-
-def read_toy(path, options):
-    """A line per drawing: key_id, x and y of two points."""
-    numbers = np.loadtxt(path, np.int64, skiprows=1, ndmin=2)
-    strokes = [[(row[1:3], row[3:5])] for row in numbers]
-    words = [options.word or "cat"] * len(numbers)
-    batch = DrawingBatch.from_strokes(strokes, words=words)
-    batch = replace(batch, key_id=numbers[:, 0].astype(np.uint64))
-    yield RecordBatch(batch, np.arange(len(batch)))
-
-
-def write_toy(batches, path, options):
-    with path.open("w") as file:
-        file.write("TOY\n")
-        for batch in batches:
-            for drawing in batch:
-                x, y = drawing.strokes[0][:2].T.tolist()
-                file.write(" ".join(map(str, [drawing.key_id, *x, *y])) + "\n")
-
-
-TOY = Format(
-    name="toy",
-    suffixes=(".toy",),
-    magic=b"TOY\n",
-    bytes_per_drawing=20,
-    fields=frozenset(),
-    coordinates="frame",
-    read=read_toy,
-    write=write_toy,
-)
 
 
 @pytest.fixture

@@ -186,11 +186,11 @@ def test_training_starts_from_a_model(config, small, tmp_path):
 def test_own_classes_on_top_of_a_model(config, small, tmp_path, freeze):
     base = train(config, small).model.network.state_dict()
     names = ("a", "b")
-    own = {
+    relabeled = {
         split: ArrayDataset(part.images, part.labels % 2, names) for split, part in small.items()
     }
     result = train(
-        replace(config, out=tmp_path / "own", init_from=config.out, freeze=freeze, seed=1), own
+        replace(config, out=tmp_path / "own", init_from=config.out, freeze=freeze, seed=1), relabeled
     )
     assert result.model.label_names == names
     weights = result.model.network.state_dict()

@@ -37,6 +37,8 @@ def iter_chunks(
     up to `max_line_bytes`; of a line beyond that only the length is returned.
     """
     capacity = min(chunk_bytes, max_line_bytes + 1)
+    if stop is not None:
+        capacity = min(capacity, max(stop - offset, 0) + _MIN_READ)
     buffer = bytearray(capacity + SLACK_BYTES)
     filled, at_end = 0, False
     while (filled or not at_end) and (stop is None or offset < stop):

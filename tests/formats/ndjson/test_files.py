@@ -1,5 +1,6 @@
 """Reading and writing ndjson through the public functions."""
 
+import functools
 import gzip
 import io
 import itertools
@@ -304,6 +305,11 @@ def test_a_batch_size_below_one():
 # -- ranges
 
 
+@functools.cache
+def key_id_of(line) -> int:
+    return int(read_ndjson(line).key_id[0])
+
+
 def lines_of(chunks, content):
     """Return key_id, offset and line number of each drawing, checked against the content."""
     lines = []
@@ -311,7 +317,7 @@ def lines_of(chunks, content):
         assert len(chunk.batch) == len(chunk.offset) == len(chunk.length) == len(chunk.line)
         for i, key_id in enumerate(chunk.batch.key_id.tolist()):
             line = content[chunk.offset[i] : chunk.offset[i] + chunk.length[i]]
-            assert read_ndjson(line).key_id == [key_id]
+            assert key_id_of(line) == key_id
             lines.append((key_id, int(chunk.offset[i]), int(chunk.line[i])))
     return lines
 
