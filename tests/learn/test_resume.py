@@ -190,7 +190,8 @@ def test_own_classes_on_top_of_a_model(config, small, tmp_path, freeze):
         split: ArrayDataset(part.images, part.labels % 2, names) for split, part in small.items()
     }
     result = train(
-        replace(config, out=tmp_path / "own", init_from=config.out, freeze=freeze, seed=1), relabeled
+        replace(config, out=tmp_path / "own", init_from=config.out, freeze=freeze, seed=1),
+        relabeled,
     )
     assert result.model.label_names == names
     weights = result.model.network.state_dict()
