@@ -86,10 +86,10 @@ def convert(
     """Convert drawings from one format to another.
 
     ==================  =======================================================================
-    ``.ndjson``         official lines, raw or simplified; also with ``.gz`` or ``.zst``
-    ``.bin``            official binary; also with ``.gz`` or ``.zst``
+    ``.ndjson``         official lines, raw or simplified; also compressed
+    ``.bin``            official binary; also compressed
     ``.npz``            pen movements, as in Sketch-RNN
-    ``.csv``            Kaggle's table, raw or simplified; read only; also ``.gz`` or ``.zst``
+    ``.csv``            Kaggle's table, raw or simplified; read only; also compressed
     ``.parquet``        a row per drawing, as in `DrawingBatch.to_arrow`, words as strings
     ``.arrow``          the same as an Arrow file
     a folder            the coordinate files of QuickDraw-414k; read only
@@ -222,9 +222,10 @@ def _target_format(path: Path) -> Format:
         raise UsageError(
             f"{path} does not have the suffix of a format that can be written: {suffixes}"
         )
-    if path.suffix in COMPRESSION_SUFFIXES and not format.compressible:
+    is_written = format.compressible and path.suffix != ".zip"
+    if path.suffix in COMPRESSION_SUFFIXES and not is_written:
         raise UsageError(
-            f"{path}: {format.name} is not written compressed, remove {path.suffix} from the name"
+            f"{path}: {format.name} is not written as {path.suffix}, remove it from the name"
         )
     return format
 

@@ -227,7 +227,7 @@ def _is_readable(format: Format | None) -> bool:
 
 
 def _supported() -> str:
-    return f"{list_suffixes(_is_readable)}, with or without .gz or .zst"
+    return f"{list_suffixes(_is_readable)}, compressed or not"
 
 
 def _make_source(path: Path, name: str, remote: DownloadedFile | None) -> Source:

@@ -225,7 +225,8 @@ def convert(
     Without --allow-loss, it is an error if the target format cannot hold everything. Bitmaps and
     pictures are renderings, without metadata. A picture shows one drawing, chosen by --index.
 
-    Reads .ndjson, .bin, .npz (Sketch-RNN), .csv (Kaggle), .parquet, .arrow, also with .gz or .zst;
+    Reads .ndjson, .bin, .npz (Sketch-RNN), .csv (Kaggle), .parquet, .arrow, also with .gz, .zst,
+    .bz2 or .xz, or as the only file of a .zip;
     writes .ndjson, .bin, .npz, .parquet, .arrow, .npy (bitmaps), .svg, .png and .gif.
 
     Examples:

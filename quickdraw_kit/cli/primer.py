@@ -151,19 +151,33 @@ def features(model: ModelPath, image: Image, out: Out = Path("features.png"), ro
     typer.echo(f"wrote {out}")
 
 
+def _read_row(path: Path, row: int, side: int) -> Any:
+    """Return a bitmap of a file, or one of its drawings, rendered."""
+    from quickdraw_kit.formats.format import ReadOptions
+    from quickdraw_kit.formats.registry import find_format
+    from quickdraw_kit.raster.render import rasterize
+    from quickdraw_kit.raster.style import RasterStyle
+
+    format = find_format(path)
+    count = 0
+    for records in format.read(path, ReadOptions(needs_labels=False)) if format else ():
+        if row < count + len(records.batch):
+            if records.images is not None:
+                return records.images[row - count]
+            return rasterize(records.batch[row - count], RasterStyle(side=side))
+        count += len(records.batch)
+    raise UsageError(f"--row {row}: {path} has {count} drawings")
+
+
 def _read_image(name: str, row: int, *, side: int, exact: bool = False) -> Any:
     """Return an image by file or category; `exact` makes it a bitmap of that side."""
     import numpy as np
 
-    path = Path(name)
-    if path.exists() and (path.suffix == ".npy" or "idx3" in path.name):
-        from quickdraw_kit.formats.bitmaps import read_bitmaps
-        from quickdraw_kit.formats.idx import read_idx
+    from quickdraw_kit.formats.registry import format_from_name
 
-        images = read_bitmaps(path) if path.suffix == ".npy" else read_idx(path)
-        if row >= len(images):
-            raise UsageError(f"--row {row}: {path} has {len(images)} bitmaps")
-        return np.array(images[row]).reshape(28, 28)
+    path = Path(name)
+    if path.is_file() and (format := format_from_name(path)) and not format.is_picture:
+        return _read_row(path, row, side)
 
     if path.exists():
         from PIL import Image as Pillow

@@ -16,8 +16,8 @@ def report(
     data: Annotated[
         str | None,
         typer.Argument(
-            help="Folder or URL of shards; folder of MNIST's IDX files, of <category>.npy or of "
-            "<category>.ndjson; or mnist-5k.",
+            help="Folder or URL of shards; file, folder or glob of MNIST's files, of bitmaps or of "
+            "drawings; or mnist-5k.",
         ),
     ] = None,
     out: Annotated[

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from quickdraw_kit.categories import official_name
 
-COMPRESSION_SUFFIXES = {".gz": "gzip", ".zst": "zstd", ".bz2": "bzip2", ".xz": "xz"}
+COMPRESSION_SUFFIXES = {".gz": "gzip", ".zst": "zstd", ".bz2": "bzip2", ".xz": "xz", ".zip": "zip"}
 
 _VARIANT = r"(?:raw|simplified|binary|numpy[_-]?bitmaps?|sketch-?rnn)"
 # what is never part of a label: official prefixes, Sketch-RNN's .full, and the marks of copies of

@@ -7,7 +7,6 @@ lists. A new format is a module that declares a `Format`, and a line here.
 
 import glob
 import os
-import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -30,7 +29,7 @@ from quickdraw_kit.formats.record_batch import rebatch
 from quickdraw_kit.formats.stroke3 import STROKE3
 from quickdraw_kit.formats.svg import SVG
 from quickdraw_kit.formats.tables import ARROW, PARQUET
-from quickdraw_kit.storage.files import detect_compression, open_decompressed
+from quickdraw_kit.storage.files import detect_compression, open_decompressed, zip_members
 from quickdraw_kit.strokes.batch import DrawingBatch
 
 FORMATS: dict[str, Format] = {}
@@ -268,12 +267,9 @@ def _describe_archive(path: Path, head: bytes) -> str | None:
     """Describe a zip archive that is not a .npz, and how to unpack it."""
     if not head.startswith(b"PK\x03\x04") or path.name.endswith(".npz"):
         return None
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = [name for name in archive.namelist() if not name.endswith("/")]
-    except (OSError, zipfile.BadZipFile, NotImplementedError):
-        return None  # its reader says what is damaged
-    if names and all(name.endswith(".npy") for name in names):
+    names = zip_members(path)
+    # a damaged one has none: its reader says what is wrong
+    if all(name.endswith(".npy") for name in names):
         return None
     return (
         f"is a zip archive of {format_count(len(names), 'file')}: unpack it "

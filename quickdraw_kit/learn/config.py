@@ -25,8 +25,8 @@ class TrainConfig:
     Parameters
     ----------
     data : path-like, optional
-        What to train on, as `open_splits` takes it: a folder or a URL of shards, a folder of
-        MNIST's IDX files, of official ``.npy`` bitmaps or of ``.ndjson`` files, or ``mnist-5k``.
+        What to train on, as `open_splits` takes it: a folder or a URL of shards; a file, a folder
+        or a glob of MNIST's files, of bitmaps or of drawings; or ``mnist-5k``.
         Not needed when the splits are passed to `train`.
     out : path-like, optional
         Folder for ``model.safetensors``, ``metrics.jsonl`` and the checkpoint. By default nothing

@@ -1,6 +1,7 @@
 """Collections of drawings to browse: shards or files of drawings, filtered and compared."""
 
 import functools
+import itertools
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -202,10 +203,11 @@ class _Shards:
 
 
 class _DrawingFiles:
-    """Drawings in memory, rendered as needed."""
+    """Drawings in memory, rendered as needed, or bitmaps."""
 
     def __init__(self, path: Path) -> None:
-        batch = self._batch = _read(path)
+        batch, self._bitmaps = _read(path)
+        self._batch = batch
         # a batch may list words that no drawing has; they are not categories
         names = label_order(set(batch.words_of_drawings()))
         labels = np.array([names.index(w) if w in names else 0 for w in batch.words], np.int64)
@@ -217,6 +219,8 @@ class _DrawingFiles:
         self.flags: dict[str, npt.NDArray[np.bool_]] = {}  # computed by prepare only
 
     def images(self, rows: Rows) -> Images:
+        if self._bitmaps is not None:
+            return self._bitmaps[rows]
         return rasterize(self._batch.take(rows))
 
     def describe(self, row: int) -> dict[str, Any]:
@@ -228,23 +232,32 @@ class _DrawingFiles:
             "time": str(drawing.timestamp),
             "recognized": drawing.recognized,
             "split": None,
-            "strokes": [stroke.T.tolist() for stroke in drawing.strokes],
+            "strokes": [stroke.T.tolist() for stroke in drawing.strokes] or None,
         }
 
 
-def _read(path: Path) -> DrawingBatch:
-    """Read the files below a folder, up to a number of drawings that fits in memory."""
+def _read(path: Path) -> tuple[DrawingBatch, Images | None]:
+    """Read the files below a folder, up to a number of drawings that fits in memory.
+
+    Bitmaps are read only if there are no strokes: beside drawings, they show the same.
+    """
+    sources = resolve_sources(path)
+    has_strokes = any(source.format.has_strokes for source in sources)
+    chosen = (source for source in sources if source.format.has_strokes == has_strokes)
     batches: list[DrawingBatch] = []
-    for source in resolve_sources([path]):
-        if not source.format.has_strokes:  # such as bitmaps beside the drawings
-            continue
-        for records in source.read_record_batches():
-            batches.append(records.batch)
-            if sum(map(len, batches)) >= _MAX_DRAWINGS:
-                return DrawingBatch.concat(batches)[:_MAX_DRAWINGS]
+    bitmaps: list[Images] = []
+    for records in itertools.chain.from_iterable(each.read_record_batches() for each in chosen):
+        batches.append(records.batch)
+        if records.images is not None:
+            bitmaps.append(records.images)
+        if sum(map(len, batches)) >= _MAX_DRAWINGS:
+            break
     if not batches:
         raise DataError(f"{path} has no drawings: expected shards, or files such as .ndjson")
-    return DrawingBatch.concat(batches)
+    if len({images.shape[1:] for images in bitmaps}) > 1:
+        raise DataError(f"{path} has bitmaps of several sizes, expected one")
+    images = np.concatenate(bitmaps)[:_MAX_DRAWINGS] if bitmaps else None
+    return DrawingBatch.concat(batches)[:_MAX_DRAWINGS], images
 
 
 def _text(value: Any) -> str | None:

@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 import sys
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,19 +17,50 @@ from quickdraw_kit.errors import DataError
 # first bytes of the formats
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
+_BZIP2 = b"BZh"
+_XZ = b"\xfd7zXZ\0"
+_ZIP = b"PK\x03\x04"
+_MAX_XZ_MEMORY = 128 << 20  # bytes; the highest setting of xz needs 65 MB
+_SYSTEM_MEMBERS = ("__MACOSX/", ".DS_Store")
 
 
 def detect_compression(path: Path) -> str | None:
-    """Return ``"gzip"``, ``"zstd"`` or None, from the first bytes of a file."""
+    """Return ``"gzip"``, ``"zstd"``, ``"bzip2"``, ``"xz"``, ``"zip"`` or None for a file.
+
+    A zip archive counts if it has one file, which is not an array of numpy as in an ``.npz``.
+    """
     with path.open("rb") as file:
-        magic = file.read(4)
+        magic = file.read(6)
     if magic[:2] == _GZIP:
         return "gzip"
-    return "zstd" if magic == _ZSTD else None
+    if magic[:4] == _ZSTD:
+        return "zstd"
+    if magic[:3] == _BZIP2:
+        return "bzip2"
+    if magic[:4] == _ZIP:
+        names = zip_members(path)
+        return "zip" if len(names) == 1 and not names[0].endswith(".npy") else None
+    return "xz" if magic == _XZ else None
+
+
+def zip_members(path: Path) -> list[str]:
+    """List the files in a zip archive, without those of macOS; none if it is damaged."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError):
+        return []
+    return [
+        name
+        for name in names
+        if not name.endswith("/")
+        and not name.startswith(_SYSTEM_MEMBERS)
+        and not name.endswith(_SYSTEM_MEMBERS)
+    ]
 
 
 def open_decompressed(path: str | os.PathLike[str]) -> BinaryIO:
-    """Open a file for reading, decompressing gzip and zstd; ``-`` is the standard input."""
+    """Open a file for reading, decompressed if it is compressed; ``-`` is the standard input."""
     # a pipe cannot be read twice, so its compression is not detected
     if str(path) == "-":
         return sys.stdin.buffer
@@ -43,13 +75,25 @@ def open_decompressed(path: str | os.PathLike[str]) -> BinaryIO:
 
             decompressor = zstandard.ZstdDecompressor()
             return _decompressed(path, decompressor.decompressobj, zstandard.ZstdError)
+        case "bzip2":
+            import bz2
+
+            return _decompressed(path, bz2.BZ2Decompressor, OSError)
+        case "xz":
+            import lzma
+
+            return _decompressed(
+                path, lambda: lzma.LZMADecompressor(memlimit=_MAX_XZ_MEMORY), lzma.LZMAError
+            )
+        case "zip":
+            return cast("BinaryIO", io.BufferedReader(_ZipMember(path), 1 << 17))
         case _:
             return path.open("rb")
 
 
 @contextmanager
 def compressed_writer(file: BinaryIO, path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Compress what is written to `file` if `path` ends in ``.gz`` or ``.zst``."""
+    """Compress what is written to `file`, if `path` ends in .gz, .zst, .bz2 or .xz."""
     suffix = Path(path).suffix
     if suffix == ".gz":
         import gzip
@@ -65,6 +109,16 @@ def compressed_writer(file: BinaryIO, path: str | os.PathLike[str]) -> Iterator[
             file, closefd=False
         ) as compressed:
             yield cast("BinaryIO", compressed)
+    elif suffix == ".bz2":
+        import bz2
+
+        with bz2.BZ2File(file, "wb") as archive:
+            yield cast("BinaryIO", archive)
+    elif suffix == ".xz":
+        import lzma
+
+        with lzma.LZMAFile(file, "wb") as archive:
+            yield cast("BinaryIO", archive)
     else:
         yield file
 
@@ -123,8 +177,38 @@ def _decompressed(path: Path, new_frame: Callable[[], Any], error: type[Exceptio
     return cast("BinaryIO", io.BufferedReader(_Frames(path, new_frame, error), 1 << 17))
 
 
+class _ZipMember(io.RawIOBase):
+    """The content of the only file in a zip archive."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._archive = zipfile.ZipFile(path)
+            self._member = self._archive.open(zip_members(path)[0])
+        except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+            raise DataError(
+                f"{path} cannot be unpacked here, as it is damaged or encrypted: unpack it"
+            ) from error
+
+    def readable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        self._member.close()
+        self._archive.close()
+        super().close()
+
+    def readinto(self, target: Any) -> int:
+        try:
+            data = self._member.read(len(target))
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            raise DataError(f"{self._path} is damaged. Download or copy it again.") from error
+        target[: len(data)] = data
+        return len(data)
+
+
 class _Frames(io.RawIOBase):
-    """The content of concatenated gzip members or zstd frames.
+    """The content of concatenated gzip members or frames of another compression.
 
     The readers of both libraries take the end of a file for the end of the data, one of them
     silently. This one raises `DataError` when a frame is cut off. It decompresses so little at once

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from quickdraw_kit.errors import DataError
-from quickdraw_kit.formats.idx import read_idx
+from quickdraw_kit.formats.format import ReadOptions
+from quickdraw_kit.formats.idx import IDX, read_idx
+from quickdraw_kit.formats.registry import find_format
 
 IDX_CODES = {"u1": 8, "i1": 9, ">i2": 11, ">i4": 12, ">f4": 13, ">f8": 14}
 
@@ -68,6 +70,44 @@ def test_declared_terabytes_allocate_nothing(write, pack):
     header = bytes([0, 0, 8, 3]) + struct.pack(">3I", 2**32 - 1, 2**32 - 1, 2**32 - 1)
     with pytest.raises(DataError, match=r"more than its .* bytes can hold"):
         read_idx(write(pack(header + bytes(100)), "data"))
+
+
+@pytest.mark.parametrize(
+    ("images", "labels"),
+    [
+        ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+        ("train-images.idx3-ubyte", "train-labels.idx1-ubyte"),
+        ("train-images-idx3-ubyte", "train-labels.idx1-ubyte.gz"),
+        ("Train-Images.IDX3-ubyte.gz", "train_labels-idx1-ubyte"),
+        ("emnist-letters-train-images-idx3-ubyte", "emnist-letters-train-labels-idx1-ubyte"),
+        ("qmnist-train-images-idx3-ubyte", "qmnist-train-labels-idx2-int"),
+    ],
+)
+def test_labels_are_found_beside_images_in_every_spelling(write, images, labels):
+    path = write(idx(np.zeros((3, 4, 4), np.uint8)), images)
+    write(idx(np.zeros(9, np.uint8)), "t10k-labels-idx1-ubyte")
+    with pytest.raises(DataError, match=r"has images without labels: expected .*labels"):
+        list(IDX.read(path, ReadOptions()))
+    values = np.array([7, 2, 7])
+    if "idx2" in labels:  # eight columns, of which the first is the class
+        content = idx(np.stack([values] + [values + 90] * 7, axis=1).astype(">i4"), 12)
+    else:
+        content = idx(values.astype(np.uint8))
+    write(gzip.compress(content) if labels.endswith(".gz") else content, labels)
+    [records] = IDX.read(path, ReadOptions())
+    names = records.batch.words_of_drawings()
+    assert names == (["g", "b", "g"] if "emnist" in images else ["7", "2", "7"])
+    assert find_format(path) is IDX
+
+
+def test_both_spellings_of_mnist_have_the_same_key_ids(write):
+    keys = []
+    for dot in "-.":
+        path = write(idx(np.zeros((3, 4, 4), np.uint8)), f"train-images{dot}idx3-ubyte")
+        write(idx(np.zeros(3, np.uint8)), f"train-labels{dot}idx1-ubyte")
+        [records] = IDX.read(path, ReadOptions())
+        keys.append(records.batch.key_id.tolist())
+    assert keys[0] == keys[1]
 
 
 @pytest.mark.parametrize("magic", [b"\0\0\7\1", b"\0\0\x08\0", b"\x93NUM", b"\0\1\x08\1"])

