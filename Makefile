@@ -45,14 +45,14 @@ docs: $(INSTALLED)
 	$(BIN)/zensical build --clean --strict > out/docs.log 2>&1 || { cat out/docs.log; exit 1; }
 	! grep -E "^griffe:|[Ww]arning" out/docs.log
 
-# The tests with the lowest version of every dependency, in an environment of its own. PINS replaces
+# The tests with the lowest version of every dependency (of Python too: PYTHON=python3.11). PINS replaces
 # some of them: make lowest PINS=torch==2.13.0
 lowest: VENV := .venv-lowest
 lowest:
 	$(PYTHON) -m venv --clear $(VENV)
 	$(PYTHON) .ci/lowest.py $(PINS) > $(VENV)/constraints.txt
-	PIP_CONSTRAINT=$(VENV)/constraints.txt $(BIN)/python -m pip install --quiet -e ".[all]"
-	PIP_CONSTRAINT=$(VENV)/constraints.txt $(BIN)/python -m pip install --quiet -e ".[test]"
+	PIP_CONSTRAINT=$(CURDIR)/$(VENV)/constraints.txt $(BIN)/python -m pip install --quiet -e ".[all]"
+	PIP_CONSTRAINT=$(CURDIR)/$(VENV)/constraints.txt $(BIN)/python -m pip install --quiet -e ".[test]"
 	$(PYTEST) -m "not slow" -W default::DeprecationWarning -W default::FutureWarning
 
 package: $(INSTALLED)
