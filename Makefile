@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN = $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+INSTALLED_FOR_DEMO := $(VENV)/.installed-demo
 export PIP_CONSTRAINT ?= $(CURDIR)/constraints.txt
 
 .PHONY: demo test test-all coverage lint docs lowest package bench faults screenshots clean
 
-demo: $(INSTALLED)
+demo: $(INSTALLED_FOR_DEMO)
 	$(BIN)/quickdraw-kit demo --out out/demo
 
 # Rewritten tests and compiled modules are kept, also where the environment says not to.
@@ -72,8 +73,13 @@ clean:
 	rm -rf $(VENV) .venv-lowest out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(INSTALLED): pyproject.toml
+# What users install: no tools for tests. The demo compiles what it needs.
+$(INSTALLED_FOR_DEMO): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -e .
+	touch $@
+
+$(INSTALLED): $(INSTALLED_FOR_DEMO)
 	$(BIN)/python -m pip install --quiet -e ".[test,lint]"
 	$(BIN)/quickdraw-kit warm-up
 	touch $@

@@ -7,6 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numba
+import numpy as np
 import pytest
 
 from quickdraw_kit import kernels
@@ -51,6 +53,125 @@ def test_a_kernel_is_recompiled_when_one_that_it_calls_has_changed(tmp_path):
     (tmp_path / "inner.py").write_text(INNER.format(added=2))
     assert run(tmp_path) == (30, False)
     assert run(tmp_path) == (30, True)
+
+
+def test_a_new_installation_of_the_same_code_compiles_nothing(tmp_path):
+    """numba up to 0.67 compares the times of files, which an installation changes."""
+    (tmp_path / "outer.py").write_text(OUTER)
+    (tmp_path / "inner.py").write_text(INNER.format(added=1))
+    assert run(tmp_path) == (20, False)
+    os.utime(tmp_path / "outer.py", (0, 0))
+    assert run(tmp_path) == (20, True)
+
+
+DECLARED = """import numpy as np
+
+from quickdraw_kit.kernels import kernel
+
+
+@kernel
+def {name}_inner(n: int) -> int:
+    return n + 1
+
+
+def examples():
+    yield np.zeros(1, np.int32), 0
+
+
+@kernel(examples=examples)
+def {name}(numbers, i: int) -> int:
+    return {name}_inner(numbers[i]) + {name}_inner(i) + {name}_inner(7)
+"""
+AHEAD = """import sys
+from quickdraw_kit import kernels
+
+kernels._MIN_CHILD_KERNELS = 0
+reports = []
+kernels.report_to(lambda *report: reports.append(report[:2]))
+number = kernels.compile_missing(["first", "second"])
+print(number, reports)
+"""
+CALL_DECLARED = """import numpy as np
+from first import first, first_inner
+from second import second
+
+numbers = np.array([3], np.int32)
+hits = [sum(each.stats.cache_hits.values()) for each in (first, second) if each(numbers, 0) == 13]
+print(hits == [0, 0], hits == [1, 1], len(first_inner.signatures))
+"""
+
+
+def python(folder: Path, code: str) -> str:
+    process = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), *filter(None, sys.path)])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return process.stdout.strip()
+
+
+@pytest.fixture
+def declared(tmp_path):
+    """Two modules, each with a kernel that Python calls and one that this one calls."""
+    for name in ("first", "second"):
+        (tmp_path / f"{name}.py").write_text(DECLARED.format(name=name))
+    return tmp_path
+
+
+def test_kernels_are_compiled_ahead_and_once(declared):
+    """Also in another process, as there are two modules; the last report says that all is done."""
+    number, reports = python(declared, AHEAD).split(maxsplit=1)
+    assert number == "4"
+    assert reports.startswith("[(0, 4), (1, 4), ")
+    assert reports.endswith("(4, 4)]")
+    assert python(declared, AHEAD) == "0 []"
+    assert python(declared, CALL_DECLARED).split()[:2] == ["False", "True"]
+
+
+def test_a_kernel_has_one_signature_for_all_whole_numbers(declared):
+    """int32, int64 and constants: `_widen_arguments`, which depends on how numba resolves calls."""
+    assert python(declared, CALL_DECLARED).split()[2] == "1"
+
+
+def test_a_kernel_that_is_compiled_at_its_call_is_reported(declared):
+    code = """from quickdraw_kit import kernels
+reports = []
+kernels.report_to(lambda *report: reports.append(report[:2]))
+import numpy as np
+from first import first
+first(np.zeros(1, np.int32), 0)
+print(reports)"""
+    assert python(declared, code) == "[(0, 2), (1, 2), (1, 2), (2, 2)]"
+
+
+def test_the_compilation_is_logged(declared):
+    code = """import logging, sys
+logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+from quickdraw_kit.kernels import compile_missing
+compile_missing(["first"])"""
+    assert python(declared, code).splitlines() == [
+        "compiling 2 kernels, once after installation: about 1 s",
+        "compiled the kernels",
+    ]
+
+
+@pytest.mark.parametrize("part", ["_source_stamp", "_load_index"])
+def test_the_private_parts_of_numba_are_there(part):
+    """They are those of the cache file: what marks it as current, and what it contains."""
+    dispatcher = numba.njit(lambda: 0)
+    dispatcher.enable_caching()
+    assert hasattr(dispatcher._cache._cache_file, part), f"numba {numba.__version__}: {part}"
+
+
+def test_read_only_arrays_share_memory():
+    numbers = np.arange(4)
+    view = kernels.read_only(numbers)
+    assert np.shares_memory(view, numbers)
+    assert not view.flags.writeable
+    assert numbers.flags.writeable
+    assert kernels.read_only(numbers[::2]).flags.c_contiguous
 
 
 def test_kernels_run_as_python_when_jit_is_disabled(tmp_path, monkeypatch):

@@ -25,7 +25,10 @@ def main() -> None:
     out = sys.stdout
     try:
         from quickdraw_kit.cli.app import app
+        from quickdraw_kit.cli.progress import CompilationProgress
+        from quickdraw_kit.kernels import report_to
 
+        report_to(CompilationProgress())
         with optional_packages():
             app()
     # special cases come before their base classes, QuickdrawError and OSError

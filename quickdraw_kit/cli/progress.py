@@ -6,9 +6,10 @@ interrupted run has done before counts as done, but not as fast.
 """
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -63,14 +64,60 @@ def show_progress(
     `bars` are the default on a terminal, otherwise each task has a line every few seconds. Bars are
     on `console`, by default that of standard error.
     """
+    progress: Progress
+    context: AbstractContextManager[object] = nullcontext()
     if quiet:
-        yield Progress()
+        progress = Progress()
     elif sys.stderr.isatty() if bars is None else bars:
         progress = _Bars(console, seconds_per_refresh, clock)
-        with progress.bars:
-            yield progress
+        context = progress.bars
     else:
-        yield _Lines(seconds_per_line, clock)
+        progress = _Lines(seconds_per_line, clock)
+    with context:
+        _open.append(progress)
+        try:
+            yield progress
+        finally:
+            _open.remove(progress)
+
+
+_open: list[Progress] = []  # what is shown now
+
+
+class CompilationProgress:
+    """Shows that kernels are compiled, as a part of what the command shows; for `report_to`."""
+
+    def __init__(self) -> None:
+        self._done = 0
+        self._is_announced = False
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def __call__(self, done: int, total: int, seconds: float) -> None:
+        """Begin to show, remember what is done, and end when it is all."""
+        self._done = done
+        # what takes less than a second needs no explanation
+        if done == 0 and seconds >= 1:
+            self._ended.clear()
+            arguments = (total, max(1, round(seconds)))
+            # in a thread that wakes up: some kernels take seconds
+            self._thread = threading.Thread(target=self._show, args=arguments, daemon=True)
+            self._thread.start()
+        elif done == total and self._thread is not None:
+            self._ended.set()
+            self._thread.join()
+            self._thread = None
+
+    def _show(self, total: int, seconds: int) -> None:
+        with nullcontext(_open[-1]) if _open else show_progress() as progress:
+            if not self._is_announced:
+                self._is_announced = True
+                progress.print(f"compiling kernels, once after installation: about {seconds} s")
+            while True:
+                progress.update("compile", self._done, total, f"{self._done} of {total} kernels")
+                if self._ended.wait(0.5):
+                    break
+            progress.end("compile")
 
 
 def format_bytes(number: float) -> str:

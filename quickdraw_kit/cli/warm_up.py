@@ -1,43 +1,52 @@
 """`warm-up`: compile the kernels before they are needed."""
 
-import tempfile
 import time
-from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from quickdraw_kit.cli.progress import show_progress
+from quickdraw_kit.errors import format_count
+
+# modules with kernels, beside those of the readers
+_OTHER_KERNELS = (
+    "quickdraw_kit.formats.ndjson.print_kernels",
+    "quickdraw_kit.raster.render",
+    "quickdraw_kit.strokes.gather",
+    "quickdraw_kit.strokes.simplify",
+)
 
 
 def warm_up(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
 ) -> None:
-    """Compile the kernels that read, simplify and render drawings, and cache them.
+    """Compile the kernels that read, simplify, render and write drawings, and cache them.
 
-    Without it, the first commands after installation compile what they need, which takes up to half
-    a minute. Run it when you build a container image, or before you start many processes at once.
+    Without it, each command compiles what it needs when it is first used after installation. Run it
+    when you build a container image, or before you start many processes at once: on two cores it
+    takes about 15 seconds.
 
     Examples:
 
       quickdraw-kit warm-up
     """
-    from quickdraw_kit.formats.binary import read_binary, write_binary
-    from quickdraw_kit.formats.ndjson.files import read_ndjson, write_ndjson
-    from quickdraw_kit.raster.render import rasterize
-    from quickdraw_kit.strokes.simplify import simplify
-    from quickdraw_kit.synthetic.generator import generate_drawings
+    from quickdraw_kit.kernels import compile_missing
 
     start = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder)
-        # kernels are compiled per type: raw drawings are floats, simplified ones uint8; take() has
-        # a kernel of its own
-        for raw in (False, True):
-            batch = generate_drawings(["cloud"], 2, seed=1, raw=raw)
-            write_ndjson(batch, path / "cloud.ndjson")
-            batch = read_ndjson(path / "cloud.ndjson")
-            batch = simplify(batch) if raw else batch
-            rasterize(batch.take([1, 0]))
-        write_binary(batch, path / "cloud.bin")
-        read_binary(path / "cloud.bin")
+    with show_progress(quiet=quiet):
+        number = compile_missing(kernel_modules())
     if not quiet:
-        typer.echo(f"compiled and cached the kernels in {time.perf_counter() - start:.1f} s")
+        seconds = time.perf_counter() - start
+        typer.echo(
+            f"compiled and cached {format_count(number, 'kernel')} in {seconds:.1f} s"
+            if number
+            else "the kernels are compiled already"
+        )
+
+
+def kernel_modules() -> list[str]:
+    """Return the modules with kernels that Python calls."""
+    from quickdraw_kit.formats.registry import FORMATS
+
+    readers = {name for file_format in FORMATS.values() for name in file_format.kernels}
+    return [*sorted(readers), *_OTHER_KERNELS]

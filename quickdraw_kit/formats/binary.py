@@ -186,6 +186,7 @@ def write_binary(batch: DrawingBatch, path: str | os.PathLike[str]) -> None:
 def pack_binary(batch: DrawingBatch) -> memoryview:
     """Return the bytes of drawings in an official ``.bin``."""
     from quickdraw_kit.formats.binary_kernels import HEADER, pack
+    from quickdraw_kit.kernels import read_only
 
     # The kernel writes without checking, so everything must fit.
     if batch.is_float:
@@ -210,17 +211,17 @@ def pack_binary(batch: DrawingBatch) -> memoryview:
         )
 
     data = np.empty(int(sizes.sum()), np.uint8)
-    pack(
-        data,
+    columns: Columns = (
         batch.key_id,
         np.ascontiguousarray(batch.countrycode).view(np.uint8).reshape(-1, 2),
-        batch.recognized,
+        batch.recognized.view(np.uint8),
         _seconds(batch.timestamp),
         batch.drawing_offsets,
         batch.stroke_offsets,
-        batch.x,
-        batch.y,
+        batch.x.astype(np.uint8, copy=False),
+        batch.y.astype(np.uint8, copy=False),
     )
+    pack(data, *map(read_only, columns))
     return data.data
 
 
@@ -400,6 +401,7 @@ BINARY = Format(
     bytes_per_drawing=110,
     fields=ALL_FIELDS - {"word", "fractional_seconds", "point_times"},
     coordinates="frame",
+    kernels=("quickdraw_kit.formats.binary_kernels",),
     read=_read,
     write=_write,
 )

@@ -4,12 +4,13 @@ Unpacking indexes with unsigned numbers: numba tests whether a signed index is n
 prevents the compiler from making a copy one wide load and store, and takes four times as long.
 """
 
+from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from quickdraw_kit.kernels import kernel
+from quickdraw_kit.kernels import kernel, read_only
 
 HEADER = 17  # bytes before the first stroke
 BLOCK = 16  # points copied at once: buffers and coordinates of `unpack` have as many to spare
@@ -19,7 +20,11 @@ Bytes: TypeAlias = npt.NDArray[np.uint8]
 Count: TypeAlias = np.int64 | int
 
 
-@kernel
+def _measure_examples() -> Iterator[tuple[Any, ...]]:
+    yield np.zeros(1, np.uint8), 0
+
+
+@kernel(examples=_measure_examples)
 def measure(buffer: Bytes, filled: int) -> tuple[Count, Count, Count, Count, bool]:
     """Count the whole drawings at the start of a buffer, up to the first that is damaged.
 
@@ -50,7 +55,18 @@ def measure(buffer: Bytes, filled: int) -> tuple[Count, Count, Count, Count, boo
     return end, drawings, strokes, points, False
 
 
-@kernel
+def _columns() -> tuple[npt.NDArray[Any], ...]:
+    """Empty columns, from the key_id on, with countries as pairs of bytes."""
+    dtypes = (np.uint64, np.uint8, np.uint8, np.uint32, np.int64, np.int64, np.uint8, np.uint8)
+    key_id, country, *others = (np.zeros(0, dtype) for dtype in dtypes)
+    return (key_id, country.reshape(0, 2), *others)
+
+
+def _unpack_examples() -> Iterator[tuple[Any, ...]]:
+    yield (np.zeros(1, np.uint8), 0, 0, 0, 0, *_columns())
+
+
+@kernel(examples=_unpack_examples)
 def unpack(
     buffer: Bytes,
     drawings: int,
@@ -100,17 +116,21 @@ def unpack(
         drawing_offsets[row] = last
 
 
-@kernel
+def _pack_examples() -> Iterator[tuple[Any, ...]]:
+    yield (np.zeros(1, np.uint8), *map(read_only, _columns()))
+
+
+@kernel(examples=_pack_examples)
 def pack(
     data: Bytes,
     key_id: npt.NDArray[np.uint64],
     country: Bytes,
-    recognized: npt.NDArray[np.bool_],
+    recognized: Bytes,
     seconds: npt.NDArray[np.uint32],
     drawing_offsets: npt.NDArray[np.int64],
     stroke_offsets: npt.NDArray[np.int64],
-    x: npt.NDArray[Any],
-    y: npt.NDArray[Any],
+    x: Bytes,
+    y: Bytes,
 ) -> None:
     """Pack drawings; the inverse of `unpack`."""
     position = 0

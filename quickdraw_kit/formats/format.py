@@ -89,6 +89,7 @@ class Format:
     keeps_test: bool = False  # those of `has_splits` hold for splits by hash too
     has_own_labels: bool = False  # labels are those of another data set, not words
     companion: Callable[[Path], Path | None] | None = None  # a second file that `read` needs
+    kernels: tuple[str, ...] = ()  # modules with what `read` compiles
 
     read: Callable[[Path, ReadOptions], Iterator[RecordBatch]] = _cannot_read
     write: Callable[[Iterator[DrawingBatch], Path, WriteOptions], None] = _cannot_write

@@ -34,7 +34,6 @@ from quickdraw_kit.raster._simd import (
     zero_where_equal,
 )
 from quickdraw_kit.raster.cells import blend, blend_sums, trapezoid
-from quickdraw_kit.raster.scan import scan
 from quickdraw_kit.raster.workspace import LINES, NO_CROSSING, SLOTS, WORDS, Workspace
 
 _FAR = 1 << 40
@@ -47,14 +46,16 @@ _CROSSED, _STRAIGHT, _UNDECIDED = range(3)
 
 
 @kernel
-def cover(n: int, left: int, right: int, side: int, workspace: Workspace) -> None:
-    """Blend a polygon inside the bitmap into the canvas; see `outline` for left and right."""
+def cover(n: int, side: int, workspace: Workspace) -> int:
+    """Blend a polygon inside the bitmap into the canvas.
+
+    Returns the row from which on the scanline path has to do it; `side` if all rows are done.
+    """
     top, bottom = _find_vertex_rows(n, workspace)
     first, last = top // LINES, min(bottom // LINES + 1, side)
     if not _add_crossings(n, workspace):
         _clear_rows(first, last, workspace)
-        scan(n, left, right, side, 0, workspace)
-        return
+        return 0
 
     for r in range(first, last):
         row = r * (side + LANES)
@@ -69,10 +70,9 @@ def cover(n: int, left: int, right: int, side: int, workspace: Workspace) -> Non
         else:
             answer = _sort_spanning(r, workspace)
             if answer == _UNDECIDED:
-                # from here on: the rows above are blended already
+                # the rows above are blended already
                 _clear_rows(r, last, workspace)
-                scan(n, left, right, side, r, workspace)
-                return
+                return r
             if answer == _STRAIGHT:
                 c0, c1 = _extent(n, workspace)
                 low, high = _trapezoids(r, c0, c1, workspace)
@@ -85,6 +85,7 @@ def cover(n: int, left: int, right: int, side: int, workspace: Workspace) -> Non
                 continue
         low, high = _sample(r, side, workspace)
         blend(workspace.area, workspace.canvas, row, low, high)
+    return side
 
 
 @kernel

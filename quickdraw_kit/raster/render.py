@@ -7,7 +7,7 @@ on the scanline path (`scan`). They are compiled into one kernel over blocks of 
 allocates nothing (`workspace`) and releases the GIL, so threads can share the drawings.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quickdraw_kit.errors import DataError, UsageError
-from quickdraw_kit.kernels import kernel
+from quickdraw_kit.kernels import kernel, read_only
 from quickdraw_kit.raster._simd import LANES, addresses
 from quickdraw_kit.raster.coverage import cover
 from quickdraw_kit.raster.outline import outline
@@ -192,11 +192,28 @@ def _render_range(batch: DrawingBatch, grid: Grid, pen: Pen, images: npt.NDArray
         pen=grid.vertices,
         side=grid.side,
     )
-    x, y = batch.x.astype(np.float32), batch.y.astype(np.float32)
-    _render(x, y, batch.stroke_offsets, batch.drawing_offsets, grid, pen, workspace, images)
+    _render(
+        read_only(batch.x.astype(np.float32)),
+        read_only(batch.y.astype(np.float32)),
+        read_only(batch.stroke_offsets),
+        read_only(batch.drawing_offsets),
+        grid,
+        pen,
+        workspace,
+        images,
+    )
 
 
-@kernel
+def _render_examples() -> Iterator[tuple[Any, ...]]:
+    grid, pen = make_pen(_OFFICIAL)
+    workspace = make_workspace(
+        points=1, strokes=1, drawings=1, longest=1, pen=grid.vertices, side=grid.side
+    )
+    x, offsets = read_only(np.zeros(1, np.float32)), read_only(np.zeros(2, np.int64))
+    yield x, x, offsets, offsets, grid, pen, workspace, np.zeros((1, 1, 1), np.uint8)
+
+
+@kernel(examples=_render_examples)
 def _render(
     x: npt.NDArray[np.float32],
     y: npt.NDArray[np.float32],
@@ -225,14 +242,13 @@ def _render(
                 # every stroke is blended by itself: where two cross, the antialiased edge of the
                 # first one shows through, as in the official bitmaps
                 n, left, right = outline(a, b, grid, pen_at, at)
-                if at.inside[d - first]:
-                    cover(n, left, right, grid.side, at)
-                else:
-                    scan(n, left, right, grid.side, 0, at)
+                row = cover(n, grid.side, at) if at.inside[d - first] else 0
+                if row < grid.side:
+                    scan(n, left, right, grid.side, row, at)
 
             # the canvas is cleared while it is copied, ready for the next drawing
             for r in range(grid.side):
-                row = images[d, r]
+                pixels = images[d, r]
                 for c in range(grid.side):
-                    row[c] = np.uint8(at.canvas[r * stride + c])
+                    pixels[c] = np.uint8(at.canvas[r * stride + c])
                     at.canvas[r * stride + c] = 0

@@ -116,12 +116,15 @@ def _insert_starting(
             if b < c:
                 _merge(starting_edges[a:b], starting_edges[b:c], cell, other[a:c])
             else:
-                other[a:b] = starting_edges[a:b]
+                # not as slices: numba would compile its error message, which takes seconds
+                for k in range(a, b):
+                    other[k] = starting_edges[k]
         starting_edges, other = other, starting_edges
         width *= 2
 
     if active == 0:
-        order[0, :n] = starting_edges[:n]
+        for k in range(n):
+            order[0, k] = starting_edges[k]
     else:
         old = order[0, :active].copy()
         _merge(old, starting_edges[:n], cell, order[0, : active + n])

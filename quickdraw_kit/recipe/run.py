@@ -152,7 +152,13 @@ class _Run:
 
 
 def _run_sample(step: SampleStep, run: _Run) -> str:
+    from quickdraw_kit.formats.ndjson.format import NDJSON
+    from quickdraw_kit.shards.prepare.pipeline import compile_kernels
     from quickdraw_kit.synthetic.generator import write_sample
+
+    # at once, also for the next step: with more to compile, more cores have something to do
+    if run.recipe.prepare is not None:
+        compile_kernels([NDJSON], also=["quickdraw_kit.formats.ndjson.print_kernels"])
 
     def report(done: int, total: int) -> None:
         run.progress("sample", done, total, format_count(done, "drawing"))

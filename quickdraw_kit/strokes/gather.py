@@ -1,11 +1,12 @@
 """Kernel that copies selected lists of numbers into one array."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from quickdraw_kit.kernels import kernel
+from quickdraw_kit.kernels import kernel, read_only
 
 
 def gather(
@@ -17,12 +18,19 @@ def gather(
     """
     gathered = np.empty(offsets[-1], items.dtype)
     # as bytes: one compiled kernel for every dtype
-    source = np.ascontiguousarray(items).view(np.uint8)
-    _copy(source, starts, offsets, items.itemsize, gathered.view(np.uint8))
+    source = read_only(items).view(np.uint8)
+    target = gathered.view(np.uint8)
+    _copy(source, read_only(starts), read_only(offsets), items.itemsize, target)
     return gathered
 
 
-@kernel
+def _copy_examples() -> Iterator[tuple[Any, ...]]:
+    numbers = np.zeros(1, np.int64)
+    offsets, target = read_only(numbers), numbers.view(np.uint8)
+    yield read_only(target), offsets, offsets, 8, target
+
+
+@kernel(examples=_copy_examples)
 def _copy(
     source: npt.NDArray[np.uint8],
     starts: npt.NDArray[np.int64],

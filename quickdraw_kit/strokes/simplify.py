@@ -16,7 +16,7 @@ both ends of a run are the farthest of all, within rounding error, are the point
 too.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple, cast
 
@@ -26,10 +26,9 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from quickdraw_kit.errors import DataError, UsageError
-from quickdraw_kit.kernels import kernel
+from quickdraw_kit.kernels import kernel, read_only
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-Numbers = npt.NDArray[Any]
 Reals = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
@@ -86,7 +85,12 @@ def simplify(batch: DrawingBatch, epsilon: float = 2.0) -> DrawingBatch:
     if not (np.isfinite(batch.x).all() and np.isfinite(batch.y).all()):
         raise DataError("some coordinates are not finite, expected numbers")
     x, y, offsets = simplify_arrays(
-        batch.x, batch.y, batch.stroke_offsets, batch.drawing_offsets, float(epsilon)
+        # as the kernel computes with it, whatever a file had
+        read_only(batch.x.astype(np.float64, copy=False)),
+        read_only(batch.y.astype(np.float64, copy=False)),
+        read_only(batch.stroke_offsets),
+        read_only(batch.drawing_offsets),
+        float(epsilon),
     )
     return replace(batch, x=x, y=y, t=None, stroke_offsets=offsets)
 
@@ -129,9 +133,14 @@ def _make_workspace(size: int) -> _Workspace:
     )  # fmt: skip
 
 
-@kernel
+def _simplify_examples() -> Iterator[tuple[Any, ...]]:
+    x, offsets = read_only(np.zeros(1, np.float64)), read_only(np.zeros(1, np.int64))
+    yield x, x, offsets, offsets, 2.0
+
+
+@kernel(examples=_simplify_examples)
 def simplify_arrays(
-    x: Numbers, y: Numbers, strokes: Indices, drawings: Indices, epsilon: float
+    x: Reals, y: Reals, strokes: Indices, drawings: Indices, epsilon: float
 ) -> tuple[Bytes, Bytes, Indices]:
     """Return new coordinates and stroke offsets; `strokes` and `drawings` are offsets."""
     out_x = np.empty(x.size + strokes.size, np.uint8)
@@ -171,9 +180,7 @@ def simplify_arrays(
 
 
 @kernel
-def _fill_frame(
-    x: Numbers, y: Numbers, first: int, last: int, frame_x: Reals, frame_y: Reals
-) -> None:
+def _fill_frame(x: Reals, y: Reals, first: int, last: int, frame_x: Reals, frame_y: Reals) -> None:
     """Align a drawing to the top left corner and scale its longer side to 255, in doubles."""
     if first == last:
         return

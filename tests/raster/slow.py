@@ -128,7 +128,10 @@ def load_polygon(polygon, workspace: Workspace) -> int:
 
 @numba.njit
 def _cover(n, left, right, side, workspace):
-    cover(n, left, right, side, addresses(workspace))
+    at = addresses(workspace)
+    row = cover(n, side, at)
+    if row < side:
+        scan(n, left, right, side, row, at)
 
 
 @numba.njit

@@ -48,6 +48,10 @@ NDJSON = Format(
     suffixes=(".ndjson", ".jsonl"),
     sniff=_sniff,
     sniff_variant=detect_variant,
+    kernels=(
+        "quickdraw_kit.formats.ndjson.scan_kernels",
+        "quickdraw_kit.formats.ndjson.vocabulary",
+    ),
     compressible=True,
     splittable=True,
     position="line",

@@ -3,10 +3,13 @@
 It does not check bounds: the writer allocates as much as the text can take.
 """
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
-from quickdraw_kit.kernels import kernel
+from quickdraw_kit.kernels import kernel, read_only
 
 AS_TEXT = -(2**63)  # stands for the next of the preformatted texts
 _U1 = np.uint64(1)
@@ -68,7 +71,14 @@ def _print_row(
     return pos + _U1, used
 
 
-@kernel
+def _print_examples() -> Iterator[tuple[Any, ...]]:
+    out, numbers = np.zeros(1, np.uint8), np.zeros(1, np.int64)
+    text, offsets = read_only(out), read_only(numbers)
+    rows = read_only(numbers.reshape(1, 1))
+    yield out, text, offsets, offsets, offsets, rows, text, offsets
+
+
+@kernel(examples=_print_examples)
 def print_lines(
     out: npt.NDArray[np.uint8],
     heads: npt.NDArray[np.uint8],

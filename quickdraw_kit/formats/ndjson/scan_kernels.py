@@ -10,6 +10,7 @@ which no state before the last accepts, so that nothing is read far beyond it. A
 large enough for the most that a chunk of this size can contain.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from quickdraw_kit.formats.ndjson.buffers import (
     TIMESTAMP,
     UNKNOWN_TIME,
     WORD,
+    ColumnBuffers,
 )
 from quickdraw_kit.formats.ndjson.number_kernels import (
     NO_MATCH,
@@ -33,7 +35,7 @@ from quickdraw_kit.formats.ndjson.number_kernels import (
     parse_int32_row,
     parse_uint8_row,
 )
-from quickdraw_kit.formats.ndjson.vocabulary import Int64Array, Slots, Text, find_word
+from quickdraw_kit.formats.ndjson.vocabulary import Int64Array, Slots, Text, Vocabulary, find_word
 from quickdraw_kit.kernels import kernel
 
 _U1, _U2 = np.uint64(1), np.uint64(2)
@@ -263,7 +265,14 @@ def _strokes(
     return stroke, point, pos if text[pos] == _LINE_FEED else NO_MATCH
 
 
-@kernel
+def _scan_examples() -> Iterator[tuple[Any, ...]]:
+    text, counts = np.zeros(1, np.uint8), np.zeros(4, np.int64)
+    for raw in (False, True):
+        arrays = ColumnBuffers.for_chunk(0, raw=raw).arrays
+        yield (text, 0, 0, *Vocabulary().table, *arrays, counts)
+
+
+@kernel(examples=_scan_examples)
 def scan_lines(
     text: Text,
     start: int,

@@ -1,6 +1,7 @@
 """The words read so far, as a hash table in arrays, so that a kernel can look them up."""
 
-from typing import TypeAlias
+from collections.abc import Iterator
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -61,7 +62,11 @@ def _hash(text: Text, start: int, stop: int) -> np.uint64:
     return value ^ (value >> np.uint64(32))
 
 
-@kernel
+def _insert_examples() -> Iterator[tuple[Any, ...]]:
+    yield (*Vocabulary().table, 0)
+
+
+@kernel(examples=_insert_examples)
 def _insert(slots: Slots, offsets: Int64Array, words: Text, code: int) -> None:
     mask = np.uint64(slots.size - 1)
     slot = _hash(words, offsets[code], offsets[code + 1]) & mask

@@ -28,6 +28,7 @@ def encode_lines(batch: DrawingBatch, *, recognized: bool = True) -> Iterator[by
     Raises `DataError` for drawings that could not be read back.
     """
     from quickdraw_kit.formats.ndjson.print_kernels import print_lines
+    from quickdraw_kit.kernels import read_only
 
     _check(batch)
     for start in range(0, len(batch), _DRAWINGS_PER_CHUNK):
@@ -40,8 +41,7 @@ def encode_lines(batch: DrawingBatch, *, recognized: bool = True) -> Iterator[by
         strokes = len(drawings.stroke_offsets) - 1
         marks = 4 * len(rows) * strokes + 4 * len(drawings) + 4 * strokes
         out = np.empty(len(heads) + len(text) + _MAX_NUMBER_BYTES * rows.size + marks, np.uint8)
-        size = print_lines(
-            out,
+        columns: tuple[npt.NDArray[Any], ...] = (
             heads,
             head_offsets,
             drawings.drawing_offsets,
@@ -50,6 +50,7 @@ def encode_lines(batch: DrawingBatch, *, recognized: bool = True) -> Iterator[by
             text,
             text_offsets,
         )
+        size = print_lines(out, *map(read_only, columns))
         yield out[:size].tobytes()
 
 

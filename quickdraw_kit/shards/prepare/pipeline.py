@@ -24,6 +24,8 @@ from quickdraw_kit.acquire.download import DownloadOptions
 from quickdraw_kit.categories import label_order
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.executors import map_unordered, process_pool
+from quickdraw_kit.formats.format import Format
+from quickdraw_kit.kernels import compile_missing
 from quickdraw_kit.shards.filters import Filters
 from quickdraw_kit.shards.histogram import write_histogram
 from quickdraw_kit.shards.keyed_hashes import sampling_hash
@@ -174,6 +176,8 @@ def prepare(
                 kept_bytes = plan.output_bytes if output.keeps_shards else 0
                 workdir.check_space(plan, output_bytes=kept_bytes)
                 output.start(overwrite=overwrite)
+                if executor is None:
+                    compile_kernels(source.format for source in plan.sources)
                 with _open_executor(executor, workers, plan) as pool:
                     run = _Run(plan, output, pool, progress or (lambda _: None))
                     manifest = _write_data_set(run, listed_splits, max_reject_rate)
@@ -181,6 +185,16 @@ def prepare(
             workdir.clear()
     output.remove_staging()
     return manifest
+
+
+def compile_kernels(formats: Iterable[Format], *, also: Iterable[str] = ()) -> None:
+    """Compile what `prepare` needs to read these formats, or every worker would do it."""
+    formats = list(formats)
+    modules = {name for each in formats for name in each.kernels}
+    modules.add("quickdraw_kit.strokes.gather")
+    if any(each.has_strokes for each in formats):
+        modules.add("quickdraw_kit.raster.render")
+    compile_missing(sorted(modules.union(also)))
 
 
 @dataclass(frozen=True, slots=True)
