@@ -1,6 +1,7 @@
 """`run` and `demo`: run recipes."""
 
 import json
+import sys
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -160,14 +161,32 @@ def _run(
 ) -> None:
     from quickdraw_kit.recipe.run import run_recipe
 
+    # Where the lines are read by a program or kept in a log, each is written when its step ends. A
+    # terminal has them at the end, below the bars. This is the stream itself: bars replace it.
+    stdout = sys.stdout
+    at_once = not as_json and not stdout.isatty()
+
+    def show_step(step: str, line: str) -> None:
+        stdout.write(f"{step + ':':<9} {line}\n")
+        stdout.flush()
+
     with show_progress(quiet=as_json) as progress:
-        result = run_recipe(recipe, out, executor=executor, part=part, progress=progress.update)
+        progress.print(f"{out}: {recipe.title}")
+        result = run_recipe(
+            recipe,
+            out,
+            executor=executor,
+            part=part,
+            progress=progress.update,
+            on_step=show_step if at_once else None,
+        )
     if as_json:
         jobs = [{"job": each.job.name, "error": each.error, **each.figures} for each in result.jobs]
         print_json({"out": str(out), "steps": result.steps, "jobs": jobs})
     else:
-        for step, line in result.steps.items():
-            typer.echo(f"{step + ':':<9} {line}")
+        if not at_once:
+            for step, line in result.steps.items():
+                show_step(step, line)
         _show_jobs(result.jobs)
     # after the results, because those of the other jobs are valid
     if any(each.failed for each in result.jobs):

@@ -66,6 +66,7 @@ def run_recipe(
     executor: Executor | None = None,
     part: tuple[int, int] | None = None,
     progress: ProgressCallback | None = None,
+    on_step: Callable[[str, str], object] | None = None,
 ) -> RecipeResult:
     r"""Run the steps of a recipe that are not finished yet.
 
@@ -83,6 +84,8 @@ def run_recipe(
         without it gathers the results of all parts.
     progress : callable, optional
         Receives the name of a task, how much of it is done, its total, and a note.
+    on_step : callable, optional
+        Receives the name of a step and the line about it when it is finished.
 
     Returns
     -------
@@ -108,6 +111,7 @@ def run_recipe(
     check_inputs(recipe, out)
     out.mkdir(parents=True, exist_ok=True)
     run = _Run(recipe, out, executor, part, progress or (lambda *_: None))
+    on_step = on_step or (lambda *_: None)
     lines: dict[str, str] = {}
     is_current = True  # whether the records of all steps so far have the settings of the recipe
     for name, run_step in _STEPS.items():
@@ -117,6 +121,7 @@ def run_recipe(
             continue
         if name == "jobs" or (name == "report" and recipe.jobs is not None):
             lines[name] = run_step(step, run)  # every job has a record of its own
+            on_step(name, lines[name])
             continue
 
         record = out / f".{name}.done.json"
@@ -126,6 +131,7 @@ def run_recipe(
             # compared as JSON has them, in which tuples are lists
             if earlier["settings"] == json.loads(json.dumps(settings)):
                 lines[name] = earlier["line"]
+                on_step(name, lines[name])
                 continue
 
         # its input is new, so every later step runs too
@@ -134,6 +140,7 @@ def run_recipe(
         # last, so that a step that was interrupted has no record
         with atomic_write(record) as file:
             file.write(json.dumps({"settings": settings, "line": lines[name]}).encode())
+        on_step(name, lines[name])
 
     page = out / "index.html" if recipe.report is not None else None
     return RecipeResult(out, lines, page, tuple(run.results))
@@ -236,6 +243,7 @@ def _run_jobs(tables: tuple[dict[str, Any], ...], run: _Run) -> str:
 
 def _run_report(step: ReportStep, run: _Run) -> str:
     title, page = step.title or run.recipe.title, run.out / "index.html"
+    run.progress("report", 0, 1, "measuring and drawing")
     if run.recipe.jobs is not None:
         write_jobs_page(page, title, run.results)
     else:
