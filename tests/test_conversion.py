@@ -364,3 +364,26 @@ def test_a_source_without_drawings_makes_a_target_without(tmp_path, suffix):
         assert read_bitmaps(tmp_path / "cat.npy").shape == (0, 784)
     else:
         assert len(read(tmp_path / f"cat{suffix}")) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"index": 1}, "chooses the drawing of a picture"),
+        ({"style": RasterStyle(side=64)}, "strokes are written"),
+        ({"epsilon": 1.0}, "which is not set"),
+    ],
+)
+def test_options_that_do_nothing_for_the_target_are_refused(raw, options, reason):
+    with pytest.raises(UsageError, match=reason):
+        convert(raw, raw.with_name("target.ndjson"), **options)
+    assert not raw.with_name("target.ndjson").exists()
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".zst", ".bz2", ".xz"])
+def test_compressed_targets_are_read_again(raw, suffix):
+    target = raw.with_name(f"target.ndjson{suffix}")
+    convert(raw, target)
+    assert read(target).equals(read(raw))
+    with pytest.raises(UsageError, match=r"ndjson is not written as \.zip"):
+        convert(raw, raw.with_name("target.ndjson.zip"))

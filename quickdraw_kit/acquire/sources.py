@@ -140,6 +140,11 @@ def resolve_sources(
         else:
             categories += check_categories([str(location)])
 
+    if variant != "simplified" and not categories:
+        raise UsageError(
+            f"variant (--variant) {variant} chooses the files of categories, and no category is "
+            "named: leave it out"
+        )
     if categories and plan_downloads is not None:
         files.update((file.path.resolve(), file) for file in plan_downloads(categories))
     elif categories:
@@ -245,7 +250,7 @@ def _make_source(path: Path, name: str, remote: DownloadedFile | None) -> Source
                 f"{redact(remote.url)}: IDX images are read together with their labels. Run: "
                 "quickdraw-kit download mnist, with --mirror for another server"
             )
-        compression = COMPRESSION_SUFFIXES.get(path.suffix)
+        compression = COMPRESSION_SUFFIXES.get(path.suffix.lower())
         size, mtime_ns = remote.size, 0
     else:
         if _SHARD_FILE.match(path.name) and _is_data_set(path.parent):

@@ -69,15 +69,16 @@ def read_bitmaps(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
         raise DataError(f"{path} is compressed: decompress it, so that its rows can be mapped")
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
-    if path.suffix == ".bin":
+    if path.suffix.lower() == ".bin":
         header = _bin_header(path)
     else:
         header = parse_header(head, path.stat().st_size, str(path))
     side = image_side(header.shape)
     if header.dtype != np.uint8 or header.fortran_order or not side:
         dtype = "Python objects" if header.dtype is None else header.dtype
+        hint = ". Labels are found beside the images: give these" if len(header.shape) == 1 else ""
         raise DataError(
-            f"{path} holds {dtype} {header.shape}, expected uint8 bitmaps such as (N, 784)"
+            f"{path} holds {dtype} {header.shape}, expected uint8 bitmaps such as (N, 784){hint}"
         )
     shape = (header.shape[0], side * side)
     if not shape[0]:  # an empty range cannot be mapped

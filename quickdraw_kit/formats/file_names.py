@@ -43,7 +43,7 @@ _HIDDEN = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
 
 def strip_compression(path: Path) -> Path:
     """Return a path without the suffix of a compression."""
-    return path.with_suffix("") if path.suffix in COMPRESSION_SUFFIXES else path
+    return path.with_suffix("") if path.suffix.lower() in COMPRESSION_SUFFIXES else path
 
 
 def is_hidden(path: Path) -> bool:

@@ -112,7 +112,7 @@ class Format:
     def is_named(self, name: str) -> bool:
         """Whether files of this name, without the suffix of a compression, have the format."""
         pattern = self.name_pattern
-        return name.endswith(self.suffixes) or (pattern is not None and bool(pattern.search(name)))
+        return name.lower().endswith(self.suffixes) or bool(pattern and pattern.search(name))
 
     def variant_of(self, path: Path) -> str:
         """Return raw or simplified for a format with both variants, and its name for others."""

@@ -17,20 +17,14 @@ import numpy.typing as npt
 
 from quickdraw_kit.errors import DataError
 from quickdraw_kit.formats.format import Format, ReadOptions
-from quickdraw_kit.formats.labeled_images import (
-    image_side,
-    label_records,
-    split_of_name,
-    to_images,
-)
-from quickdraw_kit.formats.npy_header import parse_header, parse_npy
+from quickdraw_kit.formats.labeled_images import label_records, split_of_name, to_images
+from quickdraw_kit.formats.npy_header import parse_npy
 from quickdraw_kit.formats.record_batch import SPLITS, RecordBatch
 from quickdraw_kit.formats.stroke3 import STROKE3_SPLITS, read_member
 
 _IMAGES = frozenset({"x", "images", "image", "imgs", "img", "data", "features", "pixels", "arr"})
 _LABELS = frozenset({"y", "labels", "label", "targets", "target"})
 _NAMES = frozenset({"names", "classes", "categories", "labelnames", "classnames", "targetnames"})
-_HEAD_BYTES = 4096
 
 
 def _role(name: str) -> str | None:
@@ -55,19 +49,22 @@ def _read_npz(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
             images = [name for name in names if _role(name) == "images"]
             label_of_stem = {_stem(name): name for name in names if _role(name) == "labels"}
             class_names = _class_names(archive, path, names)
+            beside = find_label_array(path) if len(names) == 1 else None
             first = 0
             for name in images:
                 labels_name = label_of_stem.get(_stem(name))
-                if labels_name is None and options.needs_labels:
+                if labels_name is None and beside is None and options.needs_labels:
                     raise DataError(f"{path} has no labels for {name}: it has {', '.join(names)}")
                 pixels = to_images(_load(archive, path, name), f"{path}, {name}")
                 labels = None if labels_name is None else _load(archive, path, labels_name)
+                if beside is not None:
+                    labels = _only_array(beside)
                 # without a split in the name, all rows can go to any of them
-                split = split_of_name(name)
+                split = split_of_name(name) or (split_of_name(path.stem) if beside else None)
                 codes = np.full(len(pixels), 0 if split is None else SPLITS.index(split), np.uint8)
                 yield label_records(
                     pixels,
-                    _check_labels(labels, len(pixels), f"{path}, {labels_name}"),
+                    _check_labels(labels, len(pixels), str(beside or f"{path}, {labels_name}")),
                     path,
                     key=f"{path.name}/{name}",
                     splits=None if split is None and len(images) == 1 else codes,
@@ -78,6 +75,14 @@ def _read_npz(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError,
             UnicodeDecodeError) as error:  # fmt: skip
         raise DataError(f"{path} is not a complete .npz. Download it again.") from error
+
+
+def _only_array(path: Path) -> npt.NDArray[Any]:
+    with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+        names = _members(archive)
+        if len(names) != 1:
+            raise DataError(f"{path} has {', '.join(names)}, expected one array of labels")
+        return _load(archive, path, names[0])
 
 
 def _holds_images(path: Path) -> bool:
@@ -126,14 +131,19 @@ def _check_labels(
 
 
 def find_label_array(path: Path) -> Path | None:
-    """Return the ``y.npy`` beside an ``X.npy``; None if the name does not stand for images."""
+    """Return the ``y.npy`` beside an ``X.npy``; None if there is none.
+
+    KMNIST has such pairs of ``.npz``, with one array each.
+    """
     if _role(path.stem) != "images":
         return None
     return next(
         (
             other
-            for other in sorted(path.parent.glob("*.npy"))
-            if _role(other.stem) == "labels" and _stem(other.stem) == _stem(path.stem)
+            for other in sorted(path.parent.iterdir())
+            if other.suffix == path.suffix
+            and _role(other.stem) == "labels"
+            and _stem(other.stem) == _stem(path.stem)
         ),
         None,
     )
@@ -160,17 +170,6 @@ def _read_pair(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
     )
 
 
-def is_label_array(path: Path) -> bool:
-    """Whether a .npy has one number or text for each row, and not bitmaps."""
-    with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
-    try:
-        shape = parse_header(head, path.stat().st_size, str(path)).shape
-    except DataError:
-        return False
-    return _role(path.stem) == "labels" and not image_side(shape)
-
-
 IMAGE_ARRAYS = Format(
     name="image-arrays",
     suffixes=(".npz",),
@@ -181,6 +180,7 @@ IMAGE_ARRAYS = Format(
     has_splits=True,
     keeps_test=True,
     has_own_labels=True,
+    companion=find_label_array,
     read=_read_npz,
 )
 IMAGE_LABEL_PAIR = Format(

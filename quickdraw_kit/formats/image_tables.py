@@ -44,18 +44,21 @@ class _Layout:
             not all(_NUMBER.fullmatch(name) for name in self.names[1:-1])
             or self.names == in_order
             or self.names[1:] == in_order[1:]
+            or (b"." in first and b"." not in second)
         )
         self.label_column: int | None = None
-        self.index_column = False
-        pixels = self.columns
+        # pandas writes an index, which has no name
+        self.has_index = self.has_header and self.names[0] in (b"", b"unnamed: 0", b"index", b"id")
+        pixels = self.columns - self.has_index
         named = [n for n, name in enumerate(self.names) if name.decode("latin-1") in _LABEL_NAMES]
         if self.has_header and named:
-            self.label_column, pixels = named[0], self.columns - 1
+            self.label_column, pixels = named[0], pixels - 1
         elif not _is_square(pixels) and _is_square(pixels - 1):
             # in front, unless the last column alone is not a number
             fields = values if self.has_header else self.names
             last_is_text = not _NUMBER.fullmatch(fields[-1].strip(b' "')) if fields else False
-            self.label_column, pixels = (self.columns - 1 if last_is_text else 0), pixels - 1
+            front = int(self.has_index)
+            self.label_column, pixels = (self.columns - 1 if last_is_text else front), pixels - 1
         self.is_table = (
             pixels >= _MIN_PIXELS and _is_square(pixels) and b"drawing" not in self.names
         )
@@ -115,7 +118,7 @@ def _read(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
                     labels = _labels(table.column(label).to_pylist(), path, first)
                 pixels = [
                     table.column(number).to_numpy(zero_copy_only=False)
-                    for number in range(layout.columns)
+                    for number in range(int(layout.has_index), layout.columns)
                     if number != label
                 ]
                 images = to_images(np.stack(pixels, axis=1), str(path))

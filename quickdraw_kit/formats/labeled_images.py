@@ -69,7 +69,7 @@ def traits_of(path: Path) -> DataSetTraits:
         return DataSetTraits("emnist", label_names, "letters" in names[-1], transposed=True)
     if any("fashion" in name for name in names):
         return DataSetTraits("fashion-mnist", FASHION_NAMES)
-    if any(name.startswith("kmnist") for name in names):
+    if any(name.startswith(("kmnist", "kuzushiji")) for name in names):
         return DataSetTraits("kmnist", KMNIST_NAMES)
     return DataSetTraits("mnist", MNIST_NAMES)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from quickdraw_kit.categories import label_of_word
 from quickdraw_kit.formats.format import ALL_FIELDS, Format
 from quickdraw_kit.strokes.batch import DrawingBatch
 
@@ -60,7 +61,8 @@ def lossy_fields(batch: DrawingBatch, format: Format, label: str) -> Iterator[st
     known = batch.timestamp[~np.isnat(batch.timestamp)]
     seconds = known.astype("datetime64[s]")
     present = {
-        "word": {batch.words[code] for code in np.unique(batch.word_code)} - {label},
+        # another spelling of the same category is not lost
+        "word": {label_of_word(batch.words[code]) for code in np.unique(batch.word_code)} - {label},
         "point_times": batch.t is not None,
         "countrycode": (batch.countrycode != b"").any(),
         "timestamp": known.size,

@@ -59,7 +59,9 @@ def parse_header(head: bytes, size: int, where: str) -> NpyHeader:
             MemoryError) as error:  # fmt: skip
         if isinstance(error, DataError):
             raise
-        raise DataError(f"{where} has a header that cannot be read: {error}") from error
+        raise DataError(
+            f"{where} has a header that cannot be read: it is damaged, download it again"
+        ) from error
 
     if not all(type(length) is int and length >= 0 for length in shape):
         raise DataError(f"{where} declares the shape {shape}, expected lengths from 0")

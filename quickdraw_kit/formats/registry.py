@@ -265,11 +265,12 @@ def _sniff(head: bytes) -> Format | None:
 
 def _describe_archive(path: Path, head: bytes) -> str | None:
     """Describe a zip archive that is not a .npz, and how to unpack it."""
-    if not head.startswith(b"PK\x03\x04") or path.name.endswith(".npz"):
+    if not head.startswith(b"PK\x03\x04") or path.suffix.lower() == ".npz":
         return None
     names = zip_members(path)
-    # a damaged one has none: its reader says what is wrong
-    if all(name.endswith(".npy") for name in names):
+    # a damaged one has none: its reader says what is wrong; a .npz may have lost its name
+    is_npz = all(name.endswith(".npy") for name in names) and path.suffix.lower() != ".zip"
+    if not names or is_npz:
         return None
     return (
         f"is a zip archive of {format_count(len(names), 'file')}: unpack it "

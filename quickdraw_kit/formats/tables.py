@@ -52,7 +52,9 @@ def _to_record_batches(
             yield RecordBatch(batch, np.arange(first, first + len(batch)))
             first += len(batch)
     except pa.ArrowInvalid as error:
-        raise DataError(f"{path} is not a complete {name} file: {error}") from error
+        raise DataError(
+            f"{path} is not a complete {name} file: download or copy it again"
+        ) from error
 
 
 def _write_parquet(batches: Iterator[DrawingBatch], path: Path, options: WriteOptions) -> None:

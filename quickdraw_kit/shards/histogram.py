@@ -149,5 +149,8 @@ def _read_csv(location: str | os.PathLike[str]) -> tuple[str, bytes]:
         return f"{store}/{HISTOGRAM_NAME}", store.get(HISTOGRAM_NAME)
     path = folder / HISTOGRAM_NAME
     if not path.is_file():
-        raise DataError(f"{path} does not exist: {folder} is not a finished data set")
+        raise DataError(
+            f"{path} does not exist: {folder} is not a finished data set. To count the drawings "
+            "in files, run: quickdraw-kit inspect"
+        )
     return str(path), path.read_bytes()

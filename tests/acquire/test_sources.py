@@ -106,3 +106,25 @@ def test_a_change_of_a_source_is_an_error(folder):
     source.path.unlink()
     with pytest.raises(DataError, match="is gone"):
         source.check_unchanged()
+
+
+def test_one_spec_needs_no_list(folder):
+    assert resolve_sources(folder) == resolve_sources(str(folder)) == resolve_sources([folder])
+
+
+def test_a_folder_in_folders_is_found_if_it_is_the_only_one(tmp_path):
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    (raw / "cat.ndjson").write_bytes(b"{}")
+    for spec in (tmp_path, tmp_path / "MNIST", raw):
+        assert [source.name for source in resolve_sources(spec)] == ["cat.ndjson"]
+    other = tmp_path / "FashionMNIST" / "raw"
+    other.mkdir(parents=True)
+    (other / "dog.ndjson").write_bytes(b"{}")
+    with pytest.raises(DataError, match="it has the folders FashionMNIST, MNIST: name one"):
+        resolve_sources(tmp_path)
+
+
+def test_a_variant_without_a_category_is_refused(folder):
+    with pytest.raises(UsageError, match=r"variant \(--variant\) raw chooses the files of cat"):
+        resolve_sources(folder, variant="raw")

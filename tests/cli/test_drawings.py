@@ -104,3 +104,19 @@ def test_convert_skips_bad_lines_only_on_request(cli, write_lines, tmp_path):
     skipped = cli("convert", path, tmp_path / "cat.arrow", "--skip-bad")
     assert "2 drawings; skipped 1 bad line" in skipped.out
     assert "line 2" in skipped.err
+
+
+def test_a_file_of_invalid_lines_is_a_failure_with_the_reasons(cli, write_lines):
+    path = write_lines("cat.ndjson", [b"broken %d\n" % number for number in range(30)])
+    for options in ((), ("--json",)):
+        ran = cli("inspect", path, *options)
+        assert ran.code == 1
+        assert ran.out.count("not JSON") == 1  # one reason, whatever the values
+        assert "no drawing was found: 30 lines are not valid" in ran.err
+
+
+def test_a_preview_of_flawed_drawings_is_refused(cli, write_lines):
+    path = write_lines("cat.ndjson", [official_line(1)])
+    ran = cli("inspect", path, "--quality", "--preview", 3)
+    assert ran.code == 2
+    assert "--preview does nothing with --quality" in ran.err

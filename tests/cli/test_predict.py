@@ -91,3 +91,26 @@ def test_mistakes_are_reported_before_the_model_is_loaded(
     ran = cli("predict", *arguments)
     assert (ran.code, ran.out) == (2, "")
     assert message in ran.err
+
+
+def test_folders_and_globs_stand_for_their_files(cli, folder):
+    drawn = folder / "drawn"
+    drawn.mkdir()
+    for name in ("b.png", "a.png"):
+        (drawn / name).write_bytes((folder / "drawn.png").read_bytes())
+    for name in (".DS_Store", "._a.png", "Thumbs.db", "readme.txt"):
+        (drawn / name).write_bytes(b"\0\1")
+    for path in (drawn, drawn / "*.png", drawn / "?.png"):
+        ran = cli("predict", folder / "model", path)
+        assert ran.code == 0
+        assert [line.split()[0] for line in ran.out.splitlines()] == ["a.png", "b.png"]
+    # one bad file does not hide the others
+    (drawn / "page.png").write_bytes(b"<!DOCTYPE html><html></html>")
+    ran = cli("predict", folder / "model", drawn)
+    assert (ran.code, len(ran.out.splitlines())) == (1, 2)
+    assert "page.png is a web page" in ran.err
+    (drawn / "empty").mkdir()
+    for path, message in ((drawn / "empty", "has no pictures"), (drawn / "x", "does not exist")):
+        ran = cli("predict", folder / "model", path)
+        assert ran.code == 2
+        assert message in ran.err

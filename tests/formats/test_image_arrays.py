@@ -76,6 +76,15 @@ def test_labels_beside_images(tmp_path):
         words_of(tmp_path)
 
 
+def test_pairs_of_npz_as_of_kmnist(tmp_path):
+    for split, part in (("train", slice(60)), ("test", slice(60, 80))):
+        np.savez(tmp_path / f"kmnist-{split}-imgs.npz", IMAGES[part])
+        np.savez(tmp_path / f"kmnist-{split}-labels.npz", LABELS[part])
+    assert set(words_of(tmp_path)) == {"o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"}
+    splits = open_splits(TrainConfig(data=tmp_path))
+    np.testing.assert_array_equal(splits["test"].images, IMAGES[60:])
+
+
 def test_x_without_y_is_a_category_of_its_own(tmp_path):
     np.save(tmp_path / "X.npy", IMAGES)
     assert set(words_of(tmp_path)) == {"X"}

@@ -24,6 +24,10 @@ def rows(*, labels=LABELS, last=False, mark=","):
         yield mark.join(fields if label != "" else pixels)
 
 
+def indexed(lines):
+    return [f"{number},{line}" for number, line in enumerate(lines)]
+
+
 def table(lines, header=None):
     return "\n".join([*([",".join(header)] if header else []), *lines, ""]).encode()
 
@@ -44,6 +48,9 @@ PIXELS = [f"pixel{number}" for number in range(784)]
         ("mnist.csv", table(rows(), [str(number) for number in range(785)])),
         ("mnist.csv", table(rows(last=True), [*PIXELS, "label"])),
         ("mnist.csv", table(rows(labels=[f"{label}.0" for label in LABELS]))),
+        ("mnist.csv", table(rows(), [f"0.{number}" for number in range(785)])),
+        ("mnist.csv", table(indexed(rows()), ["", "label", *PIXELS])),
+        ("MNIST.CSV", table(rows())),
         ("mnist.csv.gz", gzip.compress(table(rows()))),
         ("mnist", table(rows(), ["label", *PIXELS])),
     ],

@@ -7,6 +7,7 @@ from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.strokes.batch import DrawingBatch
+from quickdraw_kit.synthetic.generator import generate_drawings
 from tests.raster.cases import hard_cases
 
 LINE = [([0, 255], [0, 255])]
@@ -147,3 +148,22 @@ def test_strokes_without_points_leave_no_trace():
     )
     assert hollow.stroke_counts.sum() > batch.stroke_counts.sum()
     assert np.array_equal(rasterize(hollow), rasterize(batch))
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_one_drawing_is_one_image(raw):
+    batch = generate_drawings(["star"], 3, raw=raw)
+    images = rasterize(batch)
+    for number, drawing in enumerate(batch):
+        np.testing.assert_array_equal(rasterize(drawing), images[number])
+        np.testing.assert_array_equal(rasterize(drawing.strokes), images[number])
+        rows = [stroke.T.tolist() for stroke in drawing.strokes]
+        np.testing.assert_array_equal(rasterize(rows), images[number])
+    assert rasterize(batch[0], RasterStyle(side=50)).shape == (50, 50)
+    assert not rasterize([]).any()
+
+
+@pytest.mark.parametrize("other", [None, 5, "cat", {"drawing": []}, [1, 2]])
+def test_what_is_no_drawing_is_named(other):
+    with pytest.raises(UsageError, match=r"cannot render a \w+: expected a DrawingBatch"):
+        rasterize(other)

@@ -1,7 +1,11 @@
 """Files are written completely or not at all, and opened whatever their compression."""
 
+import bz2
 import gzip
+import io
+import lzma
 import stat
+import zipfile
 
 import pytest
 import zstandard
@@ -16,7 +20,18 @@ from quickdraw_kit.storage.files import (
 )
 
 
-@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.compress])
+def pack_zip(content):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("drawing.txt", content)
+        archive.writestr("__MACOSX/._drawing.txt", b"of macOS")
+    return file.getvalue()
+
+
+PACKERS = [gzip.compress, zstandard.compress, bz2.compress, lzma.compress]
+
+
+@pytest.mark.parametrize("pack", [bytes, *PACKERS, pack_zip])
 def test_a_file_opens_whatever_its_compression_and_its_name(tmp_path, pack):
     path = tmp_path / "drawing.txt"
     path.write_bytes(pack(b"one\ntwo\n"))
@@ -25,7 +40,7 @@ def test_a_file_opens_whatever_its_compression_and_its_name(tmp_path, pack):
         assert file.read() == b"two\n"
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
+@pytest.mark.parametrize("pack", PACKERS)
 def test_concatenated_frames_are_one_file(tmp_path, pack):
     path = tmp_path / "parts"
     path.write_bytes(pack(b"one ") + pack(b"two"))

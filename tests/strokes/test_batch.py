@@ -71,3 +71,19 @@ def test_importing_the_module_loads_nothing_heavy():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert not {"numba", "pandas", "pyarrow"}.intersection(process.stdout.split())
+
+
+def test_lists_arrays_and_masks_select_as_in_numpy():
+    batch = DrawingBatch.from_strokes([[([n], [n])] for n in range(5)], words=list("abcde"))
+    for index, words in (
+        ([3, 0, 3], "dad"),
+        ((1, -1), "be"),
+        (np.array([2]), "c"),
+        (np.array([True, False, False, False, True]), "ae"),
+        ([False] * 4 + [True], "e"),
+    ):
+        assert batch[index].words_of_drawings() == list(words)
+    with pytest.raises(DataError, match="mask is bool"):
+        batch[np.array([True])]
+    with pytest.raises(IndexError):
+        batch[[5]]

@@ -71,7 +71,11 @@ def find_inputs(path: str | os.PathLike[str]) -> list[Path]:
             f"{path} does not exist: give a file, a folder, a glob, or - for standard input"
         )
     if not files:
-        raise UsageError(f"{path} has no pictures and no files of drawings: expected {_EXPECTED}")
+        inner = Path(path).is_dir() and any(child.is_dir() for child in Path(path).iterdir())
+        hint = f". Of its folders name one, or all: '{Path(path) / '*/*'}'" if inner else ""
+        raise UsageError(
+            f"{path} has no pictures and no files of drawings: expected {_EXPECTED}{hint}"
+        )
     return files
 
 

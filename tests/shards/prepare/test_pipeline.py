@@ -293,3 +293,22 @@ def test_strokes_of_raw_and_simplified_drawings_are_not_kept_in_one_table(tmp_pa
     with pytest.raises(UsageError, match="both raw and simplified drawings"):
         prepare([tmp_path / "in"], tmp_path / "out", options=options)
     assert prepare([tmp_path / "in"], tmp_path / "pixels").counts.written == 100
+
+
+def test_words_in_other_spellings_are_their_category(tmp_path, write_lines):
+    words = ["flying_saucer", "Flying Saucer", "flying-saucer", "flying saucer"]
+    write_lines("in/all.ndjson", [(number, word) for number, word in enumerate(words)])
+    manifest = prepare(tmp_path / "in", tmp_path / "out", workers=1)
+    assert (manifest.categories, manifest.counts.written) == (("flying saucer",), 4)
+
+
+def test_unknown_names_are_refused_alike_in_every_format(tmp_path, write_lines):
+    np.save(tmp_path / "robot.npy", np.eye(28, dtype=np.uint8).reshape(1, 784))
+    lines = write_lines("in/all.ndjson", [(1, "robot")])
+    allowed = Filters(allow_unknown_labels=True)
+    for number, path in enumerate((tmp_path / "robot.npy", lines)):
+        out = tmp_path / f"out-{number}"
+        with pytest.raises(DataError, match=r"'robot' is not one of .*--allow-unknown-labels"):
+            prepare(path, out, workers=1)
+        manifest = prepare(path, out, workers=1, filters=allowed, overwrite=True)
+        assert manifest.categories == ("robot",)

@@ -227,3 +227,33 @@ def test_a_shard_with_another_column_is_an_error(tmp_path):
     pq.write_table(table.rename_columns(names), path)
     with pytest.raises(IntegrityError, match=r"has columns key_id, w0rd, .*expected key_id, word"):
         open_shards(tmp_path / "out").to_pandas()
+
+
+def test_slices_lists_and_masks_select_as_in_numpy(folder):
+    dataset = open_shards(folder)
+    images, labels = dataset.take(range(500))
+    mask = labels == 1
+    for index in (slice(3, 90, 7), slice(-5, None), [4, 0, 4], [-1], np.array([9]), mask):
+        selected = np.arange(500)[index]
+        for chosen in (dataset[index], dataset.take(selected)):
+            np.testing.assert_array_equal(chosen[0], images[selected])
+            np.testing.assert_array_equal(chosen[1], labels[selected])
+    with pytest.raises(IndexError, match="the mask has shape"):
+        dataset[mask[1:]]
+
+
+def test_names_and_transforms_are_those_of_torchvision(folder):
+    dataset = open_shards(folder)
+    assert dataset.classes == ["ant", "cat", "dog"]
+    assert dataset.class_to_idx == {"ant": 0, "cat": 1, "dog": 2}
+    assert dataset.targets == dataset.labels.tolist()
+    changed = open_shards(
+        folder, transform=lambda image: image / 255, target_transform=str, channel_axis=0
+    )
+    image, label = changed[7]
+    np.testing.assert_array_equal(image, dataset[7][0][None] / 255)
+    assert label == str(dataset[7][1])
+    assert changed[:3][0].shape == next(changed.batches(3))[0].shape == (3, 1, 28, 28)
+    assert open_shards(folder, channel_axis=-1)[0][0].shape == (28, 28, 1)
+    with pytest.raises(UsageError, match="channel_axis is 2, expected 0, -1 or None"):
+        open_shards(folder, channel_axis=2)
