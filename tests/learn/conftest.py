@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from quickdraw_kit.learn.data.dataset import ArrayDataset
+from quickdraw_kit.learn.history import EpochMetrics
+from quickdraw_kit.learn.train import TrainConfig, TrainResult, train
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.shards.options import PrepareOptions
 from quickdraw_kit.shards.prepare.pipeline import prepare
@@ -26,6 +28,21 @@ def splits() -> dict[str, ArrayDataset]:
         "validation": dataset_of(10, start=60),
         "test": dataset_of(50, seed=1),
     }
+
+
+@pytest.fixture(scope="session")
+def trained(once, splits) -> tuple[TrainConfig, TrainResult, list[EpochMetrics]]:
+    """A training run that has learned the splits, and the metrics that it reported."""
+
+    def make(folder: Path):
+        config = TrainConfig(
+            out=folder / "new", network="tiny-cnn", epochs=6, batch_size=16, learning_rate=1e-2,
+            threads=1,
+        )  # fmt: skip
+        seen: list[EpochMetrics] = []
+        return config, train(config, splits, on_epoch=seen.append), seen
+
+    return once("trained", make)
 
 
 @pytest.fixture(scope="session")

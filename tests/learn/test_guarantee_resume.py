@@ -195,8 +195,13 @@ def test_another_run_is_refused(unfinished, splits, change):
             UsageError, match=f"contains another run, which is unfinished: {name} was"
         ):
             train(other, splits, resume=resume)
-    assert train(unfinished, splits).resumed_from_step > 0  # the checkpoint was kept
-    assert train(other, splits, overwrite=True).resumed_from_step == 0
+    finished = train(unfinished, splits)
+    assert finished.resumed_from_step > 0  # the checkpoint was kept
+
+    # more epochs continue a finished run; other settings start over
+    steps = len(finished.history) * -(-len(splits["train"]) // unfinished.batch_size)
+    again = train(other, splits, overwrite=True)
+    assert again.resumed_from_step == (steps if name == "epochs" else 0)
 
 
 def test_overwrite_resumes_the_same_run(unfinished, splits, whole):

@@ -25,16 +25,6 @@ def same(one, other) -> bool:
     return all(np.array_equal(ours[name], theirs[name]) for name in ours)
 
 
-@pytest.fixture(scope="module")
-def trained(splits, tmp_path_factory):
-    out = tmp_path_factory.mktemp("run") / "new"
-    config = TrainConfig(
-        out=out, network="tiny-cnn", epochs=6, batch_size=16, learning_rate=1e-2, threads=1
-    )
-    seen = []
-    return config, train(config, splits, on_epoch=seen.append), seen
-
-
 def test_learns_to_classify_new_drawings(trained, splits):
     _, result, _ = trained
     assert evaluate(result.model, splits["test"]).top1 > 0.9

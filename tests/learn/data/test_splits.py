@@ -248,6 +248,7 @@ def test_the_real_official_bitmaps(real_data):
         assert not np.isin(hashes[one], hashes[other]).any()
 
 
+@pytest.mark.slow
 def test_real_digits_are_learned_in_one_epoch(real_data):
     splits = open_splits(TrainConfig(data=real_data / "mnist", val_fraction=0.0))
     assert {name: len(split) for name, split in splits.items()} == {"train": 60_000, "test": 10_000}

@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 
 from quickdraw_kit.errors import DataError, UsageError
-from quickdraw_kit.learn.config import TrainConfig
 from quickdraw_kit.learn.infer.predict import iter_predict, predict
 from quickdraw_kit.learn.models.model import Model
-from quickdraw_kit.learn.train import train
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.strokes.batch import Drawing
@@ -17,8 +15,8 @@ NAMES = ("envelope", "fish", "house", "ladder", "star", "sun")  # as in the data
 
 
 @pytest.fixture(scope="module")
-def model(splits) -> Model:
-    return train(TrainConfig(network="tiny-cnn", batch_size=64, epochs=6, threads=1), splits).model
+def model(trained) -> Model:
+    return trained[1].model
 
 
 def drawings(count: int):
