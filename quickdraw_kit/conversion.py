@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from quickdraw_kit.errors import DataError, UsageError, format_count
 from quickdraw_kit.formats.file_names import COMPRESSION_SUFFIXES, label_from_filename
 from quickdraw_kit.formats.format import Format, WriteOptions
-from quickdraw_kit.formats.lossy import Rounding, describe_misfit, lossy_fields
+from quickdraw_kit.formats.lossy import describe_misfit, lossy_fields
 from quickdraw_kit.formats.ndjson.scanner import OnReject, Reject
 from quickdraw_kit.formats.registry import (
     FORMATS,
@@ -51,8 +52,7 @@ class Conversion:
     lost : tuple of str
         What the source has and the target does not have.
     notes : tuple of str
-        Which drawing a picture shows, what was rounded, and what the target contains although it is
-        not known.
+        Which drawing a picture shows, and what the target contains although it is not known.
 
     Examples
     --------
@@ -157,7 +157,7 @@ def convert(
         raise UsageError(f"{source} is both source and target: name another target")
     _check_options(target, target_format, index, style, epsilon if not simplify else None)
     source_format = FORMATS[detect_format(source)]
-    state = _State(source, on_reject, Rounding(source_format))
+    state = _State(source, on_reject)
     batches = iter_drawings(source, word=word, on_reject=state.reject if on_reject else None)
 
     if target_format.is_picture:
@@ -171,11 +171,11 @@ def convert(
     if not target_format.is_rendering:
         batches = _check_losses(batches, target, target_format, allow_loss, state)
 
-    options = WriteOptions(style or RasterStyle(), "recognized" in source_format.fields)
+    options = WriteOptions(style or RasterStyle())
     # the batches are read, checked and counted only while they are written
     target_format.write(_at_least_one(state.count(batches)), target, options)
     if not target_format.is_picture:
-        state.notes += _notes(state, source_format, target_format)
+        state.notes += _notes(state, target_format)
     return Conversion(
         source_format.name,
         target_format.name,
@@ -192,9 +192,10 @@ class _State:
 
     source: Path
     on_reject: OnReject | None
-    rounding: Rounding
     drawings: int = 0
     rejects: int = 0
+    unknown_key_ids: int = 0
+    unknown_recognized: int = 0
     lost: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
 
@@ -270,7 +271,8 @@ def _check_losses(
                 f"{target} would lose {', '.join(sorted(state.lost))}. Allow it (allow_loss=True, "
                 "--allow-loss), or write .ndjson or .parquet."
             )
-        state.rounding.add(batch)
+        state.unknown_key_ids += _count_unknown(batch.key_id_known)
+        state.unknown_recognized += _count_unknown(batch.recognized_known)
         yield batch
 
 
@@ -280,17 +282,22 @@ def _at_least_one(batches: Batches) -> Batches:
     yield from batches
 
 
-def _notes(state: _State, source: Format, target: Format) -> Iterator[str]:
-    """Report what happened to the drawings apart from lossy fields."""
-    if count := state.rounding.drawings:
-        error = f"{state.rounding.max_error:.1g}"
-        yield (
-            f"coordinates of {format_count(count, 'drawing')} were rounded to float32, by at most "
-            f"{error}"
-        )
-    invents_recognized = "recognized" in target.fields and not target.holds_unknown
-    if invents_recognized and "recognized" not in source.fields:
-        yield "recognized is false for all drawings, because it is not known"
+def _notes(state: _State, target: Format) -> Iterator[str]:
+    """Report what the target contains although it is not known."""
+    if target.holds_unknown:
+        return
+    if "recognized" in target.fields and state.unknown_recognized:
+        which = "all drawings"
+        if state.unknown_recognized < state.drawings:
+            which = format_count(state.unknown_recognized, "drawing")
+        yield f"recognized is false for {which}, because it is not known"
+    if state.unknown_key_ids and not target.is_rendering:
+        drawings = format_count(state.unknown_key_ids, "drawing")
+        yield f"the key_id of {drawings} is made from the strokes, because it is not known"
+
+
+def _count_unknown(known: npt.NDArray[np.bool_] | None) -> int:
+    return 0 if known is None else int(np.count_nonzero(~known))
 
 
 def _pick(batches: Batches, index: int, source: Path) -> tuple[DrawingBatch, int]:

@@ -176,7 +176,7 @@ def write_binary(batch: DrawingBatch, path: str | os.PathLike[str]) -> None:
     if len(words) > 1:
         raise DataError(
             f"a .bin does not hold words, and the drawings have {len(words)} categories "
-            f"({', '.join(words[:5])}): write a file for each category"
+            f"({', '.join(map(str, words[:5]))}): write a file for each category"
         )
     data = pack_binary(batch)
     with atomic_write(path) as file:

@@ -220,9 +220,11 @@ def _read(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
     side = math.isqrt(row_bytes)
     word = options.word or label_from_filename(path)
     # drawings without strokes, for the metadata only
-    batch = DrawingBatch.from_strokes([[]] * (last - first), words=[word] * (last - first))
+    number = last - first
     # by the row in the file: identifiers do not depend on how it is divided into chunks
-    batch = replace(batch, key_id=row_key_ids(f"numpy_bitmap/{word}", first, last), words=(word,))
+    key_id = row_key_ids(f"numpy_bitmap/{word}", first, last)
+    batch = DrawingBatch.from_strokes([[]] * number, words=[word] * number, key_id=key_id)
+    batch = replace(batch, words=(word,))
     yield RecordBatch(batch, np.arange(first, last), images=rows.reshape(-1, side, side))
 
 

@@ -4,12 +4,13 @@ Files are named by browsers, consoles and shells, not only by the data set: the 
 is found under percent-encoding, official prefixes, copy numbers, and any case and separators.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
-from quickdraw_kit.categories import official_name
+from quickdraw_kit.categories import CATEGORIES, official_name
 
 COMPRESSION_SUFFIXES = {".gz": "gzip", ".zst": "zstd", ".bz2": "bzip2", ".xz": "xz", ".zip": "zip"}
 
@@ -74,3 +75,9 @@ def _peel(name: str, marks: tuple[re.Pattern[str], ...]) -> Iterator[str]:
         if shorter is None:
             return
         name = shorter
+
+
+def word_from_filename(path: str | os.PathLike[str]) -> str | None:
+    """Return the official category that a file is named after; None if it is not one."""
+    label = label_from_filename(Path(path))
+    return label if label in CATEGORIES else None

@@ -26,7 +26,7 @@ Position: TypeAlias = Literal["line", "row", "drawing"]
 """What a position counts: bytes up to the first byte of a line, rows, or drawings, from 0."""
 
 Coordinates: TypeAlias = Literal["any", "whole", "frame", "frame unless timed"]
-"""Any float32; whole numbers; whole numbers from 0 to 255; the last, but any in raw drawings."""
+"""Any numbers; whole numbers; whole numbers from 0 to 255; the last, but any in raw drawings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,6 @@ class WriteOptions:
     """How to write a file."""
 
     style: RasterStyle = field(default_factory=RasterStyle)  # of bitmaps
-    knows_recognized: bool = True  # whether the source said so; otherwise it is written as unknown
 
 
 def _cannot_read(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
@@ -81,8 +80,7 @@ class Format:
 
     fields: frozenset[str] = ALL_FIELDS
     coordinates: Coordinates = "any"
-    holds_unknown: bool = False  # unknown `recognized` is written as unknown, not as false
-    decimal_text: bool = False  # coordinates are text and may have more digits than float32 holds
+    holds_unknown: bool = False  # key_id and `recognized` may be null; others invent a value
     has_strokes: bool = True  # otherwise `read` yields images
     is_picture: bool = False  # one drawing per file, for people to look at
     has_splits: bool = False  # `read` yields the split of each drawing

@@ -1,7 +1,8 @@
 """The CSV of Kaggle's "Quick, Draw! Doodle Recognition Challenge": ``train_simplified`` and raw.
 
 A row holds the six keys of an official line in columns (countrycode, drawing, key_id, recognized,
-timestamp, word), and the drawing is JSON in quotes. Each row is translated to an official line of
+timestamp, word), and the drawing is JSON in quotes. Only the drawing is required; an empty field is
+not known. Each row is translated to an official line of
 ndjson and read as one, so that both formats accept the same drawings and give the same reasons. A
 row is one line of the file, as Kaggle wrote it.
 """
@@ -16,6 +17,7 @@ from typing import BinaryIO
 import numpy as np
 
 from quickdraw_kit.errors import DataError, MalformedLineError
+from quickdraw_kit.formats.file_names import label_from_filename, word_from_filename
 from quickdraw_kit.formats.format import Format, ReadOptions
 from quickdraw_kit.formats.ndjson.chunks import MAX_LINE_BYTES, SLACK_BYTES, LineChunk, iter_chunks
 from quickdraw_kit.formats.ndjson.scanner import OnReject, ParsedChunk, Reject, scan_chunks
@@ -24,6 +26,7 @@ from quickdraw_kit.storage.files import open_decompressed
 from quickdraw_kit.strokes.batch import DrawingBatch
 
 _COLUMNS = ("countrycode", "drawing", "key_id", "recognized", "timestamp", "word")  # in any order
+_METADATA = (b"word", b"countrycode", b"timestamp", b"recognized", b"key_id")  # as official lines
 # each text matches in one way only, so the time is linear even for rows full of quotes
 _FIELD = re.compile(rb'(?:"([^"]*(?:""[^"]*)*)"|([^",]*))(,|$)')
 _BOOLEANS = {b"True": b"true", b"False": b"false"}
@@ -51,6 +54,7 @@ def scan_csv(
     *,
     source_name: str,
     on_reject: OnReject | None = None,
+    word: str | None = None,
     max_line_bytes: int = MAX_LINE_BYTES,
 ) -> Iterator[ParsedChunk]:
     """Read a CSV of drawings from a stream, each drawing with the position of its row."""
@@ -64,7 +68,8 @@ def scan_csv(
         on_reject(Reject(source_name, line, offset, length, reason))
 
     chunks = translation.translate(iter_chunks(file, max_line_bytes=max_line_bytes))
-    for chunk in scan_chunks(chunks, raw=None, name=source_name, on_reject=reject):
+    word = word or word_from_filename(source_name)
+    for chunk in scan_chunks(chunks, raw=None, name=source_name, on_reject=reject, word=word):
         rows = [translation.row_of(line)[:3] for line in chunk.line.tolist()]
         offset, length, line = np.array(rows, np.int64).reshape(-1, 3).T
         yield ParsedChunk(chunk.batch, offset, length, line, chunk.lines)
@@ -133,31 +138,27 @@ class _Translation:
 
     def _parse_header(self, fields: list[bytes] | None) -> list[bytes]:
         names = [field.decode("latin-1") for field in fields or []]
-        missing = [name for name in _COLUMNS if name not in names]
-        if missing:
+        if "drawing" not in names:
             raise DataError(
-                f"{self._name} has no column {', '.join(missing)}: "
-                f"expected a header with {', '.join(_COLUMNS)}"
+                f"{self._name} has no column drawing: expected a header with {', '.join(_COLUMNS)}"
             )
         return [name.encode("latin-1") for name in names]
 
 
 def _official_line(values: dict[bytes, bytes]) -> bytes:
     """Write the values of a row as an official line; the parser of lines validates them."""
-    timestamp = values[b"timestamp"]
-    recognized = _BOOLEANS.get(values[b"recognized"])
-    return (
-        b'{"word":%b,"countrycode":%b,"timestamp":%b,"recognized":%b,"key_id":%b,"drawing":%b}\n'
-        % (
-            _quoted(values[b"word"]),
-            _quoted(values[b"countrycode"]),
-            _quoted(timestamp and timestamp.removesuffix(b" UTC") + b" UTC"),
-            _quoted(values[b"recognized"]) if recognized is None else recognized,
-            _quoted(values[b"key_id"]),
-            # Kaggle's lists have spaces after the commas, official ones do not
-            values[b"drawing"].replace(b", ", b",") or b"null",
-        )
-    )
+    items = []
+    for name in _METADATA:
+        value = values.get(name, b"")
+        if not value:
+            continue
+        if name == b"timestamp":
+            value = value.removesuffix(b" UTC") + b" UTC"
+        text = _BOOLEANS.get(value) if name == b"recognized" else None
+        items.append(b'"%b":%b' % (name, text or _quoted(value)))
+    # Kaggle's lists have spaces after the commas, official ones do not
+    items.append(b'"drawing":%b' % (values[b"drawing"].replace(b", ", b",") or b"null"))
+    return b"{%b}\n" % b",".join(items)
 
 
 def _quoted(value: bytes) -> bytes:
@@ -180,8 +181,10 @@ def _split(row: bytes) -> list[bytes] | None:
 
 
 def _read(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
+    # a name that is not a category is a word only where the caller says so
+    word = None if options.word == label_from_filename(path) else options.word
     with open_decompressed(path) as file:
-        for chunk in scan_csv(file, source_name=str(path), on_reject=options.on_reject):
+        for chunk in scan_csv(file, source_name=str(path), on_reject=options.on_reject, word=word):
             if len(chunk.batch):
                 yield RecordBatch(chunk.batch, chunk.offset)
 
@@ -197,7 +200,7 @@ CSV = Format(
     compressible=True,
     position="line",
     header_lines=1,
-    decimal_text=True,
+    holds_unknown=True,
     bytes_per_drawing=460,
     bytes_per_raw_drawing=3860,
     read=_read,

@@ -148,14 +148,10 @@ def label_records(
         images = np.ascontiguousarray(images.transpose(0, 2, 1))
 
     number = len(images)
-    batch = DrawingBatch.from_strokes([[]] * number, words=[words[0]] * number)
     stop = first_row + number
-    batch = replace(
-        batch,
-        key_id=row_key_ids(f"{traits.name}/{key}", first_row, stop),
-        word_code=codes.astype(np.int32),
-        words=words,
-    )
+    key_id = row_key_ids(f"{traits.name}/{key}", first_row, stop)
+    batch = DrawingBatch.from_strokes([[]] * number, words=[words[0]] * number, key_id=key_id)
+    batch = replace(batch, word_code=codes.astype(np.int32), words=words)
     return RecordBatch(batch, np.arange(first_row, stop), images=images, split=splits)
 
 

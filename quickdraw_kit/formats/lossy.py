@@ -8,33 +8,6 @@ from quickdraw_kit.categories import label_of_word
 from quickdraw_kit.formats.format import ALL_FIELDS, Format
 from quickdraw_kit.strokes.batch import DrawingBatch
 
-_EXACT = 2.0**24  # float32 represents all whole numbers below
-
-
-class Rounding:
-    """Counts the drawings whose coordinates were text and were rounded to float32."""
-
-    def __init__(self, format: Format) -> None:
-        self._possible = format.decimal_text
-        self.drawings = 0
-        self.max_error = 0.0  # upper bound of the difference between a coordinate and its text
-
-    def add(self, batch: DrawingBatch) -> None:
-        """Count the drawings of a batch."""
-        if not (self._possible and batch.is_float):
-            return
-        magnitudes = np.abs(np.stack([batch.x, batch.y]))
-        rounded = (magnitudes % 1 != 0) | (magnitudes >= _EXACT)
-        if not rounded.any():
-            return
-
-        points = np.flatnonzero(rounded.any(axis=0))
-        ends = batch.stroke_offsets[batch.drawing_offsets]
-        # numbers of drawings, too large by one, which does not change how many there are
-        self.drawings += len(np.unique(np.searchsorted(ends, points, side="right")))
-        # a text between two floats is at most half their distance from the nearer one
-        self.max_error = max(self.max_error, float(np.spacing(magnitudes[rounded].max())) / 2)
-
 
 def describe_misfit(batch: DrawingBatch, format: Format) -> str | None:
     """Describe coordinates that a format cannot hold, and what it can; None if all fit."""
@@ -60,9 +33,10 @@ def lossy_fields(batch: DrawingBatch, format: Format, label: str) -> Iterator[st
         return
     known = batch.timestamp[~np.isnat(batch.timestamp)]
     seconds = known.astype("datetime64[s]")
+    words = [batch.words[code] for code in np.unique(batch.word_code)]
     present = {
         # another spelling of the same category is not lost
-        "word": {label_of_word(batch.words[code]) for code in np.unique(batch.word_code)} - {label},
+        "word": {label_of_word(word) for word in words if word is not None} - {label},
         "point_times": batch.t is not None,
         "countrycode": (batch.countrycode != b"").any(),
         "timestamp": known.size,

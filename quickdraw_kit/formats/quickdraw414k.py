@@ -78,14 +78,15 @@ def _read_category(files: list[Path], split: str, name: str) -> DrawingBatch:
     x, y = rows[:, :2].astype(np.int16).T.copy()
 
     key_ids = [row_key_ids(f"quickdraw-414k/{split}/{name}/{path.stem}", 0, 1) for path in files]
-    without_strokes = DrawingBatch.from_strokes([[]] * len(files), words=[word] * len(files))
+    without_strokes = DrawingBatch.from_strokes(
+        [[]] * len(files), words=[word] * len(files), key_id=np.concatenate(key_ids)
+    )
     return replace(
         without_strokes,
         x=x,
         y=y,
         stroke_offsets=np.concatenate([[0], ends]),
         drawing_offsets=np.searchsorted(ends, offsets, side="right"),
-        key_id=np.concatenate(key_ids),
     )
 
 

@@ -25,7 +25,9 @@ class RecordBatch:
     @property
     def nbytes(self) -> int:
         """About the bytes in memory: points, pixels and 48 bytes of metadata per drawing."""
-        points = self.batch.x.nbytes * (2 if self.batch.t is None else 3) + 48 * len(self.batch)
+        batch = self.batch
+        times = 0 if batch.t is None else batch.t.nbytes
+        points = batch.x.nbytes + batch.y.nbytes + times + 48 * len(batch)
         return points + (0 if self.images is None else self.images.nbytes)
 
     @classmethod
@@ -55,7 +57,7 @@ class RecordBatch:
 
 def label_words(batch: DrawingBatch) -> DrawingBatch:
     """Replace each word by its label: the official spelling of the 345 categories."""
-    labels = [label_of_word(word) for word in batch.words]
+    labels = [None if word is None else label_of_word(word) for word in batch.words]
     if labels == list(batch.words):
         return batch
 

@@ -66,7 +66,7 @@ def read_stroke3(
     Returns
     -------
     DrawingBatch
-        Drawings in the scale of the file, with int16 coordinates (float32 if the file has
+        Drawings in the scale of the file, with int16 coordinates (float64 if the file has
         real-valued ones) that start at the first movement from (0, 0). An official file has no
         key_id: each is a hash of word, split and position. Unknown metadata is empty.
 
@@ -155,7 +155,9 @@ def write_stroke3(
             f"splits has {sorted(set(names.tolist()))} for {len(names)} drawings, expected "
             f"train, valid or test for each of {len(batch)}"
         )
-    arrays: dict[str, npt.NDArray[Any]] = {"words": np.array(batch.words, dtype=np.str_)}
+    # no word is empty: the empty one stands for a word that is not known
+    words = [word or "" for word in batch.words]
+    arrays: dict[str, npt.NDArray[Any]] = {"words": np.array(words, dtype=np.str_)}
     for name in STROKE3_SPLITS:
         in_split = names == name
         if not in_split.any() and (name != "train" or in_split.size):
@@ -221,7 +223,7 @@ def from_stroke3(rows: Rows, offsets: Int64Array, word: str, *, where: str) -> D
     # The last stroke ends with its drawing, whether the pen is lifted there or not.
     lifted[offsets[1:][counts > 0] - 1] = True
     ends = np.flatnonzero(lifted) + 1
-    x, y = path.astype(np.float32 if is_float else np.int16).T.copy()
+    x, y = path.astype(np.float64 if is_float else np.int16).T.copy()
     without_strokes = DrawingBatch.from_strokes([[]] * len(counts), words=[word] * len(counts))
     return replace(
         without_strokes,
@@ -248,7 +250,13 @@ def _read_split(
         # before offsets and codes are used as indices
         _check_columns(rows, offsets, key_id, codes, words, where)
         batch = from_stroke3(rows, offsets, "", where=where)
-        return replace(batch, key_id=key_id, word_code=codes, words=tuple(words.tolist()))
+        return replace(
+            batch,
+            key_id=key_id,
+            key_id_known=None,
+            word_code=codes,
+            words=tuple(word or None for word in words.tolist()),
+        )
 
     header = parse_header(data[:4096], len(data), where)
     if header.dtype is None:
@@ -267,7 +275,8 @@ def _read_split(
     # the empty array is for a split without drawings
     rows = np.concatenate([np.zeros((0, 3), np.int16), *arrays])
     batch = from_stroke3(rows, offsets, word, where=where)
-    return replace(batch, key_id=row_key_ids(f"sketchrnn/{word}/{split}", 0, len(batch)))
+    key_id = row_key_ids(f"sketchrnn/{word}/{split}", 0, len(batch))
+    return replace(batch, key_id=key_id, key_id_known=None)
 
 
 def read_member(archive: zipfile.ZipFile, path: Path, name: str) -> bytes:

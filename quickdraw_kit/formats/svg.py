@@ -65,7 +65,7 @@ def read_svg(source: str | os.PathLike[str] | bytes, *, word: str = "") -> Drawi
     >>> svg = b'<svg xmlns="http://www.w3.org/2000/svg"><path stroke="#000" d="M0 0H9V9"/></svg>'
     >>> read_svg(svg)[0].strokes[0].T
     array([[0., 9., 9.],
-           [0., 0., 9.]], dtype=float32)
+           [0., 0., 9.]])
     """
     with optional_packages():
         import svgelements
@@ -102,7 +102,7 @@ def read_svg(source: str | os.PathLike[str] | bytes, *, word: str = "") -> Drawi
     if not strokes:
         raise DataError(f"{where} is empty: it has no outlined and no filled shape")
     return DrawingBatch.from_strokes(
-        [[stroke.T for stroke in strokes]], words=[word], dtype=np.float32
+        [[stroke.T for stroke in strokes]], words=[word], dtype=np.float64
     )
 
 
@@ -140,7 +140,7 @@ def to_svg(batch: DrawingBatch, index: int = 0, *, line_diameter: float = LINE_D
     paths = [f'<path d="{_path(stroke)}"/>' for stroke in drawing.strokes if len(stroke)]
     lines = [
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 256 256">',
-        f"<title>{html.escape(drawing.word)}</title>",
+        f"<title>{html.escape(drawing.word or '')}</title>",
         f'<g fill="none" stroke="currentColor" stroke-width="{line_diameter / scale:g}" '
         'stroke-linecap="round"',
         f'stroke-linejoin="round" transform="translate({left:g} {top:g}) scale({scale:g})">',

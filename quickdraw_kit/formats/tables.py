@@ -91,6 +91,7 @@ PARQUET = Format(
     suffixes=(".parquet",),
     magic=b"PAR1",
     bytes_per_drawing=250,
+    holds_unknown=True,
     read=_read_parquet,
     write=_write_parquet,
 )
@@ -99,6 +100,7 @@ ARROW = Format(
     suffixes=(".arrow",),
     magic=b"ARRO",
     bytes_per_drawing=480,
+    holds_unknown=True,
     read=_read_arrow,
     write=_write_arrow,
 )

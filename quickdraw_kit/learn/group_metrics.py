@@ -32,14 +32,14 @@ def group_columns(dataset: Dataset) -> dict[str, npt.NDArray[np.str_]]:
     A row without a value is ``unknown``; a column without any value is left out, so that data sets
     without metadata, such as bitmaps, have no columns.
     """
-    # missing values become "" and 2, which are `unknown` below; only shards can have the latter
+    # missing values become "" and 2, which are `unknown` below
     if isinstance(dataset, ShardDataset):
         frame = dataset.to_pandas()
         country = frame["countrycode"].fillna("").to_numpy(np.str_)
         recognized = frame["recognized"].astype("Int8").fillna(2).to_numpy(np.int64)
     elif isinstance(dataset, StrokeDataset):
         country = dataset.drawings.countrycode.astype(np.str_)
-        recognized = dataset.drawings.recognized.astype(np.int64)
+        recognized = dataset.drawings.recognition.astype(np.int64)
     else:
         return {}
 

@@ -27,6 +27,7 @@ Rows = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int64]
 
 _MAX_DRAWINGS = 200_000  # of files, which are in memory; shards are read as needed
+_RECOGNIZED = ("false", "true", "unknown")
 _BATCH = 16_384  # bitmaps that are compared at once
 _CACHED_SELECTIONS = 64
 
@@ -209,12 +210,13 @@ class _DrawingFiles:
         batch, self._bitmaps = _read(path)
         self._batch = batch
         # a batch may list words that no drawing has; they are not categories
-        names = label_order(set(batch.words_of_drawings()))
-        labels = np.array([names.index(w) if w in names else 0 for w in batch.words], np.int64)
+        words = [word or "unknown" for word in batch.words]
+        names = label_order({words[code] for code in np.unique(batch.word_code)})
+        labels = np.array([names.index(w) if w in names else 0 for w in words], np.int64)
         self.columns = {
             "category": (labels[batch.word_code], tuple(names)),
             "country": _encode(batch.countrycode.astype(str).tolist()),
-            "recognized": (batch.recognized.astype(np.int64), ("false", "true")),
+            "recognized": (batch.recognition.astype(np.int64), _RECOGNIZED),
         }
         self.flags: dict[str, npt.NDArray[np.bool_]] = {}  # computed by prepare only
 
@@ -270,7 +272,7 @@ def _encode_recognized(values: Any) -> tuple[Codes, tuple[str, ...]]:
     """Encode false, true and unknown; bitmaps and IDX images have no metadata."""
     unknown = values.isna().to_numpy()
     known = values.fillna(False).to_numpy(dtype=np.bool_)
-    return np.where(unknown, 2, known).astype(np.int64), ("false", "true", "unknown")
+    return np.where(unknown, 2, known).astype(np.int64), _RECOGNIZED
 
 
 def _encode(values: Iterable[str]) -> tuple[Codes, tuple[str, ...]]:

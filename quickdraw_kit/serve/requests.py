@@ -1,6 +1,7 @@
 """Requests of the browser, validated before use: types by msgspec, sizes and ranges here."""
 
 import secrets
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -43,10 +44,16 @@ def read_saved(body: bytes, words: frozenset[str]) -> DrawingBatch:
     if saved.word not in words:
         raise DataError(f"{saved.word[:50]!r} is not a word of the game")
     batch = _batch(saved.strokes, saved.word)
-    batch.key_id[0] = secrets.randbits(63)  # unique without a counter that players would share
-    batch.timestamp[0] = np.datetime64(datetime.now(UTC).replace(tzinfo=None), "us")
-    batch.recognized[0] = saved.recognized
-    return batch
+    now = np.datetime64(datetime.now(UTC).replace(tzinfo=None), "us")
+    return replace(
+        batch,
+        # unique without a counter that players would share
+        key_id=np.array([secrets.randbits(63)], np.uint64),
+        key_id_known=None,
+        timestamp=np.array([now]),
+        recognized=np.array([saved.recognized]),
+        recognized_known=None,
+    )
 
 
 def _decode(body: bytes, type_: type[_Request]) -> _Request:
@@ -78,4 +85,4 @@ def _batch(strokes: list[list[list[float]]], word: str) -> DrawingBatch:
             raise DataError(f"stroke {number}: a time is not between 0 and {_MAX_MILLISECONDS} ms")
 
     rounded: list[list[list[float]]] = [[x, y, [*map(round, t)]] for x, y, t in strokes]
-    return DrawingBatch.from_strokes([rounded], words=[word], dtype=np.float32)
+    return DrawingBatch.from_strokes([rounded], words=[word], dtype=np.float64)

@@ -74,6 +74,6 @@ def serve(
 def _warm_up(guesser: Guesser) -> None:
     """Compile the kernels, and let torch choose algorithms for several batch sizes."""
     line = [([0.0, 9.5], [0.0, 9.5], [0, 16])]
-    drawing = DrawingBatch.from_strokes([line], words=["line"], dtype=np.float32)
+    drawing = DrawingBatch.from_strokes([line], words=["line"], dtype=np.float64)
     for size in (1, 2, 8, 64):
         guesser.guess_batch([drawing] * size)

@@ -27,7 +27,8 @@ class Filters:
     categories : tuple of str, optional
         Keep only these categories. All of them become labels, even those without a drawing.
     recognized_only : bool
-        Keep only drawings that the game recognized.
+        Keep only drawings that the game recognized; those for which this is not known are dropped
+        and counted apart.
     countries : tuple of str, optional
         Keep only drawings from these countries, two letters each.
     max_per_category : int, optional
@@ -146,11 +147,15 @@ class Filters:
             wanted = np.array([word in self.categories for word in batch.words], np.bool_)
             passes["category"] = wanted[batch.word_code]
         if self.recognized_only:
-            passes["unrecognized"] = batch.recognized
+            # what is not known is no reason by itself: it is counted apart
+            passes["unrecognized"] = batch.recognition != 0
+            passes["recognized unknown"] = batch.recognized
         if self.countries is not None:
             # bytes, as in the column: no code is decoded
             codes = np.array([country.encode() for country in self.countries], "S2")
-            passes["country"] = np.isin(batch.countrycode, codes)
+            is_unknown = batch.countrycode == b""
+            passes["country"] = np.isin(batch.countrycode, codes) | is_unknown
+            passes["country unknown"] = ~is_unknown
         if self.strokes != (0, None):
             passes["strokes"] = _within(batch.stroke_counts, self.strokes)
         if self.points != (0, None):

@@ -31,6 +31,8 @@ from quickdraw_kit.shards.quality import (
 _Images: TypeAlias = npt.NDArray[np.uint8]
 _ProgressCallback: TypeAlias = Callable[[int, int, int], None]
 
+UNKNOWN = "unknown"  # in place of a word or a country
+
 _QUANTILES = (0, 5, 25, 50, 75, 95, 100)
 _MAX_REASONS = 20  # more are counted together: a file may have a reason for every line
 _NUMBER = re.compile(r"\b(?:0x[0-9a-f]+|\d+)\b")
@@ -75,10 +77,10 @@ class Inspection:
     drawings : int
         Drawings in them.
     categories, countries : dict of str to int
-        Drawings of each category, in label order, and of each country, largest first.
+        Drawings of each category, in label order, and of each country, largest first; "unknown"
+        for drawings that do not say.
     recognized_known, recognized : int
-        Drawings of sources that say whether the game recognized them, and drawings that it did
-        recognize.
+        Drawings that say whether the game recognized them, and drawings that it did recognize.
     strokes, points : Distribution
         Strokes and points per drawing; empty for bitmaps.
     rejects : dict of str to int
@@ -165,7 +167,7 @@ def inspect(
             inspection.formats.append(variant)
         batches = file.read_record_batches(raw=variant == "raw", on_reject=totals.add_reject)
         for records in batches:
-            totals.add(records, file)
+            totals.add(records)
             report(done, inspection.drawings)
         report(done + file.size, inspection.drawings)
     totals.finish()
@@ -282,16 +284,15 @@ class _Totals:
         is_listed = len(self.reasons) < _MAX_REASONS or reason in self.reasons
         self.reasons[reason if is_listed else "other reasons"] += 1
 
-    def add(self, records: RecordBatch, source: Source) -> None:
+    def add(self, records: RecordBatch) -> None:
         """Count the drawings of a record batch."""
         batch = records.batch
         self.inspection.drawings += len(batch)
-        # other formats are read as not recognized, which would be counted as a fact
-        if "recognized" in source.format.fields:
-            self.inspection.recognized_known += len(batch)
-            self.inspection.recognized += int(np.count_nonzero(batch.recognized))
+        self.inspection.recognized_known += int(np.count_nonzero(batch.recognition < 2))
+        self.inspection.recognized += int(np.count_nonzero(batch.recognized))
 
-        _count(self.words, np.array(batch.words)[batch.word_code])
+        words = [word or UNKNOWN for word in batch.words]
+        _count(self.words, np.array(words)[batch.word_code])
         # bitmaps have neither countries nor strokes: zeros would distort the distributions
         if records.images is None:
             _count(self.countries, batch.countrycode)
@@ -299,7 +300,7 @@ class _Totals:
             _count(self.points, batch.point_counts)
 
         # the first drawings of each category are as good as any
-        for code, word in enumerate(batch.words):
+        for code, word in enumerate(words):
             pictures = self.pictures.setdefault(word, [])
             rows = np.flatnonzero(batch.word_code == code)[: max(self.examples - len(pictures), 0)]
             if len(rows):
@@ -310,7 +311,8 @@ class _Totals:
         inspection = self.inspection
         inspection.categories = {word: self.words[word] for word in label_order(self.words)}
         inspection.countries = {
-            country.decode("ascii"): number for country, number in self.countries.most_common()
+            country.decode("ascii") or UNKNOWN: number
+            for country, number in self.countries.most_common()
         }
         inspection.strokes = Distribution.of(self.strokes)
         inspection.points = Distribution.of(self.points)

@@ -100,7 +100,7 @@ def quality_flags(batch: DrawingBatch, images: Images) -> Masks:
         has_points = batch.point_counts > 0
         last_points = batch.point_offsets[1:][has_points] - 1
         is_late[has_points] = batch.t[last_points] >= TIME_LIMIT
-        flags[is_late & ~batch.recognized] |= QUALITY_FLAGS["time-limit"]
+        flags[is_late & (batch.recognition == 0)] |= QUALITY_FLAGS["time-limit"]
 
     is_unknown = np.array([word not in _OFFICIAL_WORDS for word in batch.words], np.bool_)
     flags[is_unknown[batch.word_code]] |= QUALITY_FLAGS["unknown-word"]
@@ -112,7 +112,9 @@ def fingerprints(batch: DrawingBatch, images: Images) -> Fingerprints:
     prints = np.zeros(len(batch), _FINGERPRINT)
     if not len(batch):
         return prints
-    digests = [hashlib.blake2b(word.encode(), digest_size=8).digest() for word in batch.words]
+    digests = [
+        hashlib.blake2b((word or "").encode(), digest_size=8).digest() for word in batch.words
+    ]
     prints["key_id"] = batch.key_id
     prints["word"] = np.frombuffer(b"".join(digests), "<u8")[batch.word_code]
     prints["exact"] = _hash_pixels(images)

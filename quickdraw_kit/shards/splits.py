@@ -117,7 +117,7 @@ def _by_position(
         return records.split
     codes = np.unique(records.batch.word_code)
     if len(codes) > 1:
-        names = ", ".join(records.batch.words[code] for code in codes[:5])
+        names = ", ".join(str(records.batch.words[code]) for code in codes[:5])
         raise UsageError(
             f"{source.path} has several categories ({names}), and positions are those in a file "
             "of one category: give one file for each, or split by a hash"

@@ -14,12 +14,13 @@ import pyarrow as pa
 
 from quickdraw_kit.errors import DataError
 from quickdraw_kit.strokes.columns import Columns, Int64Array, PointArray
+from quickdraw_kit.strokes.key_ids import fill_key_ids
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_REQUIRED = ("key_id", "word", "countrycode", "timestamp", "recognized", "x", "y")
-_COORDINATE_TYPES = (pa.uint8(), pa.int16(), pa.float32())
+_REQUIRED = ("x", "y")
+_COORDINATE_TYPES = (pa.uint8(), pa.int16(), pa.float64(), pa.float32())
 _TIMESTAMP = pa.timestamp("us", tz="UTC")
 _NAT = np.datetime64("NaT", "us")
 
@@ -27,13 +28,13 @@ _NAT = np.datetime64("NaT", "us")
 def to_table(columns: Columns) -> pa.Table:
     """Return the table that `DrawingBatch.to_arrow` documents."""
     arrays = {
-        "key_id": pa.array(columns["key_id"]),
-        "word": pa.DictionaryArray.from_arrays(
-            pa.array(columns["word_code"]), pa.array(columns["words"], pa.string())
+        "key_id": _to_arrow(columns["key_id"], columns["key_id_known"]),
+        "word": _words_to_arrow(columns["words"], columns["word_code"]),
+        "countrycode": _to_arrow(columns["countrycode"], columns["countrycode"] != b"").cast(
+            pa.string()
         ),
-        "countrycode": pa.array(columns["countrycode"]).cast(pa.string()),
         "timestamp": _timestamps_to_arrow(columns["timestamp"]),
-        "recognized": pa.array(columns["recognized"]),
+        "recognized": _to_arrow(columns["recognized"], columns["recognized_known"]),
     }
 
     # large lists have offsets of 64 bits, as batches do: nothing is converted
@@ -63,21 +64,26 @@ def from_table(table: pa.Table) -> Columns:
                     raise DataError(f"x and {name} differ in their strokes or points")
 
     words, codes = _strings(table, "word")
-    recognized = _column(table, "recognized", pa.types.is_boolean, "bool")
-    return Columns(
+    key_id, key_id_known = _known(table, "key_id", pa.types.is_uint64, pa.uint64(), 0)
+    recognized, recognized_known = _known(
+        table, "recognized", pa.types.is_boolean, pa.bool_(), False
+    )
+    columns = Columns(
         x=x,
         y=others["y"],
         t=others.get("t"),
         stroke_offsets=stroke_offsets,
         drawing_offsets=drawing_offsets,
-        key_id=_column(table, "key_id", pa.types.is_uint64, "uint64").to_numpy(),
+        key_id=key_id,
         word_code=codes,
         words=tuple(words),
         countrycode=_countries(table),
         timestamp=_timestamps(table),
-        # bits in Arrow, bytes in numpy: always copied
-        recognized=recognized.to_numpy(zero_copy_only=False),
+        recognized=recognized,
+        key_id_known=key_id_known,
+        recognized_known=recognized_known,
     )
+    return fill_key_ids(columns)
 
 
 def to_frame(columns: Columns) -> "pd.DataFrame":
@@ -103,7 +109,7 @@ def _column(
 ) -> Any:
     """Return a column as one array, after checking its type and that it has no nulls."""
     column = table[name]
-    if not accepts(column.type):
+    if not accepts(column.type) and not (nulls and pa.types.is_null(column.type)):
         raise DataError(f"column {name!r} is {column.type}, expected {expected}")
     if column.null_count and not nulls:
         raise DataError(f"column {name!r} has {column.null_count} nulls, expected none")
@@ -131,6 +137,8 @@ def _points(
     points, stroke_offsets = _flatten(strokes)
     if strokes.null_count or points.null_count:
         raise DataError(f"column {name!r} has nulls inside its lists, expected none")
+    if points.type == pa.float32():
+        points = points.cast(pa.float64())
     return points.to_numpy(), drawing_offsets, stroke_offsets
 
 
@@ -146,30 +154,69 @@ def _flatten(lists: Any) -> tuple[Any, Int64Array]:
     return values, offsets - first if first else offsets
 
 
-def _strings(table: pa.Table, name: str) -> tuple[list[str], npt.NDArray[np.int32]]:
-    """Return the distinct strings of a column, and the index of each row's string."""
+def _known(
+    table: pa.Table, name: str, accepts: Callable[[Any], bool], type_: pa.DataType, unknown: object
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None]:
+    """Return a column with `unknown` in place of nulls, and where it has none; None: nowhere."""
+    if name not in table.column_names:
+        column = pa.nulls(table.num_rows, type_)
+    else:
+        column = _column(table, name, accepts, str(type_), nulls=True).cast(type_)
+    if not column.null_count:
+        # bits in Arrow, bytes in numpy: flags are always copied
+        return column.to_numpy(zero_copy_only=False), None
+    known = column.is_valid().to_numpy(zero_copy_only=False)
+    return column.fill_null(unknown).to_numpy(zero_copy_only=False), known
+
+
+def _strings(table: pa.Table, name: str) -> tuple[list[str | None], npt.NDArray[np.int32]]:
+    """Return the distinct strings of a column, and the index of each row's string; None is null."""
 
     def accepts(type_: Any) -> bool:
         if pa.types.is_dictionary(type_):
             type_ = type_.value_type
         return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_))
 
+    if name not in table.column_names:
+        return [None], np.zeros(table.num_rows, np.int32)
     # a dictionary is the vocabulary of a batch already; encoding plain strings makes one
-    column = _column(table, name, accepts, "strings or a dictionary of strings")
+    column = _column(table, name, accepts, "strings or a dictionary of strings", nulls=True)
+    if pa.types.is_null(column.type):
+        return [None], np.zeros(table.num_rows, np.int32)
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
-    if column.dictionary.null_count:
-        raise DataError(f"column {name!r} has a null in its dictionary, expected none")
-    return column.dictionary.to_pylist(), column.indices.to_numpy().astype(np.int32, copy=False)
+    names, indices = column.dictionary.to_pylist(), column.indices
+    if indices.null_count:
+        indices = indices.fill_null(len(names))
+        names.append(None)
+    return names, indices.to_numpy().astype(np.int32, copy=False)
 
 
 def _countries(table: pa.Table) -> npt.NDArray[np.bytes_]:
     names, codes = _strings(table, "countrycode")
     for name in names:
-        if len(name) not in (0, 2) or not name.isascii():
+        if name and (len(name) != 2 or not name.isascii()):
             raise DataError(f"countrycode is {name!r}, expected two ASCII letters or none")
     # the extra entry gives the array an element, and so a dtype, when the table has no rows
-    return np.array([*names, ""], "S2")[codes]
+    return np.array([*(name or "" for name in names), ""], "S2")[codes]
+
+
+def _to_arrow(values: npt.NDArray[Any], known: npt.NDArray[np.bool_] | None) -> pa.Array:
+    # with a mask, even one without nulls, values are copied
+    if known is None or known.all():
+        return pa.array(values)
+    return pa.array(values, mask=~known)
+
+
+def _words_to_arrow(words: tuple[str | None, ...], codes: npt.NDArray[np.int32]) -> pa.Array:
+    is_known = np.array([word is not None for word in words], np.bool_)
+    indices = pa.array(codes)
+    if not is_known.all():
+        # a null is no entry of the dictionary: those behind it move up
+        moved = (np.cumsum(is_known) - 1).astype(np.int32)[codes]
+        indices = pa.array(np.maximum(moved, 0), mask=~is_known[codes])
+    dictionary = pa.array([word for word in words if word is not None], pa.string())
+    return pa.DictionaryArray.from_arrays(indices, dictionary)
 
 
 def _timestamps_to_arrow(timestamps: npt.NDArray[np.datetime64]) -> pa.Array:
@@ -181,6 +228,8 @@ def _timestamps_to_arrow(timestamps: npt.NDArray[np.datetime64]) -> pa.Array:
 
 
 def _timestamps(table: pa.Table) -> npt.NDArray[np.datetime64]:
+    if "timestamp" not in table.column_names or pa.types.is_null(table["timestamp"].type):
+        return np.full(table.num_rows, _NAT)
     column = _column(table, "timestamp", pa.types.is_timestamp, "timestamps", nulls=True)
     try:
         column = column.cast(pa.timestamp("us", tz=column.type.tz))

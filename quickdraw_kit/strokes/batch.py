@@ -42,32 +42,33 @@ class Drawing:
     strokes : list of ndarray
         One array per stroke, of shape (points, 2) with x and y, or (points, 3) with x, y and t in
         milliseconds.
-    word : str
-        Category that the player was asked to draw.
+    word : str or None
+        Category that the player was asked to draw; None when unknown.
     key_id : int
-        Identifier of the drawing, an unsigned 64-bit integer.
+        Identifier of the drawing, an unsigned 64-bit integer; made from its strokes and its word
+        when it has none.
     countrycode : str
         Two letters (ISO 3166-1), or empty when unknown.
     timestamp : numpy.datetime64
         When it was drawn, UTC, in microseconds; NaT when unknown.
-    recognized : bool
-        Whether the game recognized it.
+    recognized : bool or None
+        Whether the game recognized it; None when unknown.
 
     Examples
     --------
     >>> from quickdraw_kit import DrawingBatch
     >>> batch = DrawingBatch.from_strokes([[([0, 255], [0, 255])]], words=["line"])
     >>> drawing = batch[0]
-    >>> drawing.word, drawing.strokes[0].shape
-    ('line', (2, 2))
+    >>> drawing.word, drawing.recognized, drawing.strokes[0].shape
+    ('line', None, (2, 2))
     """
 
     strokes: list[PointArray]
-    word: str
+    word: str | None
     key_id: int
     countrycode: str
     timestamp: np.datetime64
-    recognized: bool
+    recognized: bool | None
 
 
 # eq=False: the comparison that dataclass generates fails on arrays.
@@ -79,10 +80,16 @@ class DrawingBatch:
     boolean mask give a batch. Readers such
     as `read_ndjson` return batches; `from_strokes` makes one of nested lists.
 
+    Only strokes are required: all metadata may be unknown. An unknown word is None among `words`,
+    an unknown country is empty and an unknown time NaT. Where `recognized` is not known it is
+    False, so that ``batch.filter(batch.recognized)`` keeps drawings that were recognized for sure.
+    Where the key_id is not known it is a hash of strokes and word, so that a drawing has the same
+    one everywhere. Arrow, pandas and the formats that can hold null hold null for all of them.
+
     Parameters
     ----------
     x, y : ndarray of shape (points,)
-        Coordinates: float32 in raw drawings, uint8 in simplified ones, int16 in some formats.
+        Coordinates: float64 in raw drawings, uint8 in simplified ones, int16 in some formats.
     t : ndarray of int32, shape (points,), or None
         Milliseconds since the drawing began; None in simplified drawings.
     stroke_offsets : ndarray of int64, shape (strokes + 1,)
@@ -93,14 +100,16 @@ class DrawingBatch:
         Identifiers.
     word_code : ndarray of int32, shape (drawings,)
         Indices into `words`.
-    words : tuple of str
+    words : tuple of str or None
         The vocabulary of the batch, in any order; a word need not occur.
     countrycode : ndarray of bytes ("S2"), shape (drawings,)
         Two ASCII letters, empty when unknown.
     timestamp : ndarray of datetime64[us], shape (drawings,)
         UTC; NaT when unknown.
     recognized : ndarray of bool, shape (drawings,)
-        Whether the game recognized the drawing.
+        Whether the game recognized the drawing; False when unknown.
+    key_id_known, recognized_known : ndarray of bool, shape (drawings,), or None
+        Where the column is known; None if it is known of all drawings.
 
     Raises
     ------
@@ -129,14 +138,21 @@ class DrawingBatch:
     drawing_offsets: Int64Array
     key_id: npt.NDArray[np.uint64]
     word_code: npt.NDArray[np.int32]
-    words: tuple[str, ...]
+    words: tuple[str | None, ...]
     countrycode: npt.NDArray[np.bytes_] = field(repr=False)
     timestamp: npt.NDArray[np.datetime64] = field(repr=False)
     recognized: npt.NDArray[np.bool_] = field(repr=False)
+    key_id_known: npt.NDArray[np.bool_] | None = field(default=None, repr=False)
+    recognized_known: npt.NDArray[np.bool_] | None = field(default=None, repr=False)
 
     # Also for batches of the functions below: the check is cheap, and kernels rely on it.
     def __post_init__(self) -> None:
         check_columns(self._columns())
+        # one form for each state
+        if self.key_id_known is not None and self.key_id_known.all():
+            object.__setattr__(self, "key_id_known", None)
+        if self.recognized_known is not None and self.recognized_known.all():
+            object.__setattr__(self, "recognized_known", None)
 
     def _columns(self) -> Columns:
         return Columns(
@@ -151,6 +167,8 @@ class DrawingBatch:
             countrycode=self.countrycode,
             timestamp=self.timestamp,
             recognized=self.recognized,
+            key_id_known=self.key_id_known,
+            recognized_known=self.recognized_known,
         )
 
     @classmethod
@@ -158,7 +176,7 @@ class DrawingBatch:
         cls,
         drawings: Iterable[Sequence[Sequence[Sequence[float]] | PointArray]],
         *,
-        words: Sequence[str],
+        words: Sequence[str | None] | None = None,
         key_id: npt.ArrayLike | None = None,
         dtype: npt.DTypeLike | None = None,
     ) -> "DrawingBatch":
@@ -169,17 +187,18 @@ class DrawingBatch:
         drawings : iterable
             For each drawing its strokes; for each stroke the rows x, y and, if known, t, as in the
             official ndjson.
-        words : sequence of str
-            Category of each drawing.
+        words : sequence of str or None, optional
+            Category of each drawing; None when unknown.
         key_id : array_like of int, optional
-            Identifiers; 0, 1, 2, ... by default.
+            Identifiers; unknown by default, and made from strokes and words.
         dtype : dtype-like, optional
-            Of the coordinates; by default float32 if there are times, otherwise uint8.
+            Of the coordinates: uint8, int16 or float64; by default float64 if there are times,
+            otherwise uint8.
 
         Returns
         -------
         DrawingBatch
-            Other metadata is empty: no country, NaT, not recognized.
+            Other metadata is unknown.
 
         Raises
         ------
@@ -195,7 +214,7 @@ class DrawingBatch:
         (dtype('uint8'), None)
         >>> raw = DrawingBatch.from_strokes([[([0, 9], [0, 9], [0, 40])]], words=["line"])
         >>> raw.x.dtype, raw.t
-        (dtype('float32'), array([ 0, 40], dtype=int32))
+        (dtype('float64'), array([ 0, 40], dtype=int32))
         """
         return DrawingBatch(**columns_from_nested(drawings, words, key_id, dtype))
 
@@ -236,9 +255,10 @@ class DrawingBatch:
         Parameters
         ----------
         table : pyarrow.Table
-            With the columns of `to_arrow`, of which ``t`` may be missing; other columns are
-            ignored. Lists need not be large, words may be plain strings, and timestamps may have
-            another unit or time zone (without a zone they count as UTC).
+            With the columns of `to_arrow`, of which only ``x`` and ``y`` are required; other
+            columns are ignored, missing ones are unknown. Lists need not be large, words may be
+            plain strings, and timestamps may have another unit or time zone (without a zone they
+            count as UTC).
 
         Returns
         -------
@@ -248,7 +268,7 @@ class DrawingBatch:
         Raises
         ------
         DataError
-            If a column is missing, has another type or contains nulls (timestamps may), or if x,
+            If ``x`` or ``y`` is missing, a column has another type, strokes contain nulls, or x,
             y and t do not have the same strokes.
 
         Examples
@@ -300,10 +320,10 @@ class DrawingBatch:
         -------
         pyarrow.Table
             ``key_id`` (uint64), ``word`` (dictionary of int32 to string), ``countrycode``
-            (string), ``timestamp`` (timestamp[us, UTC], null when unknown), ``recognized`` (bool),
-            and ``x``, ``y`` and, if there are times, ``t``: large lists (drawings) of large lists
-            (strokes) of numbers. Points, offsets, identifiers and timestamps share the memory of
-            the batch.
+            (string), ``timestamp`` (timestamp[us, UTC]), ``recognized`` (bool), all of them null
+            when unknown, and ``x``, ``y`` and, if there are times, ``t``: large lists (drawings)
+            of large lists (strokes) of numbers. Points, offsets, timestamps and known identifiers
+            share the memory of the batch.
 
         Examples
         --------
@@ -311,6 +331,8 @@ class DrawingBatch:
         >>> batch = DrawingBatch.from_strokes([[([0, 9], [5, 5])]], words=["line"])
         >>> batch.to_arrow()["x"].to_pylist()
         [[[0, 9]]]
+        >>> batch.to_arrow()["recognized"].to_pylist()
+        [None]
         """
         from quickdraw_kit.strokes.arrow import to_table
 
@@ -361,6 +383,7 @@ class DrawingBatch:
         first, last = self.drawing_offsets[index : index + 2]
         columns = [self.x, self.y] if self.t is None else [self.x, self.y, self.t]
         bounds = self.stroke_offsets[first : last + 1]
+        is_known = self.recognized_known is None or self.recognized_known[index]
         return Drawing(
             strokes=[
                 np.stack([column[start:stop] for column in columns], axis=1)
@@ -370,7 +393,7 @@ class DrawingBatch:
             key_id=int(self.key_id[index]),
             countrycode=self.countrycode[index].decode("ascii"),
             timestamp=self.timestamp[index],
-            recognized=bool(self.recognized[index]),
+            recognized=bool(self.recognized[index]) if is_known else None,
         )
 
     def __iter__(self) -> Iterator[Drawing]:
@@ -392,17 +415,25 @@ class DrawingBatch:
         return np.diff(self.point_offsets)
 
     @property
-    def is_float(self) -> bool:
-        """Whether the coordinates are float32, as they are in raw drawings."""
-        return self.x.dtype == np.float32
+    def recognition(self) -> npt.NDArray[np.int8]:
+        """Whether drawings were recognized: 0 no, 1 yes, 2 unknown; int8, shape (drawings,)."""
+        states = self.recognized.astype(np.int8)
+        if self.recognized_known is not None:
+            states[~self.recognized_known] = 2
+        return states
 
-    def words_of_drawings(self) -> list[str]:
+    @property
+    def is_float(self) -> bool:
+        """Whether the coordinates are float64, as they are in raw drawings."""
+        return self.x.dtype == np.float64
+
+    def words_of_drawings(self) -> list[str | None]:
         """Return the word of each drawing.
 
         Returns
         -------
-        list of str
-            ``words[word_code]``, one string per drawing.
+        list of str or None
+            ``words[word_code]``, one word per drawing; None when unknown.
 
         Examples
         --------
@@ -482,7 +513,8 @@ class DrawingBatch:
         Returns
         -------
         bool
-            True if all coordinates and metadata are the same to the bit, and the dtypes as well.
+            True if all coordinates and known metadata are the same to the bit, and the dtypes and
+            what is unknown as well.
 
         Examples
         --------

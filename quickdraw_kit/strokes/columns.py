@@ -16,7 +16,7 @@ from quickdraw_kit.errors import DataError
 Int64Array: TypeAlias = npt.NDArray[np.int64]
 PointArray: TypeAlias = npt.NDArray[Any]
 
-_COORDINATE_DTYPES = (np.dtype(np.uint8), np.dtype(np.int16), np.dtype(np.float32))
+_COORDINATE_DTYPES = (np.dtype(np.uint8), np.dtype(np.int16), np.dtype(np.float64))
 
 # the columns with one entry per drawing
 _METADATA_DTYPES: dict[str, np.dtype[Any]] = {
@@ -25,7 +25,10 @@ _METADATA_DTYPES: dict[str, np.dtype[Any]] = {
     "countrycode": np.dtype("S2"),
     "timestamp": np.dtype("datetime64[us]"),
     "recognized": np.dtype(np.bool_),
+    "key_id_known": np.dtype(np.bool_),
+    "recognized_known": np.dtype(np.bool_),
 }
+_MASKS = ("key_id_known", "recognized_known")  # None if nothing is unknown
 
 
 class Columns(TypedDict):
@@ -38,10 +41,12 @@ class Columns(TypedDict):
     drawing_offsets: Int64Array
     key_id: npt.NDArray[np.uint64]
     word_code: npt.NDArray[np.int32]
-    words: tuple[str, ...]
+    words: tuple[str | None, ...]
     countrycode: npt.NDArray[np.bytes_]
     timestamp: npt.NDArray[np.datetime64]
     recognized: npt.NDArray[np.bool_]
+    key_id_known: npt.NDArray[np.bool_] | None
+    recognized_known: npt.NDArray[np.bool_] | None
 
 
 def lengths_to_offsets(lengths: npt.ArrayLike) -> Int64Array:
@@ -56,7 +61,7 @@ def check_columns(columns: Columns) -> None:
     """Raise `DataError` where lengths, dtypes, offsets or codes do not fit together."""
     x, y, t = columns["x"], columns["y"], columns["t"]
     if x.dtype not in _COORDINATE_DTYPES or y.dtype != x.dtype:
-        raise DataError(f"x is {x.dtype} and y is {y.dtype}, expected both uint8, int16 or float32")
+        raise DataError(f"x is {x.dtype} and y is {y.dtype}, expected both uint8, int16 or float64")
     if t is not None and t.dtype != np.int32:
         raise DataError(f"t is {t.dtype}, expected int32 milliseconds")
     if len(y) != len(x) or (t is not None and len(t) != len(x)):
@@ -71,6 +76,8 @@ def check_columns(columns: Columns) -> None:
     drawings = len(drawing_offsets) - 1
     for name, dtype in _METADATA_DTYPES.items():
         column = _column(columns, name)
+        if column is None and name in _MASKS:
+            continue
         if column.dtype != dtype or column.shape != (drawings,):
             raise DataError(
                 f"{name} is {column.dtype} {column.shape}, expected {dtype} ({drawings},)"
@@ -80,6 +87,12 @@ def check_columns(columns: Columns) -> None:
         raise DataError(
             f"word_code runs from {codes.min()} to {codes.max()}, "
             f"expected indices of {len(words)} words"
+        )
+    known = columns["recognized_known"]
+    if known is not None and (columns["recognized"] & ~known).any():
+        raise DataError(
+            "recognized is true where recognized_known is false: pass recognized_known=None if all "
+            "are known"
         )
 
 
@@ -114,6 +127,8 @@ def take_columns(columns: Columns, indices: npt.ArrayLike) -> Columns:
         countrycode=columns["countrycode"][indices],
         timestamp=columns["timestamp"][indices],
         recognized=columns["recognized"][indices],
+        key_id_known=_rows(columns["key_id_known"], indices),
+        recognized_known=_rows(columns["recognized_known"], indices),
     )
 
 
@@ -135,6 +150,8 @@ def slice_columns(columns: Columns, start: int, stop: int) -> Columns:
         countrycode=columns["countrycode"][start:stop],
         timestamp=columns["timestamp"][start:stop],
         recognized=columns["recognized"][start:stop],
+        key_id_known=_rows(columns["key_id_known"], slice(start, stop)),
+        recognized_known=_rows(columns["recognized_known"], slice(start, stop)),
     )
 
 
@@ -143,7 +160,7 @@ def concat_columns(batches: Sequence[Columns]) -> Columns:
     if not batches:
         raise DataError("no batches to concatenate, expected at least one")
 
-    # numpy would convert uint8 to float32 without an error
+    # numpy would convert uint8 to float64 without an error
     layouts = {(str(batch["x"].dtype), batch["t"] is not None) for batch in batches}
     if len(layouts) > 1:
         listing = ", ".join(
@@ -171,19 +188,28 @@ def concat_columns(batches: Sequence[Columns]) -> Columns:
         countrycode=np.concatenate([batch["countrycode"] for batch in batches]),
         timestamp=np.concatenate([batch["timestamp"] for batch in batches]),
         recognized=np.concatenate([batch["recognized"] for batch in batches]),
+        key_id_known=_concat_masks(batches, "key_id_known"),
+        recognized_known=_concat_masks(batches, "recognized_known"),
     )
 
 
 def columns_equal(one: Columns, other: Columns) -> bool:
-    """Whether two batches have the same drawings; the order of their vocabularies may differ."""
+    """Whether two batches have the same drawings.
+
+    The order of their vocabularies may differ, and so may key_ids that are not known.
+    """
     if one["x"].dtype != other["x"].dtype or (one["t"] is None) != (other["t"] is None):
         return False
-    names = ["x", "y", "stroke_offsets", "drawing_offsets", *_METADATA_DTYPES]
+    names = ["x", "y", "t", "stroke_offsets", "drawing_offsets", *_METADATA_DTYPES]
     names.remove("word_code")
-    if one["t"] is not None:
-        names.append("t")
     for name in names:
         a, b = _column(one, name), _column(other, name)
+        if a is None or b is None:
+            if a is not b:
+                return False
+            continue
+        if name == "key_id" and (known := one["key_id_known"]) is not None:
+            a, b = a[known[: len(a)]], b[known[: len(b)]]
         if a.dtype.kind in "Mf":  # compare bits, so that NaT equals NaT
             a, b = (column.view(f"u{column.itemsize}") for column in (a, b))
         if not np.array_equal(a, b):
@@ -207,8 +233,27 @@ def _check_offsets(name: str, offsets: Int64Array, end: int) -> None:
 
 
 # mypy accepts only literal keys of a TypedDict
-def _column(columns: Columns, name: str) -> npt.NDArray[Any]:
-    return cast("dict[str, npt.NDArray[Any]]", columns)[name]
+def _column(columns: Columns, name: str) -> Any:
+    return cast("dict[str, Any]", columns)[name]
+
+
+def _rows(
+    mask: npt.NDArray[np.bool_] | None, rows: Int64Array | slice
+) -> npt.NDArray[np.bool_] | None:
+    return None if mask is None else mask[rows]
+
+
+def _concat_masks(batches: Sequence[Columns], name: str) -> npt.NDArray[np.bool_] | None:
+    masks = [_column(batch, name) for batch in batches]
+    if all(mask is None for mask in masks):
+        return None
+    lengths = [len(batch["key_id"]) for batch in batches]
+    return np.concatenate(
+        [
+            np.ones(length, np.bool_) if mask is None else mask
+            for mask, length in zip(masks, lengths, strict=True)
+        ]
+    )
 
 
 def _concat_offsets(offsets: list[Int64Array]) -> Int64Array:

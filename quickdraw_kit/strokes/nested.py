@@ -7,11 +7,12 @@ import numpy.typing as npt
 
 from quickdraw_kit.errors import DataError
 from quickdraw_kit.strokes.columns import Columns, PointArray, lengths_to_offsets
+from quickdraw_kit.strokes.key_ids import fill_key_ids
 
 
 def columns_from_nested(
     drawings: Iterable[Sequence[Sequence[Sequence[float]] | PointArray]],
-    words: Sequence[str],
+    words: Sequence[str | None] | None,
     key_id: npt.ArrayLike | None,
     dtype: npt.DTypeLike | None,
 ) -> Columns:
@@ -28,33 +29,38 @@ def columns_from_nested(
     has_times = len(rows) == 3
     # times may have fractions; without times this is an empty slice
     rows[2:] = np.rint(rows[2:])
-    target = np.dtype(dtype if dtype is not None else (np.float32 if has_times else np.uint8))
+    target = np.dtype(dtype if dtype is not None else (np.float64 if has_times else np.uint8))
 
     # The rows are doubles: what does not fit the target must be found before the cast wraps it.
     if target.kind in "iu" and rows[:2].size:
         limits = np.iinfo(target)
         fits = (rows[:2] >= limits.min) & (rows[:2] <= limits.max) & (rows[:2] % 1 == 0)
         if not fits.all():
-            raise DataError(f"coordinates do not fit {target}: pass dtype='float32'")
+            raise DataError(f"coordinates do not fit {target}: pass dtype='float64'")
     if has_times and not ((rows[2] >= -(2**31)) & (rows[2] < 2**31)).all():
         raise DataError("times do not fit int32, expected milliseconds")
 
     count = len(stroke_counts)
+    words = [None] * count if words is None else words
     vocabulary = tuple(dict.fromkeys(words))
     codes = {word: code for code, word in enumerate(vocabulary)}
-    return Columns(
+    unknown = np.zeros(count, np.bool_)
+    columns = Columns(
         x=rows[0].astype(target),
         y=rows[1].astype(target),
         t=rows[2].astype(np.int32) if has_times else None,
         stroke_offsets=lengths_to_offsets([stroke.shape[1] for stroke in strokes]),
         drawing_offsets=lengths_to_offsets(stroke_counts),
-        key_id=np.asarray(np.arange(count) if key_id is None else key_id, dtype=np.uint64),
+        key_id=np.asarray(np.zeros(count) if key_id is None else key_id, dtype=np.uint64),
         word_code=np.array([codes[word] for word in words], np.int32),
         words=vocabulary,
         countrycode=np.zeros(count, "S2"),
         timestamp=np.full(count, np.datetime64("NaT", "us")),
-        recognized=np.zeros(count, np.bool_),
+        recognized=unknown,
+        key_id_known=unknown if key_id is None else None,
+        recognized_known=unknown,
     )
+    return fill_key_ids(columns)
 
 
 def _stroke_rows(stroke: Sequence[Sequence[float]] | PointArray) -> npt.NDArray[np.float64]:

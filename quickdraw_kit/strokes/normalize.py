@@ -18,8 +18,8 @@ def normalize(batch: DrawingBatch) -> DrawingBatch:
     Returns
     -------
     DrawingBatch
-        With float32 coordinates from 0 to 255 and the same strokes, times and metadata. A drawing
-        whose points are all equal is moved to the corner.
+        With float64 coordinates from 0 to 255, rounded to float32, and the same strokes, times and
+        metadata. A drawing whose points are all equal is moved to the corner.
 
     Examples
     --------
@@ -31,7 +31,7 @@ def normalize(batch: DrawingBatch) -> DrawingBatch:
            [255. , 127.5]])
     """
     if len(batch.x) == 0:
-        return replace(batch, x=batch.x.astype(np.float32), y=batch.y.astype(np.float32))
+        return replace(batch, x=batch.x.astype(np.float64), y=batch.y.astype(np.float64))
 
     # drawings without points have no minimum: reduceat would take one from the next drawing
     counts = batch.point_counts
@@ -39,7 +39,8 @@ def normalize(batch: DrawingBatch) -> DrawingBatch:
     starts = batch.point_offsets[:-1][nonempty]
     points = counts[nonempty]
 
-    # in doubles, and rounded only once, at the end
+    # In doubles, and rounded to float32 once, at the end: the longer side is exactly 255 then, and
+    # normalizing again changes nothing.
     x, y = batch.x.astype(np.float64), batch.y.astype(np.float64)
     low_x, low_y = np.minimum.reduceat(x, starts), np.minimum.reduceat(y, starts)
     extent = np.maximum(
@@ -48,4 +49,5 @@ def normalize(batch: DrawingBatch) -> DrawingBatch:
     scale = np.divide(255.0, extent, out=np.ones_like(extent), where=extent > 0)
     x = (x - np.repeat(low_x, points)) * np.repeat(scale, points)
     y = (y - np.repeat(low_y, points)) * np.repeat(scale, points)
-    return replace(batch, x=x.astype(np.float32), y=y.astype(np.float32))
+    x, y = x.astype(np.float32).astype(np.float64), y.astype(np.float32).astype(np.float64)
+    return replace(batch, x=x, y=y)

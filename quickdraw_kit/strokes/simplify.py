@@ -64,9 +64,7 @@ def simplify(batch: DrawingBatch, epsilon: float = 2.0) -> DrawingBatch:
 
     Notes
     -----
-    Polylines are reduced as in Douglas and Peucker, Cartographica 10 (1973), 112-122. The batch
-    holds coordinates in float32; fractional ones may have lost bits that decide between two
-    points. Whole numbers are exact.
+    Polylines are reduced as in Douglas and Peucker, Cartographica 10 (1973), 112-122.
 
     Examples
     --------
@@ -84,8 +82,8 @@ def simplify(batch: DrawingBatch, epsilon: float = 2.0) -> DrawingBatch:
         raise DataError("the drawings are simplified already: their coordinates are uint8")
     if not (np.isfinite(batch.x).all() and np.isfinite(batch.y).all()):
         raise DataError("some coordinates are not finite, expected numbers")
+    # a copy only of whole coordinates, such as those of Sketch-RNN
     x, y, offsets = simplify_arrays(
-        # as the kernel computes with it, whatever a file had
         read_only(batch.x.astype(np.float64, copy=False)),
         read_only(batch.y.astype(np.float64, copy=False)),
         read_only(batch.stroke_offsets),
@@ -184,20 +182,19 @@ def _fill_frame(x: Reals, y: Reals, first: int, last: int, frame_x: Reals, frame
     """Align a drawing to the top left corner and scale its longer side to 255, in doubles."""
     if first == last:
         return
-    low_x = high_x = np.float64(x[first])
-    low_y = high_y = np.float64(y[first])
+    low_x = high_x = x[first]
+    low_y = high_y = y[first]
     for i in range(first, last):
-        point_x, point_y = np.float64(x[i]), np.float64(y[i])
-        low_x = point_x if point_x < low_x else low_x
-        low_y = point_y if point_y < low_y else low_y
-        high_x = point_x if point_x > high_x else high_x
-        high_y = point_y if point_y > high_y else high_y
+        low_x = x[i] if x[i] < low_x else low_x
+        low_y = y[i] if y[i] < low_y else low_y
+        high_x = x[i] if x[i] > high_x else high_x
+        high_y = y[i] if y[i] > high_y else high_y
     extent = max(high_x - low_x, high_y - low_y)
     if extent == 0:
         extent = np.float64(255)  # all points are equal: any scale gives 0
     for i in range(first, last):
-        frame_x[i - first] = (np.float64(x[i]) - low_x) * 255 / extent
-        frame_y[i - first] = (np.float64(y[i]) - low_y) * 255 / extent
+        frame_x[i - first] = (x[i] - low_x) * 255 / extent
+        frame_y[i - first] = (y[i] - low_y) * 255 / extent
 
 
 @kernel

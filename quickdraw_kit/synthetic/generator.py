@@ -76,7 +76,7 @@ def generate_drawings(
     >>> batch.words_of_drawings()
     ['circle', 'circle', 'circle', 'house', 'house', 'house']
     >>> batch.x.dtype, batch.t.dtype
-    (dtype('float32'), dtype('int32'))
+    (dtype('float64'), dtype('int32'))
     >>> batch[1:3].equals(generate_drawings(["circle"], 2, start=1))
     True
     """

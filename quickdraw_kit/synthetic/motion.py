@@ -101,7 +101,7 @@ def to_raw(outline: Outline, rng: CounterRNG) -> Points:
     steps = np.where(whole, 1.0, 4.0)
     x, y = (np.rint((at + _tremor(rng, number, counts)) * steps) / steps for at in (x, y))
     t = _times(rng, number, counts, stroke_offsets, outline.drawing_offsets)
-    return x.astype(np.float32), y.astype(np.float32), t, stroke_offsets
+    return x, y, t, stroke_offsets
 
 
 def _point_counts(outline: Outline) -> IntArray:

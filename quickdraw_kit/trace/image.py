@@ -84,5 +84,5 @@ def trace_image(picture: npt.NDArray[np.uint8], *, word: str = "") -> DrawingBat
 
     strokes, _ = center_lines(ink > 0.5)
     return DrawingBatch.from_strokes(
-        [[stroke.T for stroke in strokes]], words=[word], dtype=np.float32
+        [[stroke.T for stroke in strokes]], words=[word], dtype=np.float64
     )

@@ -7,12 +7,15 @@ import numpy.typing as npt
 
 from quickdraw_kit.formats.ndjson.line_parser import ParsedLine
 from quickdraw_kit.strokes.batch import DrawingBatch
-from quickdraw_kit.strokes.columns import Int64Array, PointArray, lengths_to_offsets
+from quickdraw_kit.strokes.columns import Columns, Int64Array, PointArray, lengths_to_offsets
+from quickdraw_kit.strokes.key_ids import fill_key_ids
 
 UNKNOWN_TIME = -(2**63)  # the integer that numpy reads as NaT
+UNKNOWN = 2  # whether a drawing was recognized, beside 0 and 1
 
 # indices into a record; compiled into the kernels of the scanner as well
-KEY_ID, WORD, COUNTRY, TIMESTAMP, RECOGNIZED, STROKES, OFFSET, LENGTH, LINE = range(9)
+KEY_ID, KEY_ID_KNOWN, WORD, COUNTRY, TIMESTAMP, RECOGNIZED = range(6)
+STROKES, OFFSET, LENGTH, LINE = range(6, 10)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,7 +30,7 @@ class ColumnBuffers:
     y: PointArray
     t: npt.NDArray[np.int32] | None
     stroke_offsets: Int64Array
-    records: Int64Array  # (drawings, 9): what is one number per drawing, KEY_ID to LINE
+    records: Int64Array  # (drawings, 10): what is one number per drawing, KEY_ID to LINE
 
     @property
     def arrays(
@@ -47,11 +50,12 @@ class ColumnBuffers:
         """Allocate buffers for the most that a chunk of `size` bytes can contain.
 
         Kernels write without checking bounds. The shortest text of a point is 2 bytes per row
-        (``0,``), of a stroke 10 (``[[0],[0]],``) and of a line more than 64, so this is always
-        enough. The operating system provides memory only for the pages that are written to.
+        (``0,``), of a stroke 10 (``[[0],[0]],``) and of a line 24 (only a drawing, of a point), so
+        this is always enough. The operating system provides memory only for the pages that are
+        written to.
         """
-        points, strokes, drawings = size // 2 + 1, size // 10 + 2, size // 64 + 1
-        coordinate = np.float32 if raw else np.uint8
+        points, strokes, drawings = size // 2 + 1, size // 10 + 2, size // 24 + 1
+        coordinate = np.float64 if raw else np.uint8
         return cls(
             x=np.empty(points, coordinate),
             y=np.empty(points, coordinate),
@@ -77,11 +81,12 @@ class ColumnBuffers:
         stroke += len(ends)
 
         self.records[drawing] = (
-            np.uint64(parsed.key_id).astype(np.int64),  # the same bits
+            np.uint64(parsed.key_id or 0).astype(np.int64),  # the same bits
+            parsed.key_id is not None,
             code,
             int.from_bytes(parsed.countrycode.encode(), "little"),  # as `to_batch` views it
             UNKNOWN_TIME if parsed.timestamp is None else parsed.timestamp,
-            parsed.recognized,
+            UNKNOWN if parsed.recognized is None else parsed.recognized,
             stroke,
             offset,
             length,
@@ -93,12 +98,12 @@ class ColumnBuffers:
         """Copy one number of each record."""
         return self.records[: counts[1], index].copy()
 
-    def to_batch(self, counts: Int64Array, words: tuple[str, ...]) -> DrawingBatch:
+    def to_batch(self, counts: Int64Array, words: tuple[str | None, ...]) -> DrawingBatch:
         """Copy what is filled into a batch."""
         # copies, because the buffers are filled again while the batch is in use
         _, drawings, strokes, points = counts.tolist()
         fields = self.records[:drawings].T
-        return DrawingBatch(
+        columns = Columns(
             x=self.x[:points].copy(),
             y=self.y[:points].copy(),
             t=None if self.t is None else self.t[:points].copy(),
@@ -109,5 +114,8 @@ class ColumnBuffers:
             words=words,
             countrycode=fields[COUNTRY].astype("<u2").view("S2"),
             timestamp=fields[TIMESTAMP].astype(np.int64).view("datetime64[us]"),
-            recognized=fields[RECOGNIZED].astype(np.bool_),
+            recognized=fields[RECOGNIZED] == 1,
+            key_id_known=fields[KEY_ID_KNOWN].astype(np.bool_),
+            recognized_known=fields[RECOGNIZED] != UNKNOWN,
         )
+        return DrawingBatch(**fill_key_ids(columns))

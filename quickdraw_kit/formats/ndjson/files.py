@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal, TypeAlias, cast
 
 from quickdraw_kit.errors import UsageError
+from quickdraw_kit.formats.file_names import word_from_filename
 from quickdraw_kit.formats.ndjson.chunks import BOM, MAX_LINE_BYTES, iter_chunks
 from quickdraw_kit.formats.ndjson.line_parser import LineError, parse_line
 from quickdraw_kit.formats.ndjson.scanner import OnReject, ParsedChunk, scan_chunks
@@ -38,7 +39,8 @@ def read_ndjson(
     Parameters
     ----------
     source : path, bytes or binary file
-        Files may be compressed with gzip or zstd; ``-`` is standard input.
+        Files may be compressed with gzip or zstd; ``-`` is standard input. Lines without a word get
+        the category that the file is named after, if it is one of the 345.
     on_reject : callable, optional
         Called with a `Reject` for each line that is not a valid drawing; such lines are skipped.
         By default the first one raises an error.
@@ -65,17 +67,15 @@ def read_ndjson(
     ...     b'"recognized":true,"key_id":"5201136883597312","drawing":[[[1,30],[2,3]]]}\n'
     ... )
     >>> batch = read_ndjson(line + b"{}\n", on_reject=lambda reject: print(reject.reason))
-    key 'word' is missing
+    key 'drawing' is missing
     >>> batch[0].word, batch.key_id, batch.x
     ('cat', array([5201136883597312], dtype=uint64), array([ 1, 30], dtype=uint8))
     """
     with _open_source(source) as (file, name):
-        chunks = iter_chunks(file, max_line_bytes=max_line_bytes)
-        batches = [
-            parsed.batch
-            for parsed in scan_chunks(chunks, raw=None, name=name, on_reject=on_reject)
-            if len(parsed.batch)
-        ]
+        parsed = scan_stream(
+            file, raw=None, source_name=name, on_reject=on_reject, max_line_bytes=max_line_bytes
+        )
+        batches = [chunk.batch for chunk in parsed if len(chunk.batch)]
     return DrawingBatch.concat(batches) if batches else _EMPTY
 
 
@@ -117,8 +117,9 @@ def iter_ndjson(
     if batch_size < 1:
         raise UsageError(f"batch_size is {batch_size}, expected at least 1")
     with _open_source(source) as (file, name):
-        chunks = iter_chunks(file, max_line_bytes=max_line_bytes)
-        parsed = scan_chunks(chunks, raw=None, name=name, on_reject=on_reject)
+        parsed = scan_stream(
+            file, raw=None, source_name=name, on_reject=on_reject, max_line_bytes=max_line_bytes
+        )
         yield from rebatch((chunk.batch for chunk in parsed), batch_size)
 
 
@@ -126,7 +127,8 @@ def write_ndjson(batch: DrawingBatch, path: str | os.PathLike[str]) -> None:
     """Write drawings in the exact official layout.
 
     Whole coordinates are written without a decimal point, others as the shortest decimal that
-    reads back exactly. An unknown timestamp is written as an empty string.
+    reads back exactly. What is not known is left out; an unknown country or time is written as an
+    empty string, as officially, if all else is known.
 
     Parameters
     ----------
@@ -138,8 +140,8 @@ def write_ndjson(batch: DrawingBatch, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     DataError
-        If a drawing has no word, no strokes or a stroke without points, if a coordinate is not
-        finite, or if a drawing without times has coordinates other than whole numbers 0 to 255.
+        If a drawing has an empty word, no strokes or a stroke without points, if a coordinate is
+        not finite, or if a drawing without times has coordinates other than whole numbers 0 to 255.
     OSError
         If the file cannot be written.
 
@@ -150,7 +152,7 @@ def write_ndjson(batch: DrawingBatch, path: str | os.PathLike[str]) -> None:
     >>> batch = DrawingBatch.from_strokes([[([0, 9], [0, 9])]], words=["line"])
     >>> write_ndjson(batch, "line.ndjson")
     >>> print(Path("line.ndjson").read_text().rstrip())
-    {"word":"line","countrycode":"","timestamp":"",...,"drawing":[[[0,9],[0,9]]]}
+    {"word":"line","drawing":[[[0,9],[0,9]]]}
     """
     path = Path(path)
     with atomic_write(path) as file, compressed_writer(file, path) as out:
@@ -166,6 +168,7 @@ def scan_range(
     raw: bool,
     source_name: str | None = None,
     on_reject: OnReject | None = None,
+    word: str | None = None,
     max_line_bytes: int = MAX_LINE_BYTES,
 ) -> Iterator[ParsedChunk]:
     """Read the lines whose first byte is in a range of an uncompressed file.
@@ -180,7 +183,10 @@ def scan_range(
         first = _next_line_start(file, start)
         file.seek(first)
         chunks = iter_chunks(file, offset=first, stop=stop, max_line_bytes=max_line_bytes)
-        yield from scan_chunks(chunks, raw=raw, name=name, on_reject=on_reject, stop=stop)
+        word = word or word_from_filename(path)
+        yield from scan_chunks(
+            chunks, raw=raw, name=name, on_reject=on_reject, stop=stop, word=word
+        )
 
 
 def scan_stream(
@@ -189,12 +195,17 @@ def scan_stream(
     raw: bool | None,
     source_name: str | None = None,
     on_reject: OnReject | None = None,
+    word: str | None = None,
     max_line_bytes: int = MAX_LINE_BYTES,
 ) -> Iterator[ParsedChunk]:
-    """Read all lines of a stream, which need not be seekable."""
+    """Read all lines of a stream, which need not be seekable.
+
+    Lines without a word get `word`, or else the category that the source is named after.
+    """
     name = source_name if source_name is not None else _stream_name(file)
     chunks = iter_chunks(file, max_line_bytes=max_line_bytes)
-    return scan_chunks(chunks, raw=raw, name=name, on_reject=on_reject)
+    word = word or word_from_filename(name)
+    return scan_chunks(chunks, raw=raw, name=name, on_reject=on_reject, word=word)
 
 
 def detect_variant(

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
+from quickdraw_kit.formats.file_names import label_from_filename
 from quickdraw_kit.formats.format import Format, ReadOptions, WriteOptions
 from quickdraw_kit.formats.ndjson.files import detect_variant, scan_range, scan_stream
 from quickdraw_kit.formats.ndjson.writer import encode_lines
@@ -13,10 +14,17 @@ from quickdraw_kit.strokes.batch import DrawingBatch
 
 
 def _read(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
+    # a name that is not a category is a word only where the caller says so
+    word = None if options.word == label_from_filename(path) else options.word
     if options.stop is not None:
         # a chunk must not decide alone whether its lines are raw: another one might differ
         scans = scan_range(
-            path, options.start, options.stop, raw=bool(options.raw), on_reject=options.on_reject
+            path,
+            options.start,
+            options.stop,
+            raw=bool(options.raw),
+            on_reject=options.on_reject,
+            word=word,
         )
         for scan in scans:
             yield RecordBatch(scan.batch, scan.offset)
@@ -27,7 +35,7 @@ def _read(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
     with nullcontext() if is_stdin else file:
         name = "<stdin>" if is_stdin else str(path)
         for scan in scan_stream(
-            file, raw=options.raw, source_name=name, on_reject=options.on_reject
+            file, raw=options.raw, source_name=name, on_reject=options.on_reject, word=word
         ):
             yield RecordBatch(scan.batch, scan.offset)
 
@@ -39,7 +47,7 @@ def _sniff(head: bytes) -> bool:
 def _write(batches: Iterator[DrawingBatch], path: Path, options: WriteOptions) -> None:
     with atomic_write(path) as file, compressed_writer(file, path) as out:
         for batch in batches:
-            for lines in encode_lines(batch, recognized=options.knows_recognized):
+            for lines in encode_lines(batch):
                 out.write(lines)
 
 
@@ -60,7 +68,6 @@ NDJSON = Format(
     bytes_per_raw_drawing=3860,
     coordinates="frame unless timed",
     holds_unknown=True,
-    decimal_text=True,
     read=_read,
     write=_write,
 )

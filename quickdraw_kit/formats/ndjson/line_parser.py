@@ -2,26 +2,27 @@
 
 The compiled scanner recognizes only the exact official layout; every other line is parsed here, so
 this module alone decides what is a drawing and what is rejected. A valid line is a JSON object in
-UTF-8 with six keys (others are ignored; order and white space are free; if a key is repeated, the
-last one counts):
+UTF-8. Only the drawing is required; what else is absent or null is not known. Other keys are
+ignored, order and white space are free, and if a key is repeated, the last one counts:
 
 =============  =====================================================================================
 word           nonempty string
 countrycode    string of two ASCII letters, or empty
 timestamp      string ``YYYY-MM-DD HH:MM:SS[.f] UTC`` with one to six digits of fraction, or empty
-recognized     true or false; null (not known) is read as false
+recognized     true or false
 key_id         string of digits, or integer, that fits unsigned 64 bits
 drawing        list of at least one stroke; every stroke is a list of the rows x, y (simplified)
                or x, y, t (raw), all of the same length, at least 1
 =============  =====================================================================================
 
 Simplified coordinates are whole numbers from 0 to 255; 1.0 and 1e1 are whole. Raw coordinates are
-finite and fit float32, to which they are rounded from double; times are milliseconds that fit
-int32, rounded half to even.
+doubles below 3.4e38, where float32, in which drawings are rendered, ends; times are milliseconds
+that fit int32, rounded half to even.
 """
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
@@ -29,7 +30,6 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-_KEYS = ("word", "countrycode", "timestamp", "recognized", "key_id", "drawing")
 _COUNTRY = re.compile(r"(?:[A-Za-z]{2})?")
 _TIMESTAMP = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2}) ([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,6}))? UTC"
@@ -48,14 +48,14 @@ class LineError(ValueError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ParsedLine:
-    """The drawing of one line."""
+    """The drawing of one line; None is what is not known."""
 
-    word: str
-    countrycode: str
-    timestamp: int | None  # microseconds since 1970, UTC; None where it is empty
-    recognized: bool
-    key_id: int
-    x: npt.NDArray[Any]  # uint8 (simplified) or float32 (raw)
+    word: str | None
+    countrycode: str  # empty where it is not known
+    timestamp: int | None  # microseconds since 1970, UTC
+    recognized: bool | None
+    key_id: int | None
+    x: npt.NDArray[Any]  # uint8 (simplified) or float64 (raw)
     y: npt.NDArray[Any]
     t: npt.NDArray[np.int32] | None
     point_counts: list[int]  # of each stroke
@@ -69,34 +69,21 @@ class ParsedLine:
 def parse_line(line: bytes, *, raw: bool | None = None) -> ParsedLine:
     """Parse a line of one variant, or of either; raise `LineError` if it is not a drawing."""
     fields = _decode(line)
-    for key in _KEYS:
-        if key not in fields:
-            raise LineError(f"key {key!r} is missing")
-
-    word = fields["word"]
-    if not isinstance(word, str) or not word:
-        raise LineError(f"word is {_show(word)}, expected a nonempty string")
-    try:
-        word.encode()
-    except UnicodeEncodeError:
-        raise LineError(f"word is {_show(word)}, which has half of a surrogate pair") from None
-
-    country = fields["countrycode"]
-    if not isinstance(country, str) or not _COUNTRY.fullmatch(country):
-        raise LineError(f"countrycode is {_show(country)}, expected two ASCII letters or none")
-    recognized = fields["recognized"]
-    if recognized is not None and not isinstance(recognized, bool):
-        raise LineError(f"recognized is {_show(recognized)}, expected true or false")
-    timestamp, key_id = _timestamp(fields["timestamp"]), _key_id(fields["key_id"])
+    if "drawing" not in fields:
+        raise LineError("key 'drawing' is missing")
+    metadata = {
+        name: None if fields.get(name) is None else decode(fields[name])
+        for name, decode in _METADATA.items()
+    }
 
     rows, counts = _concat_strokes(fields["drawing"], raw)
     coordinates = _raw_coordinates if len(rows) == 3 else _simplified_coordinates
     return ParsedLine(
-        word=word,
-        countrycode=country,
-        timestamp=timestamp,
-        recognized=bool(recognized),
-        key_id=key_id,
+        word=metadata["word"],
+        countrycode=metadata["countrycode"] or "",
+        timestamp=metadata["timestamp"],
+        recognized=metadata["recognized"],
+        key_id=metadata["key_id"],
         x=coordinates("x", rows[0], counts),
         y=coordinates("y", rows[1], counts),
         t=_times(rows[2], counts) if len(rows) == 3 else None,
@@ -129,6 +116,28 @@ def _reject_constant(name: str) -> NoReturn:
     raise LineError(f"{name} is not a valid JSON number")
 
 
+def _word(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise LineError(f"word is {_show(value)}, expected a nonempty string")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise LineError(f"word is {_show(value)}, which has half of a surrogate pair") from None
+    return value
+
+
+def _country(value: object) -> str:
+    if not isinstance(value, str) or not _COUNTRY.fullmatch(value):
+        raise LineError(f"countrycode is {_show(value)}, expected two ASCII letters or none")
+    return value
+
+
+def _recognized(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise LineError(f"recognized is {_show(value)}, expected true or false")
+    return value
+
+
 def _timestamp(value: object) -> int | None:
     if value == "":
         return None
@@ -150,6 +159,16 @@ def _key_id(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _UINT64_MAX:
         raise LineError(f"key_id is {_show(value)}, expected digits that fit 64 bits")
     return value
+
+
+# how values that are not null are decoded
+_METADATA: dict[str, Callable[[object], Any]] = {
+    "word": _word,
+    "countrycode": _country,
+    "timestamp": _timestamp,
+    "recognized": _recognized,
+    "key_id": _key_id,
+}
 
 
 def _concat_strokes(drawing: object, raw: bool | None) -> tuple[list[list[Any]], list[int]]:
@@ -203,11 +222,11 @@ def _simplified_coordinates(
     return numbers.astype(np.uint8)
 
 
-def _raw_coordinates(name: str, values: list[Any], counts: list[int]) -> npt.NDArray[np.float32]:
+def _raw_coordinates(name: str, values: list[Any], counts: list[int]) -> npt.NDArray[np.float64]:
     numbers = _numbers(name, values, counts)
     valid = np.abs(numbers) < _FLOAT32_END
-    _check(valid, name, values, counts, "expected numbers that fit float32")
-    return numbers.astype(np.float32)
+    _check(valid, name, values, counts, "expected numbers below 3.4e38")
+    return numbers
 
 
 def _times(values: list[Any], counts: list[int]) -> npt.NDArray[np.int32]:

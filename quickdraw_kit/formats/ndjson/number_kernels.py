@@ -25,10 +25,7 @@ _EXACT = np.uint64(2**53)  # a double holds all whole numbers up to here
 _TENS = 10.0 ** np.arange(20)  # exact in double
 _UINT64_TENS = np.array([10**k for k in range(20)], np.uint64)
 
-# rounding a double to float32 drops its low bits; it is at the midpoint of two float32 if these are
-_LOW_BITS, _MIDPOINT = 2**29 - 1, 2**28
-_NEAR = 8  # in the double's last place; one conversion and one division are off by less than 3
-_FRACTION_BITS, _IMPLICIT_BIT = 2**52 - 1, 2**52
+_MANTISSA, _IMPLICIT_BIT = 2**52 - 1, 2**52
 _BIAS = 1075
 
 
@@ -91,10 +88,10 @@ def parse_int32_row(
 
 
 @kernel
-def parse_float32_row(
-    text: npt.NDArray[np.uint8], pos: np.uint64, row: npt.NDArray[np.float32], index: np.uint64
+def parse_float64_row(
+    text: npt.NDArray[np.uint8], pos: np.uint64, row: npt.NDArray[np.float64], index: np.uint64
 ) -> tuple[np.uint64, np.uint64]:
-    """Parse numbers without an exponent; each becomes ``float32(float(number))``."""
+    """Parse numbers without an exponent; each becomes the double that Python parses."""
     while True:
         # all digits are read as one whole number, which is then divided by a power of ten
         negative = text[pos] == _MINUS
@@ -128,13 +125,12 @@ def parse_float32_row(
         if digits + decimals > _MAX_DIGITS:
             return index, NO_MATCH
 
-        # Up to 2**53 both operands of the division are exact, so its result is the double that
-        # Python parses. Above, it can be off, which matters only near a midpoint of two float32.
+        # Up to 2**53 both operands of the division are exact, so its result is the nearest double.
         number = np.float64(value)
         if decimals > 0:
             number /= _TENS[decimals]
             if value > _EXACT:
-                number = _round_to_float32(number, value, decimals)
+                number = _nearest(number, value, decimals)
                 if number < 0:
                     return index, NO_MATCH
 
@@ -147,35 +143,33 @@ def parse_float32_row(
 
 
 @kernel
-def _round_to_float32(number: np.float64, value: np.uint64, decimals: np.uint64) -> np.float64:
-    """Return a double that rounds to the same float32 as ``value / 10**decimals`` does.
+def _nearest(number: np.float64, value: np.uint64, decimals: np.uint64) -> np.float64:
+    """Return the double that is nearest to ``value / 10**decimals``.
 
-    `number` is that quotient with an error of up to 2 units in the last place. The error matters
-    only near the midpoint of two float32, where many coordinates of the real files are. There, the
-    sign of
+    `number` is that quotient, off by less than 2 units in the last place. With `number` equal to
+    m / 2**s, m of 53 bits, the error is
 
-        D = value * 2**s - m * 10**decimals        with midpoint = m / 2**s and m of 25 bits
+        D = value * 2**s - m * 10**decimals
 
-    decides. Both products may exceed 64 bits, but their difference does not: the quotient is within
-    8 units of the midpoint, so D is below 2**(64 + 40 - 49), and arithmetic modulo 2**64 gives it
-    exactly. The quotient, correctly rounded to double, is the midpoint itself if D is at most half
-    a unit, which is 10**decimals / 2**29; the midpoint rounds half to even. Returns -1 where s is
-    out of range.
+    in units of 10**decimals to the last place. Both products may exceed 64 bits, but D does not, so
+    arithmetic modulo 2**64 gives it exactly. Returns -1 where s is out of range, at the end of a
+    binade, where the unit changes, and where the quotient is halfway between two doubles.
     """
     bits = np.float64(number).view(np.int64)
-    if abs((bits & _LOW_BITS) - _MIDPOINT) > _NEAR:
-        return number
-    midpoint = (bits & ~_LOW_BITS) | _MIDPOINT
-    mantissa = ((midpoint & _FRACTION_BITS) | _IMPLICIT_BIT) >> 28
-    shift = _BIAS - 28 - (midpoint >> 52)
-    if shift < 0 or shift > 40:
+    shift = _BIAS - (bits >> 52)
+    mantissa = bits & _MANTISSA
+    if shift < 0 or shift > 63 or mantissa == 0 or mantissa == _MANTISSA:
         return np.float64(-1.0)
 
     tens = _UINT64_TENS[decimals]
-    difference = np.int64((value << np.uint64(shift)) - np.uint64(mantissa) * tens)
-    half = np.int64(tens >> np.uint64(29))
+    difference = np.int64((value << np.uint64(shift)) - np.uint64(mantissa | _IMPLICIT_BIT) * tens)
+    half = np.int64(tens >> _U1)
     if difference > half:
-        midpoint += 1
+        bits += 1
+        difference -= np.int64(tens)
     elif difference < -half:
-        midpoint -= 1
-    return np.int64(midpoint).view(np.float64)
+        bits -= 1
+        difference += np.int64(tens)
+    if difference >= half or difference <= -half:
+        return np.float64(-1.0)
+    return np.int64(bits).view(np.float64)

@@ -1,9 +1,10 @@
 """The fast path through ndjson: kernels that parse the exact official layout.
 
 Nearly all lines of the official files have the same layout: six keys in one order, no white space,
-plain ASCII. A kernel that knows it parses text straight into the columns of a batch. At the first
-byte that differs it stops before the line, which goes to the standard parser. It never guesses, so
-the result does not depend on the path that a line took.
+plain ASCII. A kernel that knows it parses text straight into the columns of a batch; keys between
+the word and the drawing may be absent. At the first byte that differs it stops before the line,
+which goes to the standard parser. It never guesses, so the result does not depend on the path that
+a line took.
 
 The kernels check no index; two invariants take the place of checks. Each line ends in a newline,
 which no state before the last accepts, so that nothing is read far beyond it. And the buffers are
@@ -19,19 +20,21 @@ import numpy.typing as npt
 from quickdraw_kit.formats.ndjson.buffers import (
     COUNTRY,
     KEY_ID,
+    KEY_ID_KNOWN,
     LENGTH,
     LINE,
     OFFSET,
     RECOGNIZED,
     STROKES,
     TIMESTAMP,
+    UNKNOWN,
     UNKNOWN_TIME,
     WORD,
     ColumnBuffers,
 )
 from quickdraw_kit.formats.ndjson.number_kernels import (
     NO_MATCH,
-    parse_float32_row,
+    parse_float64_row,
     parse_int32_row,
     parse_uint8_row,
 )
@@ -45,13 +48,14 @@ _OPEN, _CLOSE, _COMMA, _END, _RETURN, _LINE_FEED = b"[],}\r\n"
 
 # what a line has between its values
 _WORD = np.frombuffer(b'{"word":"', np.uint8)
-_COUNTRY = np.frombuffer(b'","countrycode":"', np.uint8)
-_TIMESTAMP = np.frombuffer(b'","timestamp":"', np.uint8)
-_UTC = np.frombuffer(b" UTC", np.uint8)
-_RECOGNIZED = np.frombuffer(b'","recognized":', np.uint8)
-_TRUE = np.frombuffer(b'true,"key_id":"', np.uint8)
-_FALSE = np.frombuffer(b'false,"key_id":"', np.uint8)
-_DRAWING = np.frombuffer(b'","drawing":[', np.uint8)
+_COUNTRY = np.frombuffer(b',"countrycode":"', np.uint8)
+_TIMESTAMP = np.frombuffer(b',"timestamp":"', np.uint8)
+_UTC = np.frombuffer(b' UTC"', np.uint8)
+_RECOGNIZED = np.frombuffer(b',"recognized":', np.uint8)
+_TRUE = np.frombuffer(b"true", np.uint8)
+_FALSE = np.frombuffer(b"false", np.uint8)
+_KEY_ID = np.frombuffer(b',"key_id":"', np.uint8)
+_DRAWING = np.frombuffer(b',"drawing":[', np.uint8)
 
 _EPOCH_DAY = 719162  # days from January 1 of year 1 to January 1, 1970
 _DAYS_BEFORE_MONTH = np.array([0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334])
@@ -81,9 +85,9 @@ def _number(text: Text, pos: np.uint64, digits: int) -> np.int64:
 
 @kernel
 def _timestamp(text: Text, pos: np.uint64) -> tuple[int, np.uint64]:
-    """Parse a timestamp: microseconds since 1970, and the position of the quote after it."""
+    """Parse a timestamp: microseconds since 1970, and the position after its quote."""
     if text[pos] == _QUOTE:
-        return UNKNOWN_TIME, pos
+        return UNKNOWN_TIME, pos + _U1
 
     # YYYY-MM-DD HH:MM:SS, all read before the first test: a valid one is the usual case
     year = _number(text, pos, 4)
@@ -168,41 +172,53 @@ def _metadata(
             return NO_MATCH
     records[drawing, WORD] = last[2]
 
-    pos = _expect(text, pos + np.uint64(last[1]), _COUNTRY)
-    if pos == NO_MATCH:
-        return NO_MATCH
-    records[drawing, COUNTRY] = 0
+    # Each key below may be absent. From here on `pos` is behind the value before, at a comma.
+    pos += np.uint64(last[1])
     if text[pos] != _QUOTE:
-        # two letters of either case, packed as numpy stores "S2" on little-endian machines
-        first, second = np.int64(text[pos]), np.int64(text[pos + _U1])
-        if not (97 <= first | 32 <= 122 and 97 <= second | 32 <= 122):
+        return NO_MATCH
+    pos += _U1
+
+    records[drawing, COUNTRY] = 0
+    value = _expect(text, pos, _COUNTRY)
+    if value != NO_MATCH:
+        if text[value] != _QUOTE:
+            # two letters of either case, packed as numpy stores "S2" on little-endian machines
+            first, second = np.int64(text[value]), np.int64(text[value + _U1])
+            if not (97 <= first | 32 <= 122 and 97 <= second | 32 <= 122):
+                return NO_MATCH
+            records[drawing, COUNTRY] = first | second << 8
+            value += _U2
+        if text[value] != _QUOTE:
             return NO_MATCH
-        records[drawing, COUNTRY] = first | second << 8
-        pos += _U2
+        pos = value + _U1
 
-    pos = _expect(text, pos, _TIMESTAMP)
-    if pos == NO_MATCH:
-        return NO_MATCH
-    records[drawing, TIMESTAMP], pos = _timestamp(text, pos)
-    if pos == NO_MATCH:
-        return NO_MATCH
+    records[drawing, TIMESTAMP] = UNKNOWN_TIME
+    value = _expect(text, pos, _TIMESTAMP)
+    if value != NO_MATCH:
+        records[drawing, TIMESTAMP], pos = _timestamp(text, value)
+        if pos == NO_MATCH:
+            return NO_MATCH
 
-    pos = _expect(text, pos, _RECOGNIZED)
-    if pos == NO_MATCH:
-        return NO_MATCH
-    records[drawing, RECOGNIZED] = text[pos] == _TRUE[0]
-    pos = _expect(text, pos, _TRUE if text[pos] == _TRUE[0] else _FALSE)
-    if pos == NO_MATCH:
-        return NO_MATCH
+    records[drawing, RECOGNIZED] = UNKNOWN
+    value = _expect(text, pos, _RECOGNIZED)
+    if value != NO_MATCH:
+        records[drawing, RECOGNIZED] = text[value] == _TRUE[0]
+        pos = _expect(text, value, _TRUE if text[value] == _TRUE[0] else _FALSE)
+        if pos == NO_MATCH:
+            return NO_MATCH
 
-    # 19 digits always fit 64 bits; the few key_ids with 20 go to the standard parser
-    start = pos
     key_id = np.uint64(0)
-    while _ZERO <= text[pos] <= _NINE:
-        key_id = np.uint64(10) * key_id + np.uint64(text[pos] - _ZERO)
+    value = _expect(text, pos, _KEY_ID)
+    records[drawing, KEY_ID_KNOWN] = value != NO_MATCH
+    if value != NO_MATCH:
+        # 19 digits always fit 64 bits; the few key_ids with 20 go to the standard parser
+        pos = value
+        while _ZERO <= text[pos] <= _NINE:
+            key_id = np.uint64(10) * key_id + np.uint64(text[pos] - _ZERO)
+            pos += _U1
+        if pos == value or pos - value > np.uint64(19) or text[pos] != _QUOTE:
+            return NO_MATCH
         pos += _U1
-    if pos == start or pos - start > np.uint64(19):
-        return NO_MATCH
     records[drawing, KEY_ID] = np.int64(key_id)
     return _expect(text, pos, _DRAWING)
 
@@ -227,14 +243,14 @@ def _strokes(
         if t is None:
             end, pos = parse_uint8_row(text, pos + _U2, x, point)
         else:
-            end, pos = parse_float32_row(text, pos + _U2, x, point)
+            end, pos = parse_float64_row(text, pos + _U2, x, point)
         if pos == NO_MATCH or text[pos] != _COMMA or text[pos + _U1] != _OPEN:
             return stroke, point, NO_MATCH
 
         if t is None:
             other, pos = parse_uint8_row(text, pos + _U2, y, point)
         else:
-            other, pos = parse_float32_row(text, pos + _U2, y, point)
+            other, pos = parse_float64_row(text, pos + _U2, y, point)
         if pos == NO_MATCH or other != end:
             return stroke, point, NO_MATCH
 

@@ -71,15 +71,17 @@ def scan_chunks(
     name: str,
     on_reject: OnReject | None,
     stop: int | None = None,
+    word: str | None = None,
     max_words: int = _MAX_WORDS,
 ) -> Iterator[ParsedChunk]:
     """Read the drawings of chunks of lines.
 
     With `raw=None`, the first valid line decides between raw and simplified. Without `on_reject`,
     the first invalid line raises `MalformedLineError`. Lines that start at `stop` or later are not
-    read. The vocabulary starts over when it has more than `max_words` words.
+    read. A line without a word gets `word`. The vocabulary starts over when it has more than
+    `max_words` words.
     """
-    scanner = _Scanner(raw, name, on_reject, max_words)
+    scanner = _Scanner(raw, name, on_reject, word, max_words)
     for chunk in chunks:
         yield scanner.scan(chunk, stop)
 
@@ -88,7 +90,12 @@ class _Scanner:
     """What is kept from chunk to chunk."""
 
     def __init__(
-        self, raw: bool | None, name: str, on_reject: OnReject | None, max_words: int
+        self,
+        raw: bool | None,
+        name: str,
+        on_reject: OnReject | None,
+        word: str | None,
+        max_words: int,
     ) -> None:
         # imported here because they load numba, which writing and `--help` do without
         from quickdraw_kit.formats.ndjson.scan_kernels import scan_lines
@@ -96,6 +103,7 @@ class _Scanner:
 
         self._scan_lines, self._new_vocabulary = scan_lines, Vocabulary
         self._raw, self._name, self._on_reject, self._max_words = raw, name, on_reject, max_words
+        self._word = word
         self._buffers = ColumnBuffers.for_chunk(0, raw=bool(raw))
         self._vocabulary = Vocabulary()
         self._counts = np.zeros(4, np.int64)  # lines so far; drawings, strokes, points of the chunk
@@ -153,7 +161,7 @@ class _Scanner:
             return True
         self._raw = parsed.is_raw
         self._buffers = self._buffers.reserve(len(chunk.data), raw=self._raw)
-        code = self._vocabulary.code(parsed.word)
+        code = self._vocabulary.code(self._word if parsed.word is None else parsed.word)
         self._buffers.append(self._counts, parsed, code, position, len(line))
         return True
 

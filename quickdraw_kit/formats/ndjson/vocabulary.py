@@ -19,7 +19,7 @@ class Vocabulary:
     """Words and their codes. Python adds words, kernels find them."""
 
     def __init__(self) -> None:
-        self._codes: dict[str, int] = {}
+        self._codes: dict[str | None, int] = {}
         self._slots = np.full(64, -1, np.int32)  # a power of 2; codes, or -1 where empty
         self._offsets = np.zeros(1, np.int64)
         self._text = np.zeros(0, np.uint8)
@@ -33,15 +33,17 @@ class Vocabulary:
         return self._slots, self._offsets, self._text
 
     @property
-    def words(self) -> tuple[str, ...]:
-        """All words; the index of a word is its code."""
+    def words(self) -> tuple[str | None, ...]:
+        """All words, and None if one was not known; the index of a word is its code."""
         return tuple(self._codes)
 
-    def code(self, word: str) -> int:
+    def code(self, word: str | None) -> int:
         """Return the code of a word, which is added if it is new."""
         code = self._codes.setdefault(word, len(self._codes))
         if code == len(self._offsets) - 1:
-            self._text = np.append(self._text, np.frombuffer(word.encode(), np.uint8))
+            # no word that the kernel looks up has a quote: it never finds None
+            text = b'"' if word is None else word.encode()
+            self._text = np.append(self._text, np.frombuffer(text, np.uint8))
             self._offsets = np.append(self._offsets, len(self._text))
             first = code
             if 2 * len(self._codes) > len(

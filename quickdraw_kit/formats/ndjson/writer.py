@@ -22,8 +22,8 @@ _MAX_NUMBER_BYTES = len("-2147483648,")
 _MAX_PRINTED = 2.0**31  # the kernel prints whole numbers below
 
 
-def encode_lines(batch: DrawingBatch, *, recognized: bool = True) -> Iterator[bytes]:
-    """Encode drawings, some lines at a time; with `recognized=False` the flag becomes null.
+def encode_lines(batch: DrawingBatch) -> Iterator[bytes]:
+    """Encode drawings, some lines at a time.
 
     Raises `DataError` for drawings that could not be read back.
     """
@@ -33,7 +33,7 @@ def encode_lines(batch: DrawingBatch, *, recognized: bool = True) -> Iterator[by
     _check(batch)
     for start in range(0, len(batch), _DRAWINGS_PER_CHUNK):
         drawings = batch[start : start + _DRAWINGS_PER_CHUNK]
-        heads, head_offsets = _concat_texts(_heads(drawings, recognized))
+        heads, head_offsets = _concat_texts(_heads(drawings))
         rows, formatted = _rows(drawings)
         text, text_offsets = _concat_texts(formatted)
 
@@ -74,20 +74,26 @@ def _check(batch: DrawingBatch) -> None:
             raise DataError(f"{name} is {column[np.argmin(valid)]}, expected {expected}")
 
 
-def _heads(batch: DrawingBatch, recognized: bool) -> list[str]:
-    """Return each line up to the brackets of its drawing."""
+def _heads(batch: DrawingBatch) -> list[str]:
+    """Return each line up to the brackets of its drawing; what is not known is left out."""
     times = np.datetime_as_string(batch.timestamp, unit="us").tolist()
     columns = zip(
         batch.words_of_drawings(),
         batch.countrycode.astype(str).tolist(),
         ["" if time == "NaT" else _format_time(time) for time in times],
-        batch.recognized.tolist() if recognized else [None] * len(batch),
-        batch.key_id.astype(str).tolist(),
+        _or_none(batch.recognized, batch.recognized_known),
+        _or_none(batch.key_id.astype(str), batch.key_id_known),
         strict=True,
     )
     names = ("word", "countrycode", "timestamp", "recognized", "key_id")
     # the drawing is a placeholder, cut off again: the kernel prints it
     lines = [dict(zip(names, column, strict=True), drawing=0) for column in columns]
+    for line in lines:
+        if None in line.values():
+            # an official line has all keys, and an empty country or time
+            for name in names:
+                if not line[name] and line[name] is not False:
+                    del line[name]
     return [line.removesuffix("0}") for line in _dumps(lines).split("\n")]
 
 
@@ -99,6 +105,13 @@ def _dumps(lines: list[dict[str, Any]]) -> str:
         return "\n".join(json.dumps(line, separators=(",", ":")) for line in lines)
     text: str = ndjson.dumps(lines, separators=(",", ":"))
     return text
+
+
+def _or_none(values: npt.NDArray[Any], known: npt.NDArray[np.bool_] | None) -> list[Any]:
+    items: list[Any] = values.tolist()
+    if known is None:
+        return items
+    return [item if is_known else None for item, is_known in zip(items, known, strict=True)]
 
 
 def _format_time(iso: str) -> str:
@@ -116,7 +129,7 @@ def _rows(batch: DrawingBatch) -> tuple[Int64Array, list[str]]:
     rows = np.empty((len(columns), len(batch.x)), np.int64)
     as_text = np.zeros(rows.shape, np.bool_)
     for row, column in enumerate(columns):
-        if column.dtype == np.float32:
+        if column.dtype == np.float64:
             # a whole number to the kernel, which would print it without its sign
             minus_zero = np.signbit(column) & (column == 0)
             as_text[row] = (column % 1 != 0) | (np.abs(column) >= _MAX_PRINTED) | minus_zero

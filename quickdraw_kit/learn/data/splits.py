@@ -337,11 +337,17 @@ def _open_drawings(paths: list[Path], input_type: str, fractions: Mapping[str, f
             none = np.full(len(batch), NO_SPLIT, np.uint8)
             given.append((none if records.split is None else records.split)[has_points])
     drawings = DrawingBatch.concat(batches)
+    if None in drawings.words:
+        is_known = np.array([word is not None for word in drawings.words], np.bool_)
+        drawings = drawings.filter(is_known[drawings.word_code])
 
     # labels are of the words that occur, not of all words in the vocabulary of the batch
-    label_names = label_order(drawings.words[code] for code in np.unique(drawings.word_code))
+    words = (drawings.words[code] for code in np.unique(drawings.word_code))
+    label_names = label_order(filter(None, words))
     label_of_name = {name: label for label, name in enumerate(label_names)}
-    label_of_code = np.array([label_of_name.get(word, -1) for word in drawings.words], np.int64)
+    label_of_code = np.array(
+        [label_of_name.get(word or "", -1) for word in drawings.words], np.int64
+    )
     labels = label_of_code[drawings.word_code]
 
     split_of_row = split_by_hash(drawings.key_id, check_fractions(fractions), "")

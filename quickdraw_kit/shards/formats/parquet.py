@@ -199,6 +199,6 @@ def _feature(arrow_type: "pa.DataType") -> dict[str, object]:
     if pa.types.is_large_list(arrow_type):
         return {"feature": _feature(arrow_type.value_type), "_type": "LargeList"}
 
-    # Arrow calls float32 "float", `datasets` does not
+    # Arrow calls float64 "double", `datasets` does not
     name = str(arrow_type)
-    return {"dtype": "float32" if name == "float" else name, "_type": "Value"}
+    return {"dtype": "float64" if name == "double" else name, "_type": "Value"}

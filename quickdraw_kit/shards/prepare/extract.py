@@ -153,7 +153,7 @@ class _Extraction:
         """Filter a record batch, and write a spill file when enough drawings are in memory."""
         self.read += len(records.batch)
         _check_images(self.task.source, records, self.options.style)
-        if not (self.filters.allow_unknown_labels or self.task.source.format.has_own_labels):
+        if not self.task.source.format.has_own_labels:
             records = self._reject_unknown_words(records)
 
         # filtered before they wait in memory: few may be left
@@ -197,7 +197,8 @@ class _Extraction:
         if not len(records.batch):
             return
         batch = records.batch
-        self.words.update(batch.words[code] for code in np.unique(batch.word_code))
+        # of all words that occur, none is unknown: such drawings were rejected
+        self.words.update(filter(None, (batch.words[code] for code in np.unique(batch.word_code))))
         path = self.workdir.spill_file(self.task.chunk, len(self.spill_files))
         self.splits += write_spill_file(path, records, split, options.salt, flags)
         self.spill_files.append(path.name)
@@ -234,8 +235,13 @@ class _Extraction:
         return records, split, flags
 
     def _reject_unknown_words(self, records: RecordBatch) -> RecordBatch:
+        """Reject drawings without a word, and with one that is not a category unless allowed."""
         batch = records.batch
-        unknown = np.array([word not in _OFFICIAL for word in batch.words], np.bool_)
+        accepts_all = self.filters.allow_unknown_labels
+        unknown = np.array(
+            [word is None or not (accepts_all or word in _OFFICIAL) for word in batch.words],
+            np.bool_,
+        )
         rejected = unknown[batch.word_code]
         if not rejected.any():
             return records
@@ -268,7 +274,9 @@ def _check_images(source: Source, records: RecordBatch, style: RasterStyle) -> N
         )
 
 
-def _why_unknown(word: str) -> str:
+def _why_unknown(word: str | None) -> str:
+    if word is None:
+        return "the drawing has no word, and its file is not named after one of the 345 categories"
     near = nearest_categories(word)[:1]
     hint = f", nearest is {near[0]!r}" if near else ""
     return f"word {word!r} is not one of the 345 categories{hint}"

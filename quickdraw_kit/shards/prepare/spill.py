@@ -62,12 +62,15 @@ def write_spill_file(
     order = order_hash(records.batch.key_id, salt)
     rows = np.lexsort((order, split))
 
-    table = records.batch.take(rows).to_arrow()
+    batch = records.batch.take(rows)
+    table = batch.to_arrow()
     if records.images is not None:
-        # bitmaps have no strokes, and whether they were recognized is not known
-        table = table.select(list(_METADATA))
-        unknown = pa.nulls(len(rows), pa.bool_())
-        table = table.set_column(_METADATA.index("recognized"), "recognized", unknown)
+        table = table.select(list(_METADATA))  # bitmaps have no strokes
+    # Rows of shards are identified by key_ids, so those made from the content stay; and an unknown
+    # country is empty, as in every version: bytes must not change.
+    countries = table["countrycode"].fill_null("")
+    for name, values in (("key_id", pa.array(batch.key_id)), ("countrycode", countries)):
+        table = table.set_column(_METADATA.index(name), name, values)
     table = table.append_column("order", pa.array(order[rows]))
     table = table.append_column("offset", pa.array(records.position[rows]))
     if flags is not None:
