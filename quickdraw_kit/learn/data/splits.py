@@ -227,7 +227,9 @@ def _open_labeled_images(
 ) -> Splits:
     """Open images with labels of their own; splits that the files have stay as they are."""
     parts = [records for file in files for records in format.read(file, ReadOptions())]
-    vocabularies = list(dict.fromkeys(records.batch.words for records in parts))
+    vocabularies = list(
+        dict.fromkeys(tuple(word or "" for word in records.batch.words) for records in parts)
+    )
     # the names of a known data set are in the order of its labels
     label_names = vocabularies[0]
     if len(vocabularies) > 1:
@@ -240,7 +242,7 @@ def _open_labeled_images(
         chosen = [part.filter(mask) for part in parts if (mask := _is_in(part, code)).any()]
         if chosen:
             chosen_labels = [
-                np.array([label_of_name[word] for word in part.batch.words], np.int64)[
+                np.array([label_of_name[word or ""] for word in part.batch.words], np.int64)[
                     part.batch.word_code
                 ]
                 for part in chosen
