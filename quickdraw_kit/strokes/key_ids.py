@@ -34,13 +34,6 @@ def fill_key_ids(columns: Columns) -> Columns:
 
     texts = (b"" if word is None else word.encode() for word in columns["words"])
     digests = b"".join(hashlib.blake2b(text, digest_size=8).digest() for text in texts)
-    hashes = np.frombuffer(digests, "<u8").astype(np.uint64)[columns["word_code"]]
-    hash_strokes(
-        hashes,
-        columns["x"],
-        columns["y"],
-        columns["t"],
-        columns["stroke_offsets"],
-        columns["drawing_offsets"],
-    )
-    return {**columns, "key_id": np.where(known, columns["key_id"], hashes | _HIGHEST_BIT)}
+    seeds = np.frombuffer(digests, "<u8").astype(np.uint64)[columns["word_code"]]
+    hashes = hash_strokes(columns, seeds) | _HIGHEST_BIT
+    return {**columns, "key_id": np.where(known, columns["key_id"], hashes)}
