@@ -16,6 +16,7 @@ from quickdraw_kit.trace.ink import find_ink
 from quickdraw_kit.trace.skeleton import center_lines
 
 _SIDES = (300, 600)  # range of the longer side while tracing, in pixels
+_EDGE = 0.42  # share of its darkness that the edge of a line has
 _LARGEST = 1536  # longer side while looking for ink, in pixels
 
 
@@ -63,6 +64,7 @@ def trace_image(picture: npt.NDArray[np.uint8], *, word: str = "") -> DrawingBat
             f"the picture is {picture.dtype} {picture.shape}, expected uint8 (height, width), "
             "or with 3 or 4 channels"
         )
+    from scipy import ndimage
 
     # look for ink at a bounded size: a photo has more pixels than a line needs
     longest = max(picture.shape[:2])
@@ -73,16 +75,29 @@ def trace_image(picture: npt.NDArray[np.uint8], *, word: str = "") -> DrawingBat
 
     # crop to the ink, then scale so that the pen is neither a pixel nor a blob wide
     ink = find_ink(picture)
-    rows, columns = np.flatnonzero(ink.max(axis=1)), np.flatnonzero(ink.max(axis=0))
+    rows, columns = np.flatnonzero(ink.max(axis=1) > 0.5), np.flatnonzero(ink.max(axis=0) > 0.5)
+    if not len(rows):
+        raise DataError("the picture is empty: no line stands out from its background")
     ink = np.pad(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], 1)
     longest = max(ink.shape)
     scale = np.clip(longest, *_SIDES) / longest
+    if scale < 1:  # a line that is thinner than the new pixels must not fade
+        ink = ndimage.maximum_filter(ink, round(1 / scale))
     if scale != 1:
         size = (max(round(ink.shape[1] * scale), 1), max(round(ink.shape[0] * scale), 1))
         filter_ = Image.Resampling.BICUBIC if scale > 1 else Image.Resampling.BOX
         ink = np.asarray(Image.fromarray(ink).resize(size, filter_))
 
-    strokes, _ = center_lines(ink > 0.5)
+    strokes, _ = center_lines(_binarize(ink))
     return DrawingBatch.from_strokes(
         [[stroke.T for stroke in strokes]], words=[word], dtype=np.float64
     )
+
+
+def _binarize(ink: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """Return where the ink is; between two rows of pixels, a thin line is half as dark."""
+    from scipy import ndimage
+
+    near = ndimage.maximum_filter(ink, 5)
+    mask: npt.NDArray[np.bool_] = (ink > _EDGE * near) & (near > 0.35)
+    return mask

@@ -1,8 +1,11 @@
-"""Find the ink in a picture, whatever the polarity, the light and the noise.
+"""Find the ink in a picture, whatever its colors, the light and the noise.
 
 Pictures are black on white, white on black, colored, transparent, or photos of paper in uneven
 light. Here they all become the same: a map that is 1 where there is ink, 0 where there is paper,
 and between these at the soft edges of a line.
+
+Most pictures come from a screen. Their paper has one color, and everything else is ink, however
+thin or pale. Only where no color is the paper's, in photos, are light and noise estimated.
 """
 
 import functools
@@ -11,8 +14,17 @@ import numpy as np
 import numpy.typing as npt
 
 from quickdraw_kit.errors import DataError
+from quickdraw_kit.trace.paper import drop_ruling, drop_surroundings, peel_flat_border
 
 Map = npt.NDArray[np.float32]
+Pixels = npt.NDArray[np.uint8]
+
+_SAME = 6  # levels of 255; two colors that differ by less are one, if compressed as JPEG
+_VISIBLE = 8  # levels by which the faintest line on a flat background stands out
+_PALEST = 0.25  # share of the contrast of the main ink that paler lines have
+_COMMON = 0.05  # share of the ink that has a color of its own
+_PEN = 0.04  # width of the thickest pen, in sides; what is thicker is an area
+_MOSTLY_PAPER = 0.3  # share of the pixels that have the color of the paper, at least
 
 _SMALL = 160  # longer side of the downscaled picture in which the light is estimated
 _CLOSING = 31  # in its pixels: wider than any line, narrower than changes of the light
@@ -20,16 +32,137 @@ _DEGREE = 4  # of the polynomial that models the light
 _SPARSE = 3  # every third pixel is enough for statistics
 _DEEPEST = 0.55  # share of the light in the darkest shadow; what is darker is a filled area
 _LAG = 4  # pixels; blur and JPEG correlate the noise of closer ones
+_FEW = 128  # pixels of the shorter side; lines may be most of such a picture
 _SPREAD = 8.0  # sigma for local averages of the light, in pixels of the downscaled picture
 _FAINTEST = 0.06  # share of the light that the faintest ink absorbs
 
 
-def find_ink(picture: npt.NDArray[np.uint8]) -> Map:
-    """Return a map of the ink, from 0 to 1, of shape (h, w)."""
+def find_ink(picture: Pixels) -> Map:
+    """Return a map of the ink, from 0 to 1, of shape (h, w); surroundings are cut off."""
+    color = peel_flat_border(flatten_alpha(picture))
+    ink = _ink_on_flat_paper(color)
+    if ink is None:
+        ink = drop_surroundings(_ink_in_photo(color.astype(np.float32)), is_photo=True)
+    else:
+        ink = drop_surroundings(ink, is_photo=False)
+    return drop_ruling(ink)
+
+
+def flatten_alpha(picture: Pixels) -> Pixels:
+    """Return (h, w, channels), 1 if it is gray or else 3; what is transparent becomes paper."""
+    if picture.ndim == 2:
+        return picture[:, :, None]
+    color = picture[:, :, :3]
+    if picture.shape[2] == 4 and picture[:, :, 3].min() < 255:
+        color = _compose(color, picture[:, :, 3:])
+    is_gray = (color[:, :, :1] == color[:, :, 1:]).all()
+    return color[:, :, :1] if is_gray else color
+
+
+def _compose(color: Pixels, alpha: Pixels) -> Pixels:
+    """Put a picture on paper that its lines stand out from."""
+    solid = color[alpha[:, :, 0] > 127]
+    if not len(solid):
+        raise DataError("the picture is empty: it is transparent all over")
+    middle = np.median(solid, axis=0)
+    is_flat = (np.abs(solid - middle).max(axis=1) <= _SAME).mean() > 0.98
+    if len(solid) > alpha.size / 2 and not is_flat:  # a page with transparent surroundings
+        paper = middle
+    else:
+        # white lines beside dark ones are those of an eraser
+        paper = np.full(3, 255.0 if (solid.mean(axis=1) < 128).mean() > 0.1 else 0.0)
+    share = alpha / np.float32(255)
+    return np.asarray(np.rint(color * share + paper * (1 - share)), np.uint8)
+
+
+def _ink_on_flat_paper(color: Pixels) -> Map | None:
+    """Return the ink if the paper has one color; None for a photo."""
+    from scipy import ndimage
+
+    codes = _color_codes(color)
+    paper = _flat_paper(color, codes)
+    if paper is None:
+        return None
+    contrast = np.maximum(color, paper) - np.minimum(color, paper)
+    contrast = functools.reduce(np.maximum, np.moveaxis(contrast, 2, 0))
+    counts = np.bincount(contrast.ravel(), minlength=256)
+    if counts[_VISIBLE:].sum() == 0:
+        raise DataError("the picture is empty: no line stands out from its background")
+
+    # full ink is the median of the darker half
+    levels = np.arange(256)
+    visible = np.where(levels >= _VISIBLE, counts, 0)
+    middle = min((levels * visible).sum() / visible.sum(), int(contrast.max()))
+    darker = np.where(levels >= middle, visible, 0).cumsum()
+    full = int(np.searchsorted(darker, darker[-1] / 2))
+
+    # shades between paper and ink are the edges of lines; in a photo they are everywhere
+    palest = max(round(_PALEST * full), _VISIBLE)
+    between = counts[_SAME + 1 : palest].sum()
+    if between > max(counts[palest:].sum(), 0.02 * contrast.size):
+        return None
+
+    # relative to the darkest pixel nearby: pale lines are ink like dark ones, and have their width
+    near = ndimage.maximum_filter(contrast, 5)
+    ink = np.where(near >= palest, contrast / np.maximum(near, np.float32(1)), np.float32(0))
+    ink[_outlined_fills(codes, contrast >= palest)] = 0
+    return ink
+
+
+def _outlined_fills(codes: npt.NDArray[np.int32], ink: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return where areas are filled with color that lines of another color enclose."""
+    from scipy import ndimage
+
+    fills = np.zeros(ink.shape, np.bool_)
+    counts = np.bincount(codes[ink])
+    common = np.flatnonzero(counts > _COMMON * counts.sum())
+    if len(common) < 2:
+        return fills
+    width = max(round(_PEN * max(ink.shape)), 3)
+    lines = np.zeros(ink.shape, np.bool_)
+    areas = []
+    for code in common:
+        of_color = ink & (codes == code)
+        opened = ndimage.maximum_filter(ndimage.minimum_filter(of_color, width), width)
+        if opened.sum() > 0.5 * of_color.sum():
+            areas.append(ndimage.binary_closing(of_color, np.ones((3, 3))) & (codes == code))
+        else:
+            lines |= of_color
+    for area in areas:
+        # three pixels: lines have soft edges
+        around = ndimage.maximum_filter(area, 7) & ~ndimage.maximum_filter(area, 5)
+        near_line = ndimage.maximum_filter(lines, 3)
+        if near_line[around].mean() > 0.5:
+            fills |= area
+    return fills
+
+
+def _color_codes(color: Pixels) -> npt.NDArray[np.int32]:
+    """Return a number for each pixel that similar colors share."""
+    planes = np.moveaxis(color >> 3, 2, 0).astype(np.int32)
+    return functools.reduce(lambda code, plane: code * 32 + plane, planes)
+
+
+def _flat_paper(color: Pixels, codes: npt.NDArray[np.int32]) -> Pixels | None:
+    """Return the color of the paper if much of the picture has it, else None."""
+    counts = np.bincount(codes.ravel())
+    border = np.concatenate([codes[0], codes[-1], codes[:, 0], codes[:, -1]])
+    on_border = np.bincount(border, minlength=len(counts)) / len(border)
+
+    # around a filled area, or between thick lines, the border is mostly paper
+    code = int(np.argmax(counts / codes.size + 0.5 * on_border * (counts > 0.2 * codes.size)))
+    paper = np.median(color[codes == code], axis=0).astype(np.uint8)
+    different = np.maximum(color, paper) - np.minimum(color, paper)
+    share = (different <= _SAME).all(axis=2).mean()
+    return paper if share >= _MOSTLY_PAPER else None
+
+
+def _ink_in_photo(light: Map) -> Map:
+    """Return the ink relative to the paper in uneven light."""
     from scipy import ndimage
 
     # darkness relative to the paper, flattened only if the picture is noisy
-    light = _as_dark_on_light(_flatten_alpha(picture))
+    light = _as_dark_on_light(light)
     paper = _paper_brightness(light)
     dark = _channel_max(np.asarray(1 - light / np.maximum(paper, 1.0), np.float32))
     if _noise_level(dark) > 0.004:
@@ -42,47 +175,22 @@ def find_ink(picture: npt.NDArray[np.uint8]) -> Map:
     inked = dark[dark > least]
     if inked.size == 0:
         raise DataError("the picture is empty: no line stands out from its background")
-    full = float(np.median(inked[inked >= inked.mean()]))
+    # of equal values, the mean is rounded and may be above all of them
+    full = float(np.median(inked[inked >= min(inked.mean(), inked.max())]))
     ink = np.clip(dark / full, 0, 1)
     if full < 7 * noise:
         raise DataError("the picture is empty: no line stands out from its noise")
 
-    # hysteresis: keep areas of weak ink that contain strong ink and do not run along the border
+    # hysteresis: keep areas of weak ink that contain strong ink
     weak = max(0.35, 3 * noise / full)
     areas, count = ndimage.label(ink > weak, np.ones((3, 3)))
     keep = np.zeros(count + 1, np.bool_)
     keep[areas[ink > max(0.6, least / full)]] = True
     keep[0] = False
-    keep &= ~_is_border(areas, count)
     if not keep.any():
         raise DataError("the picture is empty: no line stands out from its background")
     ink[~keep[areas]] = 0
     return np.asarray(ink, np.float32)
-
-
-def _is_border(areas: npt.NDArray[np.int32], count: int) -> npt.NDArray[np.bool_]:
-    """Return which areas run along the border: what surrounds the paper."""
-    border = np.concatenate([areas[0], areas[-1], areas[1:-1, 0], areas[1:-1, -1]])
-    along = np.bincount(border, minlength=count + 1)
-    return np.asarray(along > 0.2 * len(border))
-
-
-def _flatten_alpha(picture: npt.NDArray[np.uint8]) -> Map:
-    """Return (h, w, channels) without alpha; what is transparent becomes paper."""
-    values = picture.astype(np.float32)
-    if values.ndim == 2:
-        return values[:, :, None]
-    if values.shape[2] == 3:
-        return values
-    color, opacity = values[:, :, :3], values[:, :, 3:] / 255
-    solid = opacity[:, :, 0] > 0.5
-    if not solid.any():
-        raise DataError("the picture is empty: it is transparent all over")
-    if solid.mean() > 0.5:  # a page with transparent surroundings
-        paper = np.median(color[solid], axis=0)
-    else:  # lines on a transparent background
-        paper = np.full(3, 255.0 if color[solid].mean() < 128 else 0.0)
-    return np.asarray(color * opacity + paper * (1 - opacity), np.float32)
 
 
 def _as_dark_on_light(light: Map) -> Map:
@@ -163,9 +271,13 @@ def _channel_max(planes: Map) -> Map:
 def _noise_level(dark: Map) -> float:
     """Return the standard deviation of the noise, from differences of nearby pixels."""
     sample = dark[::_SPARSE]
-    return (
-        _robust_std(sample[:, _LAG:] - sample[:, :-_LAG]) / 2**0.5 if dark.shape[1] > _LAG else 0.0
-    )
+    if dark.shape[1] <= _LAG:
+        return 0.0
+    differences = sample[:, _LAG:] - sample[:, :-_LAG]
+    if min(dark.shape) >= _FEW:
+        return _robust_std(differences) / 2**0.5
+    # a quarter of the pairs is paper even where most are on lines; 0.3186 is its normal quantile
+    return float(np.quantile(np.abs(differences), 0.25)) / 0.3186 / 2**0.5
 
 
 def _robust_std(values: Map | npt.NDArray[np.float64]) -> float:
