@@ -13,6 +13,7 @@ OPTIONAL_PACKAGES = {
     "matplotlib": ("figures", "matplotlib"),
     "skimage": ("pictures", '"quickdraw-kit[photo]"'),
     "scipy": ("pictures", '"quickdraw-kit[photo]"'),
+    "resvg_py": ("rendering SVG", '"quickdraw-kit[photo]"'),
     "svgelements": ("reading SVG", '"quickdraw-kit[photo]"'),
     "starlette": ("the local page", '"quickdraw-kit[serve]"'),
     "uvicorn": ("the local page", '"quickdraw-kit[serve]"'),

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.formats.format import Format, WriteOptions
+from quickdraw_kit.formats.pictures import read_traced
 from quickdraw_kit.formats.svg import LINE_DIAMETER, fit, in_frame
 from quickdraw_kit.storage.files import atomic_write
 from quickdraw_kit.strokes.batch import Drawing, DrawingBatch
@@ -153,4 +154,13 @@ def _write(batches: Iterator[DrawingBatch], path: Path, options: WriteOptions) -
     write_gif(next(batches), path)
 
 
-GIF = Format(name="gif", suffixes=(".gif",), is_picture=True, write=_write)
+GIF = Format(
+    name="gif",
+    suffixes=(".gif",),
+    magic=b"GIF8",
+    position="drawing",
+    fields=frozenset(),
+    is_picture=True,
+    read=read_traced,
+    write=_write,
+)

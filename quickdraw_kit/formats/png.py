@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quickdraw_kit.formats.format import Format, WriteOptions
+from quickdraw_kit.formats.pictures import read_traced
 from quickdraw_kit.formats.svg import LINE_DIAMETER, in_frame
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.storage.files import atomic_write
@@ -79,4 +80,13 @@ def _write(batches: Iterator[DrawingBatch], path: Path, options: WriteOptions) -
     write_png(next(batches), path)
 
 
-PNG = Format(name="png", suffixes=(".png",), is_picture=True, write=_write)
+PNG = Format(
+    name="png",
+    suffixes=(".png",),
+    magic=b"\x89PNG\r\n\x1a\n",
+    position="drawing",
+    fields=frozenset(),
+    is_picture=True,
+    read=read_traced,
+    write=_write,
+)

@@ -23,6 +23,7 @@ from quickdraw_kit.formats.image_tables import IMAGE_TABLE
 from quickdraw_kit.formats.kaggle import CSV
 from quickdraw_kit.formats.ndjson.format import NDJSON
 from quickdraw_kit.formats.ndjson.scanner import OnReject
+from quickdraw_kit.formats.pictures import BMP, JPEG, TIFF, WEBP
 from quickdraw_kit.formats.png import PNG
 from quickdraw_kit.formats.quickdraw414k import QUICKDRAW414K
 from quickdraw_kit.formats.record_batch import rebatch
@@ -70,6 +71,10 @@ for _format in (
     SVG,
     PNG,
     GIF,
+    JPEG,
+    WEBP,
+    BMP,
+    TIFF,
 ):
     register_format(_format)
 

@@ -3,6 +3,7 @@
 import html
 import io
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,26 +18,45 @@ from quickdraw_kit.formats.record_batch import RecordBatch
 from quickdraw_kit.storage.files import atomic_write
 from quickdraw_kit.strokes.batch import Drawing, DrawingBatch
 from quickdraw_kit.strokes.normalize import normalize
+from quickdraw_kit.trace.image import trace_image
+from quickdraw_kit.trace.image_file import read_picture
 
 LINE_DIAMETER = 6.0  # of the pen in pictures, in units of the frame; that of bitmaps is 16
 MAX_BYTES = 1 << 24
 """Largest SVG file that is read."""
 
+_COMMENT = re.compile(rb"<!--.*?(?:-->|\Z)", re.DOTALL)
+_ELEMENT = re.compile(rb"<([A-Za-z][\w:.-]*)")
+# what only a renderer knows how to show
+_EFFECT = re.compile(
+    rb"<(?:\w+:)?(?:text|image|foreignObject|switch)\b|(?:clip-path|mask|filter|marker[\w-]*)\s*[=:]"
+    rb"|url\(|mix-blend-mode|stroke-dasharray\s*[=:]\s*[\"']?\s*[\d.]|display\s*[=:]|visibility\s*[=:]"
+    rb"|opacity\s*[=:]\s*[\"']?\s*(?!1(?:\.0*)?\s*[\"';}])[\d.]"
+)
+_ANIMATION = re.compile(rb"<(?:\w+:)?animate|<(?:\w+:)?set\b|@keyframes")
+_LINK = re.compile(r"""[\w.:-]*\bhref\s*=\s*(?:"(?!\s*(?:#|data:))[^"]*"|'(?!\s*(?:#|data:))[^']*')""")
+_BACKGROUND = re.compile(r"<svg\b[^>]*\bstyle\s*=\s*[\"'][^\"']*\bbackground(?:-color)?\s*:([^;\"']+)")
+_RENDERED_SIDE = 640  # longer side, in pixels; as large as pictures are when they are traced
 _MAX_POINTS = 1 << 20  # of one file
 _CURVE_POINTS = 24  # that a curve becomes
 
 
 def is_svg(head: bytes) -> bool:
-    """Whether a file may be SVG: its first bytes are those of XML."""
-    return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<"
+    """Whether a file may be SVG: its first element is <svg>, or not among its first bytes."""
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not text.startswith(b"<") or text[:14].lower() == b"<!doctype html":
+        return False
+    element = _ELEMENT.search(_COMMENT.sub(b"", text))
+    return element is None or element[1].rpartition(b":")[2] == b"svg"
 
 
 def read_svg(source: str | os.PathLike[str] | bytes, *, word: str = "") -> DrawingBatch:
-    """Read the drawing in an SVG file.
+    """Read the drawing that an SVG file shows.
 
-    Paths, lines, polygons, rectangles and ellipses become strokes, one per subpath. Transformations
-    and units are applied, and curves become short lines. Shapes that are only filled are background
-    if other shapes have an outline; otherwise their own outlines are read.
+    If it shows lines of one color, these are the strokes, one per subpath: of paths, lines,
+    polygons, rectangles and ellipses. Transformations and units are applied, and curves become
+    short lines. With several colors, filled shapes, text, images, masks and the like, the file is
+    rendered and traced as a picture is: what is drawn in the color of the paper erases.
 
     Parameters
     ----------
@@ -48,22 +68,23 @@ def read_svg(source: str | os.PathLike[str] | bytes, *, word: str = "") -> Drawi
     Returns
     -------
     DrawingBatch
-        One drawing with real-valued coordinates in the scale of the file; see `simplify`.
+        One drawing with real-valued coordinates, in the scale of the file or of the rendered
+        picture; see `simplify`.
 
     Raises
     ------
     DataError
         If it is not an SVG, has more than 16 MiB, declares entities, or is empty.
     UsageError
-        If svgelements is not installed.
+        If svgelements, resvg_py or scikit-image is not installed.
     OSError
         If the file cannot be read.
 
     Examples
     --------
     >>> from quickdraw_kit import read_svg
-    >>> svg = b'<svg xmlns="http://www.w3.org/2000/svg"><path stroke="#000" d="M0 0H9V9"/></svg>'
-    >>> read_svg(svg)[0].strokes[0].T
+    >>> path = b'<path fill="none" stroke="#000" d="M0 0H9V9"/>'
+    >>> read_svg(b'<svg xmlns="http://www.w3.org/2000/svg">' + path + b'</svg>')[0].strokes[0].T
     array([[0., 9., 9.],
            [0., 0., 9.]])
     """
@@ -83,27 +104,104 @@ def read_svg(source: str | os.PathLike[str] | bytes, *, word: str = "") -> Drawi
     try:
         document = svgelements.SVG.parse(io.BytesIO(data), reify=True)
         shapes = [e for e in document.elements() if isinstance(e, svgelements.Shape)]
-        outlined = [shape for shape in shapes if _is_visible(shape.stroke)]
-        filled = [shape for shape in shapes if _is_visible(shape.fill)]
-        strokes: list[npt.NDArray[np.float64]] = []
-        for shape in outlined or filled:
-            path = abs(svgelements.Path(shape))
-            strokes.extend(_points(svgelements.Path(sub)) for sub in path.as_subpaths())
-            # after each shape, so that memory is bounded
-            if sum(map(len, strokes)) > _MAX_POINTS:
-                raise DataError(f"{where} has more than {_MAX_POINTS} points: simplify it")
+        strokes = _strokes(shapes, where) if _has_only_shapes(data) else None
     except DataError:
         raise
     except (ValueError, SyntaxError, TypeError, AttributeError, IndexError, KeyError,
             ZeroDivisionError, RecursionError, OverflowError) as error:  # fmt: skip
         # svgelements has no error of its own: damage raises whatever its parser meets
         raise DataError(f"{where} cannot be read as SVG ({error})") from error
-    strokes = [stroke for stroke in strokes if len(stroke)]
+    if strokes is None:
+        return trace_image(_render(data, where), word=word)
     if not strokes:
         raise DataError(f"{where} is empty: it has no outlined and no filled shape")
     return DrawingBatch.from_strokes(
         [[stroke.T for stroke in strokes]], words=[word], dtype=np.float64
     )
+
+
+def _has_only_shapes(data: bytes) -> bool:
+    """Return whether a file shows its shapes as they are; an animation ends so."""
+    text = data.replace(b"\0", b"")
+    return _ANIMATION.search(text) is not None or _EFFECT.search(text) is None
+
+
+def _strokes(shapes: list[Any], where: str) -> list[npt.NDArray[np.float64]] | None:
+    """Return the lines of shapes; None if they are not all that can be seen."""
+    import svgelements
+
+    strokes: list[npt.NDArray[np.float64]] = []
+    colors = set()
+    paper = None
+    for shape in shapes:
+        has_line, is_filled = _is_visible(shape.stroke), _is_visible(shape.fill)
+        if not has_line and not is_filled:
+            continue
+        path = abs(svgelements.Path(shape))
+        points = [_points(svgelements.Path(sub)) for sub in path.as_subpaths()]
+        points = [line for line in points if len(line)]
+        if has_line:
+            colors.add(shape.stroke.value)
+            strokes.extend(points)
+        # after each shape, so that memory is bounded
+        if sum(map(len, strokes)) > _MAX_POINTS:
+            raise DataError(f"{where} has more than {_MAX_POINTS} points: simplify it")
+        if is_filled and any(_has_area(line) for line in points):
+            # a rectangle under everything else is paper
+            if has_line or strokes or paper is not None or not isinstance(shape, svgelements.Rect):
+                return None
+            paper = shape.fill.value, points[0]
+
+    if len(colors) > 1 or (paper is not None and not strokes):
+        return None
+    if paper is not None and strokes:
+        color, outline = paper
+        drawn = np.concatenate(strokes)
+        is_under = (drawn >= outline.min(axis=0)).all() and (drawn <= outline.max(axis=0)).all()
+        if color in colors or not is_under:
+            return None
+    return strokes
+
+
+def _has_area(points: npt.NDArray[np.float64]) -> bool:
+    """Return whether there is something to fill between points: not if they are on a line."""
+    x, y = (points - points[0]).T
+    area = abs(float(x @ np.roll(y, 1) - y @ np.roll(x, 1))) / 2
+    return area > 1e-6 * max(float(np.ptp(points, axis=0).max()), 1e-12) ** 2
+
+
+def _render(data: bytes, where: str) -> npt.NDArray[np.uint8]:
+    """Render a file on a transparent background."""
+    try:
+        import resvg_py
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            "rendering SVG needs resvg_py: pip install 'quickdraw-kit[photo]'"
+        ) from error
+    text = _decode(data)
+    # the renderer would open local files that an untrusted SVG links to
+    text = _LINK.sub("", text)
+    background = _BACKGROUND.search(text)
+    try:
+        png = resvg_py.svg_to_bytes(
+            svg_string=text,
+            width=_RENDERED_SIDE,
+            height=_RENDERED_SIDE,  # the aspect ratio is kept
+            background=background[1].strip() if background else None,
+            skip_system_fonts="<text" not in text,  # loading them takes longer than all else
+        )
+    except ValueError as error:
+        raise DataError(f"{where} cannot be rendered ({error})") from error
+    return read_picture(png)
+
+
+def _decode(data: bytes) -> str:
+    """Return the text of a file; its declaration of an encoding is removed with the prolog."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        text = data.decode("utf-16", "replace")
+    else:
+        text = data.decode("utf-8-sig", "replace")
+    return re.sub(r"^\s*<\?xml[^>]*\?>", "", text)
 
 
 def _is_visible(paint: Any) -> bool:

@@ -24,8 +24,10 @@ _FORMATS = (
     "WEBP",
     "BMP",
     "GIF",
+    "TIFF",
 )  # other decoders of Pillow stay closed to untrusted files
-_MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"GIF87a", b"GIF89a")
+_MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*")
+_ANIMATED = ("GIF", "WEBP", "PNG")
 _LONGEST = 2048  # longer side of the returned picture, in pixels; enough for any line
 
 
@@ -35,8 +37,8 @@ def is_picture(head: bytes) -> bool:
 
 
 def read_picture(source: str | os.PathLike[str] | bytes) -> npt.NDArray[np.uint8]:
-    """Read a PNG, JPEG, WebP, BMP or GIF picture."""
-    from PIL import Image, ImageOps
+    """Read a PNG, JPEG, WebP, BMP, GIF or TIFF picture; of an animation the last frame."""
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     if isinstance(source, bytes):
         where, data = "the picture", source
@@ -56,11 +58,14 @@ def read_picture(source: str | os.PathLike[str] | bytes) -> npt.NDArray[np.uint8
                     f"{where} is {width} x {height} pixels, expected at most {MAX_PIXELS}: "
                     "make it smaller"
                 )
+            _seek_complete(image)
             image.draft("RGB", (_LONGEST, _LONGEST))  # decodes a JPEG at a fraction of its size
             upright = ImageOps.exif_transpose(image)
             return _to_uint8(upright)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DataError(f"{where} is too large to decode ({error}): make it smaller") from error
+    except UnidentifiedImageError as error:
+        raise DataError(f"{where} is not a picture: expected {', '.join(_FORMATS)}") from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         if isinstance(error, DataError):
             raise
@@ -69,13 +74,21 @@ def read_picture(source: str | os.PathLike[str] | bytes) -> npt.NDArray[np.uint8
         ) from error
 
 
+def _seek_complete(image: "Image.Image") -> None:
+    """Go to the last frame of an animation: before, a drawing is not complete."""
+    frames = getattr(image, "n_frames", 1) if getattr(image, "is_animated", False) else 1
+    width, height = image.size
+    is_bounded = frames * width * height <= MAX_PIXELS
+    if image.format in _ANIMATED and is_bounded and frames > 1:
+        image.seek(frames - 1)
+
+
 def _to_uint8(image: "Image.Image") -> npt.NDArray[np.uint8]:
     """Return the pixels as uint8: grayscale, RGB or RGBA."""
     from PIL import Image
 
     if image.mode.startswith(("I", "F")):  # 16 bits per pixel or more
-        values = np.asarray(image, np.float32)
-        image = Image.fromarray((values / max(float(values.max()), 1.0) * 255).astype(np.uint8))
+        image = Image.fromarray(_scale_deep(np.asarray(image, np.float64)))
     if image.mode == "1":
         image = image.convert("L")
     elif image.mode != "L":
@@ -84,3 +97,11 @@ def _to_uint8(image: "Image.Image") -> npt.NDArray[np.uint8]:
     if max(image.size) > _LONGEST:
         image.thumbnail((_LONGEST, _LONGEST), Image.Resampling.BOX)
     return np.asarray(image)
+
+
+def _scale_deep(values: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
+    """Return values of more than 8 bits in 8 bits, by the range that the largest one tells."""
+    values = np.nan_to_num(values, posinf=0, neginf=0)
+    largest = float(values.max())
+    top = next((limit for limit in (1, 255, 65535) if largest <= limit), largest)
+    return np.clip(np.rint(values * (255 / top)), 0, 255).astype(np.uint8)

@@ -18,6 +18,8 @@ from quickdraw_kit.trace.paper import drop_ruling, drop_surroundings, peel_flat_
 
 Map = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
+Codes = npt.NDArray[np.int32]
 
 _SAME = 6  # levels of 255; two colors that differ by less are one, if compressed as JPEG
 _VISIBLE = 8  # levels by which the faintest line on a flat background stands out
@@ -59,6 +61,22 @@ def flatten_alpha(picture: Pixels) -> Pixels:
     return color[:, :, :1] if is_gray else color
 
 
+def to_grayscale(picture: Pixels) -> Pixels:
+    """Return (h, w): gray pictures as they are, others white where they differ from their paper."""
+    color = flatten_alpha(picture)
+    if color.shape[2] == 1:
+        return color[:, :, 0]
+    border = np.concatenate([color[0], color[-1], color[:, 0], color[:, -1]])
+    contrast = _contrast(color, np.median(border, axis=0).astype(np.uint8))
+    return (contrast * (255 / max(int(contrast.max()), 1))).astype(np.uint8)
+
+
+def _contrast(color: Pixels, paper: Pixels) -> Pixels:
+    """Return how much each pixel differs from the paper, in the channel where it is most."""
+    contrast = np.maximum(color, paper) - np.minimum(color, paper)
+    return functools.reduce(np.maximum, np.moveaxis(contrast, 2, 0))
+
+
 def _compose(color: Pixels, alpha: Pixels) -> Pixels:
     """Put a picture on paper that its lines stand out from."""
     solid = color[alpha[:, :, 0] > 127]
@@ -70,7 +88,7 @@ def _compose(color: Pixels, alpha: Pixels) -> Pixels:
         paper = middle
     else:
         # white lines beside dark ones are those of an eraser
-        paper = np.full(3, 255.0 if (solid.mean(axis=1) < 128).mean() > 0.1 else 0.0)
+        paper = np.full(3, 255.0 if (solid.mean(axis=1) < 128).mean() > 0.02 else 0.0)
     share = alpha / np.float32(255)
     return np.asarray(np.rint(color * share + paper * (1 - share)), np.uint8)
 
@@ -83,8 +101,7 @@ def _ink_on_flat_paper(color: Pixels) -> Map | None:
     paper = _flat_paper(color, codes)
     if paper is None:
         return None
-    contrast = np.maximum(color, paper) - np.minimum(color, paper)
-    contrast = functools.reduce(np.maximum, np.moveaxis(contrast, 2, 0))
+    contrast = _contrast(color, paper)
     counts = np.bincount(contrast.ravel(), minlength=256)
     if counts[_VISIBLE:].sum() == 0:
         raise DataError("the picture is empty: no line stands out from its background")
@@ -109,7 +126,7 @@ def _ink_on_flat_paper(color: Pixels) -> Map | None:
     return ink
 
 
-def _outlined_fills(codes: npt.NDArray[np.int32], ink: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def _outlined_fills(codes: Codes, ink: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """Return where areas are filled with color that lines of another color enclose."""
     from scipy import ndimage
 
@@ -137,13 +154,13 @@ def _outlined_fills(codes: npt.NDArray[np.int32], ink: npt.NDArray[np.bool_]) ->
     return fills
 
 
-def _color_codes(color: Pixels) -> npt.NDArray[np.int32]:
+def _color_codes(color: Pixels) -> Codes:
     """Return a number for each pixel that similar colors share."""
     planes = np.moveaxis(color >> 3, 2, 0).astype(np.int32)
     return functools.reduce(lambda code, plane: code * 32 + plane, planes)
 
 
-def _flat_paper(color: Pixels, codes: npt.NDArray[np.int32]) -> Pixels | None:
+def _flat_paper(color: Pixels, codes: Codes) -> Pixels | None:
     """Return the color of the paper if much of the picture has it, else None."""
     counts = np.bincount(codes.ravel())
     border = np.concatenate([codes[0], codes[-1], codes[:, 0], codes[:, -1]])
@@ -152,8 +169,7 @@ def _flat_paper(color: Pixels, codes: npt.NDArray[np.int32]) -> Pixels | None:
     # around a filled area, or between thick lines, the border is mostly paper
     code = int(np.argmax(counts / codes.size + 0.5 * on_border * (counts > 0.2 * codes.size)))
     paper = np.median(color[codes == code], axis=0).astype(np.uint8)
-    different = np.maximum(color, paper) - np.minimum(color, paper)
-    share = (different <= _SAME).all(axis=2).mean()
+    share = (_contrast(color, paper) <= _SAME).mean()
     return paper if share >= _MOSTLY_PAPER else None
 
 

@@ -185,7 +185,8 @@ def _runs(mask: Mask) -> npt.NDArray[np.int64]:
 
 def _difference(color: Pixels, other: Pixels) -> npt.NDArray[np.uint8]:
     different: npt.NDArray[np.uint8] = np.maximum(color, other) - np.minimum(color, other)
-    return different.max(axis=-1)
+    largest: npt.NDArray[np.uint8] = different.max(axis=-1)
+    return largest
 
 
 def _bounding_box(mask: Mask) -> tuple[slice, slice] | None:
@@ -197,4 +198,4 @@ def _bounding_box(mask: Mask) -> tuple[slice, slice] | None:
 
 def _is_drawing(box: tuple[slice, slice], shape: tuple[int, ...]) -> bool:
     """Return whether what is left is large enough to be what the picture shows."""
-    return max(piece.stop - piece.start for piece in box) >= _LEFT * max(shape[:2])
+    return bool(max(piece.stop - piece.start for piece in box) >= _LEFT * max(shape[:2]))

@@ -38,6 +38,7 @@ from quickdraw_kit.strokes.batch import Drawing, DrawingBatch
 from quickdraw_kit.strokes.simplify import simplify
 from quickdraw_kit.trace.image import trace_image
 from quickdraw_kit.trace.image_file import MAX_BYTES, is_picture, read_picture
+from quickdraw_kit.trace.ink import to_grayscale
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 Input: TypeAlias = str | os.PathLike[str] | bytes | DrawingBatch | Pixels
@@ -48,8 +49,8 @@ OnError: TypeAlias = Callable[[DataError], None]
 _BATCH_ROWS = 512
 _NPY_MAGIC = b"\x93NUMPY"
 _HEAD_BYTES = 1024  # enough to detect every format
-_PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"})
-_EXPECTED = "a PNG, JPEG, WebP, BMP or GIF picture, SVG, or a file of drawings or bitmaps"
+_PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+_EXPECTED = "a PNG, JPEG, WebP, BMP, GIF or TIFF picture, SVG, or a file of drawings or bitmaps"
 _COMPRESSED_MAGIC = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")  # gzip, zstd
 
 
@@ -299,8 +300,10 @@ class _Reader:
     def read_pictures(self, pictures: Iterable[Pixels], names: list[str]) -> Iterator[InputBatch]:
         """Trace and render pictures, but for those that are bitmaps of the model's size."""
         for name, picture in zip(names, pictures, strict=True):
-            if picture.shape == (self.style.side, self.style.side):
-                for batch in self.read_bitmaps(picture[None], name):
+            if picture.shape[:2] == (self.style.side, self.style.side):
+                # by its pixels: the answer does not depend on the mode that it was saved in
+                bitmap = to_grayscale(picture)
+                for batch in self.read_bitmaps(bitmap[None], name):
                     yield replace(batch, sources=[name])  # a single one needs no number
                 continue
             strokes = _trace(picture, name, self.on_error)

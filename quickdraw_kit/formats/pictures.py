@@ -1,0 +1,41 @@
+"""Pictures of drawings: what is read from them are the strokes that tracing finds."""
+
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from quickdraw_kit.formats.file_names import label_from_filename
+from quickdraw_kit.formats.format import Format, ReadOptions
+from quickdraw_kit.formats.record_batch import RecordBatch
+from quickdraw_kit.trace.image import trace_image
+from quickdraw_kit.trace.image_file import read_picture
+
+
+def read_traced(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
+    """Trace the drawing in a picture file, real-valued, in pixels."""
+    batch = trace_image(read_picture(path), word=options.word or label_from_filename(path))
+    yield RecordBatch(batch, np.arange(len(batch)))
+
+
+def _is_bmp(head: bytes) -> bool:
+    # text may begin with BM, but does not have these reserved bytes
+    return head.startswith(b"BM") and head[6:10] == bytes(4)
+
+
+def _is_webp(head: bytes) -> bool:
+    return head[:4] == b"RIFF" and head[8:12] == b"WEBP"
+
+
+def _is_tiff(head: bytes) -> bool:
+    return head.startswith((b"II*\0", b"MM\0*"))
+
+
+_picture = functools.partial(
+    Format, position="drawing", fields=frozenset(), is_picture=True, read=read_traced
+)
+JPEG = _picture(name="jpeg", suffixes=(".jpg", ".jpeg"), magic=b"\xff\xd8\xff")
+WEBP = _picture(name="webp", suffixes=(".webp",), sniff=_is_webp)
+BMP = _picture(name="bmp", suffixes=(".bmp",), sniff=_is_bmp)
+TIFF = _picture(name="tiff", suffixes=(".tif", ".tiff"), sniff=_is_tiff)
