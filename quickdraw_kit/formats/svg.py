@@ -34,8 +34,12 @@ _EFFECT = re.compile(
     rb"|opacity\s*[=:]\s*[\"']?\s*(?!1(?:\.0*)?\s*[\"';}])[\d.]"
 )
 _ANIMATION = re.compile(rb"<(?:\w+:)?animate|<(?:\w+:)?set\b|@keyframes")
-_LINK = re.compile(r"""[\w.:-]*\bhref\s*=\s*(?:"(?!\s*(?:#|data:))[^"]*"|'(?!\s*(?:#|data:))[^']*')""")
-_BACKGROUND = re.compile(r"<svg\b[^>]*\bstyle\s*=\s*[\"'][^\"']*\bbackground(?:-color)?\s*:([^;\"']+)")
+_LINK = re.compile(
+    r"""[\w.:-]*\bhref\s*=\s*(?:"(?!\s*(?:#|data:))[^"]*"|'(?!\s*(?:#|data:))[^']*')"""
+)
+_BACKGROUND = re.compile(
+    r"""<svg\b[^>]*\bstyle\s*=\s*["'][^"']*\bbackground(?:-color)?\s*:([^;"']+)"""
+)
 _RENDERED_SIDE = 640  # longer side, in pixels; as large as pictures are when they are traced
 _MAX_POINTS = 1 << 20  # of one file
 _CURVE_POINTS = 24  # that a curve becomes
@@ -172,12 +176,8 @@ def _has_area(points: npt.NDArray[np.float64]) -> bool:
 
 def _render(data: bytes, where: str) -> npt.NDArray[np.uint8]:
     """Render a file on a transparent background."""
-    try:
+    with optional_packages():
         import resvg_py
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            "rendering SVG needs resvg_py: pip install 'quickdraw-kit[photo]'"
-        ) from error
     text = _decode(data)
     # the renderer would open local files that an untrusted SVG links to
     text = _LINK.sub("", text)
