@@ -49,7 +49,6 @@ OnError: TypeAlias = Callable[[DataError], None]
 _BATCH_ROWS = 512
 _NPY_MAGIC = b"\x93NUMPY"
 _HEAD_BYTES = 1024  # enough to detect every format
-_PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 _EXPECTED = "a PNG, JPEG, WebP, BMP, GIF or TIFF picture, SVG, or a file of drawings or bitmaps"
 _COMPRESSED_MAGIC = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")  # gzip, zstd
 
@@ -82,7 +81,7 @@ def find_inputs(path: str | os.PathLike[str]) -> list[Path]:
 
 def _may_be_input(path: Path) -> bool:
     """Whether a file of a folder is tried: by its name, or as its content is a picture's."""
-    if path.suffix.lower() in _PICTURE_SUFFIXES or format_from_name(path) is not None:
+    if format_from_name(path) is not None:
         return True
     with path.open("rb") as file:
         return is_picture(file.read(16))
