@@ -125,7 +125,7 @@ class TrainConfig:
         str | os.PathLike[str] | None,
         option(
             "Model to start from: all weights, or, if its labels are others, all but the last "
-            "layer."
+            "layer; by default weights are random."
         ),
     ] = None
     freeze: Annotated[bool, _training("With --init-from: train the last layer only.")] = False

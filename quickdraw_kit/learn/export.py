@@ -25,7 +25,15 @@ from quickdraw_kit.storage.hashing import sha256_file
 _SAFETENSORS = EXPORTERS["safetensors"].file_name
 """The formats of an export, and the names of the files."""
 
-_METADATA = ("raster_style", "normalization", "metrics", "data", "data_sha256", "config")
+_METADATA = (
+    "raster_style",
+    "preprocessing",
+    "normalization",
+    "metrics",
+    "data",
+    "data_sha256",
+    "config",
+)
 
 
 def export_model(

@@ -16,9 +16,8 @@ import numpy.typing as npt
 import torch
 
 from quickdraw_kit.errors import QuickdrawError
-from quickdraw_kit.learn.infer.predict import model_style
+from quickdraw_kit.learn.infer.preprocess import model_preprocessing
 from quickdraw_kit.learn.models.model import Model
-from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.strokes.simplify import simplify
 
@@ -52,7 +51,7 @@ class Guesser:
         self._max_waiting = max_waiting
         if model.input_type == "images":  # convolutions on a CPU are faster with channels last
             model.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._style = model_style(model)
+        self._preprocessing = model_preprocessing(model)
         self._queue: _Queue | None = None
 
     @asynccontextmanager
@@ -103,7 +102,7 @@ class Guesser:
     def guess_batch(self, drawings: list[DrawingBatch]) -> list[Guess]:
         """Guess raw drawings in this thread, as one batch."""
         simple = simplify(DrawingBatch.concat(drawings))
-        images = rasterize(simple, self._style)
+        images = self._preprocessing.from_strokes(simple)
         inputs = simple if self.model.input_type == "strokes" else images
         probabilities = self.model.probabilities(inputs)
 

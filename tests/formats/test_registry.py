@@ -26,6 +26,7 @@ from quickdraw_kit.formats.registry import (
 from quickdraw_kit.learn.config import TrainConfig
 from quickdraw_kit.learn.data.splits import open_splits
 from quickdraw_kit.learn.infer.inputs import read_input
+from quickdraw_kit.learn.infer.preprocess import Preprocessing
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.serve.collections import open_collection
@@ -143,7 +144,7 @@ def test_an_added_format_is_converted(toy, tmp_path):
 
 def test_an_added_format_is_predicted_trained_on_and_browsed(toy):
     (batch,) = iter_drawings(toy)
-    inputs = list(read_input(toy, RasterStyle()))
+    inputs = list(read_input(toy, Preprocessing(RasterStyle())))
     assert [name for part in inputs for name in part.sources][:2] == ["cat.toy:1", "cat.toy:2"]
     splits = open_splits(TrainConfig(data=toy.parent))
     assert sum(map(len, splits.values())) == 59
@@ -160,7 +161,7 @@ def test_messages_list_an_added_format(toy, tmp_path):
     with pytest.raises(UsageError, match=r"\.toy"):
         convert(toy, tmp_path / "cat.unknown")
     with pytest.raises(DataError, match=r"\.toy"):
-        read_input(tmp_path / "noise", RasterStyle())
+        read_input(tmp_path / "noise", Preprocessing(RasterStyle()))
     with pytest.raises(UsageError, match=r"\.toy"):
         open_splits(TrainConfig(data=tmp_path))
     assert list_suffixes(lambda format: format.name == "toy") == ".toy"

