@@ -226,7 +226,8 @@ def _target_format(path: Path) -> Format:
     is_written = format.compressible and path.suffix != ".zip"
     if path.suffix in COMPRESSION_SUFFIXES and not is_written:
         raise UsageError(
-            f"{path}: {format.name} is not written as {path.suffix}, remove it from the name"
+            f"{path}: {format.name} is not written as {path.suffix}, remove {path.suffix} from "
+            "the name"
         )
     return format
 

@@ -120,7 +120,8 @@ def _read(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
     labels_path = find_labels(path)
     labels = None if labels_path is None else read_idx(labels_path)
     if labels is None and options.needs_labels:
-        expected = _TYPE.sub("", strip_compression(path).name).replace("images", "labels")
+        name = _TYPE.sub("", strip_compression(path).name)
+        expected = re.sub("images", "labels", name, flags=re.IGNORECASE)
         raise DataError(
             f"{path} has images without labels: expected {expected}-idx1-ubyte beside it"
         )

@@ -36,7 +36,7 @@ from quickdraw_kit.strokes.batch import DrawingBatch
 FORMATS: dict[str, Format] = {}
 """Formats by name, in the order in which content is compared with them."""
 
-_HEAD_BYTES = 4096
+_HEAD_BYTES = 1 << 14  # more than the first line of a table of 784 pixels takes
 _MAX_DEPTH = 3  # of folders in a folder without files
 _MAX_FOLDERS = 1000
 _BOM = b"\xef\xbb\xbf"

@@ -134,11 +134,11 @@ def _to_batch(drawing: Drawing | Sequence[Any]) -> DrawingBatch:
             "list of strokes, each [x, y] with a list for each"
         ) from None
     values = np.concatenate([np.zeros(0), *(rows.ravel() for rows in strokes)])
-    dtype: npt.DTypeLike = np.float32
+    dtype: npt.DTypeLike = np.float64
     if isinstance(drawing, Drawing) and drawing.strokes:
         # with times beside them, coordinates come in a wider type
         given_dtype = drawing.strokes[0].dtype
-        dtype = given_dtype if given_dtype in (np.uint8, np.int16) else np.float32
+        dtype = given_dtype if given_dtype in (np.uint8, np.int16) else np.float64
     elif ((values >= 0) & (values <= 255) & (values % 1 == 0)).all():
         dtype = np.uint8  # in the frame, as simplified drawings are
     return DrawingBatch.from_strokes([strokes], words=[""], dtype=dtype)

@@ -77,7 +77,7 @@ def test_no_model(cli, folder):
     [
         (("nomodel", "drawn.png"), "nomodel does not exist: give the folder of a model"),
         (("model", "nofile.png"), "nofile.png does not exist: give a file"),
-        (("model", "drawn.png", "."), ". is a folder: give the files in it"),
+        (("model", "drawn.png", "empty"), "empty has no pictures and no files of drawings"),
         (
             ("nomodel", "drawn.png", "--figure", "f.pdf"),
             "f.pdf: expected a name that ends in .png or .svg",
@@ -88,6 +88,7 @@ def test_mistakes_are_reported_before_the_model_is_loaded(
     cli, folder, monkeypatch, arguments, message
 ):
     monkeypatch.chdir(folder)
+    (folder / "empty").mkdir()
     ran = cli("predict", *arguments)
     assert (ran.code, ran.out) == (2, "")
     assert message in ran.err

@@ -154,6 +154,7 @@ def test_an_added_format_is_predicted_trained_on_and_browsed(toy):
 
 def test_messages_list_an_added_format(toy, tmp_path):
     (tmp_path / "noise").write_bytes(b"\0\1noise")
+    (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match=r"\.toy"):
         detect_format(tmp_path / "noise")
     with pytest.raises(DataError, match=r"\.toy"):
@@ -163,7 +164,7 @@ def test_messages_list_an_added_format(toy, tmp_path):
     with pytest.raises(DataError, match=r"\.toy"):
         read_input(tmp_path / "noise", Preprocessing(RasterStyle()))
     with pytest.raises(UsageError, match=r"\.toy"):
-        open_splits(TrainConfig(data=tmp_path))
+        open_splits(TrainConfig(data=tmp_path / "empty"))
     assert list_suffixes(lambda format: format.name == "toy") == ".toy"
 
 

@@ -387,10 +387,10 @@ def _open_drawings(paths: list[Path], input_type: str, fractions: Mapping[str, f
 
 
 def _simplified(batch: DrawingBatch) -> DrawingBatch:
-    from quickdraw_kit.strokes.simplify import simplify
+    from quickdraw_kit.learn.infer.inputs import ensure_simplified
 
     # uint8 coordinates are simplified already
-    return batch if batch.x.dtype == np.uint8 else simplify(batch)
+    return batch if batch.x.dtype == np.uint8 else ensure_simplified(batch)
 
 
 def _split_arrays(

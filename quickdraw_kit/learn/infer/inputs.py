@@ -49,7 +49,7 @@ OnError: TypeAlias = Callable[[DataError], None]
 _BATCH_ROWS = 512
 _NPY_MAGIC = b"\x93NUMPY"
 _HEAD_BYTES = 1024  # enough to detect every format
-_EXPECTED = "a PNG, JPEG, WebP, BMP, GIF or TIFF picture, SVG, or a file of drawings or bitmaps"
+_EXPECTED = "a PNG, JPEG, WebP, BMP, GIF or TIFF picture, SVG, .npy, or a file of drawings"
 _COMPRESSED_MAGIC = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")  # gzip, zstd
 
 
@@ -136,6 +136,9 @@ def ensure_simplified(batch: DrawingBatch) -> DrawingBatch:
     empty = np.flatnonzero(batch.point_counts == 0)
     if len(empty):
         raise DataError(f"drawing {empty[0]} has no points: there is nothing to recognize")
+    # of formats that know no uint8, such as .npz
+    if batch.x.dtype == np.int16 and _is_in_frame(batch):
+        batch = replace(batch, x=batch.x.astype(np.uint8), y=batch.y.astype(np.uint8))
     if batch.x.dtype != np.uint8:
         return simplify(batch)
     fills_frame = _fills_frame(batch)
@@ -181,7 +184,7 @@ class _Reader:
             return self.read_images(format.read(path, ReadOptions(needs_labels=False)), path.name)
         if format is not None and _is_streamed(format):
             return self.read_strokes(iter_drawings(path, batch_size=_BATCH_ROWS), path.name)
-        if format is None:
+        if format is None or format.is_picture:
             _check_ndjson(head, path.name)
         return self.read_strokes(iter_ndjson(path, batch_size=_BATCH_ROWS), path.name)
 
@@ -353,6 +356,12 @@ def _trace(picture: Pixels, name: str, on_error: OnError) -> DrawingBatch | None
     except DataError as error:
         on_error(DataError(f"{name}: {error}"))
         return None
+
+
+def _is_in_frame(batch: DrawingBatch) -> bool:
+    return all(
+        axis.min(initial=0) >= 0 and axis.max(initial=0) <= 255 for axis in (batch.x, batch.y)
+    )
 
 
 def _fills_frame(batch: DrawingBatch) -> npt.NDArray[np.bool_]:

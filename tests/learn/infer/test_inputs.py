@@ -169,7 +169,10 @@ def test_invalid_files_are_named_by_their_file_name(tmp_path, monkeypatch):
 
 
 def test_paths_that_are_not_files(tmp_path):
-    with pytest.raises(UsageError, match="is a folder: give the files in it"):
+    with pytest.raises(UsageError, match="has no pictures and no files of drawings"):
+        images_of(tmp_path)
+    (tmp_path / "cat").mkdir()
+    with pytest.raises(UsageError, match=r"Of its folders name one, or all: '.*\*.\*'"):
         images_of(tmp_path)
     with pytest.raises(UsageError, match=r"nowhere\.png does not exist"):
         images_of(tmp_path / "nowhere.png")
