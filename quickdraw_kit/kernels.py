@@ -16,7 +16,7 @@ arguments: they say, before the first call, what there is to compile. `compile_m
 all cores; a kernel that was not compiled ahead is compiled when it is called. Both report how far
 they are (`report_to`).
 
-Four private parts of numba are used, each in a function of its own below; `tests/test_kernels.py`
+Private parts of numba are used only in the functions at the end that say so; `tests/test_kernels.py`
 has a test of each.
 """
 
@@ -24,6 +24,7 @@ import ast
 import functools
 import hashlib
 import importlib
+import inspect
 import logging
 import os
 import subprocess
@@ -198,7 +199,7 @@ def _watch_compiler() -> None:
         def __init__(self) -> None:
             # kernels that are being compiled: each waits for those that it calls
             self._stack: list[Any] = []
-            self._own: Any = None
+            self._opened: Any = None
 
         def on_start(self, event: Any) -> None:
             dispatcher = event.data["dispatcher"]
@@ -206,8 +207,8 @@ def _watch_compiler() -> None:
                 return
             if not self._stack and _current is None:
                 number = len(_reachable([dispatcher]))
-                self._own = _session(number, number * _SECONDS_PER_KERNEL)
-                self._own.__enter__()
+                self._opened = _session(number, number * _SECONDS_PER_KERNEL)
+                self._opened.__enter__()
             self._stack.append(dispatcher)
 
         def on_end(self, event: Any) -> None:
@@ -217,9 +218,9 @@ def _watch_compiler() -> None:
             self._stack.pop()
             if _current is not None:
                 _current.add(_name(dispatcher))
-            if not self._stack and self._own is not None:
-                own, self._own = self._own, None
-                own.__exit__(None, None, None)
+            if not self._stack and self._opened is not None:
+                session, self._opened = self._opened, None
+                session.__exit__(None, None, None)
 
     event.register("numba:compile", Watcher())  # type: ignore[no-untyped-call]
 
@@ -295,16 +296,16 @@ def _missing_calls(module: str) -> list[tuple[Any, tuple[Any, ...]]]:
 
 def _reachable(dispatchers: Iterable[Any]) -> set[Any]:
     """Return kernels and those that they call."""
-    found, queue = set[Any](), list(dispatchers)
+    reached, queue = set[Any](), list(dispatchers)
     while queue:
         dispatcher = queue.pop()
-        if dispatcher in found:
+        if dispatcher in reached:
             continue
-        found.add(dispatcher)
+        reached.add(dispatcher)
         function = dispatcher.py_func
         values = map(function.__globals__.get, function.__code__.co_names)
         queue += [value for value in values if isinstance(value, type(dispatcher))]
-    return found & _KERNELS.keys()
+    return reached & _KERNELS.keys()
 
 
 def _name(dispatcher: Any) -> str:
@@ -361,8 +362,9 @@ def _is_missing(dispatcher: Any, types: tuple[Any, ...]) -> bool:
 
 @functools.cache
 def _hash_sources(module: str) -> str:
-    """Hash the source files that the kernels of a module depend on, this file included."""
-    digest = hashlib.sha256(Path(__file__).read_bytes())
+    """Hash what the kernels of a module depend on: source files, and how numba is called."""
+    settings = inspect.getsource(kernel) + inspect.getsource(_widen_arguments)
+    digest = hashlib.sha256(settings.encode())
     for path in sorted(_source_files(module)):
         digest.update(_read(path))
     return digest.hexdigest()
