@@ -144,7 +144,11 @@ def test_raw_drawings_are_simplified_on_demand(raw, tmp_path):
         ({"timestamp": np.array(["2017-03-02"], "M8[us]")}, "cat.npz", ["the timestamps"]),
         ({"countrycode": np.array(["DE"], "S2")}, "cat.npz", ["the countries"]),
         (
-            {"recognized": np.array([True]), "countrycode": np.array(["DE"], "S2")},
+            {
+                "recognized": np.array([True]),
+                "recognized_known": None,
+                "countrycode": np.array(["DE"], "S2"),
+            },
             "cat.npz",
             ["the countries", "whether the drawings were recognized"],
         ),
@@ -205,21 +209,36 @@ def test_a_source_of_bad_lines_only_makes_no_target(write_lines, tmp_path, name)
 
 def test_what_is_not_known_does_not_become_no(simple, tmp_path):
     convert(simple, tmp_path / "cat.npz", allow_loss=True)
-    done = convert(tmp_path / "cat.npz", tmp_path / "out.ndjson")
-    line = json.loads((tmp_path / "out.ndjson").read_bytes().splitlines()[0])
-    assert (line["recognized"], line["countrycode"], line["timestamp"]) == (None, "", "")
-    assert done.notes == ()
-    assert not read(tmp_path / "out.ndjson").recognized.any()
-    for name in ("cat.bin", "cat.parquet"):
+    for name in ("out.ndjson", "out.parquet", "out.arrow"):
         done = convert(tmp_path / "cat.npz", tmp_path / name)
-        assert done.notes == ("recognized is false for all drawings, because it is not known",)
+        assert done.notes == ()
+        batch = read(tmp_path / name)
+        assert (batch.recognition == 2).all()
+        assert not batch.recognized.any()
+        assert (batch.countrycode == b"").all()
+    line = json.loads((tmp_path / "out.ndjson").read_bytes().splitlines()[0])
+    assert set(line) == {"word", "key_id", "drawing"}
+    done = convert(tmp_path / "cat.npz", tmp_path / "cat.bin")
+    assert done.notes == ("recognized is false for all drawings, because it is not known",)
 
 
-def test_what_was_rounded_is_said(raw, tmp_path):
-    done = convert(raw, tmp_path / "b.parquet")
-    assert done.notes == ("coordinates of 2 drawings were rounded to float32, by at most 3e-05",)
-    assert convert(tmp_path / "b.parquet", tmp_path / "c.ndjson").notes == ()
-    assert convert(raw, tmp_path / "d.ndjson", simplify=True).notes == ()
+@pytest.mark.parametrize("name", ["cat.bin", "cat.npz"])
+def test_made_key_ids_are_said(tmp_path, name):
+    bare = b'{"word":"cat","drawing":[[[0,1],[2,255]]]}\n'
+    (tmp_path / "cat.ndjson").write_bytes(official_line(7) + bare)
+    done = convert(tmp_path / "cat.ndjson", tmp_path / name, allow_loss=True)
+    assert done.notes[-1] == (
+        "the key_id of 1 drawing is made from the strokes, because it is not known"
+    )
+    assert read(tmp_path / name).key_id.tolist() == read(tmp_path / "cat.ndjson").key_id.tolist()
+
+
+def test_nothing_of_raw_drawings_is_rounded(raw, tmp_path):
+    for name in ("b.parquet", "b.arrow", "b.ndjson"):
+        done = convert(raw, tmp_path / name)
+        assert done.notes == ()
+        assert read(tmp_path / name).equals(read(raw))
+    assert (tmp_path / "b.ndjson").read_bytes() == raw.read_bytes()
 
 
 def test_bitmaps_are_those_of_the_renderer(simple, tmp_path):
@@ -248,7 +267,7 @@ def test_bitmaps_of_drawings_in_another_scale_are_fitted(raw, tmp_path):
     moves = DrawingBatch.from_strokes([[([-300, 700], [0, 500])]], words=["cat"], dtype="int16")
     write_stroke3(moves, tmp_path / "cat.npz")
     convert(tmp_path / "cat.npz", tmp_path / "cat.npy")
-    fitted = DrawingBatch.from_strokes([[([0, 255], [0, 127.5])]], words=["cat"], dtype="float32")
+    fitted = DrawingBatch.from_strokes([[([0, 255], [0, 127.5])]], words=["cat"], dtype="float64")
     expected = rasterize(fitted).reshape(1, 784)
     np.testing.assert_array_equal(read_bitmaps(tmp_path / "cat.npy"), expected)
     convert(raw, tmp_path / "raw.npy")

@@ -56,9 +56,9 @@ def columns_from_nested(
         words=vocabulary,
         countrycode=np.zeros(count, "S2"),
         timestamp=np.full(count, np.datetime64("NaT", "us")),
-        recognized=unknown,
+        recognized=np.zeros(count, np.bool_),
         key_id_known=unknown if key_id is None else None,
-        recognized_known=unknown,
+        recognized_known=np.zeros(count, np.bool_),
     )
     return fill_key_ids(columns)
 

@@ -325,7 +325,7 @@ def _simplify(folder: Path, each: int) -> Target:
         ends = np.flatnonzero(~np.isfinite(points).all(axis=1))
         strokes = [part[np.isfinite(part).all(axis=1)] for part in np.split(points, ends)]
         strokes = [stroke.T for stroke in strokes if len(stroke)]
-        batch = DrawingBatch.from_strokes([strokes], words=["star"], dtype=np.float32)
+        batch = DrawingBatch.from_strokes([strokes], words=["star"], dtype=np.float64)
         lines = simplify(batch, epsilon=(2.0, 0.0)[len(data) % 2])  # which take different ways
         assert len(lines.stroke_offsets) == len(batch.stroke_offsets), "another number of strokes"
         least = np.minimum(np.diff(batch.stroke_offsets), 2)

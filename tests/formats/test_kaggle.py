@@ -95,7 +95,6 @@ def test_raw_drawings_are_read_as_raw(real_data, write):
         {"key_id": "12.5"},
         {"key_id": str(2**64)},
         {"recognized": "maybe"},
-        {"word": ""},
         {"timestamp": "yesterday"},
         {"timestamp": "2017-02-30 21:12:07"},
     ],
@@ -169,10 +168,12 @@ def test_rejects_are_in_order_over_many_chunks(write, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "data", ["", "\n", "key_id,countrycode,drawing\n", '"countrycode\n', "x" * (17 << 20)]
+    "data", ["", "\n", "key_id,countrycode,word\n", '"countrycode\n', "x" * (17 << 20)]
 )
 def test_missing_columns(write, data):
-    with pytest.raises(DataError, match=r"has no column .*expected a header with countrycode"):
+    with pytest.raises(
+        DataError, match=r"has no column drawing: expected a header with countrycode"
+    ):
         read_kaggle_csv(write(data))
 
 
@@ -181,3 +182,21 @@ def test_empty_table_and_compression(write):
     data = table([ROW] * 3)
     assert read_kaggle_csv(write(gzip.compress(data))).equals(read_kaggle_csv(write(data)))
     assert [len(batch) for batch in iter_kaggle_csv(write(b"\xef\xbb\xbf" + data))] == [3]
+
+
+@given(st.sets(st.sampled_from([name for name in COLUMNS if name != "drawing"])), st.booleans())
+def test_missing_columns_and_empty_fields_are_unknown(tmp_path_factory, names, as_columns):
+    path = tmp_path_factory.getbasetemp() / "table.csv"
+    rows = [{**ROW, "key_id": str(number)} for number in range(2)]
+    if as_columns:
+        columns = [name for name in COLUMNS if name not in names]
+        fields = [[row[name] for name in columns] for row in rows]
+    else:
+        columns = COLUMNS
+        fields = [["" if name in names else row[name] for name in columns] for row in rows]
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([columns, *fields])
+    table = read_kaggle_csv(path).to_arrow()
+    for name in COLUMNS:
+        if name != "drawing":
+            assert table[name].null_count == (2 if name in names else 0), name

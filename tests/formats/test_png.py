@@ -29,7 +29,7 @@ def test_reproducible(tmp_path):
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
-@pytest.mark.parametrize("dtype", ["float32", "int16"])
+@pytest.mark.parametrize("dtype", ["float64", "int16"])
 def test_drawings_outside_the_frame_are_normalized(dtype):
     rng = np.random.default_rng(1)
     points = rng.integers(0, 256, (2, 9))

@@ -270,7 +270,7 @@ def one(**columns):
 @pytest.mark.parametrize(
     ("batch", "reason"),
     [
-        (one(x=np.zeros(2, np.float32), y=np.zeros(2, np.float32)), "simplify"),
+        (one(x=np.zeros(2), y=np.zeros(2)), "simplify"),
         (one(stroke_offsets=np.array([0, 0, 2]), drawing_offsets=np.array([0, 2])), "drawing 0"),
         (one(x=np.array([-32768, 32767], np.int16), y=np.zeros(2, np.int16)), "do not fit int16"),
     ],

@@ -56,7 +56,7 @@ def test_writes_the_coordinates_of_the_drawing(batch, data):
     assert title.text == batch[index].word
 
 
-@pytest.mark.parametrize("dtype", ["float32", "int16"])
+@pytest.mark.parametrize("dtype", ["float64", "int16"])
 def test_drawings_outside_the_frame_are_normalized(dtype):
     batch = DrawingBatch.from_strokes(
         [[([-500, 0], [100, 700]), ([1500], [300])]], words=["cat"], dtype=dtype

@@ -102,7 +102,7 @@ def test_page_and_library_see_the_same_bitmap(canvas, served):
         batch = DrawingBatch.from_strokes(
             [[tuple(zip(*[(x, y, 0) for x, y in stroke], strict=True)) for stroke in strokes]],
             words=["x"],
-            dtype=np.float32,
+            dtype=np.float64,
         )
         image = rasterize(simplify(batch))
         assert np.array_equal(model_input(canvas), image[0])

@@ -39,8 +39,8 @@ def test_every_point_is_read(drawing):
     assert batch.is_float
     assert len(batch) == 1
     for stroke, (x, y, t) in zip(batch[0].strokes, drawing, strict=True):
-        assert np.array_equal(stroke[:, 0], np.float32(x))
-        assert np.array_equal(stroke[:, 1], np.float32(y))
+        assert np.array_equal(stroke[:, 0], x)
+        assert np.array_equal(stroke[:, 1], y)
         assert stroke[:, 2].tolist() == t
 
 

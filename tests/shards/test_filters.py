@@ -1,5 +1,7 @@
 """Filters: a drawing that fails counts once, at the first filter that it fails."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from quickdraw_kit.strokes.batch import DrawingBatch
 def batch():
     drawings = [[([0] * n, [0] * n)] * k for n, k in [(1, 1), (5, 1), (5, 2), (9, 3)]]
     batch = DrawingBatch.from_strokes(drawings, words=["cat", "dog", "cat", "cat"])
+    batch = replace(batch, recognized_known=None)
     batch.countrycode[:] = [b"US", b"BR", b"BR", b"DE"]
     batch.recognized[:] = [True, True, False, True]
     return batch
@@ -38,6 +41,21 @@ def test_filters(batch, filters, kept, filtered):
     assert keep.tolist() == np.array(kept, bool).tolist()
     assert counts == filtered
     assert sum(kept) + sum(filtered.values()) == len(batch)
+
+
+def test_what_is_not_known_is_counted_as_such(batch):
+    batch = replace(
+        batch,
+        countrycode=np.array([b"US", b"", b"BR", b""]),
+        recognized=np.array([True, False, False, False]),
+        recognized_known=np.array([True, True, False, False]),
+    )
+    keep, counts = Filters(recognized_only=True).keep(batch)
+    assert keep.tolist() == [True, False, False, False]
+    assert counts == {"unrecognized": 1, "recognized unknown": 2}
+    keep, counts = Filters(countries=("us",)).keep(batch)
+    assert keep.tolist() == [True, False, False, False]
+    assert counts == {"country": 1, "country unknown": 2}
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,9 @@ import json
 import pytest
 
 from quickdraw_kit.errors import DataError
+from quickdraw_kit.formats.ndjson.files import read_ndjson
+from quickdraw_kit.shards.filters import Filters
+from quickdraw_kit.shards.histogram import read_histogram
 from quickdraw_kit.shards.prepare.pipeline import prepare
 from quickdraw_kit.shards.read.dataset import open_shards
 from quickdraw_kit.shards.verify import verify
@@ -31,7 +34,7 @@ BAD = {
     "below the frame": (altered(b"[1,2]", b"[1,-2]"), "-2"),
     "bad UTF-8": (altered(b'"cat"', b'"c\xe9t"'), "UTF-8"),
     "unknown word": (altered(b'"cat"', b'"catt"'), "'catt' is not one of the 345"),
-    "no key_id": (altered(b'"key_id":"77",', b""), "key_id"),
+    "no drawing": (altered(b'"drawing"', b'"strokes"'), "key 'drawing' is missing"),
     "negative key_id": (altered(b'"77"', b'"-77"'), "key_id"),
     "a list": (b"[1,2,3]\n", "object"),
     "a null byte": (b"\x00\x00\n", "JSON"),
@@ -60,6 +63,27 @@ def test_a_bad_line_is_counted_with_its_reason_and_the_rest_is_written(
     assert reject["offset"] == sum(map(len, GOOD[:at]))
     assert reject["text"].encode("utf-8", "surrogateescape") == line.rstrip(b"\n")
     assert sorted(open_shards(tmp_path / "out").to_pandas()["key_id"]) == list(range(20))
+    assert verify(tmp_path / "out").ok
+
+
+def test_drawings_with_nothing_but_strokes(write_lines, tmp_path):
+    """Key_ids are made from the content; a word is needed, and may come from the file's name."""
+    bare = [b'{"drawing":[[[0,%d],[0,255]]]}\n' % x for x in range(20)]
+    write_lines("in/cat.ndjson", [*bare, bare[3]])
+    write_lines("in/mine.ndjson", bare)
+    filters = Filters(countries=("US",), recognized_only=True)
+    manifest = prepare([tmp_path / "in"], tmp_path / "out", max_reject_rate=1)
+    assert manifest.counts.rejected == {"duplicate": 1, "unknown word": 20}
+    reasons = [json.loads(line)["reason"] for line in (tmp_path / "out" / "rejects.ndjson").open()]
+    assert sum("has no word" in reason for reason in reasons) == 20
+    frame = open_shards(tmp_path / "out").to_pandas()
+    assert sorted(frame["key_id"]) == sorted(
+        read_ndjson(tmp_path / "in" / "cat.ndjson").key_id[:20]
+    )
+    assert frame["recognized"].isna().all()
+    assert {row.recognized for row in read_histogram(tmp_path / "out")} == {"unknown"}
+    manifest = prepare([tmp_path / "in/cat.ndjson"], tmp_path / "few", filters, max_reject_rate=1)
+    assert manifest.counts.filtered == {"recognized unknown": 21}
     assert verify(tmp_path / "out").ok
 
 

@@ -35,7 +35,7 @@ def sources(tmp_path_factory):
     ):
         batch = DrawingBatch.concat(parts)
         ids = np.arange(start, start + len(batch), dtype=np.uint64)
-        write_ndjson(replace(batch, key_id=ids), folder / f"{name}.ndjson")
+        write_ndjson(replace(batch, key_id=ids, key_id_known=None), folder / f"{name}.ndjson")
     return [folder / "a.ndjson", folder / "b.ndjson"]
 
 

@@ -50,13 +50,15 @@ def timed(milliseconds):
     ],
 )
 def test_a_drawing_with_a_flag_and_one_without(flag, flagged, unflagged):
-    not_recognized = {"recognized": np.array([False])}
+    not_recognized = {"recognized": np.array([False]), "recognized_known": None}
     assert flag in flags_of(flagged, **not_recognized)
     assert flag not in flags_of(unflagged, **not_recognized)
 
 
 def test_a_recognized_drawing_does_not_have_the_time_limit_flag():
-    assert "time-limit" not in flags_of(timed(19_900), recognized=np.array([True]))
+    recognized = {"recognized": np.array([True]), "recognized_known": None}
+    assert "time-limit" not in flags_of(timed(19_900), **recognized)
+    assert "time-limit" not in flags_of(timed(19_900))  # not known
 
 
 def test_unknown_words():
@@ -81,7 +83,9 @@ def sample():
     moved = replace(moved, x=x)
     parts = [originals, copies, moved]
     batch = DrawingBatch.concat(parts)
-    return replace(batch, key_id=np.arange(100, 100 + len(batch), dtype=np.uint64)), len(originals)
+    return replace(
+        batch, key_id=np.arange(100, 100 + len(batch), dtype=np.uint64), key_id_known=None
+    ), len(originals)
 
 
 def test_copies_are_duplicates_and_the_smallest_key_id_is_the_original():

@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from quickdraw_kit.strokes.batch import DrawingBatch
-from quickdraw_kit.strokes.columns import lengths_to_offsets
+from quickdraw_kit.strokes.columns import Columns, lengths_to_offsets
+from quickdraw_kit.strokes.key_ids import fill_key_ids
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -20,8 +21,13 @@ def batches(
     low=0,
     high=255,
     max_drawings=5,
+    unknown=False,
 ):
-    """Batches without times; `empties` allows empty drawings and empty strokes."""
+    """Batches without times; `empties` allows empty drawings and empty strokes.
+
+    With `unknown`, any key_id and whether any drawing was recognized may be unknown. Countries and
+    times always may, and words if None is among them.
+    """
     min_size = 0 if empties else 1
     counts = draw(st.lists(st.integers(min_size, 4), max_size=max_drawings))
     lengths = draw(
@@ -39,7 +45,10 @@ def batches(
         np.datetime64("NaT") if second is None else 10**6 * second + (not whole_seconds) * fraction
         for second, fraction in zip(column(seconds), fractions, strict=True)
     ]
-    return DrawingBatch(
+    flags = st.none() | st.booleans() if unknown else st.booleans()
+    recognized = column(flags)
+    has_key_id = np.array(column(st.booleans() if unknown else st.just(True)), np.bool_)
+    columns = Columns(
         x=np.array(draw(coordinates), dtype),
         y=np.array(draw(coordinates), dtype),
         t=None,
@@ -50,5 +59,8 @@ def batches(
         words=tuple(words),
         countrycode=np.array(column(st.text(LETTERS, min_size=2, max_size=2) | st.just("")), "S2"),
         timestamp=np.array(timestamp, "datetime64[us]"),
-        recognized=np.array(column(st.booleans()), np.bool_),
+        recognized=np.array([flag is True for flag in recognized], np.bool_),
+        key_id_known=has_key_id,
+        recognized_known=np.array([flag is not None for flag in recognized], np.bool_),
     )
+    return DrawingBatch(**fill_key_ids(columns))

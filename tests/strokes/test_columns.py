@@ -14,7 +14,7 @@ from quickdraw_kit.strokes.columns import lengths_to_offsets
 
 from .strategies import batches
 
-any_batch = batches(words=("cat", "dog", "Ä"), empties=True)
+any_batch = batches(words=("cat", "dog", "Ä", None), empties=True, unknown=True)
 
 
 def listed(batch: DrawingBatch) -> list:
@@ -31,10 +31,16 @@ def listed(batch: DrawingBatch) -> list:
     ]
 
 
+def same_nulls(*batches: DrawingBatch) -> bool:
+    """Whether the same key_ids are known."""
+    masks = [batch.key_id_known for batch in batches]
+    return len({None if mask is None else mask.tobytes() for mask in masks}) == 1
+
+
 def timed(batch: DrawingBatch) -> DrawingBatch:
     """Return the same drawings as raw ones."""
     t = np.arange(len(batch.x), dtype=np.int32)
-    return replace(batch, x=batch.x.astype("f4"), y=batch.y.astype("f4"), t=t)
+    return replace(batch, x=batch.x.astype("f8"), y=batch.y.astype("f8"), t=t)
 
 
 @given(any_batch, st.data(), st.booleans())
@@ -79,7 +85,16 @@ def test_equality_ignores_the_order_of_the_words(batch):
     assert batch.equals(reordered)
     assert pickle.loads(pickle.dumps(batch)).equals(batch)
     if len(batch):
-        assert not batch.equals(replace(batch, recognized=~batch.recognized))
+        flipped = replace(batch, recognized=~batch.recognized, recognized_known=None)
+        assert not batch.equals(flipped)
+        unknown = np.zeros(len(batch), np.bool_)
+        for changed in (
+            replace(flipped, recognized=unknown, recognized_known=unknown),
+            replace(batch, key_id_known=unknown),
+        ):
+            assert batch.equals(changed) == (
+                listed(batch) == listed(changed) and same_nulls(batch, changed)
+            )
         assert not batch.equals(timed(batch))
         assert not batch.equals(batch[1:])
 
@@ -90,6 +105,24 @@ def test_batches_of_different_dtypes_cannot_be_concatenated():
         DrawingBatch.concat([batch, timed(batch)])
     with pytest.raises(DataError, match="at least one"):
         DrawingBatch.concat([])
+
+
+@given(any_batch)
+def test_unknown_flags_count_as_false_and_are_told_apart(batch):
+    assert not (batch.recognized & (batch.recognition == 2)).any()
+    states = [{None: 2, False: 0, True: 1}[drawing.recognized] for drawing in batch]
+    assert batch.recognition.tolist() == states
+    assert all(drawing.recognized for drawing in batch.filter(batch.recognized))
+    # all known is one form, whatever was passed
+    known = replace(batch, recognized_known=np.ones(len(batch), np.bool_))
+    assert known.recognized_known is None
+
+
+def test_a_flag_cannot_be_true_and_unknown():
+    batch = DrawingBatch.from_strokes([[([1], [1])]])
+    assert batch[0].recognized is None
+    with pytest.raises(DataError, match="pass recognized_known=None"):
+        replace(batch, recognized=np.array([True]))
 
 
 def test_indices_out_of_range():

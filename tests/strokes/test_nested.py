@@ -13,10 +13,12 @@ def test_simplified():
     assert [stroke.tolist() for stroke in batch[0].strokes] == [[[1, 3], [2, 4]], [[5, 255]]]
     assert batch[1].strokes == []
     assert batch.words_of_drawings() == ["cat", "dog"]
-    assert batch.key_id.tolist() == [0, 1]
+    assert not batch.key_id_known.any()
     assert np.isnat(batch.timestamp).all()
     assert batch.countrycode.tolist() == [b"", b""]
+    assert batch[0].recognized is None
     assert not batch.recognized.any()
+    assert DrawingBatch.from_strokes([[([1], [3])]]).words_of_drawings() == [None]
 
 
 def test_raw():
@@ -30,7 +32,7 @@ def test_the_dtype_can_be_chosen():
     assert DrawingBatch.from_strokes(
         [[([300], [-1])]], words=["cat"], dtype="int16"
     ).x.tolist() == [300]
-    assert DrawingBatch.from_strokes([[([0.5], [1])]], words=["cat"], dtype="float32").t is None
+    assert DrawingBatch.from_strokes([[([0.5], [1])]], words=["cat"], dtype="float64").t is None
 
 
 def test_one_word_per_drawing():

@@ -19,14 +19,17 @@ def batch_of(drawings):
         [(*zip(*points, strict=True), range(len(points))) for points in drawing]
         for drawing in drawings
     ]
-    return DrawingBatch.from_strokes(strokes, words=["cat"] * len(drawings), dtype="float32")
+    return DrawingBatch.from_strokes(strokes, words=["cat"] * len(drawings), dtype="float64")
 
 
 @given(drawings)
 def test_each_drawing_fills_the_frame(drawings):
     batch = batch_of(drawings)
     normalized = normalize(batch)
-    assert normalized.x.dtype == normalized.y.dtype == np.float32
+    assert normalized.x.dtype == normalized.y.dtype == np.float64
+    # in float32 the longer side is 255 to the bit
+    assert (normalized.x == normalized.x.astype(np.float32)).all()
+    assert normalize(normalized).equals(normalized)
     assert normalized.stroke_offsets is batch.stroke_offsets
     assert normalized.t is batch.t
     for before, after in zip(batch, normalized, strict=True):
@@ -54,6 +57,6 @@ def test_a_normalized_drawing_does_not_change():
 
 def test_no_drawings_no_points_and_single_points():
     assert len(normalize(batch_of([]))) == 0
-    assert normalize(batch_of([[], []])).x.dtype == np.float32
+    assert normalize(batch_of([[], []])).x.dtype == np.float64
     point = normalize(batch_of([[[(700, -3), (700, -3)]]]))
     assert point.x.tolist() == point.y.tolist() == [0, 0]

@@ -63,7 +63,7 @@ def read_by_scanner(text: bytes, raw: bool, **options):
         batch = parsed.batch
         lines += parsed.lines
         fallback_lines += parsed.fallback_lines
-        counts = np.diff(batch.stroke_offsets)
+        counts, known = np.diff(batch.stroke_offsets), batch.key_id_known
         for i, word in enumerate(batch.words_of_drawings()):
             points = slice(*batch.point_offsets[i : i + 2])
             time = batch.timestamp[i]
@@ -71,8 +71,8 @@ def read_by_scanner(text: bytes, raw: bool, **options):
                 word,
                 batch.countrycode[i].decode(),
                 None if np.isnat(time) else int(time.astype(np.int64)),
-                bool(batch.recognized[i]),
-                int(batch.key_id[i]),
+                (False, True, None)[batch.recognition[i]],
+                int(batch.key_id[i]) if known is None or known[i] else None,
                 counts[slice(*batch.drawing_offsets[i : i + 2])].tolist(),
                 batch.x[points].tobytes(),
                 batch.y[points].tobytes(),

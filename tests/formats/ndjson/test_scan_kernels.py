@@ -72,7 +72,8 @@ def lines(draw, raw):
     document = {name: draw(column[name == odd]) for name, column in columns.items()}
     document["drawing"] = draw(strokes(raw, odd))
     if odd == "missing key":
-        del document[draw(st.sampled_from(list(document)))]
+        for name in draw(st.sets(st.sampled_from(list(document)), min_size=1)):
+            del document[name]
     if odd != "layout":
         text = json.dumps(document, separators=(",", ":")).encode()
     else:
@@ -171,8 +172,14 @@ def test_both_paths_agree_on_all_real_files(real_data, variant):
 
 
 def test_the_official_layout_is_scanned_not_parsed():
+    bare = {"word": "cat", "drawing": [[[0], [255]]]}
     lines = [
         official(),
+        json.dumps(bare, separators=(",", ":")).encode(),
+        official().replace(b'"countrycode":"DE",', b""),
+        official()
+        .replace(b'"recognized":true,', b"")
+        .replace(b'"key_id":"5201136883597312",', b""),
         official(countrycode=""),
         official(timestamp=""),
         official(timestamp="2016-02-29 00:00:00 UTC"),

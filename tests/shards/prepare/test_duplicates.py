@@ -26,7 +26,7 @@ def test_a_range_has_a_bounded_number_of_drawings():
 def test_the_number_of_ranges_changes_nothing(tmp_path):
     once = generate_drawings(["circle", "star"], 50, raw=False)
     batch = DrawingBatch.concat([once, once[::7]])
-    batch = replace(batch, key_id=np.arange(len(batch), dtype=np.uint64))
+    batch = replace(batch, key_id=np.arange(len(batch), dtype=np.uint64), key_id_known=None)
     prints = tmp_path / "prints.npy"
     save_fingerprints(fingerprints(batch, rasterize(batch)), prints)
 

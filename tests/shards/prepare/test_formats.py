@@ -223,7 +223,7 @@ def test_a_change_in_a_folder_is_noticed(folder_414k):
 
 def test_rows_are_not_called_bytes(tmp_path):
     batch = DrawingBatch.from_strokes([[([0, 9], [0, 9])]] * 3, words=["cat", "cat", "Katze"])
-    batch = replace(batch, key_id=np.array([7, 7, 8], np.uint64))
+    batch = replace(batch, key_id=np.array([7, 7, 8], np.uint64), key_id_known=None)
     pq.write_table(batch.to_arrow(), tmp_path / "cat.parquet")
     with pytest.raises(DataError, match=r"cat\.parquet, row 3: word 'Katze' is not"):
         prepare([tmp_path / "cat.parquet"], tmp_path / "out", workers=1)
