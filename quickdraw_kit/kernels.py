@@ -16,8 +16,8 @@ arguments: they say, before the first call, what there is to compile. `compile_m
 all cores; a kernel that was not compiled ahead is compiled when it is called. Both report how far
 they are (`report_to`).
 
-Private parts of numba are used only in the functions at the end that say so; `tests/test_kernels.py`
-has a test of each.
+Private parts of numba are used only in the functions at the end that say so, of which
+`tests/test_kernels.py` has tests.
 """
 
 import ast
