@@ -95,7 +95,8 @@ def convert(
     a folder            the coordinate files of QuickDraw-414k; read only
     ``.npy``            bitmaps, uint8 (N, side * side); written only
     ``.svg``            one drawing; an SVG that is read becomes one drawing
-    ``.png .gif``       one drawing; written only
+    ``.png .gif``       one drawing; a picture that is read is traced
+    ``.jpg .webp``      a picture to trace, also ``.bmp`` and ``.tif``; read only
     ==================  =======================================================================
 
     Parameters

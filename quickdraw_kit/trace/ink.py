@@ -26,7 +26,7 @@ _VISIBLE = 8  # levels by which the faintest line on a flat background stands ou
 _PALEST = 0.25  # share of the contrast of the main ink that paler lines have
 _COMMON = 0.05  # share of the ink that has a color of its own
 _PEN = 0.04  # width of the thickest pen, in sides; what is thicker is an area
-_MOSTLY_PAPER = 0.3  # share of the pixels that have the color of the paper, at least
+_MOSTLY_PAPER = 0.2  # share of the pixels that have the color of the paper, at least
 
 _SMALL = 160  # longer side of the downscaled picture in which the light is estimated
 _CLOSING = 31  # in its pixels: wider than any line, narrower than changes of the light
@@ -149,7 +149,7 @@ def _outlined_fills(codes: Codes, ink: npt.NDArray[np.bool_]) -> npt.NDArray[np.
         # three pixels: lines have soft edges
         around = ndimage.maximum_filter(area, 7) & ~ndimage.maximum_filter(area, 5)
         near_line = ndimage.maximum_filter(lines, 3)
-        if near_line[around].mean() > 0.5:
+        if around.any() and near_line[around].mean() > 0.5:
             fills |= area
     return fills
 
@@ -167,7 +167,7 @@ def _flat_paper(color: Pixels, codes: Codes) -> Pixels | None:
     on_border = np.bincount(border, minlength=len(counts)) / len(border)
 
     # around a filled area, or between thick lines, the border is mostly paper
-    code = int(np.argmax(counts / codes.size + 0.5 * on_border * (counts > 0.2 * codes.size)))
+    code = int(np.argmax(counts / codes.size + 0.8 * on_border * (counts > 0.2 * codes.size)))
     paper = np.median(color[codes == code], axis=0).astype(np.uint8)
     share = (_contrast(color, paper) <= _SAME).mean()
     return paper if share >= _MOSTLY_PAPER else None

@@ -161,3 +161,47 @@ def test_files_that_are_too_large(monkeypatch):
     monkeypatch.setattr(module, "MAX_BYTES", 10)
     with pytest.raises(DataError, match="more than 10 bytes"):
         read_svg(document(""))
+
+
+LINE = '<path fill="none" stroke="black" stroke-width="4" d="M10 10L90 90"/>'
+
+
+@pytest.mark.parametrize("paper", ["", '<rect width="100" height="100" fill="white"/>'])
+def test_an_eraser_that_draws_in_white_erases(paper):
+    eraser = '<path fill="none" stroke="white" stroke-width="30" d="M20 80L80 20"/>'
+    strokes = read_svg(document(paper + LINE + eraser))[0].strokes
+    assert len(strokes) == 2
+    assert len(read_svg(document(paper + LINE))[0].strokes) == 1
+
+
+def test_filled_shapes_are_seen():
+    strokes = read_svg(document('<circle cx="50" cy="50" r="40" fill="#333"/>'))[0].strokes
+    assert len(strokes) > 2  # rings, not one outline
+
+
+def test_an_animation_is_read_by_its_lines():
+    animated = LINE.replace("/>", ' stroke-dasharray="9"><animate attributeName="x"/></path>')
+    assert [len(stroke) for stroke in read_svg(document(animated))[0].strokes] == [2]
+
+
+def test_linked_files_are_not_opened(tmp_path):
+    from PIL import Image
+
+    Image.new("L", (50, 50)).save(tmp_path / "private.png")
+    body = f'<image href="{tmp_path / "private.png"}" width="50" height="50"/>'
+    with pytest.raises(DataError, match="empty"):
+        read_svg(document(body))
+
+
+@pytest.mark.parametrize(
+    ("head", "answer"),
+    [
+        (b"<svg", True),
+        (b'<?xml version="1.0"?><!-- <b> --><svg:svg>', True),
+        (b"<!-- long", True),
+        (b"<!DOCTYPE html><p>", False),
+        (b"<?xml version='1.0'?><ink xmlns", False),
+    ],
+)
+def test_other_xml_is_not_svg(head, answer):
+    assert is_svg(head) == answer
