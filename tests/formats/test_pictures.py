@@ -9,7 +9,9 @@ from quickdraw_kit.formats.ndjson.files import read_ndjson
 from quickdraw_kit.formats.registry import detect_format
 
 
-@pytest.mark.parametrize("name", ["cat.png", "cat.jpg", "cat.webp", "cat.bmp", "cat.gif", "cat.tif"])
+@pytest.mark.parametrize(
+    "name", ["cat.png", "cat.jpg", "cat.webp", "cat.bmp", "cat.gif", "cat.tif"]
+)
 def test_a_picture_becomes_strokes(tmp_path, name):
     picture = np.full((100, 120), 255, np.uint8)
     picture[48:52, 10:110] = 0
