@@ -5,9 +5,12 @@ torch takes longer than the command. A fork is a process like any other: it has 
 environment and output, it can be killed with all its workers, and it ends as Python ends.
 """
 
+import atexit
 import contextlib
 import functools
+import gc
 import importlib
+import io
 import itertools
 import json
 import os
@@ -35,6 +38,8 @@ TRAIN = (
     "torch._dynamo",  # which the first optimizer imports
     "quickdraw_kit.cli.train", "quickdraw_kit.learn.train", "quickdraw_kit.learn.export",
 )  # fmt: skip
+
+_exit_code: list[int] = []  # of a fork, as soon as it is known
 
 
 @dataclass
@@ -177,6 +182,7 @@ def _serve() -> Callable[[], object] | None:
             answer = os.waitstatus_to_exitcode(status) if ended else None
             running.discard(ended)
         else:
+            gc.freeze()  # so that the forks do not copy what they would collect
             answer = os.fork()
             if answer == 0:
                 return _prepare(**request)
@@ -186,6 +192,7 @@ def _serve() -> Callable[[], object] | None:
 
     for pid in running:  # of a test that failed or was interrupted
         _kill_group(pid)
+        os.waitpid(pid, 0)
     return None
 
 
@@ -213,12 +220,52 @@ def _prepare(
     return functools.partial(exec, text, vars(sys.modules["__main__"]))
 
 
-if __name__ == "__main__":
-    from quickdraw_kit.cli.warm_up import warm_up
+def _warm_up() -> None:
+    """Run commands once: what they import, compile and cache is then there for all forks."""
+    from quickdraw_kit.cli import main
 
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        words = Path(folder) / "full" / "simplified"
+        for command in (
+            ("sample", words, "--drawings", 2, "--categories", "line"),
+            ("download", "line", "--mirror", folder, "--data-home", f"{folder}/home"),
+            ("prepare", words, "--out", f"{folder}/shards", "--workers", 1),
+        ):
+            sys.argv = ["quickdraw-kit", *map(str, command)]
+            with contextlib.redirect_stderr(io.StringIO()) as messages:
+                try:
+                    main()
+                except SystemExit as stop:
+                    if stop.code:
+                        raise RuntimeError(messages.getvalue()) from stop
+
+
+def _run(call: Callable[[], object]) -> None:
+    """Run what a fork shall run, and note its exit code."""
+    try:
+        call()
+    except SystemExit as stop:
+        _exit_code.append(stop.code if isinstance(stop.code, int) else int(stop.code is not None))
+        raise
+    except Exception:
+        _exit_code.append(1)
+        raise
+    _exit_code.append(0)
+
+
+def _leave() -> None:
+    """End a fork: freeing all objects that it shares takes longer than most commands."""
+    if _exit_code:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(_exit_code[0])
+
+
+if __name__ == "__main__":
+    atexit.register(_leave)  # the first that is registered is called last
     for module in COMMANDS:
         importlib.import_module(module)
-    warm_up(quiet=True)  # loads the compiled kernels
-    run = _serve()
-    if run is not None:
-        run()
+    _warm_up()
+    call = _serve()
+    if call is not None:
+        _run(call)

@@ -11,6 +11,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
@@ -127,6 +128,9 @@ class Bucket:
     def close(self) -> None:
         self.release.set()
         self._server.shutdown()
+        for connection in self._server.connections:  # that clients keep alive
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RD)
         self._server.server_close()
         self._thread.join()
 
@@ -134,6 +138,15 @@ class Bucket:
 class _Server(ThreadingHTTPServer):
     daemon_threads = False  # so that closing waits for every answer
     bucket: Bucket
+
+    def __init__(self, *arguments) -> None:
+        super().__init__(*arguments)
+        self.connections: list[socket.socket] = []
+
+    def get_request(self):
+        connection, address = super().get_request()
+        self.connections.append(connection)
+        return connection, address
 
     def handle_error(self, request, client_address):
         pass  # clients that are killed hang up; the tests look at what they left behind

@@ -163,15 +163,13 @@ def test_two_processes_share_the_work(bucket, data_home, warm):
 
 
 def test_a_waiting_process_resumes_where_a_killed_one_stopped(slow, data_home, warm):
-    # slow enough for a second process to start on a busy machine
-    slow.faults[PATH] = [Fault(slow=0.2, always=True)]
+    slow.faults[PATH] = [Fault(stall=400_000)]
     first = Process(warm, data_home, slow, "cat")
     first.wait_for("receiving")
     second = Process(warm, data_home, slow, "cat")
     second.wait_for("another process is downloading it")
     first.wait_for("receiving simplified/cat.ndjson 2")
     first.kill()
-    slow.faults.clear()
     assert second.result() == "fetched"
     assert visible(data_home) == {NAME: content(SIZE)}
     assert leftovers(data_home) == []

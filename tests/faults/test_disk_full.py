@@ -19,7 +19,6 @@ from quickdraw_kit.synthetic.generator import write_sample
 from tests.faults.disks import content, mounted, run
 from tests.warm import TRAIN
 
-pytestmark = pytest.mark.slow
 POINTS = 12 if os.environ.get("FAULTS") == "all" else 3
 SIZE = 64 << 20
 
@@ -64,9 +63,16 @@ COMMANDS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", COMMANDS)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        kind if kind in ("prepare", "download") else pytest.param(kind, marks=pytest.mark.slow)
+        for kind in COMMANDS
+    ],
+)
 def test_full_at_some_point(kind, inputs, tmp_path, tally, warm):
-    warm.load(*TRAIN)
+    if kind in ("train", "export"):
+        warm.load(*TRAIN)
     template, suffixes = COMMANDS[kind]
     counts = tally(f"disk full, {kind}")
 

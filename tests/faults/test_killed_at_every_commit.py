@@ -15,7 +15,6 @@ import pytest
 
 from quickdraw_kit.synthetic.generator import write_sample
 
-pytestmark = pytest.mark.slow
 ALL = os.environ.get("FAULTS") == "all"
 EVERY = 1 if ALL else 8
 
@@ -56,12 +55,14 @@ def shards(sample) -> Path:
     return sample.parent / "shards"
 
 
+@pytest.mark.slow
 def test_prepare(kill, sample):
     command = ("prepare", sample, "--out", "{out}", "--rows-per-shard", 20)
     files = ".npy,.parquet,.csv,.json,.ndjson"
     kill("prepare", files, *command, "--workers", 1)
 
 
+@pytest.mark.slow
 def test_prepare_with_workers(kill, sample):
     command = ("prepare", sample, "--out", "{out}", "--rows-per-shard", 20)
     files = ".npy,.parquet,.csv,.json,.ndjson"
@@ -77,17 +78,20 @@ def test_download(kill, tmp_path):
     kill("download", ".ndjson", *command, step=min(EVERY, 3))
 
 
+@pytest.mark.slow
 def test_train(kill, shards):
     settings = ("--network", "tiny-cnn", "--epochs", 2, "--threads", 1)
     kill("train", "model.safetensors", "train", shards, "--out", "{out}", *settings)
 
 
+@pytest.mark.slow
 def test_train_on_two_ranks(kill, shards):
     settings = ("--network", "tiny-cnn", "--epochs", 2, "--threads", 1)
     command = ("train", shards, "--out", "{out}", *settings)
     kill("train, two ranks", "model.safetensors", *command, ranks=2)
 
 
+@pytest.mark.slow
 def test_export(kill, tmp_path, warm):
     from quickdraw_kit.learn.models.model import Model, save_model
 

@@ -19,8 +19,15 @@ if os.environ.get("FAULTS") != "all":
     FILES = {kind: number // 5 for kind, number in FILES.items()}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=pytest.mark.slow)
+        if kind in ("ndjson", "parquet", "safetensors")
+        else kind
+        for kind in FILES
+    ],
+)
 def test_a_damaged_file_is_read_or_refused(tally, tmp_path, warm, kind):
     ran = warm.run("-m", "tests.faults.mutate", kind, FILES[kind], tmp_path)
     assert ran.returncode == 0, ran.stderr[-3000:]

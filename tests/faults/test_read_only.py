@@ -23,7 +23,6 @@ COMMANDS = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", COMMANDS)
 def test_a_read_only_disk(kind, tmp_path, tally, warm):
     write_sample(tmp_path / "sample", drawings=20, categories=["circle"])

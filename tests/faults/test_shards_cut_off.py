@@ -21,7 +21,7 @@ POINTS = 12 if os.environ.get("FAULTS") == "all" else 3
 @pytest.fixture(scope="module")
 def drawings(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cut")
-    write_sample(folder / "sample", drawings=4_000, categories=["circle", "line"])
+    write_sample(folder / "sample", drawings=1_500, categories=["circle", "line"])
     return folder / "sample"
 
 

@@ -13,7 +13,6 @@ import pytest
 from quickdraw_kit.synthetic.generator import write_sample
 from tests.faults.disks import content, run
 
-pytestmark = pytest.mark.slow
 POINTS = 8 if os.environ.get("FAULTS") == "all" else 2
 
 
@@ -36,11 +35,14 @@ CHANGES = {
 @pytest.fixture(scope="module")
 def lines(tmp_path_factory) -> bytes:
     folder = tmp_path_factory.mktemp("source")
-    write_sample(folder, drawings=8_000, categories=["circle"])
+    write_sample(folder, drawings=4_000, categories=["circle"])
     return (folder / "circle.ndjson").read_bytes()
 
 
-@pytest.mark.parametrize("kind", CHANGES)
+@pytest.mark.parametrize(
+    "kind",
+    ["changes", *(pytest.param(k, marks=pytest.mark.slow) for k in CHANGES if k != "changes")],
+)
 def test_while_prepare_reads(kind, lines, tmp_path, tally, warm):
     change = CHANGES[kind]
     source = tmp_path / "circle.ndjson"

@@ -1,16 +1,13 @@
 """Two runs into one folder at once: the data set is complete, and the second run is refused."""
 
-import pytest
-
 from quickdraw_kit.synthetic.generator import write_sample
 from tests.faults.disks import content, run
 
-pytestmark = pytest.mark.slow
 SUFFIXES = (".npy", ".parquet", ".json", ".csv")
 
 
 def test_two_prepares(tmp_path, tally, warm):
-    write_sample(tmp_path / "sample", drawings=6_000, categories=["circle", "line"])
+    write_sample(tmp_path / "sample", drawings=2_000, categories=["circle", "line"])
 
     def command(name: str):
         return [

@@ -31,11 +31,18 @@ def sources(tmp_path):
     return sorted(folder.iterdir())
 
 
-@pytest.mark.parametrize("format", ["npy", "parquet"])
-def test_workers_and_order_of_sources(sources, tmp_path, format):
+@pytest.mark.parametrize(
+    ("format", "most"),
+    [
+        ("npy", 3),
+        pytest.param("npy", 7, marks=pytest.mark.slow),
+        pytest.param("parquet", 7, marks=pytest.mark.slow),
+    ],
+)
+def test_workers_and_order_of_sources(sources, tmp_path, format, most):
     options = PrepareOptions(format=format, rows_per_shard=500)
     expected = None
-    for workers, order in ((1, 1), (2, -1), (7, 1)):
+    for workers, order in ((1, 1), (2, -1), (most, 1)):
         out = tmp_path / f"out{workers}"
         prepare(
             sources[::order],
@@ -60,9 +67,15 @@ prepare([sys.argv[1]], sys.argv[2], options=PrepareOptions(rows_per_shard=500),
 
 
 @posix
-@pytest.mark.slow
-@pytest.mark.parametrize("workers", [1, 2])
-def test_killed_at_any_point_and_resumed(sources, tmp_path, warm, workers):
+@pytest.mark.parametrize(
+    ("workers", "files"),
+    [
+        (1, 14),
+        pytest.param(1, 7, marks=pytest.mark.slow),
+        pytest.param(2, 14, marks=pytest.mark.slow),
+    ],
+)
+def test_killed_at_any_point_and_resumed(sources, tmp_path, warm, workers, files):
     def command(out):
         return ["-c", RUN, sources[0].parent, out, workers]
 
@@ -76,7 +89,7 @@ def test_killed_at_any_point_and_resumed(sources, tmp_path, warm, workers):
         # let it write some more files than last time, and kill it with all its workers
         seen = count(out)
         process = warm.start(*command(out))
-        while process.poll() is None and count(out) < seen + 7:
+        while process.poll() is None and count(out) < seen + files:
             time.sleep(0.002)
         finished = process.poll() is not None
         if not finished:

@@ -48,11 +48,12 @@ def here(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def whole(here, tmp_path):
+@pytest.fixture(scope="module")
+def whole(here):
     """The data set of the same files in a folder."""
-    prepare([here], tmp_path / "expected", **SETTINGS, workers=1)
-    return contents(tmp_path / "expected")
+    expected = here.with_name("expected")
+    prepare([here], expected, **SETTINGS, workers=1)
+    return contents(expected)
 
 
 @pytest.fixture
