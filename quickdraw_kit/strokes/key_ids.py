@@ -10,7 +10,7 @@ import hashlib
 import numpy as np
 import numpy.typing as npt
 
-from quickdraw_kit.strokes.columns import Columns
+from quickdraw_kit.strokes.columns import Columns, check_columns
 
 _HIGHEST_BIT = np.uint64(1 << 63)
 
@@ -28,6 +28,8 @@ def fill_key_ids(columns: Columns) -> Columns:
     known = columns["key_id_known"]
     if known is None or known.all():
         return columns
+
+    check_columns(columns)  # the kernel indexes by offsets without checking bounds
 
     # imported here because it loads numba, which official drawings do without
     from quickdraw_kit.strokes.content_hash import hash_strokes

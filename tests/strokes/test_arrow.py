@@ -167,7 +167,7 @@ X = "large_list<item: large_list<item: double>>"
             pa.array([[1.0], [2.0], [3.0]]),
             "'x' is list<item: double>, expected lists of lists",
         ),
-        ("x", pa.array([[[1.0]]] * 3), "expected lists of lists of uint8 or int16 or double"),
+        ("x", pa.array([[[1]]] * 3), "expected lists of lists of uint8 or int16 or double"),
         ("x", pa.array([[[1], [2]], None, [[3]]], pa.list_(pa.list_(pa.float32()))), "has 1 nulls"),
         ("x", pa.array([[[1], None]] * 3, pa.list_(pa.list_(pa.float32()))), "nulls inside"),
         ("y", pa.array([[[1, None]]] * 3, pa.list_(pa.list_(pa.float32()))), "nulls inside"),
