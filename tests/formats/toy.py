@@ -15,7 +15,7 @@ def read_toy(path, options):
     strokes = [[(row[1:3], row[3:5])] for row in numbers]
     words = [options.word or "cat"] * len(numbers)
     batch = DrawingBatch.from_strokes(strokes, words=words)
-    batch = replace(batch, key_id=numbers[:, 0].astype(np.uint64))
+    batch = replace(batch, key_id=numbers[:, 0].astype(np.uint64), key_id_known=None)
     yield RecordBatch(batch, np.arange(len(batch)))
 
 

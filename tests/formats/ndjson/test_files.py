@@ -153,7 +153,7 @@ def test_the_error_of_a_bad_line_has_position_and_reason(tmp_path):
         read_ndjson(path)
     assert caught.value.line == 3
     assert caught.value.offset == len(SIMPLIFIED) + 2
-    assert "'countrycode' is missing" in caught.value.reason
+    assert "'drawing' is missing" in caught.value.reason
 
 
 def test_bad_lines_are_reported_and_all_others_are_read():
