@@ -13,6 +13,7 @@ from quickdraw_kit.formats.idx import read_idx
 from quickdraw_kit.learn.config import TrainConfig
 from quickdraw_kit.learn.data.splits import open_splits
 from quickdraw_kit.learn.infer.inputs import read_input
+from quickdraw_kit.learn.infer.preprocess import Preprocessing
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.shards.inspect import inspect
 from tests.conftest import official_line
@@ -29,7 +30,7 @@ CONTENTS = {
 READERS = {
     "inspect": lambda path: inspect([path]),
     "train": lambda path: open_splits(TrainConfig(data=path)),
-    "predict": lambda path: list(read_input(path, RasterStyle())),
+    "predict": lambda path: list(read_input(path, Preprocessing(RasterStyle()))),
     "convert": lambda path: convert(path, path.with_name("target.ndjson")),
 }
 
@@ -51,7 +52,7 @@ def test_a_page_saved_as_a_file_of_mnist_or_as_a_picture(tmp_path):
     with pytest.raises(DataError, match="is a web page"):
         read_idx(tmp_path / "train-images-idx3-ubyte.gz")
     with pytest.raises(DataError, match="is a web page"):
-        list(read_input(tmp_path / "cat.png", RasterStyle()))
+        list(read_input(tmp_path / "cat.png", Preprocessing(RasterStyle())))
 
 
 @pytest.mark.parametrize("command", READERS)

@@ -12,6 +12,7 @@ from quickdraw_kit.formats.ndjson.files import write_ndjson
 from quickdraw_kit.learn.config import TrainConfig
 from quickdraw_kit.learn.data.splits import open_splits
 from quickdraw_kit.learn.infer.inputs import read_input
+from quickdraw_kit.learn.infer.preprocess import Preprocessing
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.serve.collections import open_collection
@@ -132,7 +133,7 @@ def test_train(path):
 
 
 def test_predict(path):
-    batches = list(read_input(path, RasterStyle()))
+    batches = list(read_input(path, Preprocessing(RasterStyle())))
     np.testing.assert_array_equal(np.concatenate([b.images for b in batches]), images())
 
 

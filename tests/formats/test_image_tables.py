@@ -10,6 +10,7 @@ from quickdraw_kit.errors import DataError
 from quickdraw_kit.learn.config import TrainConfig
 from quickdraw_kit.learn.data.splits import open_splits
 from quickdraw_kit.learn.infer.inputs import read_input
+from quickdraw_kit.learn.infer.preprocess import Preprocessing
 from quickdraw_kit.raster.style import RasterStyle
 
 RNG = np.random.default_rng(7)
@@ -80,7 +81,7 @@ def test_the_test_file_is_the_test_split(tmp_path):
 
 def test_a_table_without_labels_can_be_predicted_only(tmp_path):
     (tmp_path / "test.csv").write_bytes(table(rows(labels=[""] * 30), PIXELS))
-    batches = list(read_input(tmp_path / "test.csv", RasterStyle()))
+    batches = list(read_input(tmp_path / "test.csv", Preprocessing(RasterStyle())))
     assert [name for batch in batches for name in batch.sources][-1] == "test.csv:30"
     np.testing.assert_array_equal(np.concatenate([b.originals for b in batches]), IMAGES)
     with pytest.raises(DataError, match=r"test\.csv has no labels: .* Only predict takes"):
