@@ -1,7 +1,7 @@
 """`export`: write a model in formats for other programs."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -23,6 +23,13 @@ def export(
             "safetensors only for a network whose input is strokes.",
         ),
     ] = None,
+    input_dtype: Annotated[
+        Literal["uint8", "float32"],
+        typer.Option(
+            help="Input of onnx and pt2: uint8, bitmaps (n, side, side) of 0 to 255, or float32, "
+            "images (n, 1, side, side) from 0 to 1, for runtimes that take nothing else."
+        ),
+    ] = "uint8",
     overwrite: Annotated[
         bool,
         typer.Option("--overwrite", help="Replace another model in the folder."),
@@ -31,14 +38,14 @@ def export(
 ) -> None:
     """Write a model for other programs: safetensors with config.json, ONNX, torch.export.
 
-    Each file has the label names. The inputs of ONNX and torch.export are batches of uint8 bitmaps,
-    the outputs are logits. ONNX is compared with PyTorch, by onnxruntime, before it is written.
+    Each file has the label names. ONNX and torch.export take batches of bitmaps of any size and
+    return logits. ONNX is compared with PyTorch, by onnxruntime, before it is written.
 
     Examples:
 
       quickdraw-kit export model
 
-      quickdraw-kit export model --out for-the-web --formats onnx
+      quickdraw-kit export model --out for-the-web --formats onnx --input-dtype float32
     """
     from quickdraw_kit.learn.export import export_model, open_model
 
@@ -48,6 +55,7 @@ def export(
         open_model(model),
         folder,
         formats=formats and parse_names(formats, "--formats"),
+        input_dtype=input_dtype,
         overwrite=overwrite,
     )
     sizes = {str(path): path.stat().st_size for path in paths}

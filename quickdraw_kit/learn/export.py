@@ -1,8 +1,8 @@
 """`export_model`: a trained model as files for other programs, each with its labels inside.
 
 ``model.safetensors`` and ``config.json`` are for this library; ONNX and torch.export files are for
-programs that have neither it nor its architectures. They take bitmaps as they are, uint8 from 0 for
-paper to 255 for ink, so that nobody has to know the normalization.
+programs that have neither it nor its architectures. By default they take bitmaps as they are, uint8
+from 0 for paper to 255 for ink, so that nobody has to know the normalization.
 """
 
 import json
@@ -10,7 +10,7 @@ import os
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -41,6 +41,7 @@ def export_model(
     out: str | os.PathLike[str],
     *,
     formats: Iterable[str] | None = None,
+    input_dtype: Literal["uint8", "float32"] = "uint8",
     overwrite: bool = False,
 ) -> tuple[Path, ...]:
     """Write a model as a folder that other programs can use.
@@ -53,9 +54,12 @@ def export_model(
         The folder; created if it does not exist.
     formats : iterable of {"safetensors", "onnx", "pt2"}, optional
         The files to write; by default all, and safetensors alone for a model that takes strokes.
-        ONNX and pt2 (torch.export) take ``images``, uint8 (batch, side, side), and return
-        ``logits``, float32 (batch, classes), for a batch of any size. All formats hold the label
-        names: in the header, in ``metadata_props`` and in the extra file ``config.json``.
+        ONNX and pt2 (torch.export) take ``images`` and return ``logits``, float32 (batch, classes),
+        for a batch of any size. All formats hold the label names: in the header, in
+        ``metadata_props`` and in the extra file ``config.json``.
+    input_dtype : {"uint8", "float32"}
+        Of ``images`` in ONNX and pt2: uint8 bitmaps (batch, side, side) as they are in shards, or
+        float32 (batch, 1, side, side) from 0 for paper to 1 for ink.
     overwrite : bool
         Replace another model that is in the folder.
 
@@ -95,7 +99,11 @@ def export_model(
 
     # before the folder is created: a refused export leaves nothing behind
     _check_exportable(model, chosen)
-    folder, config = Path(out), model_config(model)
+    if input_dtype not in ("uint8", "float32"):
+        raise UsageError(f"input_dtype is {input_dtype!r}, expected uint8 or float32")
+    if input_dtype != "uint8" and not set(chosen) & {"onnx", "pt2"}:
+        raise UsageError(f"input_dtype does nothing for {', '.join(chosen)}: it is of onnx and pt2")
+    folder, config = Path(out), {**model_config(model), "input_dtype": input_dtype}
     if not overwrite:
         _check_folder(folder, model, config)
 

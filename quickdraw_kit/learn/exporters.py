@@ -1,7 +1,7 @@
 """Exporters: a model as the bytes of a file, in safetensors, ONNX and torch.export.
 
 ONNX and torch.export files run without this library. Both are exported from the same program, which
-starts at uint8 bitmaps.
+starts at uint8 bitmaps or, for runtimes that take float32 only, at float32 images.
 """
 
 import copy
@@ -40,7 +40,7 @@ def export_onnx(model: Model, config: dict[str, Any]) -> bytes:
         import onnxscript  # noqa: F401
     with _quiet():
         program = torch.onnx.export(
-            _export(model),
+            _export(model, config["input_dtype"]),
             dynamo=True,
             opset_version=_OPSET,
             input_names=["images"],
@@ -63,7 +63,7 @@ def export_onnx(model: Model, config: dict[str, Any]) -> bytes:
     # what is written is what was checked: the session loads the same bytes
     data: bytes = proto.SerializeToString()
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-    _check_onnx(model, session)
+    _check_onnx(model, session, config["input_dtype"])
     return data
 
 
@@ -71,7 +71,8 @@ def export_pt2(model: Model, config: dict[str, Any]) -> bytes:
     """Return a model of images as torch.export writes it, with ``config.json`` as extra file."""
     file = io.BytesIO()
     with _quiet():
-        torch.export.save(_export(model), file, extra_files={CONFIG_NAME: json.dumps(config)})
+        program = _export(model, config["input_dtype"])
+        torch.export.save(program, file, extra_files={CONFIG_NAME: json.dumps(config)})
     return file.getvalue()
 
 
@@ -102,22 +103,37 @@ class _Bitmaps(nn.Module):
         return logits
 
 
-def _export(model: Model) -> torch.export.ExportedProgram:
+class _Images(nn.Module):
+    """A network that takes float32 images from 0 to 1, shape (n, 1, side, side)."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.network(images)
+        return logits
+
+
+def _export(model: Model, input_dtype: str) -> torch.export.ExportedProgram:
     """Trace a copy of the network, on the CPU in float32; the model itself is not changed."""
     network = copy.deepcopy(model.network).cpu().float().eval()
 
     # two rows: torch.export takes a size of 1 for a constant
     example = torch.zeros(2, model.side, model.side, dtype=torch.uint8)
+    module: nn.Module = _Bitmaps(network)
+    if input_dtype == "float32":
+        example, module = example[:, None].float(), _Images(network)
     with _quiet():
         program = torch.export.export(
-            _Bitmaps(network), (example,), dynamic_shapes={"images": {0: torch.export.Dim("batch")}}
+            module, (example,), dynamic_shapes={"images": {0: torch.export.Dim("batch")}}
         )
     for node in program.graph.nodes:
         node.meta.pop("stack_trace", None)  # it has the paths of this machine
     return program
 
 
-def _check_onnx(model: Model, session: Any) -> None:
+def _check_onnx(model: Model, session: Any, input_dtype: str) -> None:
     """Raise `IntegrityError` unless onnxruntime and PyTorch agree, for one bitmap and several."""
     rng = np.random.default_rng(0)
     model.network.eval()
@@ -125,7 +141,8 @@ def _check_onnx(model: Model, session: Any) -> None:
         images = rng.integers(0, 256, (rows, model.side, model.side), np.uint8)
         with torch.inference_mode():
             expected = model.logits(images).float().cpu().numpy()
-        (logits,) = session.run(["logits"], {"images": images})
+        inputs = images if input_dtype == "uint8" else images[:, None].astype(np.float32) / 255
+        (logits,) = session.run(["logits"], {"images": inputs})
         difference = float(np.abs(logits - expected).max())
         tolerance = _TOLERANCE * max(1, np.abs(expected).max())
         if logits.shape != expected.shape or not difference <= tolerance:  # not for NaN either

@@ -101,6 +101,27 @@ def test_safetensors_gives_the_probabilities_of_the_model(model, folder, images)
     assert np.array_equal(loaded.probabilities(images), model.probabilities(images))
 
 
+def test_runtimes_that_take_float32_get_images_of_one_channel(model, images, logits, tmp_path):
+    export_model(model, tmp_path / "float", formats=["onnx", "pt2"], input_dtype="float32")
+    inputs = images[:, None].astype(np.float32) / 255
+    session = onnx_session(tmp_path / "float/model.onnx")
+    assert session.get_inputs()[0].type == "tensor(float)"
+    assert session.get_inputs()[0].shape[1:] == [1, 28, 28]
+    (actual,) = session.run(["logits"], {"images": inputs})
+    program = torch.export.load(tmp_path / "float/model.pt2").module()
+    with torch.inference_mode():
+        exported = program(torch.from_numpy(inputs)).numpy()
+    for result in (actual, exported):
+        assert np.allclose(result, logits, atol=1e-4)
+    with pytest.raises(UsageError, match="is of another model"):  # of another input
+        export_model(model, tmp_path / "float", formats=["onnx"])
+    with pytest.raises(UsageError, match="does nothing for safetensors"):
+        export_model(model, tmp_path / "other", formats=["safetensors"], input_dtype="float32")
+    with pytest.raises(UsageError, match="'int8', expected uint8 or float32"):
+        export_model(model, tmp_path / "other", input_dtype="int8")
+    assert not (tmp_path / "other").exists()
+
+
 def test_labels_are_in_every_file(folder):
     assert open_model(folder / "model.safetensors").label_names == NAMES
     metadata = onnx_session(folder / "model.onnx").get_modelmeta().custom_metadata_map
