@@ -180,6 +180,8 @@ def _show_inspection(inspection: "Inspection") -> None:
     _show_most_common("countries", inspection.countries)
     if inspection.rejects:
         _show_most_common("bad lines", inspection.rejects)
+    if inspection.dropped:
+        _show_most_common("values not read", inspection.dropped)
 
 
 def _show_most_common(title: str, counts: dict[str, int]) -> None:

@@ -9,12 +9,13 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import BinaryIO, Literal, TypeAlias
 
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.formats.ndjson.scanner import OnReject
 from quickdraw_kit.formats.record_batch import RecordBatch
 from quickdraw_kit.raster.style import RasterStyle
+from quickdraw_kit.storage.files import open_decompressed
 from quickdraw_kit.strokes.batch import DrawingBatch
 
 ALL_FIELDS = frozenset(
@@ -74,6 +75,7 @@ class Format:
     splittable: bool = False  # `read` accepts a range of bytes
     position: Position = "row"
     header_lines: int = 0
+    open_text: Callable[[Path], BinaryIO] = open_decompressed  # in which positions are bytes
     batch_size: int | None = None  # drawings per batch of `iter_drawings`; None: as `read` yields
     bytes_per_drawing: int = 460  # on average, for estimates
     bytes_per_raw_drawing: int | None = None

@@ -1,18 +1,19 @@
 """The CSV of Kaggle's "Quick, Draw! Doodle Recognition Challenge": ``train_simplified`` and raw.
 
 A row holds the six keys of an official line in columns (countrycode, drawing, key_id, recognized,
-timestamp, word), and the drawing is JSON in quotes. Only the drawing is required; an empty field is
+timestamp, word, or their other names in lines), and the drawing is JSON in quotes. Only the drawing is required; an empty field is
 not known. Each row is translated to an official line of
 ndjson and read as one, so that both formats accept the same drawings and give the same reasons. A
 row is one line of the file, as Kaggle wrote it.
 """
 
+import io
 import json
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
 
@@ -20,13 +21,18 @@ from quickdraw_kit.errors import DataError, MalformedLineError
 from quickdraw_kit.formats.file_names import label_from_filename, word_from_filename
 from quickdraw_kit.formats.format import Format, ReadOptions
 from quickdraw_kit.formats.ndjson.chunks import MAX_LINE_BYTES, SLACK_BYTES, LineChunk, iter_chunks
+from quickdraw_kit.formats.ndjson.metadata import NAMES
 from quickdraw_kit.formats.ndjson.scanner import OnReject, ParsedChunk, Reject, scan_chunks
+from quickdraw_kit.formats.ndjson.stroke_shapes import DRAWING_NAMES
 from quickdraw_kit.formats.record_batch import RecordBatch
-from quickdraw_kit.storage.files import open_decompressed
+from quickdraw_kit.storage.files import open_decompressed, to_utf8
 from quickdraw_kit.strokes.batch import DrawingBatch
 
 _COLUMNS = ("countrycode", "drawing", "key_id", "recognized", "timestamp", "word")  # in any order
-_METADATA = (b"word", b"countrycode", b"timestamp", b"recognized", b"key_id")  # as official lines
+# in the order of official lines
+_METADATA = tuple((name.encode(), tuple(n.encode() for n in NAMES[name])) for name in NAMES)
+_DRAWING_NAMES = tuple(name.encode() for name in DRAWING_NAMES)
+_LOCAL_TIME = re.compile(rb"[0-9-]{10} [0-9:.]+")
 # each text matches in one way only, so the time is linear even for rows full of quotes
 _FIELD = re.compile(rb'(?:"([^"]*(?:""[^"]*)*)"|([^",]*))(,|$)')
 _BOOLEANS = {b"True": b"true", b"False": b"false"}
@@ -72,7 +78,9 @@ def scan_csv(
     for chunk in scan_chunks(chunks, raw=None, name=source_name, on_reject=reject, word=word):
         rows = [translation.row_of(line)[:3] for line in chunk.line.tolist()]
         offset, length, line = np.array(rows, np.int64).reshape(-1, 3).T
-        yield ParsedChunk(chunk.batch, offset, length, line, chunk.lines)
+        yield ParsedChunk(
+            chunk.batch, offset, length, line, chunk.lines, dropped=chunk.dropped
+        )
 
 
 class _Translation:
@@ -129,35 +137,45 @@ class _Translation:
             return _INVALID_LINE, reason
 
         values = dict(zip(self._columns, fields, strict=True))
-        if b'"' in values[b"drawing"]:  # could end the drawing and add keys to the line
-            return _INVALID_LINE, "drawing has a quote, expected lists of numbers"
+        drawing = next(values[name] for name in _DRAWING_NAMES if name in values)
+        if b'"' in drawing:  # could end the drawing and add keys to the line, if it is not JSON
+            try:
+                drawing = json.dumps(json.loads(drawing)).encode()
+            except (ValueError, RecursionError):
+                return _INVALID_LINE, "drawing has a quote, expected lists of numbers"
         try:
-            return _official_line(values), None
+            return _official_line(values, drawing), None
         except UnicodeDecodeError as error:
             return _INVALID_LINE, f"byte 0x{error.object[error.start]:02x} is not UTF-8"
 
     def _parse_header(self, fields: list[bytes] | None) -> list[bytes]:
         names = [field.decode("latin-1") for field in fields or []]
-        if "drawing" not in names:
+        if {"x", "y"}.issubset(names):
+            raise DataError(
+                f"{self._name} has drawings in columns x and y, which pandas writes to CSV as text "
+                "that cannot be read again: save the frame with to_parquet, or with "
+                "to_json(lines=True, orient='records')"
+            )
+        if not set(DRAWING_NAMES).intersection(names):
             raise DataError(
                 f"{self._name} has no column drawing: expected a header with {', '.join(_COLUMNS)}"
             )
         return [name.encode("latin-1") for name in names]
 
 
-def _official_line(values: dict[bytes, bytes]) -> bytes:
+def _official_line(values: dict[bytes, bytes], drawing: bytes) -> bytes:
     """Write the values of a row as an official line; the parser of lines validates them."""
     items = []
-    for name in _METADATA:
-        value = values.get(name, b"")
+    for name, others in _METADATA:
+        value = next((values[other] for other in others if values.get(other)), b"")
         if not value:
             continue
         if name == b"timestamp":
-            value = value.removesuffix(b" UTC") + b" UTC"
+            value += b" UTC" if _LOCAL_TIME.fullmatch(value) else b""
         text = _BOOLEANS.get(value) if name == b"recognized" else None
         items.append(b'"%b":%b' % (name, text or _quoted(value)))
     # Kaggle's lists have spaces after the commas, official ones do not
-    items.append(b'"drawing":%b' % (values[b"drawing"].replace(b", ", b",") or b"null"))
+    items.append(b'"drawing":%b' % (drawing.replace(b", ", b",") or b"null"))
     return b"{%b}\n" % b",".join(items)
 
 
@@ -183,14 +201,20 @@ def _split(row: bytes) -> list[bytes] | None:
 def _read(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
     # a name that is not a category is a word only where the caller says so
     word = None if options.word == label_from_filename(path) else options.word
-    with open_decompressed(path) as file:
+    with _open_text(path) as file:
         for chunk in scan_csv(file, source_name=str(path), on_reject=options.on_reject, word=word):
             if len(chunk.batch):
-                yield RecordBatch(chunk.batch, chunk.offset)
+                yield RecordBatch(chunk.batch, chunk.offset, dropped=chunk.dropped)
 
 
 def _sniff(head: bytes) -> bool:
-    return b"drawing" in head.partition(b"\n")[0].rstrip(b"\r").split(b",")
+    names = head.partition(b"\n")[0].rstrip(b"\r").split(b",")
+    return any(name in names for name in _DRAWING_NAMES)
+
+
+def _open_text(path: Path) -> BinaryIO:
+    file, _ = to_utf8(open_decompressed(path), str(path))
+    return cast("BinaryIO", io.BufferedReader(cast("io.RawIOBase", file)))
 
 
 CSV = Format(
@@ -199,6 +223,7 @@ CSV = Format(
     sniff=_sniff,
     compressible=True,
     position="line",
+    open_text=_open_text,
     header_lines=1,
     holds_unknown=True,
     bytes_per_drawing=460,

@@ -1,7 +1,8 @@
 """What readers yield: a batch of drawings with the position of each in its source."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ class RecordBatch:
     position: npt.NDArray[np.int64]  # see `quickdraw_kit.formats.format.Position`
     images: npt.NDArray[np.uint8] | None = None  # of formats without strokes
     split: npt.NDArray[np.uint8] | None = None  # codes of `SPLITS`, where they are predefined
+    dropped: Mapping[str, int] = field(default_factory=dict)  # values that are not valid, by field
 
     @property
     def nbytes(self) -> int:
@@ -43,6 +45,7 @@ class RecordBatch:
             np.concatenate([records.position for records in record_batches]),
             np.concatenate(images) if images else None,
             np.concatenate(splits) if splits else None,
+            sum((Counter(records.dropped) for records in record_batches), Counter()),
         )
 
     def filter(self, mask: npt.NDArray[np.bool_]) -> "RecordBatch":
@@ -52,7 +55,9 @@ class RecordBatch:
 
         images = None if self.images is None else self.images[mask]
         split = None if self.split is None else self.split[mask]
-        return RecordBatch(self.batch.filter(mask), self.position[mask], images, split)
+        return RecordBatch(
+            self.batch.filter(mask), self.position[mask], images, split, self.dropped
+        )
 
 
 def label_words(batch: DrawingBatch) -> DrawingBatch:

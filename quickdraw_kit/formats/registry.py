@@ -30,7 +30,12 @@ from quickdraw_kit.formats.record_batch import rebatch
 from quickdraw_kit.formats.stroke3 import STROKE3
 from quickdraw_kit.formats.svg import SVG
 from quickdraw_kit.formats.tables import ARROW, PARQUET
-from quickdraw_kit.storage.files import detect_compression, open_decompressed, zip_members
+from quickdraw_kit.storage.files import (
+    detect_compression,
+    detect_encoding,
+    open_decompressed,
+    zip_members,
+)
 from quickdraw_kit.strokes.batch import DrawingBatch
 
 FORMATS: dict[str, Format] = {}
@@ -104,6 +109,8 @@ def find_format(path: Path) -> Format | None:
     with open_decompressed(path) as file:
         # editors on Windows write a byte order mark before text
         head = file.read(_HEAD_BYTES).removeprefix(_BOM)
+    if (encoding := detect_encoding(head)) is not None:
+        head = head.decode(encoding, "ignore").removeprefix("\ufeff").encode("utf-8", "replace")
     if (foreign := describe_foreign(head) or _describe_archive(path, head)) is not None:
         raise DataError(f"{path} {foreign}")
 

@@ -35,7 +35,9 @@ UNKNOWN = "unknown"  # in place of a word or a country
 
 _QUANTILES = (0, 5, 25, 50, 75, 95, 100)
 _MAX_REASONS = 20  # more are counted together: a file may have a reason for every line
-_NUMBER = re.compile(r"\b(?:0x[0-9a-f]+|\d+)\b")
+_VALUE = re.compile(
+    r'"(?:[^"\\]|\\.)*"|\b0x[0-9a-f]+\b|(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?:[eE][+-]?\d+)?\b'
+)
 _DUPLICATE_FLAGS = ("duplicate", "near-duplicate")
 
 
@@ -85,6 +87,9 @@ class Inspection:
         Strokes and points per drawing; empty for bitmaps.
     rejects : dict of str to int
         Lines that are not valid drawings, by reason; at most 20 reasons are listed.
+    dropped : dict of str to int
+        Values in valid lines that could not be read, and are unknown, by field; "stroke" for
+        strokes without points.
     examples : ndarray of uint8, shape (n, 28, 28)
         Bitmaps of some drawings of each category, in label order.
     example_words : list of str
@@ -110,6 +115,7 @@ class Inspection:
     strokes: Distribution = field(default_factory=lambda: Distribution(0.0, {}))
     points: Distribution = field(default_factory=lambda: Distribution(0.0, {}))
     rejects: dict[str, int] = field(default_factory=dict)
+    dropped: dict[str, int] = field(default_factory=dict)
     examples: npt.NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 28, 28), np.uint8))
     example_words: list[str] = field(default_factory=list)
 
@@ -275,6 +281,7 @@ class _Totals:
         self.strokes: Counter[int] = Counter()
         self.points: Counter[int] = Counter()
         self.reasons: Counter[str] = Counter()
+        self.dropped: Counter[str] = Counter()
         self.pictures: dict[str, list[_Images]] = {}
 
     def add_reject(self, reject: Reject) -> None:
@@ -288,6 +295,7 @@ class _Totals:
         """Count the drawings of a record batch."""
         batch = records.batch
         self.inspection.drawings += len(batch)
+        self.dropped.update(records.dropped)
         self.inspection.recognized_known += int(np.count_nonzero(batch.recognition < 2))
         self.inspection.recognized += int(np.count_nonzero(batch.recognized))
 
@@ -317,6 +325,7 @@ class _Totals:
         inspection.strokes = Distribution.of(self.strokes)
         inspection.points = Distribution.of(self.points)
         inspection.rejects = dict(self.reasons.most_common())
+        inspection.dropped = dict(self.dropped.most_common())
 
         pictures = [
             (word, image) for word in inspection.categories for image in self.pictures[word]
@@ -385,7 +394,7 @@ def _without_values(reason: str) -> str:
     problem, mark, expected = reason.partition(", expected")
     if mark:
         problem = re.sub(r" is .+", " is …", problem)
-    return _NUMBER.sub("…", problem) + mark + expected
+    return _VALUE.sub("…", problem) + mark + expected
 
 
 def _count(counter: Counter[Any], values: npt.NDArray[Any]) -> None:

@@ -62,6 +62,7 @@ class Counts:
     filtered: dict[str, int] = field(default_factory=dict)  # by filter
     rejected: dict[str, int] = field(default_factory=dict)  # by kind of reject
     flags: dict[str, int] = field(default_factory=dict)  # written drawings by quality flag
+    dropped: dict[str, int] = field(default_factory=dict)  # values that are not valid, by field
 
     @property
     def reconciles(self) -> bool:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 from quickdraw_kit.acquire.sources import Source
-from quickdraw_kit.storage.files import open_decompressed
 from quickdraw_kit.storage.hashing import FileEntry, HashedFile, hashed_write
 
 REJECTS_NAME = "rejects.ndjson"
@@ -64,7 +63,7 @@ def write_source_rejects(out: _Output, source: Source, rejects: Iterable[RejectE
             out.write(b"}\n")
         return
 
-    with open_decompressed(source.path) as file:
+    with source.format.open_text(source.path) as file:
         reader = _LineReader(file)
         for reject in in_order:
             reader.seek(reject.offset)

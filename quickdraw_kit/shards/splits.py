@@ -19,7 +19,7 @@ from quickdraw_kit.errors import DataError, UsageError
 from quickdraw_kit.formats.record_batch import RecordBatch
 from quickdraw_kit.shards.keyed_hashes import SPLITS, split_by_hash
 from quickdraw_kit.shards.options import PrepareOptions
-from quickdraw_kit.storage.files import atomic_write, open_decompressed, parse_json
+from quickdraw_kit.storage.files import atomic_write, parse_json
 from quickdraw_kit.storage.hashing import sha256_file
 
 NO_SPLIT = 255
@@ -139,7 +139,7 @@ def line_starts(
     """Return where lines start, numbered from 0; past the end, the largest int64."""
     starts: list[int] = []
     offset = lines_before = 0  # bytes and lines before the block
-    with open_decompressed(source.path) as file:
+    with source.format.open_text(source.path) as file:
         while len(starts) < len(lines) and (block := file.read(block_bytes)):
             ends = np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n"))
             while len(starts) < len(lines) and lines[len(starts)] <= lines_before + len(ends):

@@ -1,5 +1,6 @@
 """Open any file, compressed or not, and write files atomically."""
 
+import codecs
 import io
 import json
 import os
@@ -160,6 +161,86 @@ def parse_json(text: str | bytes) -> Any:
         return json.loads(text)
     except RecursionError:
         raise ValueError("brackets are nested too deeply") from None
+
+
+_ENCODINGS = {
+    # the first two bytes of UTF-32 are those of UTF-16
+    b"\xff\xfe\0\0": "utf-32-le",
+    b"\0\0\xfe\xff": "utf-32-be",
+    b"\xff\xfe": "utf-16-le",
+    b"\xfe\xff": "utf-16-be",
+}
+
+
+def detect_encoding(head: bytes) -> str | None:
+    """Return the encoding of text that begins with a byte order mark of UTF-16 or UTF-32."""
+    return next((name for bom, name in _ENCODINGS.items() if head.startswith(bom)), None)
+
+
+def to_utf8(file: BinaryIO, name: str) -> tuple[BinaryIO, bool]:
+    """Return text in UTF-8, and whether it was in UTF-16 or UTF-32, as PowerShell writes it."""
+    head = bytearray(4)
+    count = 0
+    while count < len(head) and (step := cast("Any", file).readinto(memoryview(head)[count:])):
+        count += step
+    start = bytes(head[:count])
+    encoding = detect_encoding(start)
+    whole = Rejoined(start, file)
+    if encoding is None:
+        return cast("BinaryIO", whole), False
+    return cast("BinaryIO", io.BufferedReader(_Transcoded(whole, encoding, name), 1 << 17)), True
+
+
+class Rejoined(io.RawIOBase):
+    """A stream behind bytes that were read from it."""
+
+    def __init__(self, head: bytes, file: Any) -> None:
+        self._head, self._file = memoryview(head), file
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, target: Any) -> int:
+        if not self._head:
+            return self._file.readinto(target) or 0
+        size = min(len(target), len(self._head))
+        target[:size] = self._head[:size]
+        self._head = self._head[size:]
+        return size
+
+
+class _Transcoded(io.RawIOBase):
+    """Text of another encoding in UTF-8, without its byte order mark."""
+
+    def __init__(self, file: io.RawIOBase, encoding: str, name: str) -> None:
+        self._file, self._encoding, self._name = file, encoding, name
+        self._decoder = codecs.getincrementaldecoder(encoding)()
+        self._is_first = True
+        self._content = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, target: Any) -> int:
+        is_last = False
+        while not self._content and not is_last:
+            buffer = bytearray(1 << 16)
+            count = self._file.readinto(buffer) or 0
+            is_last = count == 0
+            try:
+                text = self._decoder.decode(bytes(buffer[:count]), is_last)
+            except UnicodeDecodeError as error:
+                raise DataError(
+                    f"{self._name} begins as {self._encoding.upper()} and is not: {error.reason}. "
+                    "Save it as UTF-8."
+                ) from error
+            if self._is_first and text:
+                text, self._is_first = text.removeprefix("\ufeff"), False
+            self._content = memoryview(text.encode("utf-8", "surrogatepass"))
+        size = min(len(target), len(self._content))
+        target[:size] = self._content[:size]
+        self._content = self._content[size:]
+        return size
 
 
 def fsync_directory(path: Path) -> None:

@@ -39,27 +39,28 @@ class ColumnBuffers:
         """The arrays in the order of the scanner's parameters."""
         return self.x, self.y, self.t, self.stroke_offsets, self.records
 
-    def reserve(self, size: int, *, raw: bool) -> "ColumnBuffers":
+    def reserve(self, size: int, *, raw: bool, timed: bool) -> "ColumnBuffers":
         """Return buffers for a chunk of `size` bytes: these, if they are large enough."""
-        if raw == (self.t is not None) and len(self.x) > size // 2:
+        is_same = raw == (self.x.dtype == np.float64) and (raw and timed) == (self.t is not None)
+        if is_same and len(self.x) > size // 2:
             return self
-        return ColumnBuffers.for_chunk(size, raw=raw)
+        return ColumnBuffers.for_chunk(size, raw=raw, timed=timed)
 
     @classmethod
-    def for_chunk(cls, size: int, *, raw: bool) -> "ColumnBuffers":
+    def for_chunk(cls, size: int, *, raw: bool, timed: bool = True) -> "ColumnBuffers":
         """Allocate buffers for the most that a chunk of `size` bytes can contain.
 
         Kernels write without checking bounds. The shortest text of a point is 2 bytes per row
-        (``0,``), of a stroke 10 (``[[0],[0]],``) and of a line 24 (only a drawing, of a point), so
+        (``0,``), of a stroke 8 (``[[0,0]],``) and of a line 22 (only a drawing, of a point), so
         this is always enough. The operating system provides memory only for the pages that are
         written to.
         """
-        points, strokes, drawings = size // 2 + 1, size // 10 + 2, size // 24 + 1
+        points, strokes, drawings = size // 2 + 1, size // 8 + 2, size // 22 + 1
         coordinate = np.float64 if raw else np.uint8
         return cls(
             x=np.empty(points, coordinate),
             y=np.empty(points, coordinate),
-            t=np.empty(points, np.int32) if raw else None,
+            t=np.empty(points, np.int32) if raw and timed else None,
             stroke_offsets=np.zeros(strokes, np.int64),
             records=np.empty((drawings, LINE + 1), np.int64),
         )

@@ -1,10 +1,11 @@
 """Read and write the official ndjson, raw and simplified, at any size.
 
 A line takes one of two paths: the compiled scanner if the line has the exact official layout,
-otherwise the standard JSON parser. Both give the same drawing. The first valid line of a source
-decides whether it is raw (rows x, y, t with real numbers) or simplified (rows x, y with whole
+otherwise the standard JSON parser. Both give the same drawing. The first valid lines of a source
+decide whether it is raw (rows x, y, t with real numbers; or x, y, of which some are not whole
+numbers 0 to 255) or simplified (rows x, y with whole
 numbers 0 to 255); later lines of the other variant are rejected. Blank lines are skipped, but
-counted. What makes a line valid is defined in `quickdraw_kit.formats.ndjson.line_parser`.
+counted. Files that are not one drawing per line are read as if they were, see `containers`. What makes a line valid is defined in `quickdraw_kit.formats.ndjson.line_parser`.
 """
 
 import io
@@ -16,7 +17,8 @@ from typing import BinaryIO, Literal, TypeAlias, cast
 
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.formats.file_names import word_from_filename
-from quickdraw_kit.formats.ndjson.chunks import BOM, MAX_LINE_BYTES, iter_chunks
+from quickdraw_kit.formats.ndjson.chunks import BOM, MAX_LINE_BYTES, LineChunk, iter_chunks
+from quickdraw_kit.formats.ndjson.containers import Lines, open_lines
 from quickdraw_kit.formats.ndjson.line_parser import LineError, parse_line
 from quickdraw_kit.formats.ndjson.scanner import OnReject, ParsedChunk, scan_chunks
 from quickdraw_kit.formats.ndjson.writer import encode_lines
@@ -180,13 +182,17 @@ def scan_range(
         raise UsageError(f"range {start} to {stop}, expected 0 <= start <= stop")
     name = str(path) if source_name is None else source_name
     with Path(path).open("rb") as file:
+        lines = open_lines(file, name)
+        # what is rewritten is read as a whole, with the range that has its beginning
+        if lines.is_rewritten:
+            if start == 0:
+                chunks = iter_chunks(lines.file, max_line_bytes=max_line_bytes)
+                yield from _scan(lines, chunks, raw, name, on_reject, word)
+            return
         first = _next_line_start(file, start)
         file.seek(first)
         chunks = iter_chunks(file, offset=first, stop=stop, max_line_bytes=max_line_bytes)
-        word = word or word_from_filename(path)
-        yield from scan_chunks(
-            chunks, raw=raw, name=name, on_reject=on_reject, stop=stop, word=word
-        )
+        yield from _scan(lines, chunks, raw, name, on_reject, word, stop)
 
 
 def scan_stream(
@@ -203,9 +209,31 @@ def scan_stream(
     Lines without a word get `word`, or else the category that the source is named after.
     """
     name = source_name if source_name is not None else _stream_name(file)
-    chunks = iter_chunks(file, max_line_bytes=max_line_bytes)
-    word = word or word_from_filename(name)
-    return scan_chunks(chunks, raw=raw, name=name, on_reject=on_reject, word=word)
+    lines = open_lines(file, name)
+    chunks = iter_chunks(lines.file, max_line_bytes=max_line_bytes)
+    return _scan(lines, chunks, raw, name, on_reject, word)
+
+
+def _scan(
+    lines: Lines,
+    chunks: Iterator[LineChunk],
+    raw: bool | None,
+    name: str,
+    on_reject: OnReject | None,
+    word: str | None,
+    stop: int | None = None,
+) -> Iterator[ParsedChunk]:
+    layout = lines.layout
+    return scan_chunks(
+        chunks,
+        raw=layout.raw if raw is None else raw,
+        name=name,
+        on_reject=on_reject,
+        stop=stop,
+        word=word or lines.word or word_from_filename(name),
+        timed=not layout.raw or layout.timed,
+        points=layout.points,
+    )
 
 
 def detect_variant(
@@ -216,9 +244,13 @@ def detect_variant(
         raise UsageError(
             "the variant of standard input is not known before it is read: give a file"
         )
-    with _open_source(source) as (file, _):
-        # small chunks, because the first line is nearly always valid
-        for chunk in iter_chunks(file, chunk_bytes=_READ_BYTES, max_line_bytes=max_line_bytes):
+    with _open_source(source) as (file, name):
+        lines = open_lines(file, name)
+        if lines.layout.raw is not None:
+            return "raw" if lines.layout.raw else "simplified"
+        # none of the first lines is valid; small chunks, because another one may be soon
+        chunks = iter_chunks(lines.file, chunk_bytes=_READ_BYTES, max_line_bytes=max_line_bytes)
+        for chunk in chunks:
             for line in bytes(chunk.data[: chunk.size]).split(b"\n"):
                 try:
                     return "raw" if parse_line(line).is_raw else "simplified"

@@ -1,11 +1,15 @@
 """The registry entry of ndjson."""
 
+import io
+import re
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from quickdraw_kit.formats.file_names import label_from_filename
 from quickdraw_kit.formats.format import Format, ReadOptions, WriteOptions
+from quickdraw_kit.formats.ndjson.containers import open_lines
 from quickdraw_kit.formats.ndjson.files import detect_variant, scan_range, scan_stream
 from quickdraw_kit.formats.ndjson.writer import encode_lines
 from quickdraw_kit.formats.record_batch import RecordBatch
@@ -27,7 +31,7 @@ def _read(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
             word=word,
         )
         for scan in scans:
-            yield RecordBatch(scan.batch, scan.offset)
+            yield RecordBatch(scan.batch, scan.offset, dropped=scan.dropped)
         return
 
     is_stdin = str(path) == "-"
@@ -37,11 +41,16 @@ def _read(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
         for scan in scan_stream(
             file, raw=options.raw, source_name=name, on_reject=options.on_reject, word=word
         ):
-            yield RecordBatch(scan.batch, scan.offset)
+            yield RecordBatch(scan.batch, scan.offset, dropped=scan.dropped)
+
+
+def _open_text(path: Path) -> BinaryIO:
+    file = open_lines(open_decompressed(path), str(path)).file
+    return cast("BinaryIO", io.BufferedReader(cast("io.RawIOBase", file)))
 
 
 def _sniff(head: bytes) -> bool:
-    return head.lstrip()[:1] == b"{"
+    return re.match(rb"\s*(?:\{|\[\s*[\[{])", head) is not None
 
 
 def _write(batches: Iterator[DrawingBatch], path: Path, options: WriteOptions) -> None:
@@ -63,6 +72,7 @@ NDJSON = Format(
     compressible=True,
     splittable=True,
     position="line",
+    open_text=_open_text,
     batch_size=1 << 16,
     bytes_per_drawing=460,
     bytes_per_raw_drawing=3860,

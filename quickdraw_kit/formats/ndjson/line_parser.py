@@ -1,45 +1,44 @@
-"""One line of the official ndjson, by the standard JSON parser: the definition of a valid line.
+"""One line of ndjson, by the standard JSON parser: the definition of a valid line.
 
 The compiled scanner recognizes only the exact official layout; every other line is parsed here, so
 this module alone decides what is a drawing and what is rejected. A valid line is a JSON object in
-UTF-8. Only the drawing is required; what else is absent or null is not known. Other keys are
-ignored, order and white space are free, and if a key is repeated, the last one counts:
+UTF-8. Only the drawing is required; what else is absent, null or not valid is not known. Other keys
+are ignored, order and white space are free, and if a key is repeated, the last one counts:
 
 =============  =====================================================================================
-word           nonempty string
-countrycode    string of two ASCII letters, or empty
-timestamp      string ``YYYY-MM-DD HH:MM:SS[.f] UTC`` with one to six digits of fraction, or empty
-recognized     true or false
-key_id         string of digits, or integer, that fits unsigned 64 bits
-drawing        list of at least one stroke; every stroke is a list of the rows x, y (simplified)
-               or x, y, t (raw), all of the same length, at least 1
+drawing        or ``strokes``: at least one stroke, in any shape of `stroke_shapes`, also as JSON in
+               a string; or the columns x, y and t of `DrawingBatch.to_pandas`
+word           or ``label``, ``category``, ``class``: nonempty string
+countrycode    or ``country_code``, ``country``: string of two ASCII letters, or empty
+timestamp      or ``time``, ``date``: ``YYYY-MM-DD HH:MM:SS[.f] UTC``, ISO 8601, JavaScript's dates,
+               or a number since 1970: its size tells seconds, milli-, micro- and nanoseconds apart
+recognized     true or false, 1 or 0, also in a string
+key_id         or ``id``: digits in a string, or integer, that fits unsigned 64 bits
 =============  =====================================================================================
 
-Simplified coordinates are whole numbers from 0 to 255; 1.0 and 1e1 are whole. Raw coordinates are
+A drawing with times is raw. One without is simplified if all coordinates are whole numbers from 0
+to 255 (1.0 and 1e1 are whole), and otherwise raw without times. Raw coordinates are
 doubles below 3.4e38, where float32, in which drawings are rendered, ends; times are milliseconds
-that fit int32, rounded half to even.
+that fit int32, rounded half to even; those since 1970 become those since the first point.
 """
 
 import json
-import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-_COUNTRY = re.compile(r"(?:[A-Za-z]{2})?")
-_TIMESTAMP = re.compile(
-    r"([0-9]{4})-([0-9]{2})-([0-9]{2}) ([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,6}))? UTC"
+from quickdraw_kit.formats.ndjson.metadata import parse_metadata
+from quickdraw_kit.formats.ndjson.stroke_shapes import (
+    DRAWING_NAMES,
+    Layout,
+    ShapeError,
+    strokes_to_rows,
 )
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-_UINT64_MAX = 2**64 - 1
+
 _FLOAT32_END = float(2.0**128 - 2.0**103)  # the smallest double that rounds to infinity
 _INT32 = np.iinfo(np.int32)
-_VARIANTS = {2: "simplified", 3: "raw"}  # by the rows of a stroke
 
 
 class LineError(ValueError):
@@ -59,41 +58,55 @@ class ParsedLine:
     y: npt.NDArray[Any]
     t: npt.NDArray[np.int32] | None
     point_counts: list[int]  # of each stroke
+    dropped: tuple[str, ...] = ()  # metadata that is not valid, and "stroke" for each without points
+    layout: Layout | None = None  # of the strokes; None if both are possible
 
     @property
     def is_raw(self) -> bool:
-        """Whether the strokes have times."""
-        return self.t is not None
+        """Whether the drawing is raw, with or without times."""
+        return self.x.dtype == np.float64
 
 
-def parse_line(line: bytes, *, raw: bool | None = None) -> ParsedLine:
-    """Parse a line of one variant, or of either; raise `LineError` if it is not a drawing."""
+def parse_line(
+    line: bytes, *, raw: bool | None = None, timed: bool = True, points: bool = False
+) -> ParsedLine:
+    """Parse a line of one variant, or of any; raise `LineError` if it is not a drawing.
+
+    `timed` is whether raw drawings have times, and `points` how ambiguous strokes are read.
+    """
     fields = _decode(line)
-    if "drawing" not in fields:
-        raise LineError("key 'drawing' is missing")
-    metadata = {
-        name: None if fields.get(name) is None else decode(fields[name])
-        for name, decode in _METADATA.items()
-    }
+    metadata, dropped = parse_metadata(fields)
+    try:
+        strokes, layout, empty = strokes_to_rows(_strokes(fields), points=points)
+    except ShapeError as error:
+        raise LineError(str(error)) from None
 
-    rows, counts = _concat_strokes(fields["drawing"], raw)
-    coordinates = _raw_coordinates if len(rows) == 3 else _simplified_coordinates
+    rows, counts = _concat(strokes)
+    _check_variant(len(rows), raw, timed)
+    x, y = (_numbers(name, row, counts) for name, row in zip("xy", rows, strict=False))
+    if len(rows) == 2 and raw is None:
+        raw = not all(_is_simplified(numbers).all() for numbers in (x, y))
+    elif len(rows) == 3:
+        raw = True
+    coordinates = _raw_coordinates if raw else _simplified_coordinates
     return ParsedLine(
         word=metadata["word"],
         countrycode=metadata["countrycode"] or "",
         timestamp=metadata["timestamp"],
         recognized=metadata["recognized"],
         key_id=metadata["key_id"],
-        x=coordinates("x", rows[0], counts),
-        y=coordinates("y", rows[1], counts),
+        x=coordinates("x", x, rows[0], counts),
+        y=coordinates("y", y, rows[1], counts),
         t=_times(rows[2], counts) if len(rows) == 3 else None,
         point_counts=counts,
+        dropped=dropped + ("stroke",) * empty,
+        layout=layout,
     )
 
 
 def _decode(line: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(line.decode(), parse_constant=_reject_constant)
+        value = json.loads(line.decode())
     except UnicodeDecodeError as error:
         raise LineError(
             f"byte 0x{line[error.start]:02x} at column {error.start + 1} is not UTF-8"
@@ -103,8 +116,6 @@ def _decode(line: bytes) -> dict[str, Any]:
         raise LineError(f"not JSON: {error.msg} at column {column} of {len(line)}") from None
     except RecursionError:
         raise LineError("not a drawing: lists are nested too deeply") from None
-    except LineError:  # of _reject_constant: a ValueError as well
-        raise
     except ValueError:  # an integer of thousands of digits
         raise LineError("a number has too many digits") from None
     if not isinstance(value, dict):
@@ -112,125 +123,87 @@ def _decode(line: bytes) -> dict[str, Any]:
     return value
 
 
-def _reject_constant(name: str) -> NoReturn:
-    raise LineError(f"{name} is not a valid JSON number")
-
-
-def _word(value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise LineError(f"word is {_show(value)}, expected a nonempty string")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise LineError(f"word is {_show(value)}, which has half of a surrogate pair") from None
-    return value
-
-
-def _country(value: object) -> str:
-    if not isinstance(value, str) or not _COUNTRY.fullmatch(value):
-        raise LineError(f"countrycode is {_show(value)}, expected two ASCII letters or none")
-    return value
-
-
-def _recognized(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise LineError(f"recognized is {_show(value)}, expected true or false")
-    return value
-
-
-def _timestamp(value: object) -> int | None:
-    if value == "":
-        return None
-    match = _TIMESTAMP.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        raise LineError(f"timestamp is {_show(value)}, expected YYYY-MM-DD HH:MM:SS.ffffff UTC")
-    *fields, fraction = match.groups()
-    try:
-        seconds = datetime(*map(int, fields), tzinfo=UTC)  # type: ignore[arg-type, misc]
-    except ValueError as error:
-        raise LineError(f"timestamp is {_show(value)}: {error}") from None
-    return (seconds - _EPOCH) // _MICROSECOND + int((fraction or "").ljust(6, "0"))
-
-
-def _key_id(value: object) -> int:
-    # isdigit also accepts other scripts, and Python does not convert thousands of digits
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 1000:
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _UINT64_MAX:
-        raise LineError(f"key_id is {_show(value)}, expected digits that fit 64 bits")
-    return value
-
-
-# how values that are not null are decoded
-_METADATA: dict[str, Callable[[object], Any]] = {
-    "word": _word,
-    "countrycode": _country,
-    "timestamp": _timestamp,
-    "recognized": _recognized,
-    "key_id": _key_id,
-}
-
-
-def _concat_strokes(drawing: object, raw: bool | None) -> tuple[list[list[Any]], list[int]]:
-    """Return the rows x, y (and t) of all strokes concatenated, and the points of each stroke."""
+def _strokes(fields: dict[str, Any]) -> list[Any]:
+    """Return the strokes of a line."""
+    name = next((name for name in DRAWING_NAMES if name in fields), None)
+    if name is None and all(isinstance(fields.get(axis), list) for axis in "xy"):
+        return _strokes_of_columns(fields)
+    if name is None:
+        raise LineError("key 'drawing' is missing")
+    drawing = fields[name]
+    # tables hold lists as text
+    if isinstance(drawing, str) and drawing.lstrip()[:1] == "[":
+        try:
+            drawing = json.loads(drawing)
+        except (ValueError, RecursionError):
+            raise LineError(f"{name} is a string that is not JSON, expected lists") from None
     if not isinstance(drawing, list) or not drawing:
-        raise LineError(f"drawing is {_show(drawing)}, expected a list of at least one stroke")
-    rows: list[list[Any]] = []
-    counts: list[int] = []
-    for number, stroke in enumerate(drawing, 1):
-        if not isinstance(stroke, list) or not all(isinstance(row, list) for row in stroke):
-            raise LineError(f"stroke {number} is {_show(stroke)}, expected lists x, y or x, y, t")
+        raise LineError(f"{name} is {_show(drawing)}, expected a list of at least one stroke")
+    return drawing
 
-        # the first stroke decides how many rows all of them have
-        if not counts:
-            _check_variant(stroke, raw)
-            rows = [[] for _ in stroke]
+
+def _strokes_of_columns(fields: dict[str, Any]) -> list[Any]:
+    axes = [fields[name] for name in "xyt" if fields.get(name) is not None]
+    if len({len(axis) if isinstance(axis, list) else -1 for axis in axes}) > 1:
+        raise LineError("x, y and t do not have the same number of strokes")
+    if any(not isinstance(row, list) for axis in axes for row in axis):
+        raise LineError("x, y or t is not a list of rows, expected one for each stroke")
+    # by name: two strokes of two points are not ambiguous here
+    return [dict(zip("xyt", rows, strict=False)) for rows in zip(*axes, strict=True)]
+
+
+def _concat(strokes: list[list[list[Any]]]) -> tuple[list[list[Any]], list[int]]:
+    """Return the rows x, y (and t) of all strokes concatenated, and the points of each stroke."""
+    rows: list[list[Any]] = [[] for _ in strokes[0]]
+    counts: list[int] = []
+    for number, stroke in enumerate(strokes, 1):
         if len(stroke) != len(rows):
             raise LineError(
                 f"stroke {number} has {len(stroke)} rows and stroke 1 has {len(rows)}, "
                 "expected x, y or x, y, t throughout"
             )
-
-        lengths = [len(row) for row in stroke]
-        if len(set(lengths)) > 1:
-            named = [f"{n} {name}" for n, name in zip(lengths, "xyt", strict=False)]
-            raise LineError(f"stroke {number} has {', '.join(named[:-1])} and {named[-1]}")
-        if lengths[0] == 0:
-            raise LineError(f"stroke {number} has no points")
-
         for row, values in zip(rows, stroke, strict=True):
             row.extend(values)
-        counts.append(lengths[0])
+        counts.append(len(stroke[0]))
     return rows, counts
 
 
-def _check_variant(stroke: list[Any], raw: bool | None) -> None:
-    variant = _VARIANTS.get(len(stroke))
-    if variant is None:
-        raise LineError(f"stroke 1 has {len(stroke)} rows, expected x, y or x, y, t")
-    if raw is not None and raw != (variant == "raw"):
-        expected = _VARIANTS[3 if raw else 2]
-        raise LineError(f"the drawing is {variant} ({len(stroke)} rows), expected {expected} ones")
+def _check_variant(rows: int, raw: bool | None, timed: bool) -> None:
+    if raw is None:
+        return
+    expected = 3 if raw and timed else 2
+    if rows != expected:
+        names = {2: "simplified", 3: "raw"} if timed or not raw else {2: "untimed", 3: "timed"}
+        raise LineError(
+            f"the drawing is {names[rows]} ({rows} rows), expected {names[expected]} ones"
+        )
+
+
+def _is_simplified(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    return (numbers >= 0) & (numbers <= 255) & (numbers == np.floor(numbers))
 
 
 def _simplified_coordinates(
-    name: str, values: list[Any], counts: list[int]
+    name: str, numbers: npt.NDArray[np.float64], values: list[Any], counts: list[int]
 ) -> npt.NDArray[np.uint8]:
-    numbers = _numbers(name, values, counts)
-    valid = (numbers >= 0) & (numbers <= 255) & (numbers == np.floor(numbers))
-    _check(valid, name, values, counts, "expected whole numbers 0 to 255")
+    expected = "expected whole numbers 0 to 255"
+    _check(_is_simplified(numbers), name, values, counts, expected)
     return numbers.astype(np.uint8)
 
 
-def _raw_coordinates(name: str, values: list[Any], counts: list[int]) -> npt.NDArray[np.float64]:
-    numbers = _numbers(name, values, counts)
+def _raw_coordinates(
+    name: str, numbers: npt.NDArray[np.float64], values: list[Any], counts: list[int]
+) -> npt.NDArray[np.float64]:
     valid = np.abs(numbers) < _FLOAT32_END
     _check(valid, name, values, counts, "expected numbers below 3.4e38")
     return numbers
 
 
 def _times(values: list[Any], counts: list[int]) -> npt.NDArray[np.int32]:
-    numbers = np.rint(_numbers("t", values, counts))
+    numbers = _numbers("t", values, counts)
+    if numbers.min() > _INT32.max:
+        numbers -= numbers[0]
+    numbers = np.rint(numbers)
     valid = (numbers >= _INT32.min) & (numbers <= _INT32.max)
     _check(valid, "t", values, counts, "expected milliseconds that fit int32")
     return numbers.astype(np.int32)

@@ -1,7 +1,8 @@
 """Lines to drawings: by the compiled scanner if possible, otherwise by the standard parser."""
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -59,6 +60,7 @@ class ParsedChunk:
     line: npt.NDArray[np.int64]  # line number, from 1
     lines: int  # how many lines, including blank ones and rejects
     fallback_lines: int = 0  # how many of them the standard parser read
+    dropped: Mapping[str, int] = field(default_factory=dict)  # values that are not valid, by field
 
 
 OnReject: TypeAlias = Callable[[Reject], None]
@@ -72,16 +74,18 @@ def scan_chunks(
     on_reject: OnReject | None,
     stop: int | None = None,
     word: str | None = None,
+    timed: bool = True,
+    points: bool = False,
     max_words: int = _MAX_WORDS,
 ) -> Iterator[ParsedChunk]:
     """Read the drawings of chunks of lines.
 
     With `raw=None`, the first valid line decides between raw and simplified. Without `on_reject`,
     the first invalid line raises `MalformedLineError`. Lines that start at `stop` or later are not
-    read. A line without a word gets `word`. The vocabulary starts over when it has more than
+    read. A line without a word gets `word`. `timed` and `points` are as for `parse_line`. The vocabulary starts over when it has more than
     `max_words` words.
     """
-    scanner = _Scanner(raw, name, on_reject, word, max_words)
+    scanner = _Scanner(raw, timed, points, name, on_reject, word, max_words)
     for chunk in chunks:
         yield scanner.scan(chunk, stop)
 
@@ -92,6 +96,8 @@ class _Scanner:
     def __init__(
         self,
         raw: bool | None,
+        timed: bool,
+        points: bool,
         name: str,
         on_reject: OnReject | None,
         word: str | None,
@@ -103,14 +109,16 @@ class _Scanner:
 
         self._scan_lines, self._new_vocabulary = scan_lines, Vocabulary
         self._raw, self._name, self._on_reject, self._max_words = raw, name, on_reject, max_words
-        self._word = word
-        self._buffers = ColumnBuffers.for_chunk(0, raw=bool(raw))
+        self._timed, self._points, self._word = timed, points, word
+        self._dropped = Counter[str]()  # of the chunk
+        self._buffers = ColumnBuffers.for_chunk(0, raw=bool(raw), timed=timed)
         self._vocabulary = Vocabulary()
         self._counts = np.zeros(4, np.int64)  # lines so far; drawings, strokes, points of the chunk
 
     def scan(self, chunk: LineChunk, stop: int | None) -> ParsedChunk:
         lines_before = int(self._counts[0])
         self._counts[1:] = 0
+        self._dropped.clear()
         if len(self._vocabulary) > self._max_words:
             self._vocabulary = self._new_vocabulary()
         if chunk.too_long:
@@ -136,14 +144,16 @@ class _Scanner:
             line=self._buffers.field(LINE, self._counts),
             lines=int(self._counts[0]) - lines_before,
             fallback_lines=fallback_lines,
+            dropped=dict(self._dropped),
         )
 
     def _run_kernel(self, chunk: LineChunk, position: int, end: int) -> int:
         """Scan from a line on; return where the scan ended: at `end`, or at a line before it."""
-        if self._raw is None:
+        # the kernel reads official lines only: rows, and raw ones with times
+        if self._raw is None or self._points or (self._raw and not self._timed):
             return position
         data = np.frombuffer(chunk.data, np.uint8)
-        self._buffers = self._buffers.reserve(len(data), raw=self._raw)
+        self._buffers = self._buffers.reserve(len(data), raw=self._raw, timed=self._timed)
         arrays = (*self._vocabulary.table, *self._buffers.arrays)
         return int(self._scan_lines(data, position, end, *arrays, self._counts))
 
@@ -155,12 +165,14 @@ class _Scanner:
         if not line.strip(b" \t\r"):
             return False
         try:
-            parsed = parse_line(line, raw=self._raw)
+            parsed = parse_line(line, raw=self._raw, timed=self._timed, points=self._points)
         except LineError as error:
             self._reject(chunk.offset + position, len(line), str(error))
             return True
-        self._raw = parsed.is_raw
-        self._buffers = self._buffers.reserve(len(chunk.data), raw=self._raw)
+        if self._raw is None:
+            self._raw, self._timed = parsed.is_raw, parsed.t is not None or not parsed.is_raw
+        self._dropped.update(parsed.dropped)
+        self._buffers = self._buffers.reserve(len(chunk.data), raw=self._raw, timed=self._timed)
         code = self._vocabulary.code(self._word if parsed.word is None else parsed.word)
         self._buffers.append(self._counts, parsed, code, position, len(line))
         return True

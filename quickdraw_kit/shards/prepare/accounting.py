@@ -117,9 +117,10 @@ def reconcile(
     extracted: Sequence[ExtractResult], merged: Sequence[MergeResult], rejects: Rejects
 ) -> Counts:
     """Count the drawings, and check that none is lost and some are left."""
-    filtered, flags = Counter[str](), Counter[str]()
+    filtered, flags, dropped = Counter[str](), Counter[str](), Counter[str]()
     for result in extracted:
         filtered.update(result.filtered)
+        dropped.update(result.dropped)
     # a part of it was counted in the extract stage
     filtered["limit"] += sum(result.beyond_limit for result in merged)
     for shard in merged:
@@ -132,6 +133,7 @@ def reconcile(
         filtered=dict(sorted((+filtered).items())),  # + drops zero counts
         rejected=dict(sorted(rejects.counts.items())),
         flags=dict(flags),
+        dropped=dict(sorted(dropped.items())),
     )
     if counts.written == 0:
         reasons = (+filtered + rejects.counts).most_common()

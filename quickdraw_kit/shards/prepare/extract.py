@@ -69,6 +69,7 @@ class ExtractResult:
     spill_files: tuple[str, ...]  # names
     fingerprints: tuple[str, ...]  # names
     rejects: tuple[RejectEntry, ...]
+    dropped: dict[str, int]  # values that could not be read, by field
 
     def save(self, path: Path) -> None:
         """Write the result, with which the chunk is done."""
@@ -144,6 +145,7 @@ class _Extraction:
     splits: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(SPLITS), np.int64))
     spill_files: list[str] = field(default_factory=list)
     fingerprints: list[str] = field(default_factory=list)
+    dropped: Counter[str] = field(default_factory=Counter)
 
     def reject(self, reject: Reject) -> None:
         """Take a line that the reader cannot parse."""
@@ -152,6 +154,7 @@ class _Extraction:
     def add(self, records: RecordBatch) -> None:
         """Filter a record batch, and write a spill file when enough drawings are in memory."""
         self.read += len(records.batch)
+        self.dropped.update(records.dropped)
         _check_images(self.task.source, records, self.options.style)
         if not self.task.source.format.has_own_labels:
             records = self._reject_unknown_words(records)
@@ -214,6 +217,7 @@ class _Extraction:
             spill_files=tuple(self.spill_files),
             fingerprints=tuple(self.fingerprints),
             rejects=tuple(sorted(self.rejects, key=lambda reject: reject.offset)),
+            dropped=dict(self.dropped),
         )
 
     def _flag(

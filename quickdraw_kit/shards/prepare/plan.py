@@ -21,7 +21,6 @@ from quickdraw_kit.errors import UsageError
 from quickdraw_kit.shards.filters import Filters
 from quickdraw_kit.shards.formats import SHARD_FORMATS
 from quickdraw_kit.shards.options import PrepareOptions
-from quickdraw_kit.storage.files import open_decompressed
 from quickdraw_kit.storage.urls import parse_location
 
 CHUNK_BYTES = 64 << 20
@@ -206,7 +205,7 @@ def _estimate_drawings(source: Source) -> int:
     size = source.size * (1 if source.compression is None else _GZIP_RATIO)
     format = source.format
     if format.position == "line" and source.remote is None:
-        with open_decompressed(source.path) as file:
+        with source.format.open_text(source.path) as file:
             head = file.read(_SAMPLE_BYTES)
         lines = head.count(b"\n")
         return max(size * lines // max(len(head), 1), 1)
