@@ -195,6 +195,7 @@ class _State:
     on_reject: OnReject | None
     drawings: int = 0
     rejects: int = 0
+    first_reject: Reject | None = None
     unknown_key_ids: int = 0
     unknown_recognized: int = 0
     lost: set[str] = field(default_factory=set)
@@ -202,6 +203,7 @@ class _State:
 
     def reject(self, reject: Reject) -> None:
         self.rejects += 1
+        self.first_reject = self.first_reject or reject
         if self.on_reject is not None:
             self.on_reject(reject)
 
@@ -210,10 +212,11 @@ class _State:
             self.drawings += len(batch)
             yield batch
         # Raised while the target is still a partial file, so that none appears.
-        if self.rejects and not self.drawings:
+        if self.first_reject is not None and not self.drawings:
             raise DataError(
                 f"{self.source} has no valid drawing, only "
-                f"{format_count(self.rejects, 'invalid line')}"
+                f"{format_count(self.rejects, 'invalid line')}. The first is line "
+                f"{self.first_reject.line}: {self.first_reject.reason}"
             )
 
 

@@ -101,7 +101,7 @@ def inspect(
     # examples are arrays, for the sheet and the preview only
     if as_json:
         document = asdict(inspection)
-        for name in ("examples", "example_words"):
+        for name in ("examples", "example_words", "first_reject"):
             del document[name]
         print_json(document)
     else:
@@ -109,7 +109,12 @@ def inspect(
     # after the reasons, which say more than an error alone
     if inspection.rejects and not inspection.drawings:
         number = format_count(sum(inspection.rejects.values()), "line is", "lines are")
-        raise DataError(f"no drawing was found: {number} not valid, for the reasons above")
+        first = inspection.first_reject
+        where = "" if first is None else f". The first: {first.source}, line {first.line}: "
+        raise DataError(
+            f"no drawing was found: {number} not valid{where}"
+            + ("" if first is None else first.reason)
+        )
     if as_json:
         return
     if preview:

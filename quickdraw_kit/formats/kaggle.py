@@ -1,19 +1,18 @@
 """The CSV of Kaggle's "Quick, Draw! Doodle Recognition Challenge": ``train_simplified`` and raw.
 
 A row holds the six keys of an official line in columns (countrycode, drawing, key_id, recognized,
-timestamp, word, or their other names in lines), and the drawing is JSON in quotes. Only the drawing is required; an empty field is
-not known. Each row is translated to an official line of
-ndjson and read as one, so that both formats accept the same drawings and give the same reasons. A
-row is one line of the file, as Kaggle wrote it.
+timestamp, word, or their other names in lines), and the drawing is JSON in quotes. Only the drawing
+is required; an empty field is not known. Each row is translated to an official line of ndjson and
+read as one, so that both formats accept the same drawings and give the same reasons. A row is one
+line of the file, as Kaggle wrote it.
 """
 
-import io
 import json
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 import numpy as np
 
@@ -25,7 +24,7 @@ from quickdraw_kit.formats.ndjson.metadata import NAMES
 from quickdraw_kit.formats.ndjson.scanner import OnReject, ParsedChunk, Reject, scan_chunks
 from quickdraw_kit.formats.ndjson.stroke_shapes import DRAWING_NAMES
 from quickdraw_kit.formats.record_batch import RecordBatch
-from quickdraw_kit.storage.files import open_decompressed, to_utf8
+from quickdraw_kit.storage.files import ClosingReader, open_decompressed, to_utf8
 from quickdraw_kit.strokes.batch import DrawingBatch
 
 _COLUMNS = ("countrycode", "drawing", "key_id", "recognized", "timestamp", "word")  # in any order
@@ -78,9 +77,7 @@ def scan_csv(
     for chunk in scan_chunks(chunks, raw=None, name=source_name, on_reject=reject, word=word):
         rows = [translation.row_of(line)[:3] for line in chunk.line.tolist()]
         offset, length, line = np.array(rows, np.int64).reshape(-1, 3).T
-        yield ParsedChunk(
-            chunk.batch, offset, length, line, chunk.lines, dropped=chunk.dropped
-        )
+        yield ParsedChunk(chunk.batch, offset, length, line, chunk.lines, dropped=chunk.dropped)
 
 
 class _Translation:
@@ -213,8 +210,8 @@ def _sniff(head: bytes) -> bool:
 
 
 def _open_text(path: Path) -> BinaryIO:
-    file, _ = to_utf8(open_decompressed(path), str(path))
-    return cast("BinaryIO", io.BufferedReader(cast("io.RawIOBase", file)))
+    file = open_decompressed(path)
+    return ClosingReader(to_utf8(file, str(path))[0], file)
 
 
 CSV = Format(

@@ -87,6 +87,8 @@ class Inspection:
         Strokes and points per drawing; empty for bitmaps.
     rejects : dict of str to int
         Lines that are not valid drawings, by reason; at most 20 reasons are listed.
+    first_reject : Reject or None
+        The first of these lines.
     dropped : dict of str to int
         Values in valid lines that could not be read, and are unknown, by field; "stroke" for
         strokes without points.
@@ -115,6 +117,7 @@ class Inspection:
     strokes: Distribution = field(default_factory=lambda: Distribution(0.0, {}))
     points: Distribution = field(default_factory=lambda: Distribution(0.0, {}))
     rejects: dict[str, int] = field(default_factory=dict)
+    first_reject: Reject | None = None
     dropped: dict[str, int] = field(default_factory=dict)
     examples: npt.NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 28, 28), np.uint8))
     example_words: list[str] = field(default_factory=list)
@@ -286,6 +289,8 @@ class _Totals:
 
     def add_reject(self, reject: Reject) -> None:
         """Count an invalid line."""
+        if self.inspection.first_reject is None:
+            self.inspection.first_reject = reject
         # without values, or a file would have a reason for every line
         reason = _without_values(reject.reason)
         is_listed = len(self.reasons) < _MAX_REASONS or reason in self.reasons

@@ -198,15 +198,30 @@ class Rejoined(io.RawIOBase):
         self._head, self._file = memoryview(head), file
 
     def readable(self) -> bool:
+        """Return True."""
         return True
 
     def readinto(self, target: Any) -> int:
+        """Fill a buffer; return the number of bytes, 0 at the end."""
         if not self._head:
             return self._file.readinto(target) or 0
         size = min(len(target), len(self._head))
         target[:size] = self._head[:size]
         self._head = self._head[size:]
         return size
+
+
+class ClosingReader(io.BufferedReader):
+    """Reads a stream that is made of a file, and closes both."""
+
+    def __init__(self, stream: Any, file: BinaryIO) -> None:
+        super().__init__(stream)
+        self._file = file
+
+    def close(self) -> None:
+        """Close the stream and the file."""
+        super().close()
+        self._file.close()
 
 
 class _Transcoded(io.RawIOBase):

@@ -237,7 +237,7 @@ def _needs_parsing(head: bytes) -> bool:
     text = head.removeprefix(_BOM).lstrip()
     if text[:1] == b"[":
         return text[1:].lstrip()[:1] == b"["
-    names = "|".join((*_LIST_NAMES, *DRAWING_NAMES)).encode()
+    names = "|".join((*_LIST_NAMES, *DRAWING_NAMES, "x")).encode()
     # the key may follow others
     return text[:1] == b"{" and (
         re.search(rb'"(?:%b)"\s*:\s*\{' % names, text) is not None
@@ -272,7 +272,7 @@ def _drawings(document: Any) -> Iterator[dict[str, Any]]:
         return
     if not isinstance(document, dict):
         return
-    columns = next((n for n in DRAWING_NAMES if isinstance(document.get(n), dict)), None)
+    columns = next((n for n in (*DRAWING_NAMES, "x") if isinstance(document.get(n), dict)), None)
     if columns is not None:
         # as DataFrame.to_json writes it: {column: {row: value}}
         for row in document[columns]:

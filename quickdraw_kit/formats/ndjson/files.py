@@ -5,7 +5,9 @@ otherwise the standard JSON parser. Both give the same drawing. The first valid 
 decide whether it is raw (rows x, y, t with real numbers; or x, y, of which some are not whole
 numbers 0 to 255) or simplified (rows x, y with whole
 numbers 0 to 255); later lines of the other variant are rejected. Blank lines are skipped, but
-counted. Files that are not one drawing per line are read as if they were, see `containers`. What makes a line valid is defined in `quickdraw_kit.formats.ndjson.line_parser`.
+counted. Files that are not one drawing per line are read as if they were: see
+`quickdraw_kit.formats.ndjson.containers`. What makes a line valid is defined in
+`quickdraw_kit.formats.ndjson.line_parser`.
 """
 
 import io

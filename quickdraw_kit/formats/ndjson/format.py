@@ -1,11 +1,10 @@
 """The registry entry of ndjson."""
 
-import io
 import re
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from quickdraw_kit.formats.file_names import label_from_filename
 from quickdraw_kit.formats.format import Format, ReadOptions, WriteOptions
@@ -13,7 +12,7 @@ from quickdraw_kit.formats.ndjson.containers import open_lines
 from quickdraw_kit.formats.ndjson.files import detect_variant, scan_range, scan_stream
 from quickdraw_kit.formats.ndjson.writer import encode_lines
 from quickdraw_kit.formats.record_batch import RecordBatch
-from quickdraw_kit.storage.files import atomic_write, compressed_writer, open_decompressed
+from quickdraw_kit.storage.files import ClosingReader, atomic_write, compressed_writer, open_decompressed
 from quickdraw_kit.strokes.batch import DrawingBatch
 
 
@@ -45,8 +44,8 @@ def _read(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
 
 
 def _open_text(path: Path) -> BinaryIO:
-    file = open_lines(open_decompressed(path), str(path)).file
-    return cast("BinaryIO", io.BufferedReader(cast("io.RawIOBase", file)))
+    file = open_decompressed(path)
+    return ClosingReader(open_lines(file, str(path)).file, file)
 
 
 def _sniff(head: bytes) -> bool:

@@ -58,7 +58,7 @@ class ParsedLine:
     y: npt.NDArray[Any]
     t: npt.NDArray[np.int32] | None
     point_counts: list[int]  # of each stroke
-    dropped: tuple[str, ...] = ()  # metadata that is not valid, and "stroke" for each without points
+    dropped: tuple[str, ...] = ()  # fields that are not valid; "stroke": one without points
     layout: Layout | None = None  # of the strokes; None if both are possible
 
     @property
@@ -180,7 +180,10 @@ def _check_variant(rows: int, raw: bool | None, timed: bool) -> None:
 
 
 def _is_simplified(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    return (numbers >= 0) & (numbers <= 255) & (numbers == np.floor(numbers))
+    valid: npt.NDArray[np.bool_] = (
+        (numbers >= 0) & (numbers <= 255) & (numbers == np.floor(numbers))
+    )
+    return valid
 
 
 def _simplified_coordinates(

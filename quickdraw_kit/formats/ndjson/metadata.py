@@ -45,7 +45,7 @@ _YEAR_1, _YEAR_10000 = -62135596800 * 10**6, 253402300800 * 10**6
 
 
 def parse_metadata(fields: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return what is known of the metadata, None for the rest, and the fields that are not valid."""
+    """Return the metadata, None where it is not known, and the fields that are not valid."""
     values: dict[str, Any] = {}
     dropped = []
     for name, decode in _DECODERS.items():

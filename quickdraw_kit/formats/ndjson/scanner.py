@@ -82,8 +82,8 @@ def scan_chunks(
 
     With `raw=None`, the first valid line decides between raw and simplified. Without `on_reject`,
     the first invalid line raises `MalformedLineError`. Lines that start at `stop` or later are not
-    read. A line without a word gets `word`. `timed` and `points` are as for `parse_line`. The vocabulary starts over when it has more than
-    `max_words` words.
+    read. A line without a word gets `word`. `timed` and `points` are as for `parse_line`. The
+    vocabulary starts over when it has more than `max_words` words.
     """
     scanner = _Scanner(raw, timed, points, name, on_reject, word, max_words)
     for chunk in chunks:

@@ -31,8 +31,9 @@ class ShapeError(ValueError):
 def strokes_to_rows(
     drawing: list[Any], *, points: bool = False
 ) -> tuple[list[list[list[Any]]], Layout | None, int]:
-    """Return the rows of each stroke, the layout that they have (None: ambiguous) and how many
-    strokes without points are dropped.
+    """Return the rows of each stroke, their layout, and how many strokes without points there were.
+
+    The layout is None if both are possible; then `points` decides.
     """
     if all(isinstance(stroke, dict) and "x" in stroke for stroke in drawing):
         named = [(n, _rows_by_name(stroke, n)) for n, stroke in enumerate(drawing, 1)]
