@@ -12,7 +12,12 @@ from quickdraw_kit.formats.ndjson.containers import open_lines
 from quickdraw_kit.formats.ndjson.files import detect_variant, scan_range, scan_stream
 from quickdraw_kit.formats.ndjson.writer import encode_lines
 from quickdraw_kit.formats.record_batch import RecordBatch
-from quickdraw_kit.storage.files import ClosingReader, atomic_write, compressed_writer, open_decompressed
+from quickdraw_kit.storage.files import (
+    ClosingReader,
+    atomic_write,
+    compressed_writer,
+    open_decompressed,
+)
 from quickdraw_kit.strokes.batch import DrawingBatch
 
 
