@@ -1,6 +1,8 @@
-"""Claim: starting from a trained model, 20 drawings of each own class are enough.
+"""Claim: starting from a trained model, 20 drawings of each own class go far.
 
-RESULT
+Result: 88.7 % +- 5.8 with ``init_from``, 81.1 % +- 8.4 from random weights, 79.9 % +- 9.3 with
+``freeze`` (n = 5 seeds, 5 classes each); 2026-11, one thread of two shared x86-64 cores; Python
+3.11, torch 2.13. The base model had 92.2 % of its validation split.
 
 The base model knows the official bitmaps of one folder; the own classes are others, 20 random rows
 of each, and the rest of their rows is the test set, which is looked at once per number below. Each
