@@ -43,9 +43,9 @@ def test_a_batch_does_not_change_when_the_buffers_are_reused():
 @pytest.mark.parametrize("raw", [False, True])
 def test_memory_is_reserved_once(raw):
     buffers = ColumnBuffers.for_chunk(100, raw=raw)
-    assert buffers.reserve(100, raw=raw) is buffers
-    assert buffers.reserve(90, raw=raw) is buffers
-    larger = buffers.reserve(200, raw=raw)
+    assert buffers.reserve(100, raw=raw, timed=True) is buffers
+    assert buffers.reserve(90, raw=raw, timed=True) is buffers
+    larger = buffers.reserve(200, raw=raw, timed=True)
     assert len(larger.x) > len(buffers.x)
-    other = buffers.reserve(100, raw=not raw)
+    other = buffers.reserve(100, raw=not raw, timed=True)
     assert (other.t is None) == raw

@@ -105,58 +105,25 @@ def test_coordinates_are_doubles():
         (line().replace(b"cat", b"c\xfft"), "byte 0xff at column 12 is not UTF-8"),
         (b"[" * 100_000, "lists are nested too deeply"),
         (line(key_id=1).replace(b": 1,", b": " + b"1" * 5000 + b","), "too many digits"),
-        (line(word=""), 'word is "", expected a nonempty string'),
-        (line(word=3), "word is 3, expected a nonempty string"),
         (line(word="c\tt").replace(b"\\t", b"\t"), "not JSON: Invalid control character"),
-        (line(word="\ud83d"), "half of a surrogate pair"),
-        (line(countrycode="D"), 'countrycode is "D", expected two ASCII letters or none'),
-        (line(countrycode="ÄÖ"), "expected two ASCII letters"),
-        (line(countrycode="D1"), "expected two ASCII letters"),
-        (
-            line(timestamp="2017-03-02T23:25:10Z"),
-            'timestamp is "2017-03-02T23:25:10Z", expected YYYY',
-        ),
-        (line(timestamp="2017-02-29 00:00:00 UTC"), "day is out of range"),
-        (line(timestamp="0000-01-01 00:00:00 UTC"), "year 0 is out of range"),
-        (line(timestamp="2017-01-01 00:00:60 UTC"), "second must be in 0..59"),
-        (line(timestamp="2017-01-01 00:00:00. UTC"), "expected YYYY"),
-        (line(timestamp="2017-01-01 00:00:00.1234567 UTC"), "expected YYYY"),
-        (line(timestamp="\uff12017-01-01 00:00:00 UTC"), "expected YYYY"),
-        (line(recognized="true"), 'recognized is "true", expected true or false'),
-        (line(recognized=1), "recognized is 1, expected true or false"),
-        (line(key_id="12a"), 'key_id is "12a", expected digits that fit 64 bits'),
-        (line(key_id="\u0661"), "expected digits"),
-        (line(key_id=""), "expected digits"),
-        (line(key_id=-1), "key_id is -1, expected digits"),
-        (line(key_id=1.0), "key_id is 1.0, expected digits"),
-        (line(key_id=True), "key_id is true, expected digits"),
-        (line(key_id=2**64), "key_id is 18446744073709551616, expected digits"),
-        (line(key_id="9" * 4000), "expected digits"),
         (line(drawing=[]), "drawing is [], expected a list of at least one stroke"),
         (line(drawing="x"), 'drawing is "x", expected a list'),
-        (line(drawing=[[1, 2]]), "stroke 1 is a list of 2, expected lists x, y or x, y, t"),
-        (line(drawing=[[]]), "stroke 1 has 0 rows"),
-        (line(drawing=[[[1], [2], [3], [4]]]), "stroke 1 has 4 rows"),
-        (line(drawing=[[[], []]]), "stroke 1 has no points"),
-        (line(drawing=[[[1], [1]], [[], []]]), "stroke 2 has no points"),
+        (line(drawing=[[1, 2]]), "stroke 1 is not lists x, y or x, y, t"),
+        (line(drawing=[[]]), "the drawing has no points"),
+        (line(drawing=[[[1], [2], [3], [4], [5]]]), "stroke 1 has 5 rows"),
+        (line(drawing=[[[], []]]), "the drawing has no points"),
         (line(drawing=[[[1], [1]], [[1], [1], [1]]]), "stroke 2 has 3 rows and stroke 1 has 2"),
         (
             line(drawing=[[[1], [1]], [[1], [1]], [[1] * 5, [1] * 4]]),
             "stroke 3 has 5 x and 4 y",
         ),
         (line(drawing=[[[1, 2], [1, 2], [1]]]), "stroke 1 has 2 x, 2 y and 1 t"),
-        (
-            line(drawing=[[[1], [2]], [[1, 300], [1, 2]]]),
-            "x 300 in stroke 2, expected whole numbers 0 to 255",
-        ),
-        (line(drawing=[[[1], [-1]]]), "y -1 in stroke 1, expected whole"),
-        (line(drawing=[[[1.5], [1]]]), "x 1.5 in stroke 1, expected whole"),
         (line(drawing=[[["1"], [1]]]), 'x "1" in stroke 1, expected a number'),
         (line(drawing=[[[True], [1]]]), "x true in stroke 1, expected a number"),
         (line(drawing=[[[1], [None]]]), "y null in stroke 1, expected a number"),
         (line(drawing=[[[[1]], [1]]]), "x a list of 1 in stroke 1, expected a number"),
-        (line(drawing=[[[float("nan")], [1]]]), "NaN is not a valid JSON number"),
-        (line(drawing=[[[float("inf")], [1]]]), "Infinity is not a valid JSON number"),
+        (line(drawing=[[[float("nan")], [1]]]), "x NaN in stroke 1, expected"),
+        (line(drawing=[[[float("inf")], [1]]]), "x Infinity in stroke 1, expected"),
         (line(drawing=[[[10**400], [1]]]), "an integer of more than 40 digits in stroke 1"),
         (
             line(RAW).replace(b"2755", b"1e39"),
@@ -164,7 +131,7 @@ def test_coordinates_are_doubles():
         ),
         (line(RAW).replace(b"2755", b"1e999"), "y Infinity in stroke 2, expected numbers below"),
         (
-            line(RAW, drawing=[[[1], [1], [2**31]]]),
+            line(RAW, drawing=[[[1, 1], [1, 1], [0, 2**31]]]),
             "t 2147483648 in stroke 1, expected milliseconds",
         ),
         (line(RAW, drawing=[[[1], [1], ["0"]]]), 't "0" in stroke 1, expected a number'),
@@ -193,7 +160,91 @@ def test_the_other_variant_is_rejected():
         parse_line(line(), raw=True)
 
 
+@pytest.mark.parametrize(
+    ("drawing", "reason"),
+    [
+        ([[[1], [2]], [[1, 300], [1, 2]]], "x 300 in stroke 2, expected whole numbers 0 to 255"),
+        ([[[1], [-1]]], "y -1 in stroke 1, expected whole"),
+        ([[[1.5], [1]]], "x 1.5 in stroke 1, expected whole"),
+    ],
+)
+def test_coordinates_outside_the_frame_are_raw_where_that_is_possible(drawing, reason):
+    parsed = parse_line(line(drawing=drawing))
+    assert parsed.is_raw
+    assert parsed.t is None
+    with pytest.raises(LineError) as caught:
+        parse_line(line(drawing=drawing), raw=False)
+    assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("word", 3), ("word", "\ud83d"),
+        ("countrycode", "D"), ("countrycode", "ÄÖ"), ("countrycode", "D1"),
+        ("timestamp", "2017-02-29 00:00:00 UTC"), ("timestamp", "0000-01-01 00:00:00 UTC"),
+        ("timestamp", "2017-01-01 00:00:60 UTC"), ("timestamp", "2017-01-01 00:00:00. UTC"),
+        ("timestamp", "\uff12017-01-01 00:00:00 UTC"),
+        ("recognized", "maybe"), ("recognized", 2),
+        ("key_id", "12a"), ("key_id", "\u0661"), ("key_id", -1), ("key_id", True),
+        ("key_id", 2**64), ("key_id", "9" * 4000), ("key_id", 1e19),
+        ("key_id", "0b5dbe10-3a0e-4c7e-9b9e-3f1d2a7c8f11"),
+    ],
+)  # fmt: skip
+def test_metadata_that_is_not_valid_is_unknown_and_counted(field, value):
+    parsed = parse_line(line(**{field: value}))
+    assert parsed.dropped == (field,)
+    assert getattr(parsed, field) == ("" if field == "countrycode" else None)
+    assert parsed.x.tolist() == [1, 30, 4]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2017-03-02T23:25:10.07453Z", "2017-03-02 23:25:10.074530+00:00",
+        "2017-03-03T00:25:10.074530+0100", 1488497110.07453, 1488497110074530,
+        "1488497110074530", 1488497110074530000,
+    ],
+)  # fmt: skip
+def test_spellings_of_one_time(value):
+    parsed = parse_line(line(timestamp=value))
+    assert parsed.dropped == ()
+    assert parsed.timestamp == parse_line(line()).timestamp
+
+
+@pytest.mark.parametrize(
+    "value",
+    [1488497110, 1488497110000, "Thu, 02 Mar 2017 23:25:10 GMT",
+     "Fri Mar 03 2017 00:25:10 GMT+0100 (CET)"],
+)  # fmt: skip
+def test_spellings_of_whole_seconds(value):
+    assert parse_line(line(timestamp=value)).timestamp == 1488497110 * 10**6
+
+
+@pytest.mark.parametrize(
+    "drawing",
+    [
+        [[[1, 2], [30, 3], [7, 7], [8, 8], [9, 9]], [[4, 255]]],
+        [[{"x": x, "y": y} for x, y in [(1, 2), (30, 3), (7, 7), (8, 8), (9, 9)]],
+         [{"x": 4, "y": 255}]],
+        [{"x": [1, 30, 7, 8, 9], "y": [2, 3, 7, 8, 9]}, {"x": [4], "y": [255]}],
+        "[[[1, 30, 7, 8, 9], [2, 3, 7, 8, 9]], [[4], [255]]]",
+        [[[1, 30, 7, 8, 9], [2, 3, 7, 8, 9]], [[4], [255]], [[], []]],
+    ],
+)  # fmt: skip
+def test_any_shape_of_strokes(drawing):
+    parsed = parse_line(line(drawing=drawing))
+    assert (parsed.x.tolist(), parsed.y.tolist()) == ([1, 30, 7, 8, 9, 4], [2, 3, 7, 8, 9, 255])
+    assert parsed.point_counts == [5, 1]
+
+
+def test_ambiguous_strokes_are_rows_unless_the_file_says_otherwise():
+    text = line(drawing=[[[1, 2], [3, 4]]])
+    assert parse_line(text).y.tolist() == [3, 4]
+    assert parse_line(text, points=True).y.tolist() == [2, 4]
+
+
 def test_long_values_are_shortened_in_reasons():
     with pytest.raises(LineError) as caught:
-        parse_line(line(countrycode="x" * 10_000))
+        parse_line(line(drawing="x" * 10_000))
     assert len(str(caught.value)) < 200
