@@ -23,12 +23,17 @@ from quickdraw_kit.errors import DataError
 from quickdraw_kit.learn.export import open_model
 from quickdraw_kit.learn.infer.predict import predict
 
-KINDS = ("tablet", "finger", "mouse", "canvas")  # words of the column kind; the first that is in it
+SOURCES = (
+    "tablet",
+    "finger",
+    "mouse",
+    "canvas",
+)  # words of the column kind; the first that is in it
 
 
 def kind_of(text: str) -> str:
     """Return the kind of a picture from its description."""
-    return next((kind for kind in KINDS if kind in text), "other")
+    return next((kind for kind in SOURCES if kind in text), "other")
 
 
 def main() -> None:
@@ -63,7 +68,7 @@ def main() -> None:
 
         print(f"{path}: {model.architecture}, {len(model.label_names)} labels")
         print(f"{'kind':<8}{'pictures':>10}{'top 1':>9}{'top 3':>9}{'refused':>9}", flush=True)
-        for kind in (*KINDS, "other"):
+        for kind in (*SOURCES, "other"):
             count = counts[kind]
             shares = [
                 f"{100 * count[c] / max(count['pictures'], 1):.1f}%" for c in ("right", "in three")

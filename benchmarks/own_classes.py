@@ -10,9 +10,9 @@ of n = 5 seeds draws other classes and other rows. Three runs of the same settin
 weights, from the base model with all weights trained (``init_from``), and from it with the last
 layer trained only (``freeze``).
 
-    python benchmarks/own_classes.py [BASE OWN] [--epochs 2] [--model FOLDER]
+    python benchmarks/own_classes.py [BASE CLASSES] [--epochs 2] [--model FOLDER]
 
-BASE and OWN are folders of official .npy bitmaps; by default those in QUICKDRAW_KIT_REAL_DATA.
+BASE and CLASSES are folders of official .npy bitmaps; by default those in QUICKDRAW_KIT_REAL_DATA.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from quickdraw_kit.learn.train import train
 CLASSES, DRAWINGS, SEEDS = 5, 20, 5
 
 
-def own_data(folder: Path, known: set[str], seed: int) -> dict[str, ArrayDataset]:
+def sample_classes(folder: Path, known: set[str], seed: int) -> dict[str, ArrayDataset]:
     rng = np.random.default_rng(seed)
     names = sorted(path.stem for path in folder.glob("*.npy") if path.stem not in known)
     names = tuple(sorted(rng.choice(names, CLASSES, replace=False).tolist()))
@@ -58,7 +58,7 @@ def main() -> None:
     real = Path(os.environ.get("QUICKDRAW_KIT_REAL_DATA", "data")) / "quickdraw"
     parser = argparse.ArgumentParser()
     parser.add_argument("base", nargs="?", type=Path, default=real / "numpy_bitmap")
-    parser.add_argument("own", nargs="?", type=Path, default=real / "more/numpy_bitmap")
+    parser.add_argument("classes", nargs="?", type=Path, default=real / "more/numpy_bitmap")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--model", type=Path, help="a base model that is trained already")
@@ -96,15 +96,15 @@ def main() -> None:
         }
         scores = {name: [] for name in variants}
         for seed in range(SEEDS):
-            data = own_data(options.own, known, seed)
+            drawings = sample_classes(options.classes, known, seed)
             for name, change in variants.items():
                 config = TrainConfig(
                     **{**settings.fingerprint(), "freeze": False, "seed": seed, **change}
                 )
-                model = train(config, {"train": data["train"]}).model
-                scores[name].append(evaluate(model, data["test"]).top1)
+                model = train(config, {"train": drawings["train"]}).model
+                scores[name].append(evaluate(model, drawings["test"]).top1)
             row = ", ".join(f"{name} {values[-1]:.1%}" for name, values in scores.items())
-            print(f"seed {seed}, {', '.join(data['test'].label_names)}: {row}", flush=True)
+            print(f"seed {seed}, {', '.join(drawings['test'].label_names)}: {row}", flush=True)
 
     print(f"\n{CLASSES} own classes of {DRAWINGS} drawings, n = {SEEDS}, {platform.machine()}")
     for name, values in scores.items():

@@ -1,10 +1,9 @@
 """Claim: raw drawings are simplified as Google did it, and 30 times as fast as in Python.
 
 Result: 202,000 drawings/s on one core, which is 31 times the fastest Python code with the package
-`simplification`, 88 times a loop with it, and over 10,000 times `rdp`. From doubles 6,470 of 6,470
-drawings are identical to the official files, from a DrawingBatch 6,433 (2026-11, before the
-redesign; one of two shared x86-64 cores; Python 3.11, numpy 2.4, numba 0.68, rdp 0.8,
-simplification 2.0; best of n = 5 rounds).
+`simplification`, 88 times a loop with it, and over 10,000 times `rdp`. 6,470 of 6,470 drawings are
+identical to the official files (2026-11, speeds before the redesign; one of two shared x86-64
+cores; Python 3.11, numpy 2.4, numba 0.68, rdp 0.8, simplification 2.0; best of n = 5 rounds).
 
 One thread each, on the real raw drawings whose simplified variant was published too. Every
 competitor aligns, scales, resamples, reduces and rounds, and starts from numbers in numpy arrays:

@@ -33,10 +33,10 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast, overload
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -84,12 +84,14 @@ def kernel(function: Any = None, *, examples: Examples | None = None) -> Any:
 _KERNELS: dict[Any, Examples | None] = {}
 
 
-def read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def read_only(array: "npt.NDArray[Any]") -> "npt.NDArray[Any]":
     """Return a contiguous array that cannot be written to, which shares memory where it can.
 
     A kernel that reads an array would otherwise be compiled twice: for arrays that are writable,
     and for those that are not, such as the columns of an Arrow table.
     """
+    import numpy as np  # here: the command line imports this module before it knows the command
+
     view = np.ascontiguousarray(array).view()
     view.flags.writeable = False
     return view

@@ -12,6 +12,7 @@ from quickdraw_kit.errors import format_count
 _OTHER_KERNELS = (
     "quickdraw_kit.formats.ndjson.print_kernels",
     "quickdraw_kit.raster.render",
+    "quickdraw_kit.strokes.content_hash",
     "quickdraw_kit.strokes.gather",
     "quickdraw_kit.strokes.simplify",
 )

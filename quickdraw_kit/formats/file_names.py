@@ -4,6 +4,7 @@ Files are named by browsers, consoles and shells, not only by the data set: the 
 is found under percent-encoding, official prefixes, copy numbers, and any case and separators.
 """
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator
@@ -63,7 +64,10 @@ def label_from_filename(path: Path) -> str:
 
 def _decoded(path: Path) -> Path:
     """Return the name of a file without percent-encoding, folders and a query in it."""
-    name = re.split(r"[/\\]", unquote(path.name))[-1]
+    name = path.name
+    with contextlib.suppress(UnicodeDecodeError):  # a percent sign of a name's own
+        name = unquote(name, errors="strict")
+    name = re.split(r"[/\\]", name)[-1]
     return Path(name.partition("?")[0] or path.name)
 
 

@@ -147,7 +147,7 @@ class Filters:
             wanted = np.array([word in self.categories for word in batch.words], np.bool_)
             passes["category"] = wanted[batch.word_code]
         if self.recognized_only:
-            # what is not known is no reason by itself: it is counted apart
+            # what is not known is not a reason by itself: it is counted apart
             passes["unrecognized"] = batch.recognition != 0
             passes["recognized unknown"] = batch.recognized
         if self.countries is not None:

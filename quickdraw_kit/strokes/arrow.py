@@ -212,7 +212,7 @@ def _words_to_arrow(words: tuple[str | None, ...], codes: npt.NDArray[np.int32])
     is_known = np.array([word is not None for word in words], np.bool_)
     indices = pa.array(codes)
     if not is_known.all():
-        # a null is no entry of the dictionary: those behind it move up
+        # a null is not an entry of the dictionary: those behind it move up
         moved = (np.cumsum(is_known) - 1).astype(np.int32)[codes]
         indices = pa.array(np.maximum(moved, 0), mask=~is_known[codes])
     dictionary = pa.array([word for word in words if word is not None], pa.string())

@@ -30,6 +30,8 @@ def columns_from_nested(
     # times may have fractions; without times this is an empty slice
     rows[2:] = np.rint(rows[2:])
     target = np.dtype(dtype if dtype is not None else (np.float64 if has_times else np.uint8))
+    if target.kind == "f":  # real coordinates are doubles
+        target = np.dtype(np.float64)
 
     # The rows are doubles: what does not fit the target must be found before the cast wraps it.
     if target.kind in "iu" and rows[:2].size:

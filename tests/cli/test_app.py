@@ -81,7 +81,7 @@ def test_the_list_of_commands_imports_none_of_them():
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     modules = {name for name in ran.stderr.split() if name.startswith("quickdraw_kit.cli.")}
-    assert modules == {"quickdraw_kit.cli.app"}
+    assert modules == {"quickdraw_kit.cli.app", "quickdraw_kit.cli.progress"}
     assert "numpy" not in ran.stderr.split()
 
 

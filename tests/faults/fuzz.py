@@ -51,7 +51,10 @@ def fuzz(arguments: argparse.Namespace) -> None:
         from quickdraw_kit import kernels
         from tests.faults.targets import TARGETS, bound_memory, outcome
 
-        kernels.kernel = lambda function: np.errstate(all="ignore")(function)
+        ignoring = np.errstate(all="ignore")
+        kernels.kernel = lambda function=None, **_: (
+            ignoring if function is None else ignoring(function)
+        )
         from quickdraw_kit.strokes import simplify
 
         simplify._fused = lambda a, b, c: a * b + c

@@ -3,6 +3,7 @@ import gzip
 import io
 import json
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,15 +83,30 @@ def test_raw_drawings_are_read_as_raw(real_data, write):
 @pytest.mark.parametrize(
     "changed",
     [
-        {"countrycode": "USA"},
         {"drawing": "[[[1, 2], [3]]]"},
-        {"drawing": "[[[1, 2], [3, 300]]]"},
         {"drawing": "[[[1, 2], [3, NaN]]]"},
         {"drawing": "[[1, 2], [3, 4]]"},
         {"drawing": "[[[1 0], [3]]]"},
         {"drawing": "[[[], []]]"},
         {"drawing": "[]"},
         {"drawing": "null"},
+    ],
+    ids=str,
+)
+def test_reasons_are_those_of_ndjson(write, changed):
+    row = {**ROW, **changed}
+    expected, rejects = [], []
+    read_ndjson(b"".join(map(ndjson_line, (ROW, row, ROW))), on_reject=expected.append)
+    batch = read_kaggle_csv(write(table([ROW, row, ROW])), on_reject=rejects.append)
+    assert len(batch) == 2
+    assert [one.reason for one in rejects] == [one.reason for one in expected]
+    assert rejects[0].line == 3
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"countrycode": "USA"},
         {"key_id": "-5"},
         {"key_id": "12.5"},
         {"key_id": str(2**64)},
@@ -100,8 +116,22 @@ def test_raw_drawings_are_read_as_raw(real_data, write):
     ],
     ids=str,
 )
-def test_reasons_are_those_of_ndjson(write, tmp_path, changed):
+def test_a_wrong_value_is_unknown_as_in_ndjson(write, changed):
     row = {**ROW, **changed}
+    expected = read_ndjson(b"".join(map(ndjson_line, (ROW, row, ROW))))
+    batch = read_kaggle_csv(write(table([ROW, row, ROW])))
+    assert batch.equals(expected)
+    [name] = changed
+    known = {
+        "countrycode": batch.countrycode != b"",
+        "key_id": batch.key_id_known,
+        "recognized": batch.recognized_known,
+        "timestamp": ~np.isnat(batch.timestamp),
+    }
+    assert known[name].tolist() == [True, False, True]
+
+
+def ndjson_line(row) -> bytes:
     stamp = row["timestamp"] + " UTC"
     flag = {"True": "true", "False": "false"}.get(row["recognized"], json.dumps(row["recognized"]))
     line = (
@@ -109,12 +139,7 @@ def test_reasons_are_those_of_ndjson(write, tmp_path, changed):
         f'"timestamp":"{stamp}","recognized":{flag},"key_id":"{row["key_id"]}",'
         f'"drawing":{row["drawing"].replace(", ", ",")}}}\n'
     )
-    expected, rejects = [], []
-    read_ndjson(line.encode(), on_reject=expected.append)
-    batch = read_kaggle_csv(write(table([ROW, row, ROW])), on_reject=rejects.append)
-    assert len(batch) == 2
-    assert [one.reason for one in rejects] == [one.reason for one in expected]
-    assert rejects[0].line == 3
+    return line.encode()
 
 
 @pytest.mark.parametrize(
@@ -146,7 +171,9 @@ def test_invalid_rows_are_reported_with_their_position(write, row, reason):
 def test_rejects_are_in_order_over_many_chunks(write, monkeypatch):
     small = lambda file, **settings: iter_chunks(file, chunk_bytes=300, **settings)  # noqa: E731
     monkeypatch.setattr(kaggle, "iter_chunks", small)
-    rows = [{**ROW, "key_id": str(number) if number % 3 else "none"} for number in range(50)]
+    rows = [{**ROW, "key_id": str(number)} for number in range(50)]
+    for row in rows[::3]:
+        row["drawing"] = "[]"
     rows[10]["word"] = "long" * 500
     data = table(rows)
     rejects = []

@@ -50,7 +50,7 @@ def test_every_option_has_help_and_defaults_to_none_are_explained():
 
 def test_the_fingerprint_has_what_the_weights_depend_on():
     config = TrainConfig()
-    left_out = {"data", "out", "checkpoint_steps", "tensorboard"}
+    left_out = {"data", "out", "init_from", "checkpoint_steps", "tensorboard"}
     assert set(config.fingerprint()) == {field.name for field in fields(config)} - left_out
     moved = replace(config, data="elsewhere", out="there", checkpoint_steps=5, tensorboard=True)
     assert moved.fingerprint() == config.fingerprint()

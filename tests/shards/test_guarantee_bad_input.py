@@ -25,8 +25,8 @@ def altered(old: bytes, new: bytes) -> bytes:
 BAD = {
     "cut off": (official_line(77)[:-20] + b"\n", "JSON"),
     "unequal rows": (altered(b"[3,4]", b"[3,4,5]"), "2 x and 3 y"),
-    "unequal times": (altered(b"[[1,2],[3,4]]", b"[[1,2],[3,4],[0]]"), "raw"),
-    "no points": (altered(b"[[1,2],[3,4]]", b"[[],[]]"), "stroke 1"),
+    "unequal times": (altered(b"[[1,2],[3,4]]", b"[[1,2],[3,4],[0]]"), "2 x, 2 y and 1 t"),
+    "no points": (altered(b"[[1,2],[3,4]]", b"[[],[]]"), "no points"),
     "no strokes": (altered(b"[[[1,2],[3,4]]]", b"[]"), "at least one stroke"),
     "not a number": (altered(b"[1,2]", b"[1,NaN]"), "NaN"),
     "a string for a number": (altered(b"[1,2]", b'[1,"2"]'), 'x "2" in stroke 1'),
@@ -34,8 +34,7 @@ BAD = {
     "below the frame": (altered(b"[1,2]", b"[1,-2]"), "-2"),
     "bad UTF-8": (altered(b'"cat"', b'"c\xe9t"'), "UTF-8"),
     "unknown word": (altered(b'"cat"', b'"catt"'), "'catt' is not one of the 345"),
-    "no drawing": (altered(b'"drawing"', b'"strokes"'), "key 'drawing' is missing"),
-    "negative key_id": (altered(b'"77"', b'"-77"'), "key_id"),
+    "no drawing": (altered(b'"drawing"', b'"picture"'), "key 'drawing' is missing"),
     "a list": (b"[1,2,3]\n", "object"),
     "a null byte": (b"\x00\x00\n", "JSON"),
     "duplicate": (official_line(3), "key_id 3 was there before"),
@@ -74,7 +73,8 @@ def test_drawings_with_nothing_but_strokes(write_lines, tmp_path):
     filters = Filters(countries=("US",), recognized_only=True)
     manifest = prepare([tmp_path / "in"], tmp_path / "out", max_reject_rate=1)
     assert manifest.counts.rejected == {"duplicate": 1, "unknown word": 20}
-    reasons = [json.loads(line)["reason"] for line in (tmp_path / "out" / "rejects.ndjson").open()]
+    rejects = tmp_path / "out" / "rejects.ndjson"
+    reasons = [json.loads(line)["reason"] for line in rejects.read_text().splitlines()]
     assert sum("has no word" in reason for reason in reasons) == 20
     frame = open_shards(tmp_path / "out").to_pandas()
     assert sorted(frame["key_id"]) == sorted(
@@ -82,8 +82,8 @@ def test_drawings_with_nothing_but_strokes(write_lines, tmp_path):
     )
     assert frame["recognized"].isna().all()
     assert {row.recognized for row in read_histogram(tmp_path / "out")} == {"unknown"}
-    manifest = prepare([tmp_path / "in/cat.ndjson"], tmp_path / "few", filters, max_reject_rate=1)
-    assert manifest.counts.filtered == {"recognized unknown": 21}
+    with pytest.raises(DataError, match="no drawing is left of 21: 21 recognized unknown"):
+        prepare([tmp_path / "in/cat.ndjson"], tmp_path / "few", filters=filters)
     assert verify(tmp_path / "out").ok
 
 

@@ -108,7 +108,7 @@ def test_batches_of_different_dtypes_cannot_be_concatenated():
 
 
 @given(any_batch)
-def test_unknown_flags_count_as_false_and_are_told_apart(batch):
+def test_unknown_flags_count_as_false_and_are_distinct_from_it(batch):
     assert not (batch.recognized & (batch.recognition == 2)).any()
     states = [{None: 2, False: 0, True: 1}[drawing.recognized] for drawing in batch]
     assert batch.recognition.tolist() == states

@@ -50,16 +50,16 @@ def saved(image, form, **options):
 @given(drawings, colors, colors)
 def test_flat_ink_of_any_visible_color_is_found(index, ink, paper):
     assume(np.abs(np.subtract(ink, paper)).max() >= 8)
-    found = normalized(drawn(index, ink=ink, paper=paper))
-    assert np.array_equal(found, normalized(drawn(index)))
+    strokes = normalized(drawn(index, ink=ink, paper=paper))
+    assert np.array_equal(strokes, normalized(drawn(index)))
 
 
 @examples(20)
 @given(drawings, colors, colors)
 def test_soft_edges_of_any_color_are_lines(index, ink, paper):
     assume(np.abs(np.subtract(ink, paper)).max() >= 40)
-    found = normalized(drawn(index, ink=ink, paper=paper, smooth=2))
-    assert away(normalized(drawn(index, smooth=2)), found) < 0.15
+    strokes = normalized(drawn(index, ink=ink, paper=paper, smooth=2))
+    assert away(normalized(drawn(index, smooth=2)), strokes) < 0.15
 
 
 @pytest.mark.parametrize("ink", [(255, 127, 39), (34, 177, 76), (237, 28, 36), (63, 72, 204)])
@@ -181,15 +181,15 @@ def test_mode_and_container_do_not_matter(index, side):
     gray = drawn(index, side=side, extent=0.8 * side, width=max(side // 30, 2), smooth=2)[:, :, 0]
     expected = normalized(gray)
     for form, mode in GRAY:
-        found = normalized(read_picture(converted(gray, form, mode)))
-        assert np.array_equal(expected, found), (form, mode)
+        strokes = normalized(read_picture(converted(gray, form, mode)))
+        assert np.array_equal(expected, strokes), (form, mode)
 
 
 def test_pictures_of_one_bit():
     bits = (drawn(0)[:, :, 0] > 127).astype(np.uint8) * 255
     for form in ("PNG", "BMP", "TIFF", "GIF"):
-        found = read_picture(saved(Image.fromarray(bits).convert("1"), form))
-        assert np.array_equal(normalized(bits), normalized(found)), form
+        strokes = read_picture(saved(Image.fromarray(bits).convert("1"), form))
+        assert np.array_equal(normalized(bits), normalized(strokes)), form
 
 
 @examples(60)

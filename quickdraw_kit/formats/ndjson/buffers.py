@@ -104,9 +104,12 @@ class ColumnBuffers:
         # copies, because the buffers are filled again while the batch is in use
         _, drawings, strokes, points = counts.tolist()
         fields = self.records[:drawings].T
+        # Both in one array: from 4 MB on numpy asks for large pages, and first access to as many
+        # small ones takes longer than copying.
+        x, y = np.stack([self.x[:points], self.y[:points]])
         columns = Columns(
-            x=self.x[:points].copy(),
-            y=self.y[:points].copy(),
+            x=x,
+            y=y,
             t=None if self.t is None else self.t[:points].copy(),
             stroke_offsets=self.stroke_offsets[: strokes + 1].copy(),
             drawing_offsets=np.concatenate([np.zeros(1, np.int64), fields[STROKES]]),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 BOM = b"\xef\xbb\xbf"
-CHUNK_BYTES = 8 << 20
+CHUNK_BYTES = 32 << 20
 MAX_LINE_BYTES = 16 << 20
 
 SLACK_BYTES = 64  # the scanner may read this far beyond the last newline

@@ -102,15 +102,14 @@ def _layout(head: bytes) -> FileLayout:
             parsed = parse_line(line, points=points)
         except LineError:
             continue
-        if parsed.is_raw:
-            # of a canvas, some drawings are in the frame by chance
-            if layout.raw is None or parsed.t is None:
-                layout = FileLayout(True, parsed.t is not None, points)
-            break
-        layout = FileLayout(False, False, points)
+        if parsed.is_raw and parsed.t is not None:
+            return layout if layout.raw is not None else FileLayout(True, True, points)
+        # One drawing that touches both ends of the frame, as only simplified ones do, outweighs a
+        # bad coordinate elsewhere. Drawings on a canvas may be inside the frame by chance.
         x, y = parsed.x, parsed.y
-        if min(x.min(), y.min()) == 0 and max(x.max(), y.max()) == 255:
-            break  # fits the frame as only simplified drawings do
+        if not parsed.is_raw and min(x.min(), y.min()) == 0 and max(x.max(), y.max()) == 255:
+            return FileLayout(False, False, points)
+        layout = FileLayout(bool(layout.raw) or parsed.is_raw, False, points)
     return layout
 
 

@@ -11,7 +11,7 @@ drawing        or ``strokes``: at least one stroke, in any shape of `stroke_shap
 word           or ``label``, ``category``, ``class``: nonempty string
 countrycode    or ``country_code``, ``country``: string of two ASCII letters, or empty
 timestamp      or ``time``, ``date``: ``YYYY-MM-DD HH:MM:SS[.f] UTC``, ISO 8601, JavaScript's dates,
-               or a number since 1970: its size tells seconds, milli-, micro- and nanoseconds apart
+               or a number since 1970: its size tells seconds, milli-, micro- or nanoseconds
 recognized     true or false, 1 or 0, also in a string
 key_id         or ``id``: digits in a string, or integer, that fits unsigned 64 bits
 =============  =====================================================================================
@@ -32,8 +32,8 @@ import numpy.typing as npt
 from quickdraw_kit.formats.ndjson.metadata import parse_metadata
 from quickdraw_kit.formats.ndjson.stroke_shapes import (
     DRAWING_NAMES,
-    Layout,
     ShapeError,
+    StrokeLayout,
     strokes_to_rows,
 )
 
@@ -59,7 +59,7 @@ class ParsedLine:
     t: npt.NDArray[np.int32] | None
     point_counts: list[int]  # of each stroke
     dropped: tuple[str, ...] = ()  # fields that are not valid; "stroke": one without points
-    layout: Layout | None = None  # of the strokes; None if both are possible
+    layout: StrokeLayout | None = None  # of the strokes; None if both are possible
 
     @property
     def is_raw(self) -> bool:

@@ -16,7 +16,7 @@ nothing, and are dropped.
 
 from typing import Any, Literal, TypeAlias
 
-Layout: TypeAlias = Literal["rows", "points"]
+StrokeLayout: TypeAlias = Literal["rows", "points"]
 
 DRAWING_NAMES = ("drawing", "strokes")
 
@@ -30,7 +30,7 @@ class ShapeError(ValueError):
 
 def strokes_to_rows(
     drawing: list[Any], *, points: bool = False
-) -> tuple[list[list[list[Any]]], Layout | None, int]:
+) -> tuple[list[list[list[Any]]], StrokeLayout | None, int]:
     """Return the rows of each stroke, their layout, and how many strokes without points there were.
 
     The layout is None if both are possible; then `points` decides.
@@ -80,7 +80,7 @@ def _rows_by_name(stroke: dict[str, Any], number: int) -> list[list[Any]]:
     return rows  # type: ignore[return-value]
 
 
-def _layout(strokes: list[list[list[Any]]]) -> Layout | None:
+def _layout(strokes: list[list[list[Any]]]) -> StrokeLayout | None:
     """Return the only layout that is possible; None if both are, and rows if none is."""
     counts = {len(stroke) for stroke in strokes}
     are_rows = (

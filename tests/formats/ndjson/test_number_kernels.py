@@ -108,6 +108,8 @@ def test_real_numbers_are_those_of_python(text, sign):
     if len(text.replace(".", "")) > 19:
         assert row is None
     elif row is None:  # left to the standard parser: midpoints, ends of binades, very large ones
+        if "E" in text:  # exponents are for the standard parser
+            return
         number = abs(float(text))
         mantissa, _ = math.frexp(number)
         unit = Decimal(float(np.spacing(number)))

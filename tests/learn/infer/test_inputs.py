@@ -62,7 +62,9 @@ def test_every_format_that_holds_strokes_is_read(format, tmp_path):
     format.write(iter([first]), path, WriteOptions())
     images, exact = images_of(path).astype(int), rasterize(first)
     assert len(images) == len(exact)
-    assert np.abs(images - exact).sum() < 0.05 * exact.sum()
+    # pictures are traced
+    share = 0.4 if format.name in ("png", "gif") else 0.05
+    assert np.abs(images - exact).sum() < share * exact.sum()
 
 
 def test_strokes_of_any_scale_are_fitted_to_the_frame():
@@ -145,7 +147,7 @@ def test_the_format_of_standard_input_is_detected_by_content(format, tmp_path, m
         (b"\x93NUMPY\x01\x00", "bytes"),
         (b"\x89PNG\r\n\x1a\n" + bytes(30), "bytes: .*PNG"),
         (b"<svg/>", "bytes: .*empty"),
-        (b"II*\x00" + bytes(40), "bytes has an unsupported format: expected a PNG, JPEG, WebP"),
+        (b"II*\x00" + bytes(40), "bytes: .* not a picture: expected PNG, JPEG, WEBP"),
         (b"just a text\n", r"SVG, \.npy, or a file of drawings \(\.ndjson, "),
         (
             DrawingBatch.from_strokes([[([0, 9], [0, 9])], []], words=["", ""]),
