@@ -84,8 +84,8 @@ def rotate(drawing: DrawingBatch, degrees: float) -> DrawingBatch:
     x, y = drawing.x.astype(np.float64) - 127.5, drawing.y.astype(np.float64) - 127.5
     return replace(
         drawing,
-        x=(x * np.cos(angle) - y * np.sin(angle)).astype(np.float32),
-        y=(x * np.sin(angle) + y * np.cos(angle)).astype(np.float32),
+        x=x * np.cos(angle) - y * np.sin(angle),
+        y=x * np.sin(angle) + y * np.cos(angle),
     )
 
 

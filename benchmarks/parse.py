@@ -118,8 +118,8 @@ def from_lists(
                 row += numbers
     vocabulary = {word: code for code, word in enumerate(dict.fromkeys(words))}
     return DrawingBatch(
-        x=to_float32(rows[0]) if raw else to_uint8(rows[0]),
-        y=to_float32(rows[1]) if raw else to_uint8(rows[1]),
+        x=to_float64(rows[0]) if raw else to_uint8(rows[0]),
+        y=to_float64(rows[1]) if raw else to_uint8(rows[1]),
         t=np.array(rows[2], np.int32) if raw else None,
         stroke_offsets=lengths_to_offsets(counts),
         drawing_offsets=lengths_to_offsets(strokes),
@@ -136,14 +136,12 @@ def to_uint8(numbers: list[int]) -> np.ndarray:
     return np.frombuffer(bytes(numbers), np.uint8)  # nothing is faster
 
 
-def to_float32(numbers: list[float]) -> np.ndarray:
-    return np.array(numbers, np.float64).astype(np.float32)
+def to_float64(numbers: list[float]) -> np.ndarray:
+    return np.array(numbers, np.float64)
 
 
 def read_with_pyarrow(path: Path, raw: bool) -> DrawingBatch:
-    number = (
-        pa.float64() if raw else pa.uint8()
-    )  # decimal to float32 without float64 rounds differently
+    number = pa.float64() if raw else pa.uint8()
     schema = pa.schema(
         {
             "word": pa.string(),
@@ -177,7 +175,7 @@ def read_with_duckdb(path: Path, raw: bool) -> DrawingBatch:
 def from_table(table: pa.Table, raw: bool) -> DrawingBatch:
     """Split nested lists into x, y and t, by chunks and without a Python loop over drawings."""
     parts = []
-    coordinate = np.float32 if raw else np.uint8
+    coordinate = np.float64 if raw else np.uint8
     for chunk in table.to_batches():
         drawing = chunk["drawing"]
         strokes = drawing.flatten()

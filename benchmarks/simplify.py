@@ -15,16 +15,13 @@ gets an even sample of the drawings, and `rdp`, which takes 0.1 s per drawing, a
 Beside the speed is how close each comes to the official files: the fraction of drawings with all
 coordinates equal, and the fraction of pixels that differ after both are rendered. `simplification`
 measures the distance of a point to a segment where the authors take the whole line, so it keeps
-other points. The last row starts from coordinates as doubles, as the files have them, where a
-DrawingBatch has float32.
+other points.
 
     QUICKDRAW_KIT_REAL_DATA=... python benchmarks/simplify.py [--rounds 5] [--sample 20]
 """
 
 import argparse
-import dataclasses
 import gc
-import json
 import os
 import sys
 import time
@@ -41,7 +38,7 @@ from simplification.cutil import simplify_coords
 from quickdraw_kit.formats.ndjson.files import read_ndjson
 from quickdraw_kit.raster.render import rasterize
 from quickdraw_kit.strokes.batch import DrawingBatch
-from quickdraw_kit.strokes.simplify import simplify, simplify_arrays
+from quickdraw_kit.strokes.simplify import simplify
 
 Stroke = npt.NDArray[np.float64]  # (2, points)
 EPSILON = 2.0
@@ -90,9 +87,9 @@ PEERS = {  # resampling, reduction, and one in how many drawings of the sample
 }
 
 
-def read(data: Path) -> tuple[DrawingBatch, DrawingBatch, Stroke]:
-    """Return drawings of both variants, raw and official, and the raw coordinates as doubles."""
-    raws, officials, doubles = [], [], [[], []]
+def read(data: Path) -> tuple[DrawingBatch, DrawingBatch]:
+    """Return drawings of both variants, raw and official."""
+    raws, officials = [], []
     for path in sorted((data / "quickdraw" / "raw").glob("*.ndjson")):
         other = data / "quickdraw" / "simplified" / path.name
         if not other.exists():
@@ -101,12 +98,7 @@ def read(data: Path) -> tuple[DrawingBatch, DrawingBatch, Stroke]:
         _, ours, theirs = np.intersect1d(raw.key_id, official.key_id, return_indices=True)
         raws.append(raw.take(ours))
         officials.append(official.take(theirs))
-        lines = path.read_text().splitlines()
-        for row in ours.tolist():
-            for stroke in json.loads(lines[row])["drawing"]:
-                doubles[0] += stroke[0]
-                doubles[1] += stroke[1]
-    return DrawingBatch.concat(raws), DrawingBatch.concat(officials), np.array(doubles, float)
+    return DrawingBatch.concat(raws), DrawingBatch.concat(officials)
 
 
 def to_batch(drawings: list[list[npt.NDArray[np.uint8]]]) -> DrawingBatch:
@@ -142,7 +134,7 @@ def main() -> None:
     warnings.simplefilter("ignore", DeprecationWarning)  # rdp uses the cross product of 2-vectors
     packages = ["numpy", "numba", "rdp", "simplification"]
     print(f"Python {sys.version.split()[0]},", ", ".join(f"{p} {version(p)}" for p in packages))
-    raw, official, (x, y) = read(Path(data))
+    raw, official = read(Path(data))
     sample, sample_official = raw[:: options.sample], official[:: options.sample]
     arrays = [
         [stroke[:, :2].T.astype(np.float64) for stroke in drawing.strokes] for drawing in sample
@@ -162,10 +154,6 @@ def main() -> None:
             drawings = [simplify_in_python(drawing, resample, reduce) for drawing in part]
             seconds[name].append((time.process_time() - start) / len(part))
             results[name] = to_batch(drawings), sample_official[::stride]
-
-    x, y, offsets = simplify_arrays(x, y, raw.stroke_offsets, raw.drawing_offsets, EPSILON)
-    exact = dataclasses.replace(raw, x=x, y=y, t=None, stroke_offsets=offsets)
-    results["quickdraw_kit, doubles"] = exact, official
 
     ours = min(seconds["quickdraw_kit"])
     print(f"best of {options.rounds}; (*): of the drawings that are not identical")

@@ -217,13 +217,12 @@ class _Api:
                 422, f"start and count: expected at least 0, and at most {_MAX_TILES} tiles"
             )
 
-        recognized = {"true": True, "false": False}.get(query.get("recognized", ""))
         selection = Filter(
             category=query.get("category"),
             country=query.get("country"),
             split=query.get("split"),
             flag=query.get("flag"),
-            recognized=recognized,
+            recognized=query.get("recognized"),
         )
 
         # rendering files of drawings takes long enough to leave the event loop

@@ -27,7 +27,8 @@ Rows = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int64]
 
 _MAX_DRAWINGS = 200_000  # of files, which are in memory; shards are read as needed
-_RECOGNIZED = ("false", "true", "unknown")
+_UNKNOWN = "unknown"
+_RECOGNIZED = ("false", "true", _UNKNOWN)
 _BATCH = 16_384  # bitmaps that are compared at once
 _CACHED_SELECTIONS = 64
 
@@ -39,7 +40,7 @@ class Filter:
     category: str | None = None
     country: str | None = None
     split: str | None = None
-    recognized: bool | None = None
+    recognized: str | None = None  # false, true or unknown
     flag: str | None = None
 
 
@@ -81,12 +82,11 @@ class Collection:
 
     def _select(self, selection: Filter) -> Rows:
         """Return the selected rows, in order."""
-        recognized = None if selection.recognized is None else str(selection.recognized).lower()
         values = {
             "category": selection.category,
             "country": selection.country,
             "split": selection.split,
-            "recognized": recognized,
+            "recognized": selection.recognized,
         }
         mask = np.ones(len(self), np.bool_)
         for column, value in values.items():
@@ -158,9 +158,10 @@ class _Shards:
         frame = self._data.to_pandas()
         self._frame = frame
 
-        # strings become codes once, so that a filter compares integers; "" is an unknown country
+        # strings become codes once, so that a filter compares integers
         labels = frame["label"].to_numpy(dtype=np.int64)
-        country = _encode(frame["countrycode"].astype(object).fillna("").astype(str).tolist())
+        countries = frame["countrycode"].astype(object).fillna("").astype(str)
+        country = _encode(name or _UNKNOWN for name in countries)
         splits = frame["split"].astype(str).to_numpy()
         self.columns = {
             "category": (labels, self._data.label_names),
@@ -210,12 +211,12 @@ class _DrawingFiles:
         batch, self._bitmaps = _read(path)
         self._batch = batch
         # a batch may list words that no drawing has; they are not categories
-        words = [word or "unknown" for word in batch.words]
+        words = [word or _UNKNOWN for word in batch.words]
         names = label_order({words[code] for code in np.unique(batch.word_code)})
         labels = np.array([names.index(w) if w in names else 0 for w in words], np.int64)
         self.columns = {
             "category": (labels[batch.word_code], tuple(names)),
-            "country": _encode(batch.countrycode.astype(str).tolist()),
+            "country": _encode(name or _UNKNOWN for name in batch.countrycode.astype(str).tolist()),
             "recognized": (batch.recognition.astype(np.int64), _RECOGNIZED),
         }
         self.flags: dict[str, npt.NDArray[np.bool_]] = {}  # computed by prepare only
@@ -230,8 +231,8 @@ class _DrawingFiles:
         return {
             "word": drawing.word,
             "key_id": str(drawing.key_id),
-            "country": drawing.countrycode,
-            "time": str(drawing.timestamp),
+            "country": drawing.countrycode or None,
+            "time": _text(drawing.timestamp),
             "recognized": drawing.recognized,
             "split": None,
             "strokes": [stroke.T.tolist() for stroke in drawing.strokes] or None,

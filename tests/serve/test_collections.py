@@ -6,6 +6,7 @@ import pytest
 from quickdraw_kit.errors import DataError, QuickdrawError
 from quickdraw_kit.serve.collections import Filter, open_collection
 from quickdraw_kit.shards.prepare.pipeline import prepare
+from tests.conftest import official_line
 
 
 @pytest.fixture(scope="module", params=["drawings", "shards"])
@@ -23,7 +24,9 @@ def test_each_filter_selects_its_drawings(collection):
             ]
             assert collection.facets()[name][value] == len(rows)
     for value in (True, False):
-        rows = collection.select(Filter(recognized=value))
+        rows = collection.select(
+            Filter(recognized={None: "unknown", False: "false", True: "true"}[value])
+        )
         assert rows.tolist() == [
             i for i, description in enumerate(descriptions) if description["recognized"] == value
         ]
@@ -95,4 +98,20 @@ def test_shards_of_bitmaps_have_no_metadata(tmp_path):
     description = collection.describe(0)
     assert description["recognized"] is None
     assert description["time"] is None
-    assert len(collection.select(Filter(recognized=True))) == 0
+    assert len(collection.select(Filter(recognized="true"))) == 0
+
+
+def test_unknown_metadata_of_files_can_be_selected(tmp_path):
+    lines = [official_line(1), b'{"word":"cat","drawing":[[[0,9],[0,9]]]}\n']
+    (tmp_path / "mine.ndjson").write_bytes(b"".join([*lines, b'{"drawing":[[[0],[0]]]}\n']))
+    collection = open_collection(tmp_path)
+    assert collection.facets() == {
+        "category": {"cat": 2, "unknown": 1},
+        "country": {"US": 1, "unknown": 2},
+        "recognized": {"false": 0, "true": 1, "unknown": 2},
+    }
+    assert collection.select(Filter(recognized="unknown", category="cat")).tolist() == [1]
+    assert collection.select(Filter(country="unknown")).tolist() == [1, 2]
+    description = collection.describe(2)
+    known = [description[name] for name in ("word", "country", "time", "recognized")]
+    assert known == [None] * 4

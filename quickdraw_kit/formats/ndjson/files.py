@@ -80,6 +80,8 @@ def read_ndjson(
             file, raw=None, source_name=name, on_reject=on_reject, max_line_bytes=max_line_bytes
         )
         batches = [chunk.batch for chunk in parsed if len(chunk.batch)]
+    if len(batches) == 1:
+        return batches[0]
     return DrawingBatch.concat(batches) if batches else _EMPTY
 
 
