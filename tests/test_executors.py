@@ -166,6 +166,7 @@ def test_a_node_that_is_killed_changes_no_byte(cluster, tmp_path):
     assert content(tmp_path / "on_ray") == content(tmp_path / "here")
 
 
+@pytest.mark.slow
 def test_relative_paths_are_those_of_the_caller(executor, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_sample("drawings", drawings=54)

@@ -116,6 +116,7 @@ def test_a_job_that_fails_does_not_stop_the_others(shards, tmp_path):
     assert "nowhere" in (tmp_path / "index.html").read_text()
 
 
+@pytest.mark.slow
 def test_processes_give_the_same_weights(jobs, tmp_path):
     run_jobs(jobs, tmp_path / "here")
     with process_pool(2) as pool:

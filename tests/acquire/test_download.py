@@ -261,6 +261,7 @@ def test_settings_come_from_the_environment(data_home, bucket, three, monkeypatc
     assert download(["cat"], retry_policy=QUICK).paths == (data_home / "simplified" / "cat.ndjson",)
 
 
+@pytest.mark.slow
 def test_progress_of_many_files_takes_linear_time(tmp_path, monkeypatch):
     planned = [
         DownloadedFile(f"{number}", tmp_path / f"{number}" / "a", "planned", "", 1, stays=False)

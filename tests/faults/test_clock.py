@@ -173,6 +173,7 @@ def test_download(jumping, tmp_path):
     assert bucket.sent() - received < 2 * len(data), "what was received was not downloaded again"
 
 
+@pytest.mark.slow
 def test_a_server_with_another_clock_is_asked_again_at_its_time(jumping, tmp_path):
     """Retry-After is a time on the clock of the server, not on ours."""
     bucket = Bucket()

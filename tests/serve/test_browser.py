@@ -93,6 +93,7 @@ def canvas(page, server):
     return page
 
 
+@pytest.mark.slow
 def test_page_and_library_see_the_same_bitmap(canvas, served):
     model = load_model(served / "runs" / "first" / "model.safetensors")
     for drawing in drawings():

@@ -98,6 +98,7 @@ def test_a_last_line_without_its_newline_is_a_line(write_lines, tmp_path):
     assert prepare([tmp_path / "in"], tmp_path / "out").counts.written == 21
 
 
+@pytest.mark.slow
 def test_a_line_of_200_megabytes_is_rejected_and_kept(tmp_path, write_lines):
     path = write_lines("in/cat.ndjson", GOOD[:10])
     head = official_line(99)[:-10]

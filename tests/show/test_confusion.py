@@ -28,6 +28,7 @@ def test_rare_confusions_are_marked(tmp_path, texts):
     assert "·" in texts(tmp_path / "confusion.svg")
 
 
+@pytest.mark.slow
 def test_large_matrix_has_all_names_and_the_most_confused_pairs(tmp_path, texts):
     matrix = np.diag(np.full(345, 50))
     cat, lion = CATEGORIES.index("cat"), CATEGORIES.index("lion")

@@ -139,6 +139,7 @@ def test_a_long_stroke_that_keeps_every_point_outgrows_the_workspace():
     assert len(stroke) > 1000
 
 
+@pytest.mark.slow
 def test_every_official_drawing_is_reproduced_from_doubles(real_data):
     total = 0
     for path in raw_files(real_data):

@@ -218,6 +218,7 @@ def test_sample_that_fails_leaves_no_file(tmp_path, name):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number(tmp_path):
     def peak(drawings: int) -> int:
         tracemalloc.start()

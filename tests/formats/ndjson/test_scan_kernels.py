@@ -162,6 +162,7 @@ def test_both_paths_agree_on_key_ids():
     assert_same(b"\n".join([official(), *lines]), raw=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", ["simplified", "raw"])
 def test_both_paths_agree_on_all_real_files(real_data, variant):
     paths = sorted((real_data / "quickdraw" / variant).glob("*.ndjson"))

@@ -248,6 +248,7 @@ def test_killed_after_the_manifest_and_run_again_leaves_nothing_here(sample, tmp
     assert not list((tmp_path / "staging").iterdir())
 
 
+@pytest.mark.slow
 def test_overwrite_leaves_no_file_of_the_old_data_set(s3, sample, tmp_path):
     url = f"{s3}/twice"
     many = PrepareOptions(rows_per_shard=5)
