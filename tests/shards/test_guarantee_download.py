@@ -84,8 +84,10 @@ def expected(bucket, tmp_path):
     return make
 
 
-@pytest.mark.parametrize("workers", [1, 3])
-@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize(
+    ("keep", "workers"),
+    [(True, 1), (False, 1), (False, 3), pytest.param(True, 3, marks=pytest.mark.slow)],
+)
 def test_the_bytes_are_those_of_an_earlier_download(run, expected, bucket, tmp_path, workers, keep):
     whole = expected()
     run(keep=keep, workers=workers)

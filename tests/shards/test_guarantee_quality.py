@@ -43,7 +43,7 @@ def files(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-@pytest.mark.parametrize("format", ["npy", "parquet"])
+@pytest.mark.parametrize("format", ["npy", pytest.param("parquet", marks=pytest.mark.slow)])
 def test_the_bytes_are_the_same_for_any_workers_and_order(sources, tmp_path, format):
     options = replace(OPTIONS, format=format)
     for name, order, workers in (("one", sources, 1), ("two", sources[::-1], 2)):

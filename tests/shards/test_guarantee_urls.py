@@ -76,8 +76,17 @@ def web_urls(bucket):
     return [f"{bucket.url}/{path}" for path in bucket.objects]
 
 
-@pytest.mark.parametrize("format", ["folder", "pattern", "files"])
-@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize(
+    ("format", "workers"),
+    [
+        ("folder", 1),
+        ("pattern", 1),
+        ("files", 1),
+        ("folder", 3),
+        pytest.param("pattern", 3, marks=pytest.mark.slow),
+        pytest.param("files", 3, marks=pytest.mark.slow),
+    ],
+)
 def test_a_store(s3, here, whole, tmp_path, format, workers):
     url = fill(f"{s3}/in-{format}-{workers}", here)
     sources = {

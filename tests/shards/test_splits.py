@@ -123,8 +123,15 @@ def test_line_starts_do_not_depend_on_blocks(tmp_path_factory, block_bytes, leng
     assert line_starts(source, wanted, block_bytes=block_bytes) == expected
 
 
-@pytest.mark.parametrize("format", ["csv", "json"])
-@pytest.mark.parametrize("unlisted", ["filter", "train"])
+@pytest.mark.parametrize(
+    ("format", "unlisted"),
+    [
+        ("csv", "filter"),
+        ("json", "train"),
+        pytest.param("csv", "train", marks=pytest.mark.slow),
+        pytest.param("json", "filter", marks=pytest.mark.slow),
+    ],
+)
 def test_a_list_gives_the_same_split_with_any_number_of_workers(
     tmp_path, write_lines, format, unlisted
 ):

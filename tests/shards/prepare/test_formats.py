@@ -152,7 +152,7 @@ def shard_files(folder):
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".arrow", ".ndjson.zst", ".bin"])
-@pytest.mark.parametrize("format", ["npy", "parquet"])
+@pytest.mark.parametrize("format", ["npy", pytest.param("parquet", marks=pytest.mark.slow)])
 def test_shards_do_not_depend_on_the_format_of_the_source(tmp_path, write_lines, suffix, format):
     lines = [official_line(i).replace(b".07453", b"") for i in range(300)]
     source = write_lines("in/cat.ndjson", lines)
