@@ -84,11 +84,11 @@ class Command:
         os.kill(self.pid, number)
 
     def kill_all(self) -> None:
-        """Kill the process and its workers, and wait for it."""
+        """Kill the process and its workers, unless it has ended, and wait for it."""
+        # after the wait its number may be that of another process
         if self.returncode is None:
-            os.kill(self.pid, signal.SIGKILL)  # it may not have a session of its own yet
-        _kill_group(self.pid)
-        self.wait()
+            _kill(self.pid)
+            self.wait()
 
 
 class Warm:
@@ -162,9 +162,10 @@ class Warm:
         return command
 
 
-def _kill_group(pid: int) -> None:
-    """Kill a process and its workers, as far as they run."""
-    with contextlib.suppress(ProcessLookupError):
+def _kill(pid: int) -> None:
+    """Kill a fork that nobody has waited for, and its workers."""
+    os.kill(pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):  # it has just begun, and has no session yet
         os.killpg(pid, signal.SIGKILL)
 
 
@@ -191,7 +192,7 @@ def _serve() -> Callable[[], object] | None:
         sys.stdout.flush()
 
     for pid in running:  # of a test that failed or was interrupted
-        _kill_group(pid)
+        _kill(pid)
         os.waitpid(pid, 0)
     return None
 
