@@ -74,6 +74,8 @@ from .formats.ndjson.files import (
     write_ndjson as write_ndjson,
 )
 from .formats.ndjson.scanner import Reject as Reject
+from .formats.picture_export import FolderOptions as FolderOptions
+from .formats.picture_style import PictureStyle as PictureStyle
 from .formats.png import write_png as write_png
 from .formats.registry import iter_drawings as iter_drawings
 from .formats.stroke3 import (

@@ -1,15 +1,16 @@
 """`convert`: drawings from one format to another, chosen by the names of the files.
 
 Formats that are read and written in batches (all but ``.npz``) take constant memory. What a target
-hold is not dropped silently: the conversion is refused and lists the lossy fields, unless the
-caller allows it. Pictures and bitmaps are exempt: they show drawings instead of holding them; a
+cannot hold is not dropped silently: the conversion is refused and lists the lossy fields, unless
+the caller allows it. Pictures and bitmaps are exempt: they show drawings instead of holding them; a
 note says which drawing a picture shows. Notes also report coordinates that reading has rounded, and
 fields that the target holds although they are not known.
 """
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -18,20 +19,26 @@ import numpy.typing as npt
 
 from quickdraw_kit.errors import DataError, UsageError, format_count
 from quickdraw_kit.formats.file_names import COMPRESSION_SUFFIXES, label_from_filename
-from quickdraw_kit.formats.format import Format, WriteOptions
+from quickdraw_kit.formats.format import Format, ReadOptions, WriteOptions
 from quickdraw_kit.formats.lossy import describe_misfit, lossy_fields
 from quickdraw_kit.formats.ndjson.scanner import OnReject, Reject
+from quickdraw_kit.formats.picture_export import FolderOptions, export_pictures
+from quickdraw_kit.formats.picture_style import PICTURE_SIDE, PictureStyle
+from quickdraw_kit.formats.record_batch import RecordBatch, label_words, rebatch
 from quickdraw_kit.formats.registry import (
     FORMATS,
-    detect_format,
+    drawing_format,
     format_from_name,
-    iter_drawings,
     list_suffixes,
 )
 from quickdraw_kit.raster.style import RasterStyle
+from quickdraw_kit.shards.filters import Filters
+from quickdraw_kit.shards.keyed_hashes import sampling_hash
+from quickdraw_kit.storage.files import atomic_write
 from quickdraw_kit.strokes.batch import DrawingBatch
 
 Batches: TypeAlias = Iterator[DrawingBatch]
+Records: TypeAlias = Iterator[RecordBatch]
 
 _EPSILON = 2.0  # of Google's simplified drawings
 
@@ -69,6 +76,7 @@ class Conversion:
     rejects: int
     lost: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    filtered: dict[str, int] = field(default_factory=dict)
 
 
 def convert(
@@ -80,7 +88,10 @@ def convert(
     simplify: bool = False,
     epsilon: float = _EPSILON,
     allow_loss: bool = False,
-    style: RasterStyle | None = None,
+    style: RasterStyle | PictureStyle | None = None,
+    folder: FolderOptions | None = None,
+    columns: int | None = None,
+    filters: Filters | None = None,
     on_reject: OnReject | None = None,
 ) -> Conversion:
     """Convert drawings from one format to another.
@@ -95,8 +106,11 @@ def convert(
     a folder            the coordinate files of QuickDraw-414k; read only
     ``.npy``            bitmaps, uint8 (N, side * side); written only
     ``.svg``            one drawing; an SVG that is read becomes one drawing
-    ``.png .gif``       one drawing; a picture that is read is traced
-    ``.jpg .webp``      a picture to trace, also ``.bmp`` and ``.tif``; read only
+    ``.png``            one drawing, or with `columns` a sheet of all; a picture that is read, also
+                        JPEG, WebP, BMP, GIF and TIFF, is traced
+    ``.gif .webp``      one drawing, as it was drawn
+    a folder            a picture of each drawing in a folder per class, such as ``pictures/``, or
+                        ``pictures/*.svg``
     ==================  =======================================================================
 
     Parameters
@@ -120,8 +134,15 @@ def convert(
         Whether to drop what the target cannot hold: times of points, words, countries, timestamps
         and their fractions, and whether drawings were recognized. Bitmaps and pictures are
         renderings, which hold none of these and are always allowed.
-    style : RasterStyle, optional
-        Style of bitmaps; by default that of the official ones.
+    style : PictureStyle or RasterStyle, optional
+        Size, pen and colors of bitmaps and pictures; by default those of the official bitmaps, and
+        for pictures a thinner pen, black on white.
+    folder : FolderOptions, optional
+        Format and names of the pictures in a folder.
+    columns : int, optional
+        Write one PNG with all drawings, so many in a row, under the name of each class.
+    filters : Filters, optional
+        Which drawings to convert; quality flags are those of `prepare`.
     on_reject : callable, optional
         Called with each line or row that is not a valid drawing and is skipped. By default the
         first such line is an error.
@@ -151,30 +172,58 @@ def convert(
     >>> convert("star.ndjson", "star.svg", index=1).notes
     ('number 1 of 3, counted from 0',)
     """
-    source, target = Path(source), Path(target)
-    target_format = _target_format(target)
+    style = PictureStyle.of(style)
+    if filters is not None and filters.exclude_flags:
+        raise UsageError("exclude_flags are those of prepare: leave them out")
+    place = _Target.of(target, folder, columns)
+    source, target, target_format = Path(source), place.path, place.format
     # not by name: the target may be a link to the source, which it would replace
     if target.exists() and source.exists() and target.samefile(source):
         raise UsageError(f"{source} is both source and target: name another target")
-    _check_options(target, target_format, index, style, epsilon if not simplify else None)
-    source_format = FORMATS[detect_format(source)]
+    _check_options(place, index, style, epsilon if not simplify else None, folder)
+    source_format = drawing_format(
+        source, needs_strokes=not (target_format.shows_bitmaps and not simplify)
+    )
     state = _State(source, on_reject)
-    batches = iter_drawings(source, word=word, on_reject=state.reject if on_reject else None)
+    # what is traced has no scale of its own
+    if source_format.is_picture and target_format.coordinates != "any" and not simplify:
+        simplify = not target_format.is_rendering
+        state.notes += ["simplified to the frame of 256"] * simplify
 
-    if target_format.is_picture:
-        batch, number = _pick(batches, index, source)
+    def read() -> Records:
+        options = ReadOptions(
+            word=word, needs_labels=False, on_reject=state.reject if on_reject else None
+        )
+        records = source_format.read(source, options)
+        if source_format.has_strokes and (size := source_format.batch_size):
+            plain = rebatch((each.batch for each in records), size)
+            records = (RecordBatch(batch, np.arange(len(batch))) for batch in plain)
+        return state.filter(records, filters)
+
+    records = read()
+    if filters is not None and filters.max_per_category is not None:
+        records = _sampled(records, read, source, filters.max_per_category, state)
+    if place.is_single:
+        records, number = _pick(records, index, source)
         if number > 1:
             state.notes.append(f"number {index:,} of {number:,}, counted from 0")
-        batches = iter([batch])
     if simplify:
-        batches = _simplified(batches, epsilon)
+        records = _simplified(records, epsilon)
     # after simplifying, which can make drawings fit; renderings are exempt
     if not target_format.is_rendering:
-        batches = _check_losses(batches, target, target_format, allow_loss, state)
+        records = _check_losses(records, target, target_format, allow_loss, state)
 
-    options = WriteOptions(style or RasterStyle())
     # the batches are read, checked and counted only while they are written
-    target_format.write(_at_least_one(state.count(batches)), target, options)
+    records = state.count(records)
+    if place.columns is not None:
+        _write_sheet(records, target, style, place.columns)
+    elif place.is_folder:
+        export_pictures(records, target, target_format, style, folder or FolderOptions())
+    elif source_format.has_strokes:
+        batches = _at_least_one(each.batch for each in records)
+        target_format.write(batches, target, WriteOptions(style))
+    else:
+        _write_picture(next(records), target, target_format, style)
     if not target_format.is_picture:
         state.notes += _notes(state, target_format)
     return Conversion(
@@ -184,7 +233,57 @@ def convert(
         state.rejects,
         tuple(sorted(state.lost)),
         tuple(state.notes),
+        dict(state.filtered),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What is written: a file of drawings, a picture, a sheet, or a folder of pictures."""
+
+    path: Path
+    format: Format
+    is_folder: bool = False
+    columns: int | None = None  # of a sheet
+
+    @property
+    def is_single(self) -> bool:
+        """Whether it shows one drawing."""
+        return self.format.is_picture and not self.is_folder and self.columns is None
+
+    @classmethod
+    def of(
+        cls, target: str | os.PathLike[str], folder: FolderOptions | None, columns: int | None
+    ) -> "_Target":
+        path, text = Path(target), os.fspath(target)
+        given = folder.format if folder is not None else None
+        # as in pictures/*.svg
+        if path.name.startswith("*."):
+            path, pattern = path.parent, path.suffix.removeprefix(".").lower()
+            if given not in (None, pattern):
+                raise UsageError(f"{target} and the format (--format) {given} differ")
+            return cls(path, _picture_format(pattern), is_folder=True)
+        ends = text.endswith(("/", os.sep))
+        if columns is None and (ends or path.is_dir() or given or not path.suffix):
+            if path.is_file():
+                raise UsageError(f"{path} is a file: name a folder, or leave out --format")
+            return cls(path, _picture_format(given or "png"), is_folder=True)
+        format = _target_format(path)
+        if columns is None:
+            return cls(path, format)
+        if columns < 1 or format.name != "png":
+            raise UsageError(
+                f"{path} in {columns} columns: expected a sheet that ends in .png, and at least one"
+            )
+        return cls(path, format, columns=columns)
+
+
+def _picture_format(name: str) -> Format:
+    format = FORMATS.get(name)
+    if format is None or format.encode is None:
+        known = ", ".join(f.name for f in FORMATS.values() if f.encode is not None)
+        raise UsageError(f"{name} is not a format of pictures that can be written: {known}")
+    return format
 
 
 @dataclass(slots=True)
@@ -198,6 +297,7 @@ class _State:
     first_reject: Reject | None = None
     unknown_key_ids: int = 0
     unknown_recognized: int = 0
+    filtered: Counter[str] = field(default_factory=Counter)
     lost: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
 
@@ -207,10 +307,23 @@ class _State:
         if self.on_reject is not None:
             self.on_reject(reject)
 
-    def count(self, batches: Batches) -> Batches:
-        for batch in batches:
-            self.drawings += len(batch)
-            yield batch
+    def filter(self, batches: Records, filters: Filters | None) -> Records:
+        for records in batches:
+            if filters is None:
+                yield records
+                continue
+            records = replace(records, batch=label_words(records.batch))
+            keep, filtered = filters.keep(records.batch)
+            self.filtered.update(filtered)
+            yield records.filter(keep)
+
+    def count(self, batches: Records) -> Records:
+        for records in batches:
+            self.drawings += len(records.batch)
+            yield records
+        if self.filtered and not self.drawings:
+            reasons = ", ".join(f"{number:,} {name}" for name, number in self.filtered.items())
+            raise DataError(f"no drawing of {self.source} is left: {reasons}. Loosen the filters.")
         # Raised while the target is still a partial file, so that none appears.
         if self.first_reject is not None and not self.drawings:
             raise DataError(
@@ -237,33 +350,95 @@ def _target_format(path: Path) -> Format:
 
 
 def _check_options(
-    target: Path, format: Format, index: int, style: RasterStyle | None, epsilon: float | None
+    target: _Target,
+    index: int,
+    style: PictureStyle,
+    epsilon: float | None,
+    folder: FolderOptions | None,
 ) -> None:
     """Raise `UsageError` for an option that does nothing for the target."""
     reason = None
-    if index and not format.is_picture:
+    what = "strokes" if not target.format.is_rendering else f"{target.format.name} files"
+    unused = sorted(style.given - target.format.style_fields)
+    if index and not target.is_single:
         reason = "index (--index) chooses the drawing of a picture, and all drawings are written"
-    elif style not in (None, RasterStyle()) and not format.is_rendering:
-        reason = "side, pen and margin are those of bitmaps, and strokes are written"
+    elif unused:
+        flags = ", ".join(f"{name} (--{name.replace('_', '-')})" for name in unused)
+        reason = f"{flags} is not used for {what}"
+    elif folder not in (None, FolderOptions()) and not target.is_folder:
+        reason = "format, names and overwrite are those of a folder of pictures, and this is a file"
     elif epsilon not in (None, _EPSILON):
         reason = "epsilon (--epsilon) is the tolerance of simplify (--simplify), which is not set"
     if reason is not None:
-        raise UsageError(f"{target}: {reason}. Leave it out, or name another target.")
+        raise UsageError(f"{target.path}: {reason}. Leave it out, or name another target.")
 
 
-def _simplified(batches: Batches, epsilon: float) -> Batches:
+def _simplified(batches: Records, epsilon: float) -> Records:
     from quickdraw_kit.strokes.simplify import simplify
 
-    for batch in batches:
+    for records in batches:
         # uint8 coordinates are simplified already
-        yield batch if batch.x.dtype == np.uint8 else simplify(batch, epsilon)
+        if records.batch.x.dtype == np.uint8:
+            yield records
+        else:
+            yield replace(records, batch=simplify(records.batch, epsilon))
+
+
+def _sampled(
+    first: Records, again: Callable[[], Records], source: Path, number: int, state: _State
+) -> Records:
+    """Yield the drawings of each word with the smallest hashes, as `prepare` chooses them."""
+    if str(source) == "-":
+        raise UsageError(
+            "max_per_category (--max-per-category) reads twice, which standard input does not "
+            "allow: save it to a file"
+        )
+    smallest: dict[str | None, npt.NDArray[np.uint64]] = {}
+    for records in first:
+        batch = label_words(records.batch)
+        hashes = sampling_hash(batch.key_id, "")
+        for code in np.unique(batch.word_code):
+            word = batch.words[code]
+            known = smallest.get(word, np.zeros(0, np.uint64))
+            joined = np.concatenate([known, hashes[batch.word_code == code]])
+            smallest[word] = np.sort(joined)[:number]
+    limits = {word: hashes[-1] for word, hashes in smallest.items()}
+
+    # counted and reported again
+    state.filtered.clear()
+    state.rejects, on_reject, state.on_reject = 0, state.on_reject, None
+    for records in again():
+        batch = label_words(records.batch)
+        limit = np.array([limits.get(word, 0) for word in batch.words], np.uint64)
+        keep = sampling_hash(batch.key_id, "") <= limit[batch.word_code]
+        state.filtered["limit"] += int(np.count_nonzero(~keep))
+        yield replace(records, batch=batch).filter(keep)
+    state.on_reject = on_reject
+
+
+def _write_picture(records: RecordBatch, target: Path, format: Format, style: PictureStyle) -> None:
+    """Write a bitmap as a picture; small ones are enlarged."""
+    if format.encode is None or records.images is None:
+        raise AssertionError(f"{target}: bitmaps are not written as {format.name}")
+    if style.side is None:
+        side = records.images.shape[-1]
+        style = replace(style, side=side * max(PICTURE_SIDE // side, 1))
+    with atomic_write(target) as file:
+        file.write(next(format.encode(records, style)))
+
+
+def _write_sheet(batches: Records, target: Path, style: PictureStyle, columns: int) -> None:
+    from quickdraw_kit.show.poster import write_poster
+
+    write_poster(batches, target, style, columns)
 
 
 def _check_losses(
-    batches: Batches, target: Path, format: Format, allow_loss: bool, state: _State
-) -> Batches:
+    batches: Records, target: Path, format: Format, allow_loss: bool, state: _State
+) -> Records:
     """Yield the batches, and raise at the first one that the target cannot hold."""
-    for batch in batches:
+    for records in batches:
+        batch = records.batch
         if (misfit := describe_misfit(batch, format)) is not None:
             raise UsageError(
                 f"{state.source} has {misfit} in {target.suffix}: simplify the drawings "
@@ -278,7 +453,7 @@ def _check_losses(
             )
         state.unknown_key_ids += _count_unknown(batch.key_id_known)
         state.unknown_recognized += _count_unknown(batch.recognized_known)
-        yield batch
+        yield records
 
 
 def _at_least_one(batches: Batches) -> Batches:
@@ -305,17 +480,18 @@ def _count_unknown(known: npt.NDArray[np.bool_] | None) -> int:
     return 0 if known is None else int(np.count_nonzero(~known))
 
 
-def _pick(batches: Batches, index: int, source: Path) -> tuple[DrawingBatch, int]:
-    """Return a batch of the drawing at an index, and the number of drawings in the source."""
+def _pick(batches: Records, index: int, source: Path) -> tuple[Records, int]:
+    """Return the drawing at an index, and the number of drawings in the source."""
     if index < 0:
         raise UsageError(f"index is {index}, expected a number from 0 (--index)")
     drawing = None
     count = 0
-    for batch in batches:
-        if count <= index < count + len(batch):
-            drawing = batch[index - count : index - count + 1]
+    for records in batches:
+        number = len(records.batch)
+        if count <= index < count + number:
+            drawing = records.filter(np.arange(count, count + number) == index)
         # not a break: the error and the note tell the number of drawings
-        count += len(batch)
+        count += number
     if drawing is None:
         raise UsageError(f"{source} has no drawing {index}: it has {count:,}, counted from 0")
-    return drawing, count
+    return iter([drawing]), count

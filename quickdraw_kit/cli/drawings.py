@@ -9,7 +9,9 @@ import typer
 from quickdraw_kit.cli.options import Json, Sources, print_json, takes
 from quickdraw_kit.cli.progress import Progress, show_progress
 from quickdraw_kit.errors import DataError, UsageError, format_count
-from quickdraw_kit.raster.style import RasterStyle
+from quickdraw_kit.formats.picture_export import FolderOptions
+from quickdraw_kit.formats.picture_style import PictureStyle
+from quickdraw_kit.shards.filters import Filters
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -197,7 +199,9 @@ def _show_most_common(title: str, counts: dict[str, int]) -> None:
         typer.echo(f"{title:<20} {shown}{more}")
 
 
-@takes("style", RasterStyle)
+@takes("style", PictureStyle)
+@takes("folder", FolderOptions)
+@takes("filters", Filters, exclude=("allow_unknown_labels", "exclude_flags"))
 def convert(
     source: Annotated[
         Path,
@@ -205,12 +209,19 @@ def convert(
     ],
     target: Annotated[
         Path,
-        typer.Argument(help="File to write, in the format of its suffix.", show_default=False),
+        typer.Argument(
+            help="File to write, in the format of its suffix, or a folder of pictures.",
+            show_default=False,
+        ),
     ],
     *,
     index: Annotated[
         int, typer.Option(min=0, help="Which drawing to render as a picture, counted from 0.")
     ] = 0,
+    columns: Annotated[
+        int | None,
+        typer.Option(min=1, help="Write a PNG of all drawings, so many in a row."),
+    ] = None,
     word: Annotated[
         str | None, typer.Option(help="Category, where the source does not have it.")
     ] = None,
@@ -221,7 +232,9 @@ def convert(
     allow_loss: Annotated[
         bool, typer.Option("--allow-loss", help="Drop what the target format cannot hold.")
     ] = False,
-    style: RasterStyle,
+    style: PictureStyle,
+    folder: FolderOptions,
+    filters: Filters,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Skip and report lines that are not drawings.")
     ] = False,
@@ -230,11 +243,13 @@ def convert(
     """Convert drawings from one format to another.
 
     Without --allow-loss, it is an error if the target format cannot hold everything. Bitmaps and
-    pictures are renderings, without metadata. A picture shows one drawing, chosen by --index.
+    pictures are renderings, without metadata. A picture shows one drawing, chosen by --index, or
+    all of them, with --columns; a folder gets a picture of each, in a folder per class. Pictures
+    that are read are traced to strokes.
 
     Reads .ndjson, .bin, .npz (Sketch-RNN), .csv (Kaggle), .parquet, .arrow, also with .gz, .zst,
     .bz2 or .xz, or as the only file of a .zip;
-    writes .ndjson, .bin, .npz, .parquet, .arrow, .npy (bitmaps), .svg, .png and .gif.
+    writes .ndjson, .bin, .npz, .parquet, .arrow, .npy (bitmaps), .svg, .png, .gif and .webp.
 
     Examples:
 
@@ -243,6 +258,10 @@ def convert(
       quickdraw-kit convert cat.ndjson cat.svg --index 12
 
       quickdraw-kit convert raw/cat.ndjson cat.bin --simplify --allow-loss
+
+      quickdraw-kit convert cat.ndjson pictures/ --side 224 --max-per-category 1000
+
+      quickdraw-kit convert cat.ndjson poster.png --columns 40 --ink navy
     """
     from quickdraw_kit.conversion import convert as convert_file
 
@@ -255,6 +274,9 @@ def convert(
         epsilon=epsilon,
         allow_loss=allow_loss,
         style=style,
+        folder=folder,
+        columns=columns,
+        filters=filters if filters != Filters() else None,
         on_reject=_print_reject if skip_bad else None,
     )
 
@@ -262,6 +284,9 @@ def convert(
         print_json(asdict(conversion))
         return
     parts = [f"{target}: {format_count(conversion.drawings, 'drawing')}", *conversion.notes]
+    if conversion.filtered:
+        filtered = (f"{number:,} {name}" for name, number in conversion.filtered.items())
+        parts.append(f"left out: {', '.join(filtered)}")
     if conversion.rejects:
         parts.append(f"skipped {format_count(conversion.rejects, 'bad line')}")
     if conversion.lost:

@@ -229,7 +229,7 @@ def _read(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
 
 
 def _write(batches: Iterator[DrawingBatch], path: Path, options: WriteOptions) -> None:
-    write_bitmaps(batches, path, options.style)
+    write_bitmaps(batches, path, options.style.of_bitmaps())
 
 
 BITMAPS = Format(
@@ -240,6 +240,7 @@ BITMAPS = Format(
     bytes_per_drawing=28 * 28,
     fields=frozenset(),
     has_strokes=False,
+    style_fields=frozenset({"side", "line_diameter", "padding"}),
     read=_read,
     write=_write,
 )

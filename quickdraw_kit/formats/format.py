@@ -13,8 +13,8 @@ from typing import BinaryIO, Literal, TypeAlias
 
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.formats.ndjson.scanner import OnReject
+from quickdraw_kit.formats.picture_style import PictureStyle
 from quickdraw_kit.formats.record_batch import RecordBatch
-from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.storage.files import open_decompressed
 from quickdraw_kit.strokes.batch import DrawingBatch
 
@@ -38,6 +38,7 @@ class ReadOptions:
     stop: int | None = None  # range of bytes, of a splittable format; None: to the end
     word: str | None = None  # for formats whose files do not hold it
     needs_labels: bool = True  # images without labels are an error
+    side: int = 28  # of pictures that are scaled instead of traced
     raw: bool | None = None  # for formats with both variants; None: the first drawing decides
     on_reject: OnReject | None = None  # by default the first invalid line is an error
 
@@ -46,7 +47,7 @@ class ReadOptions:
 class WriteOptions:
     """How to write a file."""
 
-    style: RasterStyle = field(default_factory=RasterStyle)  # of bitmaps
+    style: PictureStyle = field(default_factory=PictureStyle)  # of pictures and bitmaps
 
 
 def _cannot_read(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
@@ -85,6 +86,8 @@ class Format:
     holds_unknown: bool = False  # key_id and `recognized` may be null; others invent a value
     has_strokes: bool = True  # otherwise `read` yields images
     is_picture: bool = False  # one drawing per file, for people to look at
+    style_fields: frozenset[str] = frozenset()  # of `PictureStyle`, that `write` uses
+    shows_bitmaps: bool = False  # `encode` takes images instead of strokes, too
     has_splits: bool = False  # `read` yields the split of each drawing
     keeps_test: bool = False  # those of `has_splits` hold for splits by hash too
     has_own_labels: bool = False  # labels are those of another data set, not words
@@ -93,6 +96,8 @@ class Format:
 
     read: Callable[[Path, ReadOptions], Iterator[RecordBatch]] = _cannot_read
     write: Callable[[Iterator[DrawingBatch], Path, WriteOptions], None] = _cannot_write
+    # of pictures: the bytes of a file for each drawing
+    encode: Callable[[RecordBatch, PictureStyle], Iterator[bytes]] | None = None
 
     @property
     def can_read(self) -> bool:

@@ -1,5 +1,6 @@
-"""Animated GIF: the strokes of a drawing appear one after the other, as they were drawn."""
+"""Animated GIF and WebP: the strokes appear one after the other, as they were drawn."""
 
+import io
 import itertools
 import math
 import os
@@ -12,8 +13,11 @@ import numpy.typing as npt
 
 from quickdraw_kit.errors import UsageError
 from quickdraw_kit.formats.format import Format, WriteOptions
-from quickdraw_kit.formats.pictures import read_traced
-from quickdraw_kit.formats.svg import LINE_DIAMETER, fit, in_frame
+from quickdraw_kit.formats.picture_style import LINE_DIAMETER, PICTURE_SIDE, PictureStyle
+from quickdraw_kit.formats.pictures import is_webp, read_traced, write_first
+from quickdraw_kit.formats.record_batch import RecordBatch
+from quickdraw_kit.formats.stroke_times import stroke_times
+from quickdraw_kit.formats.svg import fit, in_frame
 from quickdraw_kit.storage.files import atomic_write
 from quickdraw_kit.strokes.batch import Drawing, DrawingBatch
 
@@ -22,8 +26,6 @@ if TYPE_CHECKING:
 
 _FRAME_MS = 50  # browsers slow down GIFs with much shorter frames
 _PAUSE_MS = 1500  # how long the complete drawing is shown
-_MAX_MS = 30_000  # the game ends after 20,000; drawings that took longer are played faster
-_SPEED = 0.5  # units of the 256 x 256 frame per millisecond, if times are not known
 _OVERSAMPLING = 4  # of the canvas, for smooth edges
 
 
@@ -70,37 +72,10 @@ def write_gif(
     ...     image.size, image.n_frames
     ((64, 64), 21)
     """
-    if not 16 <= side <= 512:
-        raise UsageError(f"side is {side}, expected 16 to 512 pixels")
-    drawing = in_frame(batch, index)[0]
-    frames = _frames(drawing, side, line_diameter)
-    durations = [_FRAME_MS] * (len(frames) - 1) + [_FRAME_MS + _PAUSE_MS]
+    style = PictureStyle(side=side, line_diameter=line_diameter)
+    data = _encode_gif(in_frame(batch, index)[0], style)
     with atomic_write(path) as file:
-        frames[0].save(
-            file,
-            "GIF",
-            save_all=True,
-            append_images=frames[1:],
-            duration=durations,
-            loop=0,
-            disposal=1,
-        )
-
-
-def drawing_times(drawing: Drawing) -> list[npt.NDArray[np.float64]]:
-    """Return the time at each point of each stroke, in milliseconds from 0."""
-    counts = [len(stroke) for stroke in drawing.strokes]
-    if not sum(counts):
-        return [np.zeros(0) for _ in counts]
-    points = np.concatenate(drawing.strokes).astype(np.float64)
-    if points.shape[1] == 3:
-        times = np.maximum.accumulate(points[:, 2])
-        times -= times[0]
-    else:
-        distances = np.hypot(*np.diff(points, axis=0, prepend=points[:1]).T)
-        times = np.cumsum(distances) / _SPEED
-    times *= min(1.0, _MAX_MS / max(times[-1], 1.0))
-    return np.split(times, np.cumsum(counts)[:-1])
+        file.write(data)
 
 
 def _frames(drawing: Drawing, side: int, line_diameter: float) -> "list[Image.Image]":
@@ -111,15 +86,15 @@ def _frames(drawing: Drawing, side: int, line_diameter: float) -> "list[Image.Im
     width = line_diameter / 256.0 * canvas_side
     canvas = Image.new("L", (canvas_side, canvas_side), 255)
     pen = ImageDraw.Draw(canvas)
-    times = drawing_times(drawing)
+    times = stroke_times(drawing)
     strokes = [stroke[:, :2] * scale + (left, top) for stroke in drawing.strokes]
-    end = max((stroke_times[-1] for stroke_times in times if len(stroke_times)), default=0.0)
+    end = max((moments[-1] for moments in times if len(moments)), default=0.0)
 
     # one canvas for all frames: each adds what was drawn since the last one
     frames = []
     for start in range(0, math.ceil(end) + _FRAME_MS, _FRAME_MS):
-        for stroke, stroke_times in zip(strokes, times, strict=True):
-            _draw(pen, stroke, stroke_times, start - _FRAME_MS, start, width)
+        for stroke, moments in zip(strokes, times, strict=True):
+            _draw(pen, stroke, moments, start - _FRAME_MS, start, width)
         frames.append(canvas.reduce(_OVERSAMPLING))
     return frames
 
@@ -127,19 +102,19 @@ def _frames(drawing: Drawing, side: int, line_diameter: float) -> "list[Image.Im
 def _draw(
     pen: "ImageDraw.ImageDraw",
     stroke: npt.NDArray[np.float64],
-    stroke_times: npt.NDArray[np.float64],
+    moments: npt.NDArray[np.float64],
     start: float,
     stop: float,
     width: float,
 ) -> None:
     """Draw the part of a stroke after time `start` and up to time `stop`."""
-    if not len(stroke_times) or stroke_times[0] > stop or stroke_times[-1] <= start:
+    if not len(moments) or moments[0] > stop or moments[-1] <= start:
         return
 
     # the points in between, and where the pen was at both times
-    inner = stroke[(stroke_times > start) & (stroke_times <= stop)]
+    inner = stroke[(moments > start) & (moments <= stop)]
     ends = [
-        np.interp([max(start, stroke_times[0]), min(stop, stroke_times[-1])], stroke_times, axis)
+        np.interp([max(start, moments[0]), min(stop, moments[-1])], moments, axis)
         for axis in stroke.T
     ]
     first, last = np.transpose(ends)
@@ -150,9 +125,82 @@ def _draw(
         pen.ellipse([x - width / 2, y - width / 2, x + width / 2, y + width / 2], fill=0)
 
 
-def _write(batches: Iterator[DrawingBatch], path: Path, options: WriteOptions) -> None:
-    write_gif(next(batches), path)
+def _animation(drawing: Drawing, style: PictureStyle) -> "tuple[list[Image.Image], list[int]]":
+    """Return frames in the colors of a style, and how long each is shown."""
+    side = style.side or PICTURE_SIDE
+    if not 16 <= side <= 512:
+        raise UsageError(f"side is {side}, expected 16 to 512 pixels")
+    frames = _frames(drawing, side, style.of_pictures().line_diameter)
+    return frames, [_FRAME_MS] * (len(frames) - 1) + [_FRAME_MS + _PAUSE_MS]
 
+
+def _encode_gif(drawing: Drawing, style: PictureStyle) -> bytes:
+    frames, durations = _animation(drawing, style)
+    if style.paper_color is None:
+        raise UsageError("a GIF has no transparent paper with smooth lines: write a WebP or an SVG")
+    if style.given & {"ink", "paper"}:
+        from PIL import Image
+
+        palette = style.palette()[::-1, :3].tobytes()  # frames are black on white
+        frames = [Image.frombytes("P", frame.size, frame.tobytes()) for frame in frames]
+        for frame in frames:
+            frame.putpalette(palette)
+    file = io.BytesIO()
+    frames[0].save(
+        file,
+        "GIF",
+        save_all=True,
+        append_images=frames[1:],
+        duration=durations,
+        loop=0,
+        disposal=1,
+    )
+    return file.getvalue()
+
+
+def _encode_webp(drawing: Drawing, style: PictureStyle) -> bytes:
+    from PIL import Image
+
+    frames, durations = _animation(drawing, style)
+    palette = style.palette()[::-1]
+    colored = [Image.fromarray(palette[np.asarray(frame)]) for frame in frames]
+    if style.paper_color is not None:
+        colored = [frame.convert("RGB") for frame in colored]
+    file = io.BytesIO()
+    colored[0].save(
+        file,
+        "WEBP",
+        save_all=True,
+        append_images=colored[1:],
+        duration=durations,
+        loop=0,
+        lossless=True,
+        quality=0,  # of lossless files, the effort
+    )
+    return file.getvalue()
+
+
+def _encode(records: RecordBatch, style: PictureStyle) -> Iterator[bytes]:
+    return (
+        _encode_gif(in_frame(records.batch, row)[0], style) for row in range(len(records.batch))
+    )
+
+
+def _encode_all_webp(records: RecordBatch, style: PictureStyle) -> Iterator[bytes]:
+    return (
+        _encode_webp(in_frame(records.batch, row)[0], style) for row in range(len(records.batch))
+    )
+
+
+def _write(batches: Iterator[DrawingBatch], path: Path, options: WriteOptions) -> None:
+    write_first(batches, path, options.style, _encode)
+
+
+def _write_webp(batches: Iterator[DrawingBatch], path: Path, options: WriteOptions) -> None:
+    write_first(batches, path, options.style, _encode_all_webp)
+
+
+_STYLE_FIELDS = frozenset({"side", "line_diameter", "ink", "paper", "animate"})
 
 GIF = Format(
     name="gif",
@@ -161,6 +209,20 @@ GIF = Format(
     position="drawing",
     fields=frozenset(),
     is_picture=True,
+    style_fields=_STYLE_FIELDS,
     read=read_traced,
     write=_write,
+    encode=_encode,
+)
+WEBP = Format(
+    name="webp",
+    suffixes=(".webp",),
+    sniff=is_webp,
+    position="drawing",
+    fields=frozenset(),
+    is_picture=True,
+    style_fields=_STYLE_FIELDS,
+    read=read_traced,
+    write=_write_webp,
+    encode=_encode_all_webp,
 )

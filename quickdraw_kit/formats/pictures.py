@@ -1,16 +1,22 @@
 """Pictures of drawings: what is read from them are the strokes that tracing finds."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
 from quickdraw_kit.formats.file_names import label_from_filename
 from quickdraw_kit.formats.format import Format, ReadOptions
+from quickdraw_kit.formats.picture_style import PictureStyle
 from quickdraw_kit.formats.record_batch import RecordBatch
+from quickdraw_kit.storage.files import atomic_write
+from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.trace.image import trace_image
 from quickdraw_kit.trace.image_file import read_picture
+
+Encode: TypeAlias = Callable[[RecordBatch, PictureStyle], Iterator[bytes]]
 
 
 def read_traced(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
@@ -19,12 +25,23 @@ def read_traced(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
     yield RecordBatch(batch, np.arange(len(batch)))
 
 
+def write_first(
+    batches: Iterator[DrawingBatch], path: Path, style: PictureStyle, encode: Encode
+) -> None:
+    """Write the first drawing as a picture, atomically."""
+    first = next(batches)[:1]
+    data = next(encode(RecordBatch(first, np.arange(1)), style))
+    with atomic_write(path) as file:
+        file.write(data)
+
+
 def _is_bmp(head: bytes) -> bool:
     # text may begin with BM, but does not have these reserved bytes
     return head.startswith(b"BM") and head[6:10] == bytes(4)
 
 
-def _is_webp(head: bytes) -> bool:
+def is_webp(head: bytes) -> bool:
+    """Whether a file with these first bytes is a WebP."""
     return head[:4] == b"RIFF" and head[8:12] == b"WEBP"
 
 
@@ -36,6 +53,5 @@ _picture = functools.partial(
     Format, position="drawing", fields=frozenset(), is_picture=True, read=read_traced
 )
 JPEG = _picture(name="jpeg", suffixes=(".jpg", ".jpeg"), magic=b"\xff\xd8\xff")
-WEBP = _picture(name="webp", suffixes=(".webp",), sniff=_is_webp)
 BMP = _picture(name="bmp", suffixes=(".bmp",), sniff=_is_bmp)
 TIFF = _picture(name="tiff", suffixes=(".tif", ".tiff"), sniff=_is_tiff)

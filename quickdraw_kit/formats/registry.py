@@ -16,14 +16,14 @@ from quickdraw_kit.formats.bitmaps import BITMAP_ROWS, BITMAPS
 from quickdraw_kit.formats.file_names import is_hidden, strip_compression
 from quickdraw_kit.formats.foreign import describe_foreign
 from quickdraw_kit.formats.format import Format, ReadOptions
-from quickdraw_kit.formats.gif import GIF
+from quickdraw_kit.formats.gif import GIF, WEBP
 from quickdraw_kit.formats.idx import IDX
 from quickdraw_kit.formats.image_arrays import IMAGE_ARRAYS, IMAGE_LABEL_PAIR
 from quickdraw_kit.formats.image_tables import IMAGE_TABLE
 from quickdraw_kit.formats.kaggle import CSV
 from quickdraw_kit.formats.ndjson.format import NDJSON
 from quickdraw_kit.formats.ndjson.scanner import OnReject
-from quickdraw_kit.formats.pictures import BMP, JPEG, TIFF, WEBP
+from quickdraw_kit.formats.pictures import BMP, JPEG, TIFF
 from quickdraw_kit.formats.png import PNG
 from quickdraw_kit.formats.quickdraw414k import QUICKDRAW414K
 from quickdraw_kit.formats.record_batch import rebatch
@@ -76,8 +76,8 @@ for _format in (
     SVG,
     PNG,
     GIF,
-    JPEG,
     WEBP,
+    JPEG,
     BMP,
     TIFF,
 ):
@@ -185,7 +185,7 @@ def _holds_strokes(format: Format) -> bool:
 
 def detect_format(path: str | os.PathLike[str]) -> str:
     """Return the name of the format in which a file holds drawings."""
-    return _drawing_format(Path(path)).name
+    return drawing_format(Path(path)).name
 
 
 def iter_drawings(
@@ -233,15 +233,15 @@ def iter_drawings(
     [3]
     """
     path = Path(path)
-    format = _drawing_format(path)
+    format = drawing_format(path)
     records = format.read(path, ReadOptions(word=word, on_reject=on_reject))
     batches = (record_batch.batch for record_batch in records)
     size = batch_size or format.batch_size
     return batches if size is None else rebatch(batches, size)
 
 
-def _drawing_format(path: Path) -> Format:
-    """Return the format of a file that holds strokes, or raise."""
+def drawing_format(path: Path, *, needs_strokes: bool = True) -> Format:
+    """Return the format of a file that holds strokes, or only drawings, or raise."""
     format = find_format(path)
     if format is None:
         raise UsageError(
@@ -249,7 +249,7 @@ def _drawing_format(path: Path) -> Format:
             f"{list_suffixes(_holds_strokes)}, the content of such a file, or a folder of "
             "QuickDraw-414k"
         )
-    if not _holds_strokes(format):
+    if not (_holds_strokes(format) or (format.can_read and not needs_strokes)):
         what = "pictures" if format.is_picture else "bitmaps"
         raise UsageError(
             f"{path} holds {what} ({format.name}), from which no strokes can be read: prepare, "

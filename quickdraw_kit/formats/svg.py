@@ -14,14 +14,16 @@ import numpy.typing as npt
 from quickdraw_kit.errors import DataError, UsageError, optional_packages
 from quickdraw_kit.formats.file_names import label_from_filename
 from quickdraw_kit.formats.format import Format, ReadOptions, WriteOptions
+from quickdraw_kit.formats.picture_style import LINE_DIAMETER, PictureStyle
+from quickdraw_kit.formats.pictures import write_first
 from quickdraw_kit.formats.record_batch import RecordBatch
+from quickdraw_kit.formats.stroke_times import stroke_times
 from quickdraw_kit.storage.files import atomic_write
 from quickdraw_kit.strokes.batch import Drawing, DrawingBatch
 from quickdraw_kit.strokes.normalize import normalize
 from quickdraw_kit.trace.image import trace_image
 from quickdraw_kit.trace.image_file import read_picture
 
-LINE_DIAMETER = 6.0  # of the pen in pictures, in units of the frame; that of bitmaps is 16
 MAX_BYTES = 1 << 24
 """Largest SVG file that is read."""
 
@@ -231,22 +233,84 @@ def _points(path: Any) -> npt.NDArray[np.float64]:
     return joined
 
 
-def to_svg(batch: DrawingBatch, index: int = 0, *, line_diameter: float = LINE_DIAMETER) -> str:
-    """Return a drawing as an SVG document."""
+def to_svg(
+    batch: DrawingBatch,
+    index: int = 0,
+    *,
+    line_diameter: float = LINE_DIAMETER,
+    style: PictureStyle | None = None,
+) -> str:
+    """Return a drawing as an SVG document; `style` replaces `line_diameter`."""
+    if style is None:
+        style = PictureStyle(line_diameter=line_diameter)
     drawing = in_frame(batch, index)[0]
-    scale, left, top = fit(drawing, 256, line_diameter)
-    paths = [f'<path d="{_path(stroke)}"/>' for stroke in drawing.strokes if len(stroke)]
+    diameter = style.of_pictures().line_diameter
+    # pens move in millimeters: coordinates are those of the paper, without a transformation
+    side = style.millimeters or 256
+    scale, left, top = fit(drawing, side, diameter)
+    strokes = [stroke for stroke in drawing.strokes if len(stroke)]
+    if style.millimeters is not None:
+        strokes = [stroke[:, :2] * scale + (left, top) for stroke in strokes]
+
+    plays = [""] * len(strokes)
+    if style.animate:
+        timed = zip(drawing.strokes, stroke_times(drawing), strict=True)
+        plays = [_animate(stroke, times) for stroke, times in timed if len(stroke)]
+    paths = [_element(_path(stroke), play) for stroke, play in zip(strokes, plays, strict=True)]
+    ink = "currentColor" if style.ink is None else _hex(style.ink_color)
+    size, placed = "", f' transform="translate({left:g} {top:g}) scale({scale:g})"'
+    width = diameter / scale
+    if style.millimeters is not None:
+        size, placed = f' width="{side:g}mm" height="{side:g}mm"', ""
+        width, ink = diameter / 256 * side, _hex(style.ink_color)
+    elif style.side is not None:
+        size = f' width="{style.side}" height="{style.side}"'
     lines = [
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 256 256">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side:g} {side:g}"{size}>',
         f"<title>{html.escape(drawing.word or '')}</title>",
-        f'<g fill="none" stroke="currentColor" stroke-width="{line_diameter / scale:g}" '
-        'stroke-linecap="round"',
-        f'stroke-linejoin="round" transform="translate({left:g} {top:g}) scale({scale:g})">',
+    ]
+    if style.paper is not None and (paper := style.paper_color) is not None:
+        lines.append(f'<rect width="{side:g}" height="{side:g}" fill="{_hex(paper)}"/>')
+    lines += [
+        f'<g fill="none" stroke="{ink}" stroke-width="{width:g}" stroke-linecap="round"',
+        f'stroke-linejoin="round"{placed}>',
         *paths,
         "</g>",
         "</svg>",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _element(data: str, play: str) -> str:
+    if not play:
+        return f'<path d="{data}"/>'
+    return f'<path d="{data}" pathLength="1" stroke-dasharray="1">{play}</path>'
+
+
+def _animate(stroke: npt.NDArray[np.generic], times: npt.NDArray[np.float64]) -> str:
+    """Return the elements that show a stroke as it was drawn; without them all of it is shown."""
+    begin, end = times[0] / 1000, times[-1] / 1000
+    # hidden until its time, as the round cap of a line without length is visible
+    play = f'<set attributeName="visibility" to="hidden" end="{begin:.3f}s"/>' if begin else ""
+    steps = np.hypot(*np.diff(stroke[:, :2].astype(np.float64), axis=0).T)
+    if end <= begin or not steps.sum():
+        return play or '<set attributeName="visibility" to="visible"/>'
+    drawn = np.concatenate([[0], np.cumsum(steps) / steps.sum()])
+    shares = (times - times[0]) / (times[-1] - times[0])
+    values = ";".join(_short(1 - share) for share in drawn)
+    moments = ";".join(_short(share) for share in shares)
+    return (
+        f'{play}<animate attributeName="stroke-dashoffset" begin="{begin:.3f}s" '
+        f'dur="{end - begin:.3f}s" values="{values}" keyTimes="{moments}"/>'
+    )
+
+
+def _short(value: float) -> str:
+    return f"{value:.4f}".rstrip("0").rstrip(".")
+
+
+def _hex(color: tuple[int, int, int]) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*color)
 
 
 def write_svg(
@@ -303,7 +367,7 @@ def in_frame(batch: DrawingBatch, index: int) -> DrawingBatch:
     return one if is_inside and not one.is_float else normalize(one)
 
 
-def fit(drawing: Drawing, side: int, line_diameter: float) -> tuple[float, float, float]:
+def fit(drawing: Drawing, side: float, line_diameter: float) -> tuple[float, float, float]:
     """Return scale, left and top that center a drawing in a picture, with a margin for the pen."""
     if not 0 < line_diameter <= 128:
         raise UsageError(f"line_diameter is {line_diameter}, expected over 0 to 128")
@@ -330,8 +394,12 @@ def _read(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
     yield RecordBatch(batch, np.arange(len(batch)))
 
 
+def _encode(records: RecordBatch, style: PictureStyle) -> Iterator[bytes]:
+    return (to_svg(records.batch, row, style=style).encode() for row in range(len(records.batch)))
+
+
 def _write(batches: Iterator[DrawingBatch], path: Path, options: WriteOptions) -> None:
-    write_svg(next(batches), path)
+    write_first(batches, path, options.style, _encode)
 
 
 def _sniff(head: bytes) -> bool:
@@ -345,6 +413,8 @@ SVG = Format(
     position="drawing",
     fields=frozenset(),
     is_picture=True,
+    style_fields=frozenset({"side", "line_diameter", "ink", "paper", "millimeters", "animate"}),
+    encode=_encode,
     read=_read,
     write=_write,
 )

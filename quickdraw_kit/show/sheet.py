@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.formats.svg import LINE_DIAMETER
+from quickdraw_kit.formats.picture_style import LINE_DIAMETER
 from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.storage.files import atomic_write
 from quickdraw_kit.strokes.batch import DrawingBatch

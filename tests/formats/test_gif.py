@@ -4,9 +4,10 @@ from hypothesis import given
 from PIL import Image
 
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.formats.gif import drawing_times, write_gif
+from quickdraw_kit.formats.gif import write_gif
 from quickdraw_kit.formats.ndjson.files import read_ndjson
 from quickdraw_kit.formats.png import render_drawing
+from quickdraw_kit.formats.stroke_times import stroke_times
 from quickdraw_kit.strokes.batch import DrawingBatch
 from tests.conftest import examples
 from tests.strokes.strategies import batches
@@ -99,7 +100,7 @@ def test_times_never_decrease():
     one = DrawingBatch.from_strokes(
         [[([1, 2, 3], [1, 2, 3], [10, 50, 40]), ([4], [4], [20])]], words=["cat"]
     )[0]
-    assert [times.tolist() for times in drawing_times(one)] == [[0, 40, 40], [40]]
+    assert [times.tolist() for times in stroke_times(one)] == [[0, 40, 40], [40]]
 
 
 def test_a_drawing_without_points_is_an_empty_picture(show):
