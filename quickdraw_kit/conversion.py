@@ -264,7 +264,7 @@ class _Target:
                 raise UsageError(f"{target} and the format (--format) {given} differ")
             return cls(path, _picture_format(pattern), is_folder=True)
         ends = text.endswith(("/", os.sep))
-        if columns is None and (ends or path.is_dir() or given or not path.suffix):
+        if columns is None and (ends or path.is_dir() or given):
             if path.is_file():
                 raise UsageError(f"{path} is a file: name a folder, or leave out --format")
             return cls(path, _picture_format(given or "png"), is_folder=True)
@@ -338,7 +338,8 @@ def _target_format(path: Path) -> Format:
     if format is None or not format.can_write:
         suffixes = list_suffixes(lambda f: f.can_write)
         raise UsageError(
-            f"{path} does not have the suffix of a format that can be written: {suffixes}"
+            f"{path} does not have the suffix of a format that can be written: {suffixes}; "
+            "a folder of pictures ends in /"
         )
     is_written = format.compressible and path.suffix != ".zip"
     if path.suffix in COMPRESSION_SUFFIXES and not is_written:
@@ -358,13 +359,13 @@ def _check_options(
 ) -> None:
     """Raise `UsageError` for an option that does nothing for the target."""
     reason = None
-    what = "strokes" if not target.format.is_rendering else f"{target.format.name} files"
+    what = f"{target.format.name} files" if target.format.is_rendering else "strokes"
     unused = sorted(style.given - target.format.style_fields)
     if index and not target.is_single:
         reason = "index (--index) chooses the drawing of a picture, and all drawings are written"
     elif unused:
         flags = ", ".join(f"{name} (--{name.replace('_', '-')})" for name in unused)
-        reason = f"{flags} is not used for {what}"
+        reason = f"{flags}: not used where {what} are written"
     elif folder not in (None, FolderOptions()) and not target.is_folder:
         reason = "format, names and overwrite are those of a folder of pictures, and this is a file"
     elif epsilon not in (None, _EPSILON):

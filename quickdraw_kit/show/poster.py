@@ -42,8 +42,8 @@ def write_poster(
                 "some (--max-per-category), or make them smaller (--side)"
             )
         if records.images is not None and given_side is None:
-            own = records.images.shape[-1]  # a multiple has sharp pixels
-            side = own * max(_SIDE // own, 1)
+            multiple = records.images.shape[-1]  # a multiple has sharp pixels
+            side = multiple * max(_SIDE // multiple, 1)
             style = replace(style, side=side)
         rendered = render_records(records, style)
         for code in np.unique(batch.word_code):
