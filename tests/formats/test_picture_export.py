@@ -85,8 +85,8 @@ def test_colors_are_those_of_the_style(source, tmp_path, paper, mode, colors):
     convert(source, tmp_path / "a.png", style=PictureStyle(ink="navy", paper=paper))
     with Image.open(tmp_path / "a.png") as image:
         shown = np.asarray(image.convert(mode))
-    found = np.unique(shown.reshape(-1, len(mode)), axis=0).tolist()
-    assert all(color in found for color in colors)
+    shades = np.unique(shown.reshape(-1, len(mode)), axis=0).tolist()
+    assert all(color in shades for color in colors)
 
 
 def test_a_bitmap_is_shown(source, tmp_path):
