@@ -95,6 +95,7 @@ def _accounted(lines: int, read: int, refused: int) -> None:
 
 def _ndjson(folder: Path, each: int) -> Target:
     from quickdraw_kit.errors import DataError
+    from quickdraw_kit.formats.ndjson.containers import open_lines
     from quickdraw_kit.formats.ndjson.files import read_ndjson
     from quickdraw_kit.formats.ndjson.writer import encode_lines
     from tests.formats.ndjson.differential import assert_same, official
@@ -108,7 +109,11 @@ def _ndjson(folder: Path, each: int) -> Target:
     def read(path: Path) -> None:
         rejects: list[object] = []
         batch = read_ndjson(path, on_reject=rejects.append, max_line_bytes=_LONGEST)
-        _accounted(_lines(path, b" \t\r"), len(batch), len(rejects))
+        # a list of documents, or one over several lines, is rewritten: its lines are others
+        with path.open("rb") as file:
+            is_rewritten = open_lines(file, "it").is_rewritten
+        if not is_rewritten:
+            _accounted(_lines(path, b" \t\r"), len(batch), len(rejects))
         for raw, line in before.items():
             assert_same(line + path.read_bytes(), raw, max_line_bytes=_LONGEST)
         try:
