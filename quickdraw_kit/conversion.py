@@ -60,6 +60,8 @@ class Conversion:
         What the source has and the target does not have.
     notes : tuple of str
         Which drawing a picture shows, and what the target contains although it is not known.
+    filtered : dict of str to int
+        Drawings that were left out, by filter.
 
     Examples
     --------

@@ -113,7 +113,23 @@ class PictureStyle:
 
     @classmethod
     def of(cls, style: "RasterStyle | PictureStyle | None") -> "PictureStyle":
-        """Return a style of bitmaps as a style of pictures."""
+        """Return a style of bitmaps as a style of pictures.
+
+        Parameters
+        ----------
+        style : RasterStyle or PictureStyle, optional
+            A style of pictures is returned as it is; None is the default style.
+
+        Returns
+        -------
+        PictureStyle
+
+        Examples
+        --------
+        >>> from quickdraw_kit import PictureStyle, RasterStyle
+        >>> PictureStyle.of(RasterStyle(side=64)).side
+        64
+        """
         if isinstance(style, RasterStyle):
             return cls(style.side, style.line_diameter, style.padding)
         return style or cls()
