@@ -102,7 +102,7 @@ def compile_missing(modules: Iterable[str]) -> int:
 
     numba compiles one kernel at a time, so modules are spread over processes, one for each core.
     Processes that work in parallel should find the kernels in the cache: call this before they
-    start. Where there is no cache, it does nothing.
+    start. Without a cache folder, it does nothing.
     """
     missing = {module: calls for module in modules if (calls := _missing_calls(module))}
     kernels = {module: _reachable(each for each, _ in calls) for module, calls in missing.items()}
@@ -136,7 +136,7 @@ def compile_missing(modules: Iterable[str]) -> int:
 
 
 def report_to(reporter: Reporter) -> None:
-    """Choose who is told that kernels are being compiled; by default it is logged, at level INFO.
+    """Set the callback for the progress of compiling; by default it is logged, at level INFO.
 
     The reporter is called when it begins, after each kernel and at the end, from any thread.
     """

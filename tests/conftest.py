@@ -75,7 +75,7 @@ def once(tmp_path_factory) -> Callable[[str, Callable[[Path], Any]], Any]:
 def warm() -> Iterator[Warm]:
     """A process that starts commands at once."""
     if not hasattr(os, "fork"):
-        pytest.skip("there is no fork on this platform")
+        pytest.skip("needs os.fork, which this platform does not have")
     with Warm() as warm:
         yield warm
 

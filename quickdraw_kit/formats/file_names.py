@@ -81,6 +81,14 @@ def _peel(name: str, marks: tuple[re.Pattern[str], ...]) -> Iterator[str]:
         name = shorter
 
 
+def given_word(word: str | None, path: Path) -> str | None:
+    """Return a word that the caller of a reader chose, and None for the name of the file.
+
+    Such a name counts for drawings without a word only if it is an official category.
+    """
+    return None if word == label_from_filename(path) else word
+
+
 def word_from_filename(path: str | os.PathLike[str]) -> str | None:
     """Return the official category that a file is named after; None if it is not one."""
     label = label_from_filename(Path(path))

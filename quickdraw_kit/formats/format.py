@@ -89,8 +89,8 @@ class Format:
     style_fields: frozenset[str] = frozenset()  # of `PictureStyle`, that `write` uses
     shows_bitmaps: bool = False  # `encode` takes images instead of strokes, too
     has_splits: bool = False  # `read` yields the split of each drawing
-    keeps_test: bool = False  # those of `has_splits` hold for splits by hash too
-    has_own_labels: bool = False  # labels are those of another data set, not words
+    # labels are those of another data set, not words, and its splits hold for splits by hash too
+    has_own_labels: bool = False
     companion: Callable[[Path], Path | None] | None = None  # a second file that `read` needs
     kernels: tuple[str, ...] = ()  # modules with what `read` compiles
 

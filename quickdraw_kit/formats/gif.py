@@ -4,17 +4,15 @@ import io
 import itertools
 import math
 import os
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from quickdraw_kit.errors import UsageError
-from quickdraw_kit.formats.format import Format, WriteOptions
 from quickdraw_kit.formats.picture_style import LINE_DIAMETER, PICTURE_SIDE, PictureStyle
-from quickdraw_kit.formats.pictures import is_webp, read_traced, write_first
+from quickdraw_kit.formats.pictures import is_webp, picture_format
 from quickdraw_kit.formats.record_batch import RecordBatch
 from quickdraw_kit.formats.stroke_times import stroke_times
 from quickdraw_kit.formats.svg import fit, in_frame
@@ -180,49 +178,33 @@ def _encode_webp(drawing: Drawing, style: PictureStyle) -> bytes:
     return file.getvalue()
 
 
-def _encode(records: RecordBatch, style: PictureStyle) -> Iterator[bytes]:
-    return (
-        _encode_gif(in_frame(records.batch, row)[0], style) for row in range(len(records.batch))
-    )
+def _encode_each(
+    encode: Callable[[Drawing, PictureStyle], bytes], records: RecordBatch, style: PictureStyle
+) -> Iterator[bytes]:
+    return (encode(in_frame(records.batch, row)[0], style) for row in range(len(records.batch)))
 
 
-def _encode_all_webp(records: RecordBatch, style: PictureStyle) -> Iterator[bytes]:
-    return (
-        _encode_webp(in_frame(records.batch, row)[0], style) for row in range(len(records.batch))
-    )
+def _encode_gifs(records: RecordBatch, style: PictureStyle) -> Iterator[bytes]:
+    return _encode_each(_encode_gif, records, style)
 
 
-def _write(batches: Iterator[DrawingBatch], path: Path, options: WriteOptions) -> None:
-    write_first(batches, path, options.style, _encode)
-
-
-def _write_webp(batches: Iterator[DrawingBatch], path: Path, options: WriteOptions) -> None:
-    write_first(batches, path, options.style, _encode_all_webp)
+def _encode_webps(records: RecordBatch, style: PictureStyle) -> Iterator[bytes]:
+    return _encode_each(_encode_webp, records, style)
 
 
 _STYLE_FIELDS = frozenset({"side", "line_diameter", "ink", "paper", "animate"})
 
-GIF = Format(
+GIF = picture_format(
     name="gif",
     suffixes=(".gif",),
     magic=b"GIF8",
-    position="drawing",
-    fields=frozenset(),
-    is_picture=True,
     style_fields=_STYLE_FIELDS,
-    read=read_traced,
-    write=_write,
-    encode=_encode,
+    encode=_encode_gifs,
 )
-WEBP = Format(
+WEBP = picture_format(
     name="webp",
     suffixes=(".webp",),
     sniff=is_webp,
-    position="drawing",
-    fields=frozenset(),
-    is_picture=True,
     style_fields=_STYLE_FIELDS,
-    read=read_traced,
-    write=_write_webp,
-    encode=_encode_all_webp,
+    encode=_encode_webps,
 )

@@ -17,9 +17,14 @@ import numpy.typing as npt
 from quickdraw_kit.errors import DataError
 from quickdraw_kit.formats.file_names import strip_compression
 from quickdraw_kit.formats.foreign import describe_foreign
-from quickdraw_kit.formats.format import Format, ReadOptions
-from quickdraw_kit.formats.labeled_images import label_records, split_of_name, to_images
-from quickdraw_kit.formats.record_batch import SPLITS, RecordBatch
+from quickdraw_kit.formats.format import ReadOptions
+from quickdraw_kit.formats.labeled_images import (
+    label_records,
+    labeled_images_format,
+    split_of_name,
+    to_images,
+)
+from quickdraw_kit.formats.record_batch import RecordBatch
 from quickdraw_kit.storage.files import detect_compression, open_decompressed
 
 _TYPE = re.compile(r"[-._]idx\d(?:[-._](?:ubyte|byte|int))?$", re.IGNORECASE)
@@ -135,13 +140,12 @@ def _read(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
             "(n, side, side) and a label for each"
         )
     name = strip_compression(path).name.replace(".idx3", "-idx3")
-    split = SPLITS.index(split_of_name(name) or "train")
     yield label_records(
         to_images(images, str(path)),
         labels,
         path,
         key=name,
-        splits=np.full(len(images), split, np.uint8),
+        split=split_of_name(name) or "train",
     )
 
 
@@ -149,18 +153,12 @@ def _sniff(head: bytes) -> bool:
     return head.startswith(b"\0\0\x08\x03")
 
 
-IDX = Format(
+IDX = labeled_images_format(
     name="idx",
     suffixes=("-images-idx3-ubyte", "-images.idx3-ubyte"),
     name_pattern=re.compile(r"[-._]idx3(?:[-._]ubyte)?$", re.IGNORECASE),
     sniff=_sniff,
     compressible=True,
-    bytes_per_drawing=28 * 28,
-    fields=frozenset({"word"}),
-    has_strokes=False,
-    has_splits=True,
-    keeps_test=True,
-    has_own_labels=True,
     companion=find_labels,
     read=_read,
 )

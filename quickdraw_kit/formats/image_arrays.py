@@ -12,14 +12,18 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from quickdraw_kit.errors import DataError
-from quickdraw_kit.formats.format import Format, ReadOptions
-from quickdraw_kit.formats.labeled_images import label_records, split_of_name, to_images
+from quickdraw_kit.formats.format import ReadOptions
+from quickdraw_kit.formats.labeled_images import (
+    label_records,
+    labeled_images_format,
+    split_of_name,
+    to_images,
+)
 from quickdraw_kit.formats.npy_header import parse_npy
-from quickdraw_kit.formats.record_batch import SPLITS, RecordBatch
+from quickdraw_kit.formats.record_batch import RecordBatch
 from quickdraw_kit.formats.stroke3 import STROKE3_SPLITS, read_member
 
 _IMAGES = frozenset({"x", "images", "image", "imgs", "img", "data", "features", "pixels", "arr"})
@@ -61,13 +65,14 @@ def _read_npz(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
                     labels = _only_array(beside)
                 # without a split in the name, all rows can go to any of them
                 split = split_of_name(name) or (split_of_name(path.stem) if beside else None)
-                codes = np.full(len(pixels), 0 if split is None else SPLITS.index(split), np.uint8)
+                if len(images) > 1:
+                    split = split or "train"
                 yield label_records(
                     pixels,
                     _check_labels(labels, len(pixels), str(beside or f"{path}, {labels_name}")),
                     path,
                     key=f"{path.name}/{name}",
-                    splits=None if split is None and len(images) == 1 else codes,
+                    split=split,
                     names=class_names,
                     first_row=first,
                 )
@@ -159,40 +164,26 @@ def _read_pair(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
         raise DataError(f"{path} has no labels beside it any more")
     images = to_images(parse_npy(path.read_bytes(), str(path)), str(path))
     labels = parse_npy(labels_path.read_bytes(), str(labels_path))
-    split = split_of_name(path.stem)
-    codes = np.full(len(images), SPLITS.index(split or "train"), np.uint8)
     yield label_records(
         images,
         _check_labels(labels, len(images), str(labels_path)),
         path,
         key=path.name,
-        splits=None if split is None else codes,
+        split=split_of_name(path.stem),
     )
 
 
-IMAGE_ARRAYS = Format(
+IMAGE_ARRAYS = labeled_images_format(
     name="image-arrays",
     suffixes=(".npz",),
     holds=_holds_images,
-    bytes_per_drawing=28 * 28,
-    fields=frozenset({"word"}),
-    has_strokes=False,
-    has_splits=True,
-    keeps_test=True,
-    has_own_labels=True,
     companion=find_label_array,
     read=_read_npz,
 )
-IMAGE_LABEL_PAIR = Format(
+IMAGE_LABEL_PAIR = labeled_images_format(
     name="image-label-pair",
     suffixes=(".npy",),
     holds=_is_pair,
-    bytes_per_drawing=28 * 28,
-    fields=frozenset({"word"}),
-    has_strokes=False,
-    has_splits=True,
-    keeps_test=True,
-    has_own_labels=True,
     companion=find_label_array,
     read=_read_pair,
 )

@@ -15,9 +15,14 @@ import numpy.typing as npt
 
 from quickdraw_kit.errors import DataError
 from quickdraw_kit.formats.file_names import strip_compression
-from quickdraw_kit.formats.format import Format, ReadOptions
-from quickdraw_kit.formats.labeled_images import label_records, split_of_name, to_images
-from quickdraw_kit.formats.record_batch import SPLITS, RecordBatch
+from quickdraw_kit.formats.format import ReadOptions
+from quickdraw_kit.formats.labeled_images import (
+    label_records,
+    labeled_images_format,
+    split_of_name,
+    to_images,
+)
+from quickdraw_kit.formats.record_batch import RecordBatch
 from quickdraw_kit.storage.files import open_decompressed
 
 _HEAD_BYTES = 1 << 16  # a line of 784 pixels takes 4,000 bytes at most
@@ -122,13 +127,12 @@ def _read(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
                     if number != label
                 ]
                 images = to_images(np.stack(pixels, axis=1), str(path))
-                codes = np.full(len(images), SPLITS.index(split or "train"), np.uint8)
                 yield label_records(
                     images,
                     labels,
                     path,
                     key=name,
-                    splits=None if split is None else codes,
+                    split=split,
                     first_row=first,
                 )
                 first += len(images)
@@ -150,17 +154,12 @@ def _labels(texts: list[str | None], path: Path, first: int) -> npt.NDArray[Any]
         return np.array(texts, np.str_)
 
 
-IMAGE_TABLE = Format(
+IMAGE_TABLE = labeled_images_format(
     name="image-table",
     suffixes=(".csv",),
     sniff=_sniff,
     holds=_holds,
     compressible=True,
     bytes_per_drawing=1900,
-    fields=frozenset({"word"}),
-    has_strokes=False,
-    has_splits=True,
-    keeps_test=True,
-    has_own_labels=True,
     read=_read,
 )

@@ -17,7 +17,7 @@ from typing import BinaryIO
 import numpy as np
 
 from quickdraw_kit.errors import DataError, MalformedLineError
-from quickdraw_kit.formats.file_names import label_from_filename, word_from_filename
+from quickdraw_kit.formats.file_names import given_word, word_from_filename
 from quickdraw_kit.formats.format import Format, ReadOptions
 from quickdraw_kit.formats.ndjson.chunks import MAX_LINE_BYTES, SLACK_BYTES, LineChunk, iter_chunks
 from quickdraw_kit.formats.ndjson.metadata import NAMES
@@ -196,8 +196,7 @@ def _split(row: bytes) -> list[bytes] | None:
 
 
 def _read(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
-    # a name that is not a category is a word only where the caller says so
-    word = None if options.word == label_from_filename(path) else options.word
+    word = given_word(options.word, path)
     with _open_text(path) as file:
         for chunk in scan_csv(file, source_name=str(path), on_reject=options.on_reject, word=word):
             if len(chunk.batch):

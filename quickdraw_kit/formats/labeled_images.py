@@ -4,6 +4,7 @@ The labels are numbers; the names of the classes, and whether images are stored 
 known of a data set by the names of its files and folders.
 """
 
+import functools
 import math
 import re
 from collections.abc import Sequence
@@ -17,7 +18,8 @@ import numpy.typing as npt
 from quickdraw_kit.categories import label_of_word, label_order
 from quickdraw_kit.errors import DataError
 from quickdraw_kit.formats.file_names import strip_compression
-from quickdraw_kit.formats.record_batch import RecordBatch
+from quickdraw_kit.formats.format import Format
+from quickdraw_kit.formats.record_batch import SPLITS, RecordBatch
 from quickdraw_kit.strokes.batch import DrawingBatch
 from quickdraw_kit.strokes.key_ids import row_key_ids
 
@@ -47,6 +49,16 @@ _EMNIST_NAMES = {  # by the part of the data set
 _MAX_LABEL = 9999
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
+
+labeled_images_format = functools.partial(
+    Format,
+    bytes_per_drawing=28 * 28,
+    fields=frozenset({"word"}),
+    has_strokes=False,
+    has_splits=True,
+    has_own_labels=True,
+)
+"""Declare a format of images with labels of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +135,15 @@ def label_records(
     path: Path,
     *,
     key: str,
-    splits: npt.NDArray[np.uint8] | None = None,
+    split: str | None = None,
     names: Sequence[str] | None = None,
     first_row: int = 0,
 ) -> RecordBatch:
     """Return images with their labels as a record batch.
 
-    `key` is what key_ids are made of, and the row; `names` are those of the labels from 0, if the
-    file has them. Labels may be texts. Without labels, the word is empty.
+    `key` is what key_ids are made of, and the row; `split` is that of all rows, if it is
+    predefined; `names` are those of the labels from 0, if the file has them. Labels may be texts.
+    Without labels, the word is empty.
     """
     traits = traits_of(path)
     no_words: tuple[str, ...] = ("",)
@@ -152,7 +165,8 @@ def label_records(
     key_id = row_key_ids(f"{traits.name}/{key}", first_row, stop)
     batch = DrawingBatch.from_strokes([[]] * number, words=[words[0]] * number, key_id=key_id)
     batch = replace(batch, word_code=codes.astype(np.int32), words=words)
-    return RecordBatch(batch, np.arange(first_row, stop), images=images, split=splits)
+    codes_of_split = None if split is None else np.full(number, SPLITS.index(split), np.uint8)
+    return RecordBatch(batch, np.arange(first_row, stop), images=images, split=codes_of_split)
 
 
 def _name_labels(

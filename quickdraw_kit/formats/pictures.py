@@ -1,14 +1,14 @@
 """Pictures of drawings: what is read from them are the strokes that tracing finds."""
 
-import functools
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from quickdraw_kit.formats.file_names import label_from_filename
-from quickdraw_kit.formats.format import Format, ReadOptions
+from quickdraw_kit.formats.format import Format, ReadOptions, WriteOptions
 from quickdraw_kit.formats.picture_style import PictureStyle
 from quickdraw_kit.formats.record_batch import RecordBatch
 from quickdraw_kit.storage.files import atomic_write
@@ -25,14 +25,17 @@ def read_traced(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
     yield RecordBatch(batch, np.arange(len(batch)))
 
 
-def write_first(
-    batches: Iterator[DrawingBatch], path: Path, style: PictureStyle, encode: Encode
-) -> None:
-    """Write the first drawing as a picture, atomically."""
-    first = next(batches)[:1]
-    data = next(encode(RecordBatch(first, np.arange(1)), style))
-    with atomic_write(path) as file:
-        file.write(data)
+@dataclass(frozen=True, slots=True)
+class _WriteFirst:
+    """Writes the first drawing as a picture, atomically; a value, as formats travel to workers."""
+
+    encode: Encode
+
+    def __call__(self, batches: Iterator[DrawingBatch], path: Path, options: WriteOptions) -> None:
+        first = next(batches)[:1]
+        data = next(self.encode(RecordBatch(first, np.arange(1)), options.style))
+        with atomic_write(path) as file:
+            file.write(data)
 
 
 def _is_bmp(head: bytes) -> bool:
@@ -49,9 +52,14 @@ def _is_tiff(head: bytes) -> bool:
     return head.startswith((b"II*\0", b"MM\0*"))
 
 
-_picture = functools.partial(
-    Format, position="drawing", fields=frozenset(), is_picture=True, read=read_traced
-)
-JPEG = _picture(name="jpeg", suffixes=(".jpg", ".jpeg"), magic=b"\xff\xd8\xff")
-BMP = _picture(name="bmp", suffixes=(".bmp",), sniff=_is_bmp)
-TIFF = _picture(name="tiff", suffixes=(".tif", ".tiff"), sniff=_is_tiff)
+def picture_format(*, encode: Encode | None = None, **settings: Any) -> Format:
+    """Declare a format of pictures: they are traced, and written if there is an encoder."""
+    if encode is not None:
+        settings |= {"encode": encode, "write": _WriteFirst(encode)}
+    defaults: dict[str, Any] = {"position": "drawing", "fields": frozenset(), "read": read_traced}
+    return Format(is_picture=True, **(defaults | settings))
+
+
+JPEG = picture_format(name="jpeg", suffixes=(".jpg", ".jpeg"), magic=b"\xff\xd8\xff")
+BMP = picture_format(name="bmp", suffixes=(".bmp",), sniff=_is_bmp)
+TIFF = picture_format(name="tiff", suffixes=(".tif", ".tiff"), sniff=_is_tiff)

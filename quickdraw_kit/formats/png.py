@@ -9,14 +9,12 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from quickdraw_kit.formats.format import Format, WriteOptions
 from quickdraw_kit.formats.picture_style import LINE_DIAMETER, PictureStyle
-from quickdraw_kit.formats.pictures import read_traced, write_first
+from quickdraw_kit.formats.pictures import picture_format
 from quickdraw_kit.formats.record_batch import RecordBatch
 from quickdraw_kit.formats.svg import in_frame
 from quickdraw_kit.raster.style import RasterStyle
@@ -164,20 +162,11 @@ def _encode(records: RecordBatch, style: PictureStyle) -> Iterator[bytes]:
     return map(PngEncoder(style).encode, render_records(records, style))
 
 
-def _write(batches: Iterator[DrawingBatch], path: Path, options: WriteOptions) -> None:
-    write_first(batches, path, options.style, _encode)
-
-
-PNG = Format(
+PNG = picture_format(
     name="png",
     suffixes=(".png",),
     magic=_SIGNATURE,
-    position="drawing",
-    fields=frozenset(),
-    is_picture=True,
     style_fields=frozenset({"side", "line_diameter", "padding", "ink", "paper"}),
     shows_bitmaps=True,
-    read=read_traced,
-    write=_write,
     encode=_encode,
 )

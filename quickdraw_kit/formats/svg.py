@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from quickdraw_kit.errors import DataError, UsageError, optional_packages
 from quickdraw_kit.formats.file_names import label_from_filename
-from quickdraw_kit.formats.format import Format, ReadOptions, WriteOptions
+from quickdraw_kit.formats.format import ReadOptions
 from quickdraw_kit.formats.picture_style import LINE_DIAMETER, PictureStyle
-from quickdraw_kit.formats.pictures import write_first
+from quickdraw_kit.formats.pictures import picture_format
 from quickdraw_kit.formats.record_batch import RecordBatch
 from quickdraw_kit.formats.stroke_times import stroke_times
 from quickdraw_kit.storage.files import atomic_write
@@ -398,23 +398,15 @@ def _encode(records: RecordBatch, style: PictureStyle) -> Iterator[bytes]:
     return (to_svg(records.batch, row, style=style).encode() for row in range(len(records.batch)))
 
 
-def _write(batches: Iterator[DrawingBatch], path: Path, options: WriteOptions) -> None:
-    write_first(batches, path, options.style, _encode)
-
-
 def _sniff(head: bytes) -> bool:
     return is_svg(head) and b"<svg" in head
 
 
-SVG = Format(
+SVG = picture_format(
     name="svg",
     suffixes=(".svg",),
     sniff=_sniff,
-    position="drawing",
-    fields=frozenset(),
-    is_picture=True,
     style_fields=frozenset({"side", "line_diameter", "ink", "paper", "millimeters", "animate"}),
     encode=_encode,
     read=_read,
-    write=_write,
 )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from quickdraw_kit.errors import DataError
-from quickdraw_kit.formats.file_names import label_from_filename
+from quickdraw_kit.formats.file_names import given_word
 from quickdraw_kit.formats.format import Format, ReadOptions, WriteOptions
 from quickdraw_kit.formats.ndjson.scanner import Reject
 from quickdraw_kit.formats.ndjson.stroke_shapes import DRAWING_NAMES
@@ -90,7 +90,7 @@ def _read_lines(
         options.on_reject(replace(line, offset=row))
 
     lines = io.BufferedReader(_Rows(batches))
-    word = None if options.word == label_from_filename(path) else options.word
+    word = given_word(options.word, path)
     for scan in scan_stream(
         lines, raw=options.raw, source_name=str(path), on_reject=reject, word=word
     ):

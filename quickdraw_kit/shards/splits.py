@@ -90,7 +90,7 @@ def _by_hash(
     source: Source, records: RecordBatch, options: PrepareOptions
 ) -> npt.NDArray[np.uint8]:
     fractions = options.fractions
-    if not source.format.keeps_test or records.split is None:
+    if not source.format.has_own_labels or records.split is None:
         return split_by_hash(records.batch.key_id, fractions, options.salt)
 
     # the test set of MNIST stays as it is, and so does a validation set that a file has

@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
-from quickdraw_kit.formats.file_names import label_from_filename
+from quickdraw_kit.formats.file_names import given_word
 from quickdraw_kit.formats.format import Format, ReadOptions, WriteOptions
 from quickdraw_kit.formats.ndjson.containers import open_lines
 from quickdraw_kit.formats.ndjson.files import detect_variant, scan_range, scan_stream
@@ -22,8 +22,7 @@ from quickdraw_kit.strokes.batch import DrawingBatch
 
 
 def _read(path: Path, options: ReadOptions) -> Iterator[RecordBatch]:
-    # a name that is not a category is a word only where the caller says so
-    word = None if options.word == label_from_filename(path) else options.word
+    word = given_word(options.word, path)
     if options.stop is not None:
         # a chunk must not decide alone whether its lines are raw: another one might differ
         scans = scan_range(

@@ -242,9 +242,10 @@ def _open_labeled_images(
     label_of_name = {name: label for label, name in enumerate(label_names)}
 
     # in the order of the splits; rows without one are last
-    arrays: dict[int | None, tuple[Images, Labels]] = {}
-    for code in (0, 1, 2, None):
-        chosen = [part.filter(mask) for part in parts if (mask := _is_in(part, code)).any()]
+    arrays: dict[int, tuple[Images, Labels]] = {}
+    for code in (*range(len(SPLITS)), NO_SPLIT):
+        masks = [_split_codes(part) == code for part in parts]
+        chosen = [part.filter(mask) for part, mask in zip(parts, masks, strict=True) if mask.any()]
         if chosen:
             chosen_labels = [
                 np.array([label_of_name[word or ""] for word in part.batch.words], np.int64)[
@@ -259,14 +260,14 @@ def _open_labeled_images(
     hashes = [hash_rows(images.reshape(len(images), -1)) for images, _ in arrays.values()]
 
     # official test sets stay as they are, as results are compared on them, and validation sets too
-    named = {SPLITS[code] for code in arrays if code is not None}
+    named = {SPLITS[code] for code in arrays if code != NO_SPLIT}
     splits: dict[str, Dataset] = {}
     for (code, (images, labels)), rows in zip(arrays.items(), hashes, strict=True):
-        if code is not None and SPLITS[code] != "train":
+        if code != NO_SPLIT and SPLITS[code] != "train":
             splits[SPLITS[code]] = ArrayDataset(images, labels, label_names)
             continue
         shares = dict(fractions)
-        if code is not None:
+        if code != NO_SPLIT:
             held_out = 0.0 if "validation" in named else fractions["validation"]
             shares = {"train": 1 - held_out, "validation": held_out}
         splits = {**_split_arrays(images, labels, label_names, rows, shares), **splits}
@@ -288,15 +289,11 @@ def _preprocessing(name: str, label_names: tuple[str, ...]) -> str:
     return "resize" if label_names == FASHION_NAMES else "mnist"
 
 
-def _is_in(records: RecordBatch, code: int | None) -> npt.NDArray[np.bool_]:
-    """Return which rows are in a split; None stands for rows without one."""
+def _split_codes(records: RecordBatch) -> npt.NDArray[np.uint8]:
+    """Return the predefined split of each row, `NO_SPLIT` where there is none."""
     if records.split is None:
-        return np.full(len(records.batch), code is None)
-    return (
-        np.asarray(records.split == code)
-        if code is not None
-        else np.zeros(len(records.batch), np.bool_)
-    )
+        return np.full(len(records.batch), NO_SPLIT, np.uint8)
+    return records.split
 
 
 def _open_mnist_5k(fractions: Mapping[str, float]) -> Splits:
@@ -349,8 +346,7 @@ def _open_drawings(paths: list[Path], input_type: str, fractions: Mapping[str, f
             batch = label_words(records.batch)
             has_points = batch.point_counts > 0
             batches.append(_simplified(batch.filter(has_points)))
-            none = np.full(len(batch), NO_SPLIT, np.uint8)
-            given.append((none if records.split is None else records.split)[has_points])
+            given.append(_split_codes(records)[has_points])
     drawings = DrawingBatch.concat(batches)
     if None in drawings.words:
         is_known = np.array([word is not None for word in drawings.words], np.bool_)

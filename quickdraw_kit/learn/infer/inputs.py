@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +45,8 @@ Input: TypeAlias = str | os.PathLike[str] | bytes | DrawingBatch | Pixels
 """A file (``-`` is standard input), its content, drawings, or pixels."""
 OnError: TypeAlias = Callable[[DataError], None]
 """Called with the error of a drawing that is left out."""
+
+_Converted = TypeVar("_Converted")
 
 _BATCH_ROWS = 512
 _NPY_MAGIC = b"\x93NUMPY"
@@ -118,7 +120,7 @@ def trace_bitmaps(batch: InputBatch, on_error: OnError | None = None) -> InputBa
     traced = [
         (row, strokes)
         for row, (name, image) in enumerate(zip(batch.sources, batch.images, strict=True))
-        if (strokes := _trace(image, name, on_error or raise_error)) is not None
+        if (strokes := _convert(_trace, image, name, on_error or raise_error)) is not None
     ]
     if not traced:
         return None
@@ -308,18 +310,15 @@ class _Reader:
                 for batch in self.read_bitmaps(bitmap[None], name):
                     yield replace(batch, sources=[name])  # a single one needs no number
                 continue
-            if not self.preprocessing.traces:
-                try:
-                    image = self.preprocessing.from_picture(picture)
-                except DataError as error:
-                    self.on_error(DataError(f"{name}: {error}"))
-                    continue
-                yield InputBatch([name], image[None], None, [picture])
+            if self.preprocessing.traces:
+                strokes = _convert(_trace, picture, name, self.on_error)
+                if strokes is not None:
+                    images = self.preprocessing.from_strokes(strokes)
+                    yield InputBatch([name], images, strokes, [picture])
                 continue
-            strokes = _trace(picture, name, self.on_error)
-            if strokes is not None:
-                image = self.preprocessing.from_strokes(strokes)
-                yield InputBatch([name], image, strokes, [picture])
+            image = _convert(self.preprocessing.from_picture, picture, name, self.on_error)
+            if image is not None:
+                yield InputBatch([name], image[None], None, [picture])
 
 
 def _is_read_whole(head: bytes) -> bool:
@@ -349,10 +348,17 @@ def _is_json(head: bytes) -> bool:
     return head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{")
 
 
-def _trace(picture: Pixels, name: str, on_error: OnError) -> DrawingBatch | None:
-    """Trace a picture to a simplified drawing; None, after `on_error`, if it has no ink."""
+def _trace(picture: Pixels) -> DrawingBatch:
+    """Trace a picture to a simplified drawing."""
+    return ensure_simplified(trace_image(picture))
+
+
+def _convert(
+    convert: Callable[[Pixels], _Converted], picture: Pixels, name: str, on_error: OnError
+) -> _Converted | None:
+    """Convert a picture; None, after `on_error`, if it has no ink."""
     try:
-        return ensure_simplified(trace_image(picture))
+        return convert(picture)
     except DataError as error:
         on_error(DataError(f"{name}: {error}"))
         return None

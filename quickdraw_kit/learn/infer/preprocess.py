@@ -5,8 +5,8 @@ scanned ink, scaled to a box of 20 x 20 pixels and placed by their center of mas
 on one of them recognizes the other badly, so each model records which it was trained on.
 """
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, TypeAlias, get_args
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -47,10 +47,6 @@ class Preprocessing:
     def traces(self) -> bool:
         """Whether pictures are traced to strokes."""
         return self.recipe == "rasterize"
-
-    def metadata(self) -> dict[str, Any]:
-        """Return the metadata that a model records, which `model_preprocessing` reads."""
-        return {"raster_style": asdict(self.style), "preprocessing": self.recipe}
 
     def from_strokes(self, drawings: DrawingBatch) -> Pixels:
         """Render simplified drawings, shape (n, side, side)."""
