@@ -17,10 +17,12 @@ from quickdraw_kit import inspect as inspect_sources
 from quickdraw_kit.cli.app import app
 from quickdraw_kit.cli.options import complete_categories, takes
 from quickdraw_kit.errors import UsageError
+from quickdraw_kit.formats.picture_export import FolderOptions
+from quickdraw_kit.formats.picture_style import PictureStyle
 from quickdraw_kit.learn.config import TrainConfig
 from quickdraw_kit.options import build, check, decode, encode, fields_of, flat_fields, option
-from quickdraw_kit.raster.style import RasterStyle
 from quickdraw_kit.recipe.steps import PrepareStep, ReportStep, SampleStep
+from quickdraw_kit.shards.filters import Filters
 from quickdraw_kit.storage.retry import RetryPolicy
 from quickdraw_kit.synthetic.generator import write_sample
 
@@ -203,7 +205,9 @@ OFFERED = [
     ("train", TrainConfig, ()),
     ("prepare", PrepareStep, ("sources",)),
     ("sample", SampleStep, ()),
-    ("convert", RasterStyle, ()),
+    ("convert", PictureStyle, ()),
+    ("convert", FolderOptions, ()),
+    ("convert", Filters, ("allow_unknown_labels", "exclude_flags")),
     ("download", RetryPolicy, ()),
 ]
 

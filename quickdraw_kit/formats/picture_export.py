@@ -58,7 +58,7 @@ class FolderOptions:
     format: (
         Annotated[
             Literal["png", "svg", "gif", "webp"],
-            option("Write a folder of pictures of this format; png.", group=_GROUP),
+            option("Write a folder of pictures of this format; by default png.", group=_GROUP),
         ]
         | None
     ) = None

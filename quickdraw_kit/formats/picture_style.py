@@ -89,17 +89,27 @@ class PictureStyle:
         | None
     ) = None
     ink: (
-        Annotated[str, option("Color of the lines, such as navy or #33658a; black.", group=_GROUP)]
+        Annotated[
+            str,
+            option("Color of the lines, such as navy or #33658a; by default black.", group=_GROUP),
+        ]
         | None
     ) = None
     paper: (
-        Annotated[str, option("Color of the background, or transparent; white.", group=_GROUP)]
+        Annotated[
+            str, option("Color of the background, or transparent; by default white.", group=_GROUP)
+        ]
         | None
     ) = None
     millimeters: (
         Annotated[
             float,
-            option("Side of an SVG in millimeters, for plotters.", gt=0, le=5000, group=_GROUP),
+            option(
+                "Side of an SVG in millimeters, for plotters; by default it has pixels.",
+                gt=0,
+                le=5000,
+                group=_GROUP,
+            ),
         ]
         | None
     ) = None
